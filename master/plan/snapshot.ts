@@ -1,0 +1,56 @@
+/**
+ * What the planner sees and what it answers: plain data. Control reads a snapshot from the store, calls `plan`, and
+ * writes the actions in one transaction. Nothing here knows a clock; `nowMs` is an argument.
+ */
+import type {
+  Allocation,
+  AllocationDesired,
+  ClusterEvent,
+  Node,
+  Planned,
+  Release,
+  Rollout,
+  Service,
+} from '../../shared/model.js';
+
+/** All that one service's plan depends on. */
+export interface ServiceSnapshot {
+  service: Service;
+  /** Kept releases, oldest first; always holds `planned.stable` and every release an allocation refers to. */
+  releases: Release[];
+  /** The one rollout that has not ended, or null. */
+  rollout: Rollout | null;
+  allocations: Allocation[];
+  nodes: NodeView[];
+  /** Services of the same project: for `depends_on`. */
+  siblings: { name: string; ready: number }[];
+}
+
+/** A node with what others have taken of it already (this service's own allocations not counted). */
+export interface NodeView {
+  node: Node;
+  allocations: number;
+  hostPorts: number[];
+  memoryBytes: number;
+  cpus: number;
+}
+
+export type Action =
+  | { kind: 'create-allocation'; allocation: Allocation }
+  | { kind: 'set-desired'; id: string; desired: AllocationDesired; drainingSinceMs: number | null }
+  | { kind: 'delete-allocation'; id: string }
+  | { kind: 'put-rollout'; rollout: Rollout }
+  | { kind: 'put-release'; release: Release }
+  | { kind: 'delete-release'; number: number }
+  | { kind: 'put-planned'; planned: Planned }
+  | { kind: 'delete-service' }
+  | { kind: 'event'; event: Omit<ClusterEvent, 'number' | 'atMs'> };
+
+export interface Plan {
+  /** Applied together, in one transaction. Empty: nothing to do now. */
+  actions: Action[];
+  /** Why something wanted has not happened yet; shown by `orca status`. */
+  waits: string[];
+  /** When time alone changes the answer (a deadline, `min_healthy`), ms since the epoch. */
+  wakeAtMs: number | null;
+}

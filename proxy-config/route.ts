@@ -1,0 +1,53 @@
+/**
+ * What an ingress node serves, as the master says it: the input of everything in this folder. Pure data, and complete:
+ * a site or an allocation that is not in it is no longer served.
+ */
+import { z } from 'zod';
+import { endpointSchema, groupSchema } from '../shared/protocol.js';
+
+/** An allocation of a route. `draining`: out of the records; the ingress watches what is still in flight on it. */
+export const routedAllocationSchema = z.object({
+  id: z.string(),
+  node: z.string(),
+  group: groupSchema,
+  desired: z.enum(['routed', 'draining']),
+  /** Where its node said it listens; null while it restarts there. */
+  endpoint: endpointSchema.nullable(),
+});
+export type RoutedAllocation = z.infer<typeof routedAllocationSchema>;
+
+export const routeSchema = z.object({
+  /** `project/name`. */
+  service: z.string(),
+  /** The SRV name its upstreams are looked up by, such as `api.shop.orca`; unique and a valid DNS name. */
+  srvName: z.string(),
+  domains: z.array(z.string()),
+  paths: z.array(z.string()),
+  stripPrefix: z.string().nullable(),
+  /** False: stopped on purpose, answered 503 at once. */
+  wanted: z.boolean(),
+  /** Percent of the traffic that the canary group gets; 0 without a canary. */
+  canaryWeight: z.number(),
+  allocations: z.array(routedAllocationSchema),
+});
+export type Route = z.infer<typeof routeSchema>;
+
+/** A certificate and key to serve, PEM. Where it comes from (Orca's CA, the user) is the master's business. */
+export const certificateSchema = z.object({
+  names: z.array(z.string()),
+  certPem: z.string(),
+  keyPem: z.string(),
+});
+export type Certificate = z.infer<typeof certificateSchema>;
+
+export const ingressSchema = z.object({
+  httpPort: z.number().int(),
+  httpsPort: z.number().int(),
+  /** `auto`, or the path of a caddy binary. */
+  caddy: z.string(),
+  routes: z.array(routeSchema),
+  certificates: z.array(certificateSchema),
+  /** Served to names that nobody asked for, so that they get a 404 page instead of a failed handshake. */
+  fallbackCertificate: certificateSchema,
+});
+export type Ingress = z.infer<typeof ingressSchema>;

@@ -1,0 +1,118 @@
+/**
+ * Every error that a user can meet: one table of codes, each with its HTTP status, the CLI's exit code and what to do
+ * next. `docs/errors.md` is kept equal to it by a test. Rendered in two places only: the API's error handler and the
+ * CLI's printer.
+ */
+
+/** Exit codes of the CLI: 1 failed, 2 wrong usage or bad config, 3 master not reachable, 4 not allowed. */
+export const errorTable = {
+  CONFIG_INVALID: {
+    status: 400,
+    exit: 2,
+    hint: 'Mend the named key and run the command again; nothing was changed.',
+  },
+  CONFIG_NOT_FOUND: {
+    status: 404,
+    exit: 2,
+    hint: 'Run the command below a folder with services/<project>/service.toml, or pass -f PATH.',
+  },
+  USAGE: { status: 400, exit: 2, hint: 'See `orca help` for the commands and their options.' },
+  BODY_INVALID: { status: 400, exit: 2, hint: 'See GET /openapi.json for the shape that this path takes.' },
+  BODY_TOO_LARGE: { status: 413, exit: 2, hint: 'Send fewer services in one call; a body may have 4 MiB.' },
+  NOT_AUTHENTICATED: {
+    status: 401,
+    exit: 4,
+    hint: 'Pass a token: --token, ORCA_TOKEN, or run as the user who owns the Orca home.',
+  },
+  NOT_ALLOWED: { status: 403, exit: 4, hint: 'Use a token whose role allows this.' },
+  NOT_FOUND: { status: 404, exit: 1, hint: 'See `orca status` for what exists.' },
+  SERVICE_NOT_FOUND: { status: 404, exit: 1, hint: 'See `orca status` for the services there are.' },
+  SERVICE_AMBIGUOUS: { status: 409, exit: 2, hint: 'Name it as project/service.' },
+  RELEASE_NOT_FOUND: {
+    status: 404,
+    exit: 1,
+    hint: 'See `orca history SERVICE` for the releases that are kept.',
+  },
+  ROLLOUT_NOT_FOUND: { status: 404, exit: 1, hint: 'See `orca history SERVICE`.' },
+  ROUTE_TAKEN: { status: 409, exit: 2, hint: 'Give one of the two services another domain or path.' },
+  NOTHING_TO_ROLL_BACK: {
+    status: 409,
+    exit: 1,
+    hint: 'There is no earlier release; deploy the one you want instead.',
+  },
+  CONFLICT: { status: 409, exit: 1, hint: 'Look at `orca status` and try again.' },
+  NOT_SUPPORTED: { status: 400, exit: 2, hint: 'Remove the named setting; this version does not have it.' },
+  SECRET_MISSING: { status: 400, exit: 2, hint: 'Set the named secret first.' },
+  ROLLOUT_FAILED: {
+    status: 500,
+    exit: 1,
+    hint: 'See `orca logs SERVICE` and `orca status SERVICE`; the last good release goes on serving.',
+  },
+  TIMEOUT: { status: 504, exit: 1, hint: 'The rollout goes on; follow it with `orca status --watch`.' },
+  MASTER_UNREACHABLE: {
+    status: 503,
+    exit: 3,
+    hint: 'Is the master running? See `orca doctor`; set --api or ORCA_API if it is elsewhere.',
+  },
+  NODE_UNREACHABLE: {
+    status: 503,
+    exit: 1,
+    hint: 'See `orca status` for the node; its agent reconnects by itself.',
+  },
+  STORE_FULL: {
+    status: 507,
+    exit: 1,
+    hint: 'Free space on the disk that holds the Orca home; nothing was changed.',
+  },
+  STORE_TOO_NEW: {
+    status: 500,
+    exit: 1,
+    hint: 'Start the version of Orca that wrote this home, or a newer one.',
+  },
+  ALREADY_RUNNING: { status: 409, exit: 1, hint: 'Stop the one that runs, or give this one another --home.' },
+  PORT_TAKEN: { status: 409, exit: 1, hint: 'Stop what listens there, or choose another port.' },
+  DOCKER_UNREACHABLE: {
+    status: 503,
+    exit: 1,
+    hint: 'Start Docker (`systemctl start docker`, or dockerd), or name its socket with --docker.',
+  },
+  INTERNAL: {
+    status: 500,
+    exit: 1,
+    hint: 'This is a defect of Orca: please report it with the lines around it in the log.',
+  },
+} as const satisfies Record<string, { status: number; exit: number; hint: string }>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** The one error class. `message` says what happened to which thing; the hint may be more exact than the table's. */
+export class OrcaError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly details: unknown;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; hint?: string; details?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'OrcaError';
+    this.code = code;
+    this.hint = options.hint ?? errorTable[code].hint;
+    this.details = options.details ?? null;
+  }
+
+  get status(): number {
+    return errorTable[this.code].status;
+  }
+
+  get exit(): number {
+    return errorTable[this.code].exit;
+  }
+}
+
+/** What a catch clause can say of anything thrown, in one line. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

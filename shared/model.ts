@@ -1,0 +1,150 @@
+/**
+ * The nouns of Orca as the master keeps them (see docs/glossary.md for the words). One writer per field: users write
+ * specs, the planner writes what is desired, agents write what is observed.
+ */
+import type {
+  AllocationObserved,
+  EngineObserved,
+  Group,
+  ImageObserved,
+  IngressObserved,
+  NodeFacts,
+} from './protocol.js';
+import type { ServiceKey, ServiceSpec } from './spec.js';
+
+/** A service as the user last asked for it. */
+export interface Service {
+  key: ServiceKey;
+  project: string;
+  name: string;
+  /** Written by users only; what is rolled out is in releases. */
+  spec: ServiceSpec;
+  /** Wanted copies: the spec's, or what `orca scale` said since. */
+  replicas: number;
+  /** `removed`: retire everything, then forget the service. */
+  desired: 'running' | 'stopped' | 'removed';
+  planned: Planned;
+  createdAtMs: number;
+  updatedAtMs: number;
+}
+
+/** What the planner alone writes of a service. */
+export interface Planned {
+  /** The release that serves; null until a first rollout has succeeded. */
+  stable: number | null;
+  /** After a failure that was not rolled back (`auto_rollback = false`): healthy allocations of it may stay. */
+  tolerated: number | null;
+  /** The numbers the next release and the next allocation get. */
+  nextRelease: number;
+  nextAllocation: number;
+  lastFailure: Failure | null;
+  /** What is waited on, a sentence each; empty when everything is as asked for. */
+  waits: string[];
+}
+
+export interface Failure {
+  reason: string;
+  /** What happened, in a sentence, with what to do next. */
+  message: string;
+  exitCode: number | null;
+  restartCount: number;
+  lastLogs: string[];
+  observedAtMs: number;
+}
+
+/** The image a release resolved to: `id` on the engine, `digest` where a registry knows it. */
+export interface ResolvedImage {
+  ref: string;
+  id: string;
+  digest: string | null;
+}
+
+/** An immutable numbered copy of a spec with the image it resolved to. */
+export interface Release {
+  service: ServiceKey;
+  number: number;
+  spec: ServiceSpec;
+  image: ResolvedImage;
+  /** Of the container part of the spec and the image id: equal means nothing to roll. */
+  fingerprint: string;
+  createdAtMs: number;
+}
+
+export type RolloutState =
+  | 'preparing' // the image is being resolved on a node
+  | 'rolling'
+  | 'rolling_back' // a failure after something was replaced: going back to `from`
+  | 'succeeded'
+  | 'failed'
+  | 'superseded'; // a newer deploy, stop or removal took its place
+
+export interface Rollout {
+  id: string;
+  service: ServiceKey;
+  kind: 'deploy' | 'redeploy' | 'rollback';
+  state: RolloutState;
+  /** What it waits for, why it failed, or what came of it. Never null while it is not moving. */
+  reason: string | null;
+  /** The spec it brings. For a rollback: the stored release's. */
+  spec: ServiceSpec;
+  /** Null while preparing, and for a no-op. */
+  release: number | null;
+  from: number | null;
+  /** Where the image is resolved; null before that was chosen. */
+  node: string | null;
+  by: string;
+  source: 'cli' | 'api' | 'webhook';
+  startedAtMs: number;
+  /** The progress deadline counts from here: the start, or the last allocation that turned healthy. */
+  progressAtMs: number;
+  endedAtMs: number | null;
+  failure: Failure | null;
+}
+
+/** What the planner wants of an allocation. It only ever moves forward in this order. */
+export type AllocationDesired = 'running' | 'routed' | 'draining' | 'stopped';
+
+export interface Allocation {
+  id: string;
+  service: ServiceKey;
+  slot: number;
+  group: Group;
+  release: number;
+  node: string;
+  desired: AllocationDesired;
+  createdAtMs: number;
+  /** When its drain began; the drain deadline counts from here. */
+  drainingSinceMs: number | null;
+  /** Written by dispatch only. Null: no report yet. */
+  observed: AllocationObserved | null;
+}
+
+export interface Node {
+  id: string;
+  facts: NodeFacts;
+  labels: Record<string, string>;
+  cordoned: boolean;
+  /** True for the nodes that run Caddy. */
+  ingress: boolean;
+  /** Written by dispatch. `connectedAtMs` is null while no session is live; nothing is planned on stale reports. */
+  connectedAtMs: number | null;
+  /** True once a status has come in over the live session. */
+  reported: boolean;
+  lastSeenAtMs: number;
+  engine: EngineObserved | null;
+  images: ImageObserved[];
+  ingressObserved: IngressObserved | null;
+  /** Revision of the newest assignment made for it, and of the newest it has acknowledged. */
+  revision: number;
+  receivedRevision: number;
+}
+
+export interface ClusterEvent {
+  number: number;
+  atMs: number;
+  kind: string;
+  service: ServiceKey | null;
+  node: string | null;
+  rollout: string | null;
+  message: string;
+}

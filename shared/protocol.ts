@@ -1,0 +1,239 @@
+/**
+ * The conversation between master and agent, over one WebSocket at `/agent` with mutual TLS. Version 1.
+ *
+ * Rules: the agent speaks first (`hello`). The master answers with its complete `assignment`; every later one is
+ * complete too and carries a greater revision. The agent answers each with a `receipt` at once (accepted, or refused as
+ * older); what came of it shows in `status`, which is complete, numbered, and sent again until a `status-receipt`
+ * names its number or a newer one. Both sides send `ping` and answer `pong` on this channel, and close after
+ * `LIVENESS_MS` of silence. `logs-*` messages are a side stream, keyed by the id the master chose. Unknown fields are
+ * dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `closeCodes`.
+ */
+import { z } from 'zod';
+import { containerSpecSchema } from './spec.js';
+
+export const PROTOCOL_VERSION = 1;
+export const HEARTBEAT_MS = 5_000;
+export const LIVENESS_MS = 15_000;
+export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
+
+/** Why a session ends: code → what the other side is told and does. 1000/1001: normal, reconnect with back-off. */
+export const closeCodes = {
+  badMessage: 4400,
+  notAuthorized: 4401,
+  silent: 4408,
+  replaced: 4409,
+  versionMismatch: 4426,
+} as const;
+
+export const groupSchema = z.enum(['stable', 'canary']);
+export type Group = z.infer<typeof groupSchema>;
+
+export const endpointSchema = z.object({ address: z.string(), port: z.number().int() });
+/** Where the ingress reaches an allocation: the node's address and the published port. */
+export type Endpoint = z.infer<typeof endpointSchema>;
+
+/* ---- master → agent ------------------------------------------------------------------------------------------ */
+
+/** One copy of one release on this node. `onExit`: while a rollout judges the release an exit is only reported;
+ *  afterwards the agent replaces the dead container by itself, with back-off, also while the master is away. */
+export const allocationAssignmentSchema = z.object({
+  id: z.string(),
+  project: z.string(),
+  service: z.string(),
+  slot: z.number().int(),
+  group: groupSchema,
+  release: z.number().int(),
+  desired: z.enum(['running', 'stopped']),
+  onExit: z.enum(['report', 'replace']),
+  stopGraceMs: z.number(),
+  /** The image id that the release resolved to; the container is made from this, never from a tag that may move. */
+  imageId: z.string(),
+  container: containerSpecSchema,
+});
+export type AllocationAssignment = z.infer<typeof allocationAssignmentSchema>;
+
+/** An image that a rollout wants resolved on this node before it places anything. `id` is the rollout's. */
+export const imageWantSchema = z.object({
+  id: z.string(),
+  ref: z.string(),
+  pull: z.enum(['always', 'never', 'if-not-present']),
+});
+export type ImageWant = z.infer<typeof imageWantSchema>;
+
+/** An image that history may need again: the agent keeps the tag on it, so that pruning dangling images spares it. */
+export const imageKeepSchema = z.object({ imageId: z.string(), tag: z.string() });
+export type ImageKeep = z.infer<typeof imageKeepSchema>;
+
+export const assignmentSchema = z.object({
+  type: z.literal('assignment'),
+  cluster: z.string(),
+  revision: z.number().int(),
+  allocations: z.array(allocationAssignmentSchema),
+  images: z.array(imageWantSchema),
+  keep: z.array(imageKeepSchema),
+  /** What the ingress role of this node serves; decoded by `proxy-config/route`. Null: no ingress here. */
+  ingress: z.record(z.string(), z.unknown()).nullable(),
+});
+export type Assignment = z.infer<typeof assignmentSchema>;
+
+export const masterMessageSchema = z.discriminatedUnion('type', [
+  assignmentSchema,
+  z.object({ type: z.literal('status-receipt'), number: z.number().int() }),
+  z.object({
+    type: z.literal('logs-open'),
+    id: z.string(),
+    allocation: z.string(),
+    tail: z.number().int().nullable(),
+    sinceMs: z.number().nullable(),
+    follow: z.boolean(),
+  }),
+  z.object({ type: z.literal('logs-close'), id: z.string() }),
+  z.object({ type: z.literal('ping'), number: z.number().int() }),
+  z.object({ type: z.literal('pong'), number: z.number().int() }),
+]);
+export type MasterMessage = z.infer<typeof masterMessageSchema>;
+
+/* ---- agent → master ------------------------------------------------------------------------------------------ */
+
+/** What an allocation was seen to be. Every state but `ready` and `gone` has a reason a person can read. */
+export const allocationStateSchema = z.enum([
+  'pending', // known here, nothing done yet (waiting on its image, back-off, Docker…; the reason says which)
+  'pulling',
+  'starting', // its container runs, readiness has not passed yet
+  'ready',
+  'unready', // was ready, readiness fails now; still running
+  'stopping',
+  'exited', // its container ended by itself and is not replaced (onExit = report)
+  'failed', // it can't be made: image missing, port taken, bad mount…
+  'gone', // stopped as asked; no container of it is left
+]);
+export type AllocationState = z.infer<typeof allocationStateSchema>;
+
+export const allocationObservedSchema = z.object({
+  id: z.string(),
+  state: allocationStateSchema,
+  reason: z.string().nullable(),
+  /** When it entered this state, ms since the epoch on the node's clock. */
+  sinceMs: z.number(),
+  restarts: z.number().int(),
+  exitCode: z.number().int().nullable(),
+  /** The last 20 log lines; only after an exit or a failed start, else empty. */
+  lastLogs: z.array(z.string()),
+  endpoint: endpointSchema.nullable(),
+  containerId: z.string().nullable(),
+});
+export type AllocationObserved = z.infer<typeof allocationObservedSchema>;
+
+export const imageObservedSchema = z.object({
+  id: z.string(),
+  state: z.enum(['pulling', 'ready', 'failed']),
+  percent: z.number().nullable(),
+  imageId: z.string().nullable(),
+  /** `repo@sha256:…` where a registry knows it, else null. */
+  digest: z.string().nullable(),
+  reason: z.string().nullable(),
+});
+export type ImageObserved = z.infer<typeof imageObservedSchema>;
+
+/** What the ingress saw of an allocation: `routed` = published, in Caddy's config, and one refresh has passed since;
+ *  `drained` = out of the records, one refresh has passed since, and then nothing in flight three times in a row. */
+export const trafficSchema = z.object({
+  allocation: z.string(),
+  state: z.enum(['pending', 'routed', 'draining', 'drained']),
+  inFlight: z.number().int(),
+  reason: z.string().nullable(),
+});
+export type Traffic = z.infer<typeof trafficSchema>;
+
+export const ingressObservedSchema = z.object({
+  /** The assignment revision whose routes this speaks of. */
+  revision: z.number().int(),
+  caddy: z.enum(['running', 'starting', 'down']),
+  caddyVersion: z.string().nullable(),
+  resolver: z.enum(['running', 'down']),
+  reason: z.string().nullable(),
+  traffic: z.array(trafficSchema),
+});
+export type IngressObserved = z.infer<typeof ingressObservedSchema>;
+
+export const nodeFactsSchema = z.object({
+  name: z.string(),
+  address: z.string(),
+  version: z.string(),
+  os: z.string(),
+  arch: z.string(),
+  cpus: z.number(),
+  memoryBytes: z.number(),
+  pid: z.number().int(),
+});
+export type NodeFacts = z.infer<typeof nodeFactsSchema>;
+
+export const engineObservedSchema = z.object({
+  state: z.enum(['up', 'down']),
+  version: z.string().nullable(),
+  apiVersion: z.string().nullable(),
+  reason: z.string().nullable(),
+});
+export type EngineObserved = z.infer<typeof engineObservedSchema>;
+
+export const statusSchema = z.object({
+  type: z.literal('status'),
+  number: z.number().int(),
+  /** The newest assignment that this status was made under; 0: none yet. */
+  revision: z.number().int(),
+  observedAtMs: z.number(),
+  engine: engineObservedSchema,
+  allocations: z.array(allocationObservedSchema),
+  images: z.array(imageObservedSchema),
+  ingress: ingressObservedSchema.nullable(),
+});
+export type Status = z.infer<typeof statusSchema>;
+
+export const agentMessageSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('hello'),
+    protocol: z.number().int(),
+    facts: nodeFactsSchema,
+    /** The revision of the assignment this agent remembers (0: none). The master goes on above it. */
+    revision: z.number().int(),
+  }),
+  z.object({
+    type: z.literal('receipt'),
+    revision: z.number().int(),
+    accepted: z.boolean(),
+    reason: z.string().nullable(),
+  }),
+  statusSchema,
+  z.object({
+    type: z.literal('logs-lines'),
+    id: z.string(),
+    lines: z.array(z.object({ atMs: z.number(), stream: z.enum(['stdout', 'stderr']), text: z.string() })),
+  }),
+  z.object({ type: z.literal('logs-end'), id: z.string(), reason: z.string().nullable() }),
+  z.object({ type: z.literal('ping'), number: z.number().int() }),
+  z.object({ type: z.literal('pong'), number: z.number().int() }),
+]);
+export type AgentMessage = z.infer<typeof agentMessageSchema>;
+export type LogLine = Extract<AgentMessage, { type: 'logs-lines' }>['lines'][number];
+
+/* ---- both ------------------------------------------------------------------------------------------------------ */
+
+export type Decoded<T> = { ok: true; message: T } | { ok: false; reason: string };
+
+export const decodeMasterMessage = (text: string): Decoded<MasterMessage> =>
+  decode(masterMessageSchema, text);
+export const decodeAgentMessage = (text: string): Decoded<AgentMessage> => decode(agentMessageSchema, text);
+export const encode = (message: MasterMessage | AgentMessage): string => JSON.stringify(message);
+
+function decode<T>(schema: z.ZodType<T>, text: string): Decoded<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { ok: false, reason: 'not JSON' };
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return { ok: true, message: parsed.data };
+  const issue = parsed.error.issues[0];
+  return { ok: false, reason: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'does not fit'}` };
+}

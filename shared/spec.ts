@@ -1,0 +1,104 @@
+/**
+ * The normalized specification of a service: what the user asked for, after the file's shorthands are resolved.
+ *
+ * Files (service.toml, YAML) and API bodies are parsed into this shape by `shared/config`; everything else in Orca
+ * reads this shape only. Units stand in the names; every optional thing is `null`, never absent.
+ */
+import { z } from 'zod';
+
+const probeTiming = {
+  intervalMs: z.number(),
+  timeoutMs: z.number(),
+  failureThreshold: z.number().int(),
+  initialDelayMs: z.number(),
+};
+
+/** How health is asked. `stays-up`: no question; being up for `forMs` counts as an answer. */
+export const probeSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('http'), path: z.string(), port: z.number().int(), ...probeTiming }),
+  z.object({ kind: z.literal('tcp'), port: z.number().int(), ...probeTiming }),
+  z.object({ kind: z.literal('command'), command: z.array(z.string()), ...probeTiming }),
+  z.object({ kind: z.literal('stays-up'), forMs: z.number(), ...probeTiming }),
+]);
+export type Probe = z.infer<typeof probeSchema>;
+
+export const pullPolicySchema = z.enum(['always', 'never', 'if-not-present']);
+export type PullPolicy = z.infer<typeof pullPolicySchema>;
+
+/** What a container of a release is made from. Two specs with equal container parts (and image id) are one release. */
+export const containerSpecSchema = z.object({
+  image: z.string(),
+  pull: pullPolicySchema,
+  command: z.array(z.string()).nullable(),
+  entrypoint: z.array(z.string()).nullable(),
+  env: z.record(z.string(), z.string()),
+  /** The port the app listens on inside its container. */
+  port: z.number().int().nullable(),
+  aliases: z.array(z.string()),
+  mounts: z.array(z.object({ source: z.string(), target: z.string(), readOnly: z.boolean() })),
+  volumes: z.array(z.object({ name: z.string(), path: z.string() })),
+  extraPorts: z.array(
+    z.object({ host: z.number().int(), container: z.number().int(), protocol: z.enum(['tcp', 'udp']) }),
+  ),
+  resources: z.object({ memoryBytes: z.number().int().nullable(), cpus: z.number().nullable() }),
+  readiness: probeSchema,
+  liveness: probeSchema.nullable(),
+});
+export type ContainerSpec = z.infer<typeof containerSpecSchema>;
+
+export const deploySpecSchema = z.object({
+  strategy: z.enum(['rolling', 'canary']),
+  maxUnavailable: z.number().int(),
+  maxSurge: z.number().int(),
+  canaryWeight: z.number(),
+  canaryReplicas: z.number().int().nullable(),
+  sticky: z.boolean(),
+  minHealthyMs: z.number(),
+  drainTimeoutMs: z.number(),
+  stopGraceMs: z.number(),
+  progressDeadlineMs: z.number(),
+  autoRollback: z.boolean(),
+});
+export type DeploySpec = z.infer<typeof deploySpecSchema>;
+
+export const buildSpecSchema = z.object({
+  repo: z.string(),
+  branch: z.string(),
+  dockerfile: z.string(),
+  context: z.string(),
+  deployKey: z.string().nullable(),
+  paths: z.array(z.string()),
+  args: z.record(z.string(), z.string()),
+});
+
+export const serviceSpecSchema = z.object({
+  project: z.string(),
+  name: z.string(),
+  replicas: z.number().int(),
+  container: containerSpecSchema,
+  /** Names under which the ingress serves it; empty: not routed. */
+  domains: z.array(z.string()),
+  /** Path patterns of Caddy's path matcher, such as `/*` or `/api/*`. */
+  routes: z.array(z.string()),
+  stripPrefix: z.string().nullable(),
+  internal: z.boolean(),
+  /** Names of services of the same project that must be ready first. */
+  dependsOn: z.array(z.string()),
+  tls: z.object({ cert: z.string(), key: z.string() }).nullable(),
+  deploy: deploySpecSchema,
+  placement: z.object({ node: z.string().nullable(), labels: z.record(z.string(), z.string()) }),
+  build: buildSpecSchema.nullable(),
+});
+export type ServiceSpec = z.infer<typeof serviceSpecSchema>;
+
+/** `project/name`: the key of a service in the store, on the wire and in labels. */
+export type ServiceKey = string;
+
+export function serviceKey(project: string, name: string): ServiceKey {
+  return `${project}/${name}`;
+}
+
+/** True when the ingress routes to this service; otherwise `routed` and `drained` are facts from the start. */
+export function isRouted(spec: Pick<ServiceSpec, 'domains' | 'internal' | 'container'>): boolean {
+  return !spec.internal && spec.domains.length > 0 && spec.container.port !== null;
+}
