@@ -1,0 +1,126 @@
+/**
+ * The cluster's own CA: made at first start, 10 years, P-256; `ca.pem` (0644) and `ca.key` (0600) in the home. Issues the
+ * API's certificate, the nodes' client certificates (common name = node id) and the sites' certificates. Also holds the
+ * home's `master.key`, which seals the private keys that the store keeps.
+ */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createPrivateKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  X509Certificate,
+} from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { OrcaError } from '../shared/errors.js';
+import { writeFileAtomic } from './files.js';
+import { makeCertificate } from './x509.js';
+
+const DAY_MS = 86_400_000;
+/** Clocks differ: a certificate is valid from this long before it was made. */
+const BACKDATE_MS = 3_600_000;
+export const SITE_CERTIFICATE_DAYS = 90;
+const NODE_CERTIFICATE_DAYS = 3_650;
+
+export interface KeyAndCertificate {
+  certPem: string;
+  keyPem: string;
+  notBeforeMs: number;
+  notAfterMs: number;
+}
+
+export interface Authority {
+  caPem: string;
+  /** Names the cluster, also in containers' labels: it lives as long as its CA. */
+  clusterId: string;
+  issueServer(names: string[], nowMs: number, days?: number): KeyAndCertificate;
+  issueNode(nodeId: string, nowMs: number): KeyAndCertificate;
+  seal(plain: string): string;
+  /** Throws when the text was not sealed with this home's key. */
+  unseal(sealed: string): string;
+}
+
+/** Loads the authority of the home, or makes it. */
+export function openAuthority(home: string, nowMs: number): Authority {
+  const certFile = join(home, 'ca.pem');
+  const keyFile = join(home, 'ca.key');
+  if (!existsSync(certFile)) createAuthority(certFile, keyFile, nowMs);
+  if (!existsSync(keyFile))
+    throw new OrcaError('INTERNAL', `${certFile} is there but its key ${keyFile} is not`, {
+      hint: 'Restore ca.key from a backup; a new CA would lock every node out.',
+    });
+  const caPem = readFileSync(certFile, 'utf8');
+  const ca = new X509Certificate(caPem);
+  const issuer = {
+    commonName: ca.subject.replace(/^CN=/, ''),
+    privateKey: createPrivateKey(readFileSync(keyFile, 'utf8')),
+  };
+  const masterKey = openMasterKey(join(home, 'master.key'));
+
+  const issue = (
+    usage: 'server' | 'client',
+    commonName: string,
+    names: string[],
+    nowMs: number,
+    days: number,
+  ) => {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const notBeforeMs = nowMs - BACKDATE_MS;
+    const notAfterMs = nowMs + days * DAY_MS;
+    const certPem = makeCertificate({ commonName, names, usage, publicKey, notBeforeMs, notAfterMs }, issuer);
+    return { certPem, keyPem: pkcs8(privateKey), notBeforeMs, notAfterMs };
+  };
+  return {
+    caPem,
+    clusterId: createHash('sha256').update(ca.raw).digest('hex').slice(0, 12),
+    issueServer: (names, nowMs, days = SITE_CERTIFICATE_DAYS) =>
+      issue('server', (names[0] ?? 'orca').slice(0, 64), names, nowMs, days),
+    issueNode: (nodeId, nowMs) => issue('client', nodeId, [], nowMs, NODE_CERTIFICATE_DAYS),
+    seal: (plain) => seal(masterKey, plain),
+    unseal: (sealed) => unseal(masterKey, sealed),
+  };
+}
+
+/** The key is written first: a certificate without its key would never be mended. */
+function createAuthority(certFile: string, keyFile: string, nowMs: number): void {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const commonName = `Orca cluster CA ${randomBytes(4).toString('hex')}`;
+  const certificate = makeCertificate(
+    {
+      commonName,
+      names: [],
+      usage: 'ca',
+      publicKey,
+      notBeforeMs: nowMs - BACKDATE_MS,
+      notAfterMs: nowMs + 3_652 * DAY_MS,
+    },
+    { commonName, privateKey },
+  );
+  writeFileAtomic(keyFile, pkcs8(privateKey), 0o600);
+  writeFileAtomic(certFile, certificate, 0o644);
+}
+
+const pkcs8 = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();
+
+function openMasterKey(file: string): Buffer {
+  if (!existsSync(file)) writeFileAtomic(file, `${randomBytes(32).toString('base64')}\n`, 0o600);
+  return Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
+}
+
+/** AES-256-GCM; base64 of nonce (12), tag (16) and ciphertext. */
+function seal(key: Buffer, plain: string): string {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', key, nonce);
+  const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
+  return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64');
+}
+
+function unseal(key: Buffer, sealed: string): string {
+  const bytes = Buffer.from(sealed, 'base64');
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12));
+  decipher.setAuthTag(bytes.subarray(12, 28));
+  return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
+}

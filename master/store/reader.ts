@@ -1,0 +1,75 @@
+/** Reads of the store, the same inside a transaction (which sees its own writes) and outside. */
+import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
+import {
+  allocationPrefix,
+  releaseKey,
+  rolloutKey,
+  type SiteCertificate,
+  type Tables,
+  type Token,
+} from './tables.js';
+
+export interface Reader {
+  services(): Service[];
+  serviceKeys(): string[];
+  service(key: string): Service | undefined;
+  /** Kept releases, oldest first. */
+  releases(service: string): Release[];
+  release(service: string, number: number): Release | undefined;
+  rollout(id: string): Rollout | undefined;
+  activeRollout(service: string): Rollout | undefined;
+  /** Newest first. */
+  rollouts(service: string, limit: number): Rollout[];
+  allocation(id: string): Allocation | undefined;
+  allocations(service: string): Allocation[];
+  allAllocations(): Allocation[];
+  allocationsOn(node: string): Allocation[];
+  nodes(): Node[];
+  node(id: string): Node | undefined;
+  assignmentFingerprint(node: string): string | undefined;
+  certificates(): SiteCertificate[];
+  tokens(): Token[];
+  /** The newest `limit` events, oldest first. */
+  events(limit: number): ClusterEvent[];
+  eventsAfter(number: number): ClusterEvent[];
+  meta(key: string): unknown;
+}
+
+export function createReader(tables: Tables): Reader {
+  const present = <T>(values: (T | undefined)[]): T[] =>
+    values.filter((value): value is T => value !== undefined);
+  return {
+    services: () => tables.services.values(),
+    serviceKeys: () => tables.services.keys(),
+    service: (key) => tables.services.get(key),
+    releases: (service) => tables.releases.values(`${service}|`),
+    release: (service, number) => tables.releases.get(releaseKey(service, number)),
+    rollout: (id) => {
+      const service = tables.rolloutServices.get(id);
+      return service === undefined ? undefined : tables.rollouts.get(rolloutKey(service, id));
+    },
+    activeRollout: (service) => {
+      const id = tables.activeRollouts.get(service);
+      return id === undefined ? undefined : tables.rollouts.get(rolloutKey(service, id));
+    },
+    rollouts: (service, limit) => tables.rollouts.last(`${service}|`, limit),
+    allocation: (id) => tables.allocations.get(id),
+    allocations: (service) =>
+      tables.allocations.values(allocationPrefix(service)).filter((a) => a.service === service),
+    allAllocations: () => tables.allocations.values(),
+    allocationsOn: (node) =>
+      present(tables.allocationsByNode.values(`${node}|`).map((id) => tables.allocations.get(id))),
+    nodes: () => tables.nodes.values(),
+    node: (id) => tables.nodes.get(id),
+    assignmentFingerprint: (node) => tables.assignmentMarks.get(node)?.fingerprint,
+    certificates: () => tables.certificates.values(),
+    tokens: () => tables.tokens.values(),
+    events: (limit) => tables.events.last('', limit).reverse(),
+    eventsAfter: (number) =>
+      tables.events
+        .last('', 500)
+        .filter((e) => e.number > number)
+        .reverse(),
+    meta: (key) => tables.meta.get(key),
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * Writes of the store, inside one transaction: keeps the indexes true and records what changed, so that only that is
+ * planned again. A write that changes nothing is not a change.
+ */
+import { canonicalJson } from '../../shared/fingerprint.js';
+import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
+import type { Table } from './database.js';
+import { createReader, type Reader } from './reader.js';
+import {
+  byNodeKey,
+  padded,
+  releaseKey,
+  rolloutKey,
+  type SiteCertificate,
+  type Tables,
+  type Token,
+} from './tables.js';
+
+/** What a commit changed. */
+export interface Changes {
+  services: Set<string>;
+  nodes: Set<string>;
+  /** Rollouts that were written. */
+  rollouts: Set<string>;
+  events: ClusterEvent[];
+  /** Anything at all was written. */
+  any: boolean;
+}
+
+export interface Transaction extends Reader {
+  putService(service: Service): void;
+  /** Forgets the service with its releases and rollouts. */
+  deleteService(key: string): void;
+  putRelease(release: Release): void;
+  deleteRelease(service: string, number: number): void;
+  putRollout(rollout: Rollout): void;
+  putAllocation(allocation: Allocation): void;
+  deleteAllocation(id: string): void;
+  putNode(node: Node): void;
+  deleteNode(id: string): void;
+  markAssignment(node: string, fingerprint: string): void;
+  putCertificate(certificate: SiteCertificate): void;
+  deleteCertificate(name: string): void;
+  putToken(token: Token): void;
+  addEvent(event: Omit<ClusterEvent, 'number'>): void;
+  putMeta(key: string, value: unknown): void;
+  /** Has the service planned again though no record of it changed. */
+  touchService(key: string): void;
+}
+
+/** Ended rollouts kept per service, and events kept in all. */
+export const KEPT_ROLLOUTS = 30;
+export const KEPT_EVENTS = 1_000;
+
+export const noChanges = (): Changes => ({
+  services: new Set(),
+  nodes: new Set(),
+  rollouts: new Set(),
+  events: [],
+  any: false,
+});
+
+export function createTransaction(tables: Tables, changes: Changes): Transaction {
+  const put = <V>(table: Table<V>, key: string, value: V): boolean => {
+    const before = table.get(key);
+    if (before !== undefined && canonicalJson(before) === canonicalJson(value)) return false;
+    table.put(key, value);
+    changes.any = true;
+    return true;
+  };
+  const remove = <V>(table: Table<V>, key: string): boolean => {
+    if (table.get(key) === undefined) return false;
+    table.remove(key);
+    changes.any = true;
+    return true;
+  };
+  const serviceChanged = (key: string): void => {
+    changes.services.add(key);
+  };
+
+  return {
+    ...createReader(tables),
+    putService(service) {
+      if (put(tables.services, service.key, service)) serviceChanged(service.key);
+    },
+    deleteService(key) {
+      for (const release of tables.releases.values(`${key}|`))
+        remove(tables.releases, releaseKey(key, release.number));
+      for (const rollout of tables.rollouts.values(`${key}|`)) dropRollout(tables, rollout, remove);
+      remove(tables.activeRollouts, key);
+      if (remove(tables.services, key)) serviceChanged(key);
+    },
+    putRelease(release) {
+      if (put(tables.releases, releaseKey(release.service, release.number), release))
+        serviceChanged(release.service);
+    },
+    deleteRelease(service, number) {
+      if (remove(tables.releases, releaseKey(service, number))) serviceChanged(service);
+    },
+    putRollout(rollout) {
+      if (!put(tables.rollouts, rolloutKey(rollout.service, rollout.id), rollout)) return;
+      put(tables.rolloutServices, rollout.id, rollout.service);
+      if (rollout.endedAtMs === null) put(tables.activeRollouts, rollout.service, rollout.id);
+      else if (tables.activeRollouts.get(rollout.service) === rollout.id)
+        remove(tables.activeRollouts, rollout.service);
+      for (const old of tables.rollouts.last(`${rollout.service}|`, KEPT_ROLLOUTS + 1).slice(KEPT_ROLLOUTS))
+        if (old.endedAtMs !== null) dropRollout(tables, old, remove);
+      changes.rollouts.add(rollout.id);
+      serviceChanged(rollout.service);
+    },
+    putAllocation(allocation) {
+      if (!put(tables.allocations, allocation.id, allocation)) return;
+      put(tables.allocationsByNode, byNodeKey(allocation.node, allocation.id), allocation.id);
+      changes.nodes.add(allocation.node);
+      serviceChanged(allocation.service);
+    },
+    deleteAllocation(id) {
+      const allocation = tables.allocations.get(id);
+      if (!allocation) return;
+      remove(tables.allocations, id);
+      remove(tables.allocationsByNode, byNodeKey(allocation.node, id));
+      changes.nodes.add(allocation.node);
+      serviceChanged(allocation.service);
+    },
+    putNode(node) {
+      if (put(tables.nodes, node.id, node)) changes.nodes.add(node.id);
+    },
+    deleteNode(id) {
+      remove(tables.assignmentMarks, id);
+      if (remove(tables.nodes, id)) changes.nodes.add(id);
+    },
+    markAssignment(node, fingerprint) {
+      put(tables.assignmentMarks, node, { node, fingerprint });
+    },
+    putCertificate(certificate) {
+      put(tables.certificates, certificate.name, certificate);
+    },
+    deleteCertificate(name) {
+      remove(tables.certificates, name);
+    },
+    putToken(token) {
+      put(tables.tokens, token.hash, token);
+    },
+    addEvent(event) {
+      const newest = tables.events.last('', 1)[0]?.number ?? 0;
+      const numbered: ClusterEvent = { ...event, number: newest + 1 };
+      put(tables.events, padded(numbered.number), numbered);
+      if (numbered.number > KEPT_EVENTS) remove(tables.events, padded(numbered.number - KEPT_EVENTS));
+      changes.events.push(numbered);
+    },
+    putMeta(key, value) {
+      put(tables.meta, key, value);
+    },
+    touchService: serviceChanged,
+  };
+}
+
+function dropRollout(
+  tables: Tables,
+  rollout: Rollout,
+  remove: <V>(table: Table<V>, key: string) => boolean,
+): void {
+  remove(tables.rollouts, rolloutKey(rollout.service, rollout.id));
+  remove(tables.rolloutServices, rollout.id);
+}
