@@ -1,0 +1,52 @@
+/**
+ * The processes that belong to one Orca home, found by the home's path in their command line or environment: tests end what
+ * they started, and nothing else, even after the program under test has forgotten it.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { waitFor } from './wait-for.js';
+
+export interface SeenProcess {
+  pid: number;
+  command: string[];
+}
+
+/** Every process whose arguments or environment name this folder. Linux only (/proc). */
+export function processesOf(home: string): SeenProcess[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((name) => {
+      const command = read(`/proc/${name}/cmdline`).split('\0').slice(0, -1);
+      const named = [...command, ...read(`/proc/${name}/environ`).split('\0')].some((text) =>
+        text.includes(home),
+      );
+      return named && command.length > 0 ? [{ pid: Number(name), command }] : [];
+    });
+}
+
+export function isAlive(pid: number): boolean {
+  // A zombie has ended; only its parent has not looked yet.
+  const stat = read(`/proc/${pid}/stat`);
+  return stat !== '' && !/\) Z /.test(stat);
+}
+
+/** SIGKILL, and waits until it has ended. */
+export async function killHard(pid: number): Promise<void> {
+  signal(pid, 'SIGKILL');
+  await waitFor(`process ${pid} to end`, () => !isAlive(pid), { timeoutMs: 5_000, everyMs: 5 });
+}
+
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended already.
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
