@@ -54,3 +54,42 @@ export interface Plan {
   /** When time alone changes the answer (a deadline, `min_healthy`), ms since the epoch. */
   wakeAtMs: number | null;
 }
+
+/** One service with what belongs to it: what assignments and routes are made from. */
+export interface ServiceState {
+  service: Service;
+  /** Kept releases, oldest first. */
+  releases: Release[];
+  /** The one rollout that has not ended, or null. */
+  rollout: Rollout | null;
+  allocations: Allocation[];
+}
+
+/** A service as a user's request finds it. */
+export interface ServiceCurrent extends ServiceState {
+  /** Its ended rollouts as far as they are kept, in any order: says which releases ever succeeded. */
+  history: Rollout[];
+}
+
+/** Who asks, when, and the id that a new rollout gets: all that the planner can't know by itself. */
+export interface RequestContext {
+  id: string;
+  nowMs: number;
+  by: string;
+  source: Rollout['source'];
+}
+
+/** What a request comes to. Written in one transaction: `superseded`, `service`, `rollout`. */
+export interface Begun {
+  action: 'create' | 'roll' | 'update' | 'none';
+  /** `key: old → new`, a line each; the values of env variables are never shown. */
+  changes: string[];
+  /** The service as it is to be put (equal to what was there for `none`). */
+  service: Service;
+  /** The rollout to put; null when nothing has to be rolled. */
+  rollout: Rollout | null;
+  /** The open rollout that this one takes the place of, to be put as ended; null when there was none. */
+  superseded: Rollout | null;
+  /** The id of the open rollout that already does what was asked; null otherwise. Then nothing needs to be put. */
+  following: string | null;
+}
