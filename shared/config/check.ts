@@ -1,0 +1,176 @@
+/**
+ * What must hold between the keys of one service, once each value is right alone: impossible combinations are named
+ * here, each with what to do.
+ */
+import type { Problem } from './problem.js';
+import type { ProbeTable, ServiceTable } from './service-schema.js';
+
+/** Every impossible combination in one service; empty when there is none. */
+export function checkService(service: ServiceTable): Problem[] {
+  return [
+    ...checkImage(service),
+    ...checkRouting(service),
+    ...checkHealth(service),
+    ...checkNames(service),
+    ...checkStorage(service),
+    ...checkPorts(service),
+    ...checkDeploy(service),
+  ];
+}
+
+function checkImage(service: ServiceTable): Problem[] {
+  const problems: Problem[] = [];
+  if (service.image === undefined && service.build === undefined) {
+    problems.push({ path: ['image'], message: 'is required (or a [service.build] that makes one)' });
+  }
+  if (filled(service.command) && filled(service.cmd)) {
+    problems.push({ path: ['cmd'], message: 'is the older name of command; keep one of the two' });
+  }
+  if (service.pull !== undefined && service.pull_policy !== undefined) {
+    problems.push({ path: ['pull_policy'], message: 'is the older name of pull; keep one of the two' });
+  }
+  return problems;
+}
+
+function checkRouting(service: ServiceTable): Problem[] {
+  const problems: Problem[] = [];
+  const domains = service.domains ?? [];
+  const routed = service.domain !== undefined || domains.length > 0;
+  if (service.domain !== undefined && domains.length > 0 && !sameDomain(service.domain, domains)) {
+    problems.push({ path: ['domain'], message: 'write domain or domains, not both' });
+  }
+  if (routed && service.port === undefined) {
+    problems.push({ path: ['port'], message: 'is required with a domain: the port the program listens on' });
+  }
+  const routes = service.routes ?? [];
+  if (!routed && routes.some((route) => route !== '/*')) {
+    problems.push({ path: ['routes'], message: 'has no effect without a domain; add domain' });
+  }
+  if (!routed && service.strip_prefix !== undefined && service.strip_prefix !== '/') {
+    problems.push({ path: ['strip_prefix'], message: 'has no effect without a domain; add domain' });
+  }
+  for (const [index, name] of domains.entries()) {
+    if (domains.indexOf(name) !== index) {
+      problems.push({ path: ['domains', index], message: `"${name}" is listed twice` });
+    }
+  }
+  return [...problems, ...checkTls(service, routed)];
+}
+
+/** Clients of the Rust Orca may send the one domain in both places. */
+function sameDomain(domain: string, domains: string[]): boolean {
+  return domains.length === 1 && domains[0] === domain;
+}
+
+function checkTls(service: ServiceTable, routed: boolean): Problem[] {
+  const { tls_cert, tls_key } = service;
+  if (tls_cert === undefined && tls_key === undefined) return [];
+  if (tls_cert === undefined) return [{ path: ['tls_cert'], message: 'is required with tls_key' }];
+  if (tls_key === undefined) return [{ path: ['tls_key'], message: 'is required with tls_cert' }];
+  return routed ? [] : [{ path: ['tls_cert'], message: 'has no effect without a domain; add domain' }];
+}
+
+function checkHealth(service: ServiceTable): Problem[] {
+  const problems: Problem[] = [];
+  if (service.health !== undefined && service.readiness && kindsOf(service.readiness).length > 0) {
+    if (service.readiness.path !== service.health) {
+      const message = 'is a shorthand for readiness.path; keep one of health and [service.readiness]';
+      problems.push({ path: ['health'], message });
+    }
+  }
+  if (service.health !== undefined && service.port === undefined && service.readiness?.port === undefined) {
+    problems.push({ path: ['port'], message: 'is required with health: the port that is asked' });
+  }
+  for (const name of ['readiness', 'liveness'] as const) {
+    const probe = service[name];
+    if (probe) problems.push(...checkProbe(name, probe, service.port));
+  }
+  return problems;
+}
+
+function checkProbe(name: 'readiness' | 'liveness', probe: ProbeTable, port: number | undefined): Problem[] {
+  const kinds = kindsOf(probe);
+  if (kinds.length > 1) {
+    return [
+      {
+        path: [name, kinds[1] ?? 'path'],
+        message: `choose one of path, tcp and command; ${kinds.join(' and ')} are set`,
+      },
+    ];
+  }
+  const kind = kinds[0];
+  if (kind === undefined && name === 'liveness') {
+    return [{ path: [name], message: 'needs path = "/…", tcp = true or command = ["…"]' }];
+  }
+  if ((kind === 'path' || kind === 'tcp') && port === undefined && probe.port === undefined) {
+    return [{ path: [name, kind], message: "needs a port: set the service's port, or the probe's" }];
+  }
+  return [];
+}
+
+function kindsOf(probe: ProbeTable): ('path' | 'tcp' | 'command')[] {
+  return (['path', 'tcp', 'command'] as const).filter(
+    (kind) => probe[kind] !== undefined && probe[kind] !== false,
+  );
+}
+
+function checkNames(service: ServiceTable): Problem[] {
+  const problems: Problem[] = [];
+  for (const [index, other] of (service.depends_on ?? []).entries()) {
+    if (other === service.name) {
+      problems.push({ path: ['depends_on', index], message: 'a service can not depend on itself' });
+    }
+  }
+  return problems;
+}
+
+function checkStorage(service: ServiceTable): Problem[] {
+  const problems: Problem[] = [];
+  const volumes = service.volumes ?? [];
+  if (service.volume && volumes.length > 0) {
+    problems.push({
+      path: ['volume'],
+      message: 'is the older form of [[service.volumes]]; keep one of the two',
+    });
+  }
+  const places = [
+    ...(service.mounts ?? []).map((mount, index) => ({ target: mount.target, path: ['mounts', index] })),
+    ...volumes.map((volume, index) => ({ target: volume.path, path: ['volumes', index, 'path'] })),
+  ];
+  for (const [index, place] of places.entries()) {
+    if (places.findIndex((other) => other.target === place.target) !== index) {
+      problems.push({ path: place.path, message: `something else is mounted at ${place.target} already` });
+    }
+  }
+  for (const [index, volume] of volumes.entries()) {
+    if (volumes.findIndex((other) => other.name === volume.name) !== index) {
+      problems.push({ path: ['volumes', index, 'name'], message: `"${volume.name}" is used twice` });
+    }
+  }
+  return problems;
+}
+
+function checkPorts(service: ServiceTable): Problem[] {
+  const problems: Problem[] = [];
+  const ports = service.extra_ports ?? [];
+  for (const [index, port] of ports.entries()) {
+    const first = ports.findIndex((other) => other.host === port.host && other.protocol === port.protocol);
+    const taken = first !== index || (port.protocol === 'tcp' && port.host === service.host_port);
+    if (taken)
+      problems.push({ path: ['extra_ports', index], message: `host port ${port.host} is used twice` });
+  }
+  if (service.host_port !== undefined && service.port === undefined) {
+    problems.push({ path: ['host_port'], message: 'needs port: the port inside the container' });
+  }
+  return problems;
+}
+
+function checkDeploy(service: ServiceTable): Problem[] {
+  if (service.deploy?.max_surge !== 0 || service.deploy.max_unavailable !== 0) return [];
+  const message = 'with max_unavailable = 0 nothing could ever be replaced; set one of the two to 1 or more';
+  return [{ path: ['deploy', 'max_surge'], message }];
+}
+
+function filled(list: string[] | undefined): boolean {
+  return list !== undefined && list.length > 0;
+}

@@ -1,0 +1,199 @@
+/**
+ * Reads cluster.toml: the settings of the master that its flags and `ORCA_*` variables may override. What is not
+ * written is null, so that whoever starts the master can tell "unset" from a choice.
+ */
+import { z } from 'zod';
+import { type Document, invalidFile, readDocument } from './document.js';
+import { problemsOf } from './explain.js';
+import { domain, labels, nonEmpty, port, text } from './fields.js';
+import { refuseRustKeys } from './legacy.js';
+import { isTable, withoutUnset } from './plain.js';
+import type { Problem } from './problem.js';
+
+const hostPort = text((value) =>
+  readHostPort(value) === null
+    ? `must be HOST:PORT, such as "0.0.0.0:6880"; it is ${JSON.stringify(value)}`
+    : null,
+);
+
+const clusterSchema = z.strictObject({
+  cluster: z
+    .strictObject({
+      name: nonEmpty.optional(),
+      domain: domain.optional(),
+      acme_email: text((value) => (/^\S+@\S+$/.test(value) ? null : 'must be an e-mail address')).optional(),
+      cert_dir: nonEmpty.optional(),
+      log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).optional(),
+      listen: hostPort.optional(),
+      http_listen: hostPort.optional(),
+      docker: nonEmpty.optional(),
+      advertise: nonEmpty.optional(),
+      agent: z.boolean().optional(),
+      api_port: port.optional(),
+      api_bind: nonEmpty.optional(),
+      api_tokens: z.array(nonEmpty).optional(),
+    })
+    .optional(),
+  acme: z
+    .strictObject({
+      directory: text((value) => (URL.canParse(value) ? null : 'must be a URL')).optional(),
+      trusted_roots: z.array(nonEmpty).optional(),
+      staging: z.boolean().optional(),
+    })
+    .optional(),
+  proxy: z
+    .strictObject({ http_port: port.optional(), https_port: port.optional(), caddy: nonEmpty.optional() })
+    .optional(),
+  node: z
+    .array(
+      z.strictObject({ name: nonEmpty.optional(), address: nonEmpty.optional(), labels: labels.optional() }),
+    )
+    .optional(),
+  token: z
+    .array(
+      z.strictObject({
+        name: nonEmpty,
+        value: nonEmpty,
+        role: z.enum(['admin', 'deployer', 'viewer']).optional(),
+      }),
+    )
+    .optional(),
+  api_tokens: z.array(nonEmpty).optional(),
+});
+type ClusterTable = z.output<typeof clusterSchema>;
+
+export interface ClusterConfig {
+  name: string | null;
+  domain: string | null;
+  acmeEmail: string | null;
+  /** As written: relative to the home, or absolute. */
+  certDir: string | null;
+  logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | null;
+  /** `HOST:PORT` of the HTTPS API. */
+  listen: string | null;
+  /** `HOST:PORT` of the API without TLS (loopback only). */
+  httpListen: string | null;
+  docker: string | null;
+  advertise: string | null;
+  /** False: run no local agent. */
+  agent: boolean | null;
+  acme: { directory: string | null; trustedRoots: string[]; staging: boolean };
+  proxy: { httpPort: number | null; httpsPort: number | null; caddy: string | null };
+  /** Labels for nodes that join, matched by name or address. */
+  nodes: { name: string | null; address: string | null; labels: Record<string, string> }[];
+  /** Of the Rust Orca's `[[token]]` and `api_tokens`; the latter have the role admin. */
+  tokens: { name: string; value: string; role: 'admin' | 'deployer' | 'viewer' }[];
+}
+
+/** The configuration in `text`; `file` is how errors name it. Throws CONFIG_INVALID with every problem and its line. */
+export async function parseClusterToml(text: string, file: string): Promise<ClusterConfig> {
+  const document = await readDocument(text, file);
+  const problems: Problem[] = [];
+  const table = withoutUnset(document.data, problems);
+  if (!isTable(table))
+    throw await refused(document, file, [{ path: [], message: 'must be a table of keys' }]);
+  problems.push(...refuseRustKeys(table, 'cluster'));
+  const parsed = clusterSchema.safeParse(table);
+  if (!parsed.success) problems.push(...problemsOf(parsed.error.issues, clusterSchema, table));
+  else problems.push(...checkCluster(parsed.data));
+  if (problems.length > 0 || !parsed.success) throw await refused(document, file, problems);
+  return configOf(parsed.data);
+}
+
+/** `HOST:PORT` or `[V6]:PORT` taken apart, or null. */
+export function readHostPort(value: string): { host: string; port: number } | null {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(value);
+  const portNumber = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2];
+  return host === undefined || portNumber > 65_535 ? null : { host, port: portNumber };
+}
+
+function checkCluster(table: ClusterTable): Problem[] {
+  const problems: Problem[] = [];
+  const { cluster, proxy } = table;
+  if (cluster?.listen !== undefined && (cluster.api_port ?? cluster.api_bind) !== undefined) {
+    const key = cluster.api_port === undefined ? 'api_bind' : 'api_port';
+    problems.push({ path: ['cluster', key], message: 'is the older form of listen; keep one of the two' });
+  }
+  if (proxy?.http_port !== undefined && proxy.http_port === proxy.https_port) {
+    problems.push({ path: ['proxy', 'https_port'], message: 'must differ from http_port' });
+  }
+  if (cluster?.http_listen !== undefined && !isLoopback(cluster.http_listen)) {
+    const message = 'must be on the loopback (127.0.0.1 or [::1]): it serves without TLS';
+    problems.push({ path: ['cluster', 'http_listen'], message });
+  }
+  return [...problems, ...checkNodes(table.node ?? [])];
+}
+
+function checkNodes(nodes: NonNullable<ClusterTable['node']>): Problem[] {
+  return nodes.flatMap((node, index): Problem[] => {
+    if (node.name === undefined && node.address === undefined) {
+      return [
+        { path: ['node', index], message: 'needs name (or address): the node that the labels are for' },
+      ];
+    }
+    const first = nodes.findIndex((other) => other.name !== undefined && other.name === node.name);
+    const twice = first >= 0 && first < index;
+    return twice ? [{ path: ['node', index, 'name'], message: `"${node.name}" is listed twice` }] : [];
+  });
+}
+
+function isLoopback(listen: string): boolean {
+  const host = readHostPort(listen)?.host ?? '';
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+async function refused(document: Document, file: string, problems: Problem[]): Promise<Error> {
+  return invalidFile(
+    document,
+    file,
+    problems.map((problem) => ({ ...problem, about: '', shown: problem.path })),
+  );
+}
+
+function configOf({ cluster = {}, acme, proxy, node, token, api_tokens }: ClusterTable): ClusterConfig {
+  const older = cluster.api_port !== undefined || cluster.api_bind !== undefined;
+  const olderListen = older
+    ? `${bracketed(cluster.api_bind ?? '0.0.0.0')}:${cluster.api_port ?? 6880}`
+    : null;
+  const bareTokens = [...(api_tokens ?? []), ...(cluster.api_tokens ?? [])];
+  return {
+    name: cluster.name ?? null,
+    domain: cluster.domain ?? null,
+    acmeEmail: cluster.acme_email ?? null,
+    certDir: cluster.cert_dir ?? null,
+    logLevel: cluster.log_level ?? null,
+    listen: cluster.listen ?? olderListen,
+    httpListen: cluster.http_listen ?? null,
+    docker: cluster.docker ?? null,
+    advertise: cluster.advertise ?? null,
+    agent: cluster.agent ?? null,
+    acme: {
+      directory: acme?.directory ?? null,
+      trustedRoots: acme?.trusted_roots ?? [],
+      staging: acme?.staging ?? false,
+    },
+    proxy: {
+      httpPort: proxy?.http_port ?? null,
+      httpsPort: proxy?.https_port ?? null,
+      caddy: proxy?.caddy ?? null,
+    },
+    nodes: (node ?? []).map((one) => ({
+      name: one.name ?? null,
+      address: one.address ?? null,
+      labels: one.labels ?? {},
+    })),
+    tokens: [
+      ...(token ?? []).map((one) => ({
+        name: one.name,
+        value: one.value,
+        role: one.role ?? ('admin' as const),
+      })),
+      ...bareTokens.map((value, index) => ({ name: `api_tokens[${index}]`, value, role: 'admin' as const })),
+    ],
+  };
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,172 @@
+/**
+ * The kinds of value that a configuration holds, each a zod type whose message says what is expected and shows an
+ * example. They check one value alone; what must hold between keys is in `check`.
+ */
+import { domainToASCII } from 'node:url';
+import { z } from 'zod';
+
+/** The longest wait that a timer of Node holds is 24 days; 7 are plenty. */
+const MAX_SECONDS = 604_800;
+/** Docker refuses a memory limit below this. */
+const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
+
+/** Text that `problemOf` finds nothing wrong with. */
+export function text(problemOf: (value: string) => string | null) {
+  return z.string().superRefine((value, ctx) => {
+    const message = problemOf(value);
+    if (message !== null) ctx.addIssue({ code: 'custom', message });
+  });
+}
+
+/** Text that becomes something else; `read` answers null when it can't. */
+function reads<T>(read: (value: string) => T | null, message: string) {
+  return z.string().transform((value, ctx): T => {
+    const result = read(value);
+    if (result !== null) return result;
+    ctx.addIssue({ code: 'custom', message: `${message}; it is ${JSON.stringify(value)}` });
+    return z.NEVER;
+  });
+}
+
+/** RFC 1123 label: service and project names are host names on the project's network. */
+export const dnsLabel = text((value) =>
+  /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(value)
+    ? null
+    : `must be lower-case letters, digits and inner hyphens, 63 at most, such as "my-api"; it is ${JSON.stringify(value)}`,
+);
+
+/** A host name, `*.` allowed in front; lower-cased. */
+export const domain = z
+  .string()
+  .transform((value) => value.toLowerCase())
+  .pipe(text(domainProblem));
+
+export const routePattern = text((value) => {
+  if (!value.startsWith('/')) return `must start with "/", such as "/api/*"; it is ${JSON.stringify(value)}`;
+  if (/[{}]/.test(value)) return 'must hold no "{" or "}"';
+  return hasBlank(value) || /[?#]/.test(value) ? 'must be a path without blanks, "?" and "#"' : null;
+});
+
+/** A path that a probe asks for; a query is allowed. */
+export const probePath = text((value) => {
+  if (!value.startsWith('/'))
+    return `must start with "/", such as "/healthz"; it is ${JSON.stringify(value)}`;
+  return hasBlank(value) ? 'must hold no blanks' : null;
+});
+
+/** An absolute path inside a container. */
+export const absolutePath = text((value) =>
+  value.startsWith('/') && !value.includes('\0') && !value.includes(':')
+    ? null
+    : `must be an absolute path without ":", such as "/var/lib/data"; it is ${JSON.stringify(value)}`,
+);
+
+export const port = z.number().int().min(1).max(65_535);
+
+export const nonEmpty = text((value) => {
+  if (value.trim() === '') return 'must not be empty';
+  return value.includes('\0') ? 'must hold no NUL character' : null;
+});
+
+export const words = z.array(text((value) => (value.includes('\0') ? 'must hold no NUL character' : null)));
+
+/** Seconds (fractions allowed) as milliseconds. */
+export function seconds(min: number) {
+  return z
+    .number()
+    .min(min)
+    .max(MAX_SECONDS)
+    .transform((value) => Math.round(value * 1_000));
+}
+
+/** Bytes of "512Mi", "1Gi", "512m", "64k"; all units are powers of 1024, as Docker reads them. A number is bytes. */
+export const memory = z.preprocess(
+  (value) => (typeof value === 'number' ? String(value) : value),
+  reads(readSize, 'must be a size such as "512Mi", "1Gi" or "512m"').pipe(
+    z.number().superRefine((bytes, ctx) => {
+      if (bytes < MIN_MEMORY_BYTES) {
+        ctx.addIssue({ code: 'custom', message: 'must be at least 6Mi; Docker refuses less' });
+      }
+    }),
+  ),
+);
+
+/** `src:dst[:ro|rw]`, both absolute. */
+export const mount = reads((value) => {
+  const match = /^(\/[^:\0]*):(\/[^:\0]*)(?::(ro|rw))?$/.exec(value);
+  if (!match?.[1] || !match[2]) return null;
+  return { source: match[1], target: match[2], readOnly: match[3] === 'ro' };
+}, 'must be "/host/path:/container/path", with ":ro" or ":rw" at its end or not');
+
+/** `host:container[/tcp|/udp]`. */
+export const extraPort = reads((value) => {
+  const match = /^(\d{1,5}):(\d{1,5})(?:\/(tcp|udp))?$/.exec(value);
+  const host = Number(match?.[1]);
+  const container = Number(match?.[2]);
+  if (!match || !isPort(host) || !isPort(container)) return null;
+  return { host, container, protocol: match[3] === 'udp' ? ('udp' as const) : ('tcp' as const) };
+}, 'must be "host:container" or "host:container/udp" with ports from 1 to 65535, such as "22222:22"');
+
+/** Names of other containers on the project's network; underscores are common there. */
+export const alias = text((value) =>
+  /^[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,251}[a-zA-Z0-9_])?$/.test(value)
+    ? null
+    : `must be a host name, such as "backend"; it is ${JSON.stringify(value)}`,
+);
+
+/** What Docker takes as the name of a volume. */
+export const volumeName = text((value) =>
+  /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$/.test(value)
+    ? null
+    : `must be letters, digits, "_", "." and "-", such as "data"; it is ${JSON.stringify(value)}`,
+);
+
+const imagePattern =
+  /^([a-zA-Z0-9.-]+(:\d{1,5})?\/)?[a-z0-9]+([._-]+[a-z0-9]+)*(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/;
+
+/** An image reference as Docker takes it: `[registry[:port]/]name[:tag][@sha256:…]`. */
+export const imageRef = text((value) =>
+  imagePattern.test(value)
+    ? null
+    : `must be an image such as "nginx:1.27" or "registry.example.com/team/api:1.4" (the name in lower case); it is ${JSON.stringify(value)}`,
+);
+
+/** Environment: names to texts. */
+export const env = z.record(
+  text((name) => (name === '' || /[=\0]/.test(name) ? 'is not a name for an environment variable' : null)),
+  text((value) => (value.includes('\0') ? 'must hold no NUL character' : null)),
+);
+
+export const labels = z.record(nonEmpty, z.string());
+
+function domainProblem(value: string): string | null {
+  const shown = JSON.stringify(value);
+  if (/^[a-z]+:\/\//.test(value)) return `must be a host name without "https://" in front; it is ${shown}`;
+  if (value.includes(':')) return `must be a host name without a port; it is ${shown}`;
+  if (/[^\x20-\x7e]/.test(value) && domainToASCII(value) !== '') {
+    return `must be written as ${JSON.stringify(domainToASCII(value))}`;
+  }
+  const name = value.startsWith('*.') ? value.slice(2) : value;
+  if (name.length > 253) return 'must have 253 characters at most';
+  if (!name.split('.').every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label))) {
+    return `must be a host name such as "api.example.com" or "*.example.com"; it is ${shown}`;
+  }
+  return /(^|\.)\d+$/.test(name) ? `must be a host name, not an address; it is ${shown}` : null;
+}
+
+function readSize(value: string): number | null {
+  const match = /^(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?b?)?|b)?$/i.exec(value.trim());
+  if (!match) return null;
+  const power = ['k', 'm', 'g', 't'].indexOf((match[2] ?? '').toLowerCase()) + 1;
+  const bytes = Math.round(Number(match[1]) * 1024 ** power);
+  return Number.isSafeInteger(bytes) ? bytes : null;
+}
+
+function isPort(value: number): boolean {
+  return value >= 1 && value <= 65_535;
+}
+
+function hasBlank(value: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  return /[\s\x00-\x1f\x7f]/.test(value);
+}

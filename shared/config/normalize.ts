@@ -1,0 +1,128 @@
+/**
+ * From the keys of a file to the one shape the rest of Orca reads: shorthands resolved, older names merged, defaults
+ * filled in. Total: what it gets has been checked.
+ */
+import type { ContainerSpec, DeploySpec, Probe, PullPolicy, ServiceSpec } from '../spec.js';
+import type { ProbeTable, ServiceTable } from './service-schema.js';
+
+/** How long a container without a port and without a probe must stay up before it counts as ready. */
+const STAYS_UP_MS = 5_000;
+
+/** The normalized specification; `project` is where the file stands unless the table names one. */
+export function normalize(table: ServiceTable, project: string): ServiceSpec {
+  const home = table.project ?? project;
+  return {
+    project: home,
+    name: table.name,
+    replicas: table.replicas ?? 1,
+    container: containerOf(table, home),
+    domains: table.domains?.length ? table.domains : table.domain === undefined ? [] : [table.domain],
+    routes: table.routes?.length ? [...new Set(table.routes)] : ['/*'],
+    stripPrefix: stripPrefixOf(table.strip_prefix),
+    internal: table.internal ?? false,
+    dependsOn: [...new Set(table.depends_on ?? [])],
+    tls: table.tls_cert && table.tls_key ? { cert: table.tls_cert, key: table.tls_key } : null,
+    deploy: deployOf(table.deploy ?? {}),
+    placement: { node: table.placement?.node ?? null, labels: table.placement?.labels ?? {} },
+    build: table.build ? buildOf(table.build) : null,
+  };
+}
+
+function containerOf(table: ServiceTable, project: string): ContainerSpec {
+  const image = table.image ?? `orca.local/${project}/${table.name}:build`;
+  return {
+    image,
+    pull: table.image === undefined ? 'never' : pullOf(table, image),
+    command: listOrNull(table.command) ?? listOrNull(table.cmd),
+    entrypoint: listOrNull(table.entrypoint),
+    env: table.env ?? {},
+    port: table.port ?? null,
+    aliases: [...new Set(table.aliases ?? [])],
+    mounts: table.mounts ?? [],
+    volumes: table.volumes?.length
+      ? table.volumes
+      : table.volume
+        ? [{ name: 'data', path: table.volume.path }]
+        : [],
+    extraPorts: extraPortsOf(table),
+    resources: { memoryBytes: table.resources?.memory ?? null, cpus: table.resources?.cpu ?? null },
+    readiness: readinessOf(table),
+    liveness: table.liveness ? probeOf(table.liveness, table.port ?? null, 10_000) : null,
+  };
+}
+
+/** Docker's own rule: `:latest`, written or meant, moves, so it is pulled each time; a digest never moves. */
+function pullOf(table: ServiceTable, image: string): PullPolicy {
+  if (table.pull !== undefined) return table.pull;
+  const older = table.pull_policy ?? 'auto';
+  if (older !== 'auto') return older === 'ifnotpresent' ? 'if-not-present' : older;
+  if (image.includes('@')) return 'if-not-present';
+  const tag = /:([^/:]+)$/.exec(image)?.[1] ?? 'latest';
+  return tag === 'latest' ? 'always' : 'if-not-present';
+}
+
+function extraPortsOf(table: ServiceTable): ContainerSpec['extraPorts'] {
+  const ports = table.extra_ports ?? [];
+  if (table.host_port === undefined || table.port === undefined) return ports;
+  return [{ host: table.host_port, container: table.port, protocol: 'tcp' }, ...ports];
+}
+
+function readinessOf(table: ServiceTable): Probe {
+  const probe = table.readiness ?? {};
+  return probeOf(
+    table.health === undefined ? probe : { ...probe, path: table.health },
+    table.port ?? null,
+    1_000,
+  );
+}
+
+function probeOf(probe: ProbeTable, servicePort: number | null, intervalMs: number): Probe {
+  const timing = {
+    intervalMs: probe.interval_secs ?? intervalMs,
+    timeoutMs: probe.timeout_secs ?? 3_000,
+    failureThreshold: probe.failure_threshold ?? 3,
+    initialDelayMs: probe.initial_delay_secs ?? 0,
+  };
+  if (probe.command) return { kind: 'command', command: probe.command, ...timing };
+  const port = probe.port ?? servicePort;
+  if (port === null) return { kind: 'stays-up', forMs: STAYS_UP_MS, ...timing };
+  if (probe.path !== undefined) return { kind: 'http', path: probe.path, port, ...timing };
+  return { kind: 'tcp', port, ...timing };
+}
+
+function deployOf(deploy: NonNullable<ServiceTable['deploy']>): DeploySpec {
+  return {
+    strategy: deploy.strategy ?? 'rolling',
+    maxUnavailable: deploy.max_unavailable ?? 1,
+    maxSurge: deploy.max_surge ?? 1,
+    canaryWeight: deploy.canary_weight ?? 20,
+    canaryReplicas: deploy.canary_replicas ?? 1,
+    sticky: deploy.sticky ?? false,
+    minHealthyMs: deploy.min_healthy_secs ?? 0,
+    drainTimeoutMs: deploy.drain_timeout_secs ?? 30_000,
+    stopGraceMs: deploy.stop_grace_secs ?? 10_000,
+    progressDeadlineMs: deploy.progress_deadline_secs ?? 300_000,
+    autoRollback: deploy.auto_rollback ?? true,
+  };
+}
+
+function buildOf(build: NonNullable<ServiceTable['build']>): NonNullable<ServiceSpec['build']> {
+  return {
+    repo: build.repo,
+    branch: build.branch ?? 'main',
+    dockerfile: build.dockerfile ?? 'Dockerfile',
+    context: build.context ?? '.',
+    deployKey: build.deploy_key ?? null,
+    paths: build.paths ?? [],
+    args: build.args ?? {},
+  };
+}
+
+function stripPrefixOf(prefix: string | undefined): string | null {
+  const bare = prefix?.replace(/\/?\*?$/, '') ?? '';
+  return bare === '' ? null : bare;
+}
+
+function listOrNull(list: string[] | undefined): string[] | null {
+  return list !== undefined && list.length > 0 ? list : null;
+}

@@ -1,0 +1,125 @@
+/**
+ * The keys of one `[[service]]` as files and API bodies write them: names, types and ranges. Unknown keys are refused.
+ * Keys of the Rust Orca (0.3) that still mean something stand in a group of their own; `normalize` merges them.
+ */
+import { z } from 'zod';
+import {
+  absolutePath,
+  alias,
+  dnsLabel,
+  domain,
+  env,
+  extraPort,
+  imageRef,
+  labels,
+  memory,
+  mount,
+  nonEmpty,
+  port,
+  probePath,
+  routePattern,
+  seconds,
+  text,
+  volumeName,
+  words,
+} from './fields.js';
+
+const probe = z.strictObject({
+  path: probePath.optional(),
+  tcp: z.boolean().optional(),
+  command: words.min(1).optional(),
+  port: port.optional(),
+  interval_secs: seconds(0.1).optional(),
+  timeout_secs: seconds(0.1).optional(),
+  failure_threshold: z.number().int().min(1).max(1_000).optional(),
+  initial_delay_secs: seconds(0).optional(),
+});
+
+const deploy = z.strictObject({
+  strategy: z.enum(['rolling', 'canary']).optional(),
+  max_unavailable: z.number().int().min(0).max(1_000).optional(),
+  max_surge: z.number().int().min(0).max(1_000).optional(),
+  canary_weight: z.number().min(0).max(100).optional(),
+  canary_replicas: z.number().int().min(1).max(1_000).optional(),
+  sticky: z.boolean().optional(),
+  min_healthy_secs: seconds(0).optional(),
+  drain_timeout_secs: seconds(0).optional(),
+  stop_grace_secs: seconds(0).optional(),
+  progress_deadline_secs: seconds(1).optional(),
+  auto_rollback: z.boolean().optional(),
+});
+
+const build = z.strictObject({
+  repo: nonEmpty,
+  branch: nonEmpty.optional(),
+  dockerfile: nonEmpty.optional(),
+  context: nonEmpty.optional(),
+  deploy_key: nonEmpty.optional(),
+  paths: z.array(nonEmpty).optional(),
+  args: env.optional(),
+});
+
+/** Of the Rust Orca. `restart_policy`, `network` and a volume's `size` have nothing left to say and are documented so. */
+const rust = {
+  runtime: text((value) =>
+    value === 'container'
+      ? null
+      : `${JSON.stringify(value)} is not run here; package the program as a container image and set image`,
+  ).optional(),
+  cmd: words.optional(),
+  pull_policy: z.enum(['auto', 'always', 'never', 'ifnotpresent', 'if-not-present']).optional(),
+  volume: z.strictObject({ path: absolutePath, size: z.string().optional() }).optional(),
+  host_port: port.optional(),
+  network: z.string().optional(),
+  strip_prefix: routePattern.optional(),
+  restart_policy: z
+    .union([
+      z.record(z.string(), z.unknown()),
+      text((value) =>
+        /^(always|on-?failure|unless-stopped)$/i.test(value)
+          ? null
+          : 'is always "always" here: Orca replaces what exits; run one-off work outside of Orca',
+      ),
+    ])
+    .optional(),
+};
+
+export const serviceSchema = z.strictObject({
+  name: dnsLabel,
+  project: dnsLabel.optional(),
+  image: imageRef.optional(),
+  replicas: z.preprocess(
+    (value) => (value === 'auto' ? 1 : value),
+    z.number().int().min(0).max(1_000).optional(),
+  ),
+  port: port.optional(),
+  domain: domain.optional(),
+  domains: z.array(domain).optional(),
+  routes: z.array(routePattern).optional(),
+  health: probePath.optional(),
+  internal: z.boolean().optional(),
+  depends_on: z.array(dnsLabel).optional(),
+  command: words.optional(),
+  entrypoint: words.optional(),
+  aliases: z.array(alias).optional(),
+  mounts: z.array(mount).optional(),
+  extra_ports: z.array(extraPort).optional(),
+  pull: z.enum(['always', 'never', 'if-not-present']).optional(),
+  tls_cert: nonEmpty.optional(),
+  tls_key: nonEmpty.optional(),
+  env: env.optional(),
+  readiness: probe.optional(),
+  liveness: probe.optional(),
+  resources: z
+    .strictObject({ memory: memory.optional(), cpu: z.number().min(0.01).max(1_024).optional() })
+    .optional(),
+  deploy: deploy.optional(),
+  placement: z.strictObject({ node: nonEmpty.optional(), labels: labels.optional() }).optional(),
+  volumes: z.array(z.strictObject({ name: volumeName, path: absolutePath })).optional(),
+  build: build.optional(),
+  ...rust,
+});
+
+/** One service as it was written, each value checked alone. */
+export type ServiceTable = z.output<typeof serviceSchema>;
+export type ProbeTable = NonNullable<ServiceTable['readiness']>;

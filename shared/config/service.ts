@@ -1,0 +1,41 @@
+/**
+ * Reads one service, from a file or from an API body, into a `ServiceSpec`. It promises that what it returns can be
+ * planned, and refuses the rest with every problem at once: where, which key, what is wrong, and the nearest right key.
+ */
+import type { ServiceSpec } from '../spec.js';
+import { checkService } from './check.js';
+import { problemsOf } from './explain.js';
+import { refuseRustKeys } from './legacy.js';
+import { normalize } from './normalize.js';
+import { isTable, withoutUnset } from './plain.js';
+import { invalidConfig, keyText, type Problem } from './problem.js';
+import { serviceSchema } from './service-schema.js';
+
+export type ReadService = { ok: true; spec: ServiceSpec } | { ok: false; problems: Problem[] };
+
+/**
+ * A service in file keys (`null` means unset) as a specification. `where` opens each line of the error, such as
+ * `services[0] "api"`; `project` holds when the body names none. Throws CONFIG_INVALID.
+ */
+export function parseServiceBody(value: unknown, where: string, project = 'default'): ServiceSpec {
+  const read = readService(value, project);
+  if (read.ok) return read.spec;
+  const problems = read.problems.map(({ path, message }) => {
+    return { file: null, line: null, column: null, key: keyText(path), message };
+  });
+  const lines = problems.map(({ key, message }) => `${where}: ${key === '' ? '' : `${key}: `}${message}`);
+  throw invalidConfig(lines, problems);
+}
+
+/** The same without throwing; paths of the problems are relative to the service. */
+export function readService(value: unknown, project: string): ReadService {
+  if (!isTable(value)) return { ok: false, problems: [{ path: [], message: 'must be a table of keys' }] };
+  const problems: Problem[] = [];
+  const table = withoutUnset(value, problems) as Record<string, unknown>;
+  problems.push(...refuseRustKeys(table, 'service'));
+  const parsed = serviceSchema.safeParse(table);
+  if (!parsed.success) problems.push(...problemsOf(parsed.error.issues, serviceSchema, table));
+  else problems.push(...checkService(parsed.data));
+  if (problems.length > 0 || !parsed.success) return { ok: false, problems };
+  return { ok: true, spec: normalize(parsed.data, project) };
+}
