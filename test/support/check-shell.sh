@@ -1,0 +1,13 @@
+#!/bin/sh
+# Checks the shell scripts with shellcheck where it is installed, and with the shell's own parser everywhere.
+set -eu
+cd "$(dirname "$0")/../.."
+for script in install.sh .ci/run test/support/*.sh; do
+  head -n 1 "$script" | grep -q bash && shell=bash || shell=sh
+  "$shell" -n "$script"
+done
+if command -v shellcheck >/dev/null 2>&1; then
+  shellcheck install.sh .ci/run test/support/*.sh
+else
+  echo "check: shellcheck is not installed (apt-get install shellcheck); only the syntax was checked"
+fi
