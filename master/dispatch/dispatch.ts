@@ -1,0 +1,202 @@
+/**
+ * The live agent sessions: `/agent` on the HTTPS listener, mutual TLS, hello first. One session a node (a newer one
+ * replaces it), one assignment after each hello and whenever control has a newer one, one status-receipt after what a
+ * status said is in the store. Refuses who has no certificate of the cluster's CA, and other protocol versions.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Server } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { messageOf, OrcaError } from '../../shared/errors.js';
+import type { Log } from '../../shared/log.js';
+import {
+  type AgentMessage,
+  type Assignment,
+  closeCodes,
+  HEARTBEAT_MS,
+  LIVENESS_MS,
+  type LogLine,
+  MAX_FRAME_BYTES,
+  PROTOCOL_VERSION,
+} from '../../shared/protocol.js';
+import type { Store } from '../store/store.js';
+import { createLogStream, type LogStream } from './log-stream.js';
+import { recordEnd, recordHello, recordReceipt, recordStatus } from './reports.js';
+import { createSession, type Session } from './session.js';
+
+export interface LogRequest {
+  allocation: string;
+  tail: number | null;
+  sinceMs: number | null;
+  follow: boolean;
+}
+
+export interface Dispatch {
+  attach(server: Server): void;
+  /** Sends the node its newest assignment, if a session is live. */
+  assign(node: string, assignment: Assignment): void;
+  /** When a live node was last heard, ms since the epoch; null without a session. */
+  heardAtMs(node: string): number | null;
+  /** Requests in flight on an allocation as its ingress last said; null when nobody says. */
+  inFlight(allocation: string): number | null;
+  /** Log lines of an allocation as its agent sends them. Throws NODE_UNREACHABLE without a session. */
+  openLogs(node: string, request: LogRequest): AsyncIterable<LogLine[]>;
+  /** Ends all sessions. */
+  stop(): Promise<void>;
+}
+
+export interface DispatchOptions {
+  store: Store;
+  log: Log;
+  /** The complete assignment for a node that said hello; null when this master must not give it one. */
+  assignmentFor(node: string, helloRevision: number): Assignment | null;
+  timing?: { heartbeatMs: number; livenessMs: number };
+}
+
+interface Live {
+  session: Session;
+  statusNumber: number;
+  inFlight: Map<string, number>;
+  logs: Map<string, LogStream>;
+}
+
+export function createDispatch(options: DispatchOptions): Dispatch {
+  const { store, log } = options;
+  const timing = options.timing ?? { heartbeatMs: HEARTBEAT_MS, livenessMs: LIVENESS_MS };
+  const live = new Map<string, Live>();
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_FRAME_BYTES,
+    perMessageDeflate: false,
+  });
+  let streams = 0;
+
+  const onHello = (state: Live, hello: Extract<AgentMessage, { type: 'hello' }>): void => {
+    const { session } = state;
+    if (hello.protocol !== PROTOCOL_VERSION) {
+      session.close(closeCodes.versionMismatch, `this master speaks version ${PROTOCOL_VERSION}`);
+      return;
+    }
+    const older = live.get(session.node);
+    live.set(session.node, state);
+    if (older && older !== state) older.session.close(closeCodes.replaced, 'a newer session took its place');
+    store.write((tx) => recordHello(tx, session.node, hello.facts, Date.now()));
+    log.info(
+      { node: session.node, revision: hello.revision, version: hello.facts.version },
+      'node connected',
+    );
+    const assignment = options.assignmentFor(session.node, hello.revision);
+    if (assignment) session.assign(assignment);
+  };
+
+  const onStatus = (state: Live, status: Extract<AgentMessage, { type: 'status' }>): void => {
+    if (status.number > state.statusNumber) {
+      store.write((tx) => recordStatus(tx, state.session.node, status, Date.now()));
+      state.statusNumber = status.number;
+      state.inFlight = new Map(status.ingress?.traffic.map((t) => [t.allocation, t.inFlight]));
+    }
+    state.session.send({ type: 'status-receipt', number: state.statusNumber });
+  };
+
+  const onReceipt = (state: Live, receipt: Extract<AgentMessage, { type: 'receipt' }>): void => {
+    const { node } = state.session;
+    if (receipt.accepted) store.write((tx) => recordReceipt(tx, node, receipt.revision));
+    else log.warn({ node, revision: receipt.revision, reason: receipt.reason }, 'assignment refused');
+  };
+
+  const onMessage = (state: Live, message: AgentMessage): void => {
+    if (message.type === 'hello') onHello(state, message);
+    else if (live.get(state.session.node) !== state)
+      state.session.close(closeCodes.badMessage, 'the first message is hello');
+    else if (message.type === 'status') onStatus(state, message);
+    else if (message.type === 'receipt') onReceipt(state, message);
+    else if (message.type === 'logs-lines') state.logs.get(message.id)?.push(message.lines);
+    else if (message.type === 'logs-end') state.logs.get(message.id)?.end(message.reason);
+  };
+
+  const onEnd = (state: Live, reason: string): void => {
+    const { node } = state.session;
+    for (const stream of state.logs.values()) stream.end('the node is gone');
+    if (live.get(node) !== state) return;
+    live.delete(node);
+    log.warn({ node, reason }, 'node disconnected');
+    store.write((tx) => recordEnd(tx, node, reason, Date.now()));
+  };
+
+  const accept = (socket: WebSocket, node: string): void => {
+    /** What the store refuses (a full disk) ends the session, not the master: the agent sends it again. */
+    const guard = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        log.error({ node, error: messageOf(error) }, 'a message of an agent could not be handled');
+        socket.close(1011, 'the master could not handle a message');
+      }
+    };
+    const state: Live = {
+      session: createSession(
+        socket,
+        node,
+        {
+          onMessage: (message) => guard(() => onMessage(state, message)),
+          onEnd: (reason) => guard(() => onEnd(state, reason)),
+        },
+        timing,
+      ),
+      statusNumber: 0,
+      inFlight: new Map(),
+      logs: new Map(),
+    };
+  };
+
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    if (request.url?.split('?')[0] !== '/agent') {
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
+    const node = nodeOf(socket);
+    sockets.handleUpgrade(request, socket, head, (accepted) => {
+      if (node) accept(accepted, node);
+      else accepted.close(closeCodes.notAuthorized, "no client certificate of this cluster's CA");
+    });
+  };
+
+  return {
+    attach: (server) => {
+      server.on('upgrade', upgrade);
+    },
+    assign: (node, assignment) => live.get(node)?.session.assign(assignment),
+    heardAtMs: (node) => live.get(node)?.session.heardAtMs() ?? null,
+    inFlight: (allocation) => {
+      for (const { inFlight } of live.values()) {
+        const count = inFlight.get(allocation);
+        if (count !== undefined) return count;
+      }
+      return null;
+    },
+    openLogs: (node, request) => {
+      const state = live.get(node);
+      if (!state) throw new OrcaError('NODE_UNREACHABLE', `node ${node} has no live session`);
+      const id = `logs-${++streams}`;
+      const stream = createLogStream(() => {
+        if (state.logs.delete(id)) state.session.send({ type: 'logs-close', id });
+      });
+      state.logs.set(id, stream);
+      state.session.send({ type: 'logs-open', id, ...request });
+      return stream;
+    },
+    stop: async () => {
+      for (const { session } of live.values()) session.close(1001, 'the master stops');
+      for (const socket of sockets.clients) socket.terminate();
+      await new Promise<void>((resolve) => sockets.close(() => resolve()));
+    },
+  };
+}
+
+/** The node id is the common name of the client certificate that the TLS layer has verified; null without one. */
+function nodeOf(socket: Duplex): string | null {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return null;
+  const name = socket.getPeerCertificate().subject?.CN;
+  return typeof name === 'string' && name !== '' ? name : null;
+}

@@ -1,0 +1,141 @@
+/**
+ * What agents report, written into the store: the only writer of `observed` fields. A report that says nothing new
+ * writes nothing. The services that a change concerns are planned again.
+ */
+import { canonicalJson } from '../../shared/fingerprint.js';
+import type { Allocation, Node } from '../../shared/model.js';
+import type { AllocationObserved, NodeFacts, Status, Traffic } from '../../shared/protocol.js';
+import type { Transaction } from '../store/transaction.js';
+
+/** A session began. Reports of earlier sessions no longer count: nothing is planned on stale ones. */
+export function recordHello(tx: Transaction, id: string, facts: NodeFacts, nowMs: number): void {
+  const before = tx.node(id);
+  tx.putNode({
+    ...(before ?? aNewNode(id, facts)),
+    facts,
+    connectedAtMs: nowMs,
+    reported: false,
+    lastSeenAtMs: nowMs,
+  });
+  tx.addEvent(anEvent(nowMs, 'node.connected', `node ${facts.name} is connected`, { node: id }));
+  touchConcerned(tx, id);
+}
+
+export function recordEnd(tx: Transaction, id: string, reason: string, nowMs: number): void {
+  const node = tx.node(id);
+  if (!node || node.connectedAtMs === null) return;
+  tx.putNode({ ...node, connectedAtMs: null, reported: false, lastSeenAtMs: nowMs });
+  tx.addEvent(
+    anEvent(nowMs, 'node.disconnected', `node ${node.facts.name} is gone: ${reason}`, { node: id }),
+  );
+  touchConcerned(tx, id);
+}
+
+export function recordReceipt(tx: Transaction, id: string, revision: number): void {
+  const node = tx.node(id);
+  if (node && revision > node.receivedRevision) tx.putNode({ ...node, receivedRevision: revision });
+}
+
+/** Writes what is new in a status. The caller has made sure that it is newer than the one before. */
+export function recordStatus(tx: Transaction, id: string, status: Status, nowMs: number): void {
+  const node = tx.node(id);
+  if (!node) return;
+  recordAllocations(tx, id, status, nowMs);
+  for (const image of status.images) {
+    const before = node.images.find((i) => i.id === image.id);
+    const service = tx.rollout(image.id)?.service;
+    if (service && canonicalJson(before ?? null) !== canonicalJson(image)) tx.touchService(service);
+  }
+  touchTraffic(tx, node.ingressObserved?.traffic ?? [], status.ingress?.traffic ?? []);
+  const concernsAll = !node.reported || node.engine?.state !== status.engine.state;
+  const after: Node = {
+    ...node,
+    reported: true,
+    engine: status.engine,
+    images: status.images,
+    ingressObserved: status.ingress && { ...status.ingress, traffic: status.ingress.traffic.map(settled) },
+  };
+  if (canonicalJson(after) !== canonicalJson(node)) tx.putNode({ ...after, lastSeenAtMs: nowMs });
+  if (concernsAll) touchConcerned(tx, id);
+}
+
+function recordAllocations(tx: Transaction, node: string, status: Status, nowMs: number): void {
+  const reported = new Map(status.allocations.map((a) => [a.id, a]));
+  for (const allocation of tx.allocationsOn(node)) {
+    const observed = reported.get(allocation.id);
+    if (!observed) continue;
+    tx.putAllocation({ ...allocation, observed });
+    const message = newTrouble(allocation, observed);
+    if (message)
+      tx.addEvent(
+        anEvent(nowMs, `allocation.${observed.state}`, message, { node, service: allocation.service }),
+      );
+  }
+}
+
+/** A sentence for what people want to find in the events: exits, failures and lost readiness. */
+function newTrouble(allocation: Allocation, observed: AllocationObserved): string | null {
+  const before = allocation.observed;
+  const isNew = before?.state !== observed.state || before.restarts !== observed.restarts;
+  const isTrouble = ['exited', 'failed', 'unready'].includes(observed.state);
+  const isCrash = observed.restarts > (before?.restarts ?? 0);
+  if (!isNew || !(isTrouble || isCrash)) return null;
+  return `${allocation.id} ${observed.state}: ${observed.reason ?? 'no reason was given'}`;
+}
+
+/** Requests in flight on a routed allocation change all the time and decide nothing: they are shown live, not stored. */
+const settled = (traffic: Traffic): Traffic =>
+  traffic.state === 'routed' ? { ...traffic, inFlight: 0 } : traffic;
+
+function touchTraffic(tx: Transaction, before: Traffic[], after: Traffic[]): void {
+  const known = new Map(before.map((t) => [t.allocation, canonicalJson(settled(t))]));
+  const changed = after.filter((t) => known.get(t.allocation) !== canonicalJson(settled(t)));
+  const still = new Set(after.map((t) => t.allocation));
+  const gone = before.filter((t) => !still.has(t.allocation));
+  for (const { allocation } of [...changed, ...gone]) {
+    const service = tx.allocation(allocation)?.service;
+    if (service) tx.touchService(service);
+  }
+}
+
+/** A node that comes, goes or loses Docker concerns what runs on it and whatever waits for a place. */
+function touchConcerned(tx: Transaction, node: string): void {
+  for (const { service } of tx.allocationsOn(node)) tx.touchService(service);
+  for (const service of tx.services())
+    if (service.planned.waits.length > 0 || tx.activeRollout(service.key)) tx.touchService(service.key);
+}
+
+/** A node as it is before its first word: made at enrolment, or when one with a valid certificate shows up. */
+export function aNewNode(id: string, facts: NodeFacts): Node {
+  return {
+    id,
+    facts,
+    labels: {},
+    cordoned: false,
+    ingress: false,
+    connectedAtMs: null,
+    reported: false,
+    lastSeenAtMs: 0,
+    engine: null,
+    images: [],
+    ingressObserved: null,
+    revision: 0,
+    receivedRevision: 0,
+  };
+}
+
+function anEvent(
+  atMs: number,
+  kind: string,
+  message: string,
+  about: { node?: string; service?: string },
+): {
+  atMs: number;
+  kind: string;
+  message: string;
+  node: string | null;
+  service: string | null;
+  rollout: null;
+} {
+  return { atMs, kind, message, node: about.node ?? null, service: about.service ?? null, rollout: null };
+}

@@ -1,0 +1,94 @@
+/**
+ * One live connection of one agent: decodes, answers pings, judges silence on the same channel that carries the work,
+ * keeps at most one assignment in the socket (the newest waits behind it), and is cut when the agent reads too slowly.
+ * It decides nothing: what comes in is handed to its handlers.
+ */
+import type { WebSocket } from 'ws';
+import {
+  type AgentMessage,
+  type Assignment,
+  closeCodes,
+  decodeAgentMessage,
+  encode,
+  HEARTBEAT_MS,
+  LIVENESS_MS,
+  MAX_FRAME_BYTES,
+  type MasterMessage,
+} from '../../shared/protocol.js';
+
+export interface Session {
+  node: string;
+  /** When anything was last heard, ms since the epoch. */
+  heardAtMs(): number;
+  send(message: MasterMessage): void;
+  /** Sends the assignment, or keeps it until the one before has left; an older waiting one is dropped. */
+  assign(assignment: Assignment): void;
+  close(code: number, reason: string): void;
+}
+
+export interface SessionHandlers {
+  onMessage(message: AgentMessage): void;
+  onEnd(reason: string): void;
+}
+
+/** Beyond this the agent has stopped reading: the session is cut, and it starts again from the newest assignment. */
+const MAX_BUFFERED_BYTES = 2 * MAX_FRAME_BYTES;
+
+export function createSession(
+  socket: WebSocket,
+  node: string,
+  handlers: SessionHandlers,
+  timing = { heartbeatMs: HEARTBEAT_MS, livenessMs: LIVENESS_MS },
+): Session {
+  let heardAtMs = Date.now();
+  let pings = 0;
+  let isAssigning = false;
+  let nextAssignment: Assignment | null = null;
+
+  const send = (message: MasterMessage, sent?: () => void): void => {
+    if (socket.readyState !== socket.OPEN) return;
+    if (socket.bufferedAmount > MAX_BUFFERED_BYTES) socket.terminate();
+    else socket.send(encode(message), () => sent?.());
+  };
+  const assign = (assignment: Assignment): void => {
+    if (isAssigning) {
+      nextAssignment = assignment;
+      return;
+    }
+    isAssigning = true;
+    send(assignment, () => {
+      isAssigning = false;
+      const next = nextAssignment;
+      nextAssignment = null;
+      if (next) assign(next);
+    });
+  };
+  const close = (code: number, reason: string): void => {
+    socket.close(code, reason.slice(0, 120));
+    // An agent that is gone never answers the close; it must not keep the socket.
+    setTimeout(() => socket.terminate(), 1_000).unref();
+  };
+  const receive = (text: string): void => {
+    heardAtMs = Date.now();
+    const decoded = decodeAgentMessage(text);
+    if (!decoded.ok) close(closeCodes.badMessage, decoded.reason);
+    else if (decoded.message.type === 'ping') send({ type: 'pong', number: decoded.message.number });
+    else if (decoded.message.type !== 'pong') handlers.onMessage(decoded.message);
+  };
+  const heartbeat = setInterval(() => {
+    if (Date.now() - heardAtMs > timing.livenessMs)
+      close(closeCodes.silent, 'nothing was heard for too long');
+    else send({ type: 'ping', number: ++pings });
+  }, timing.heartbeatMs);
+
+  socket.on('message', (data, isBinary) => {
+    if (isBinary) close(closeCodes.badMessage, 'a binary frame');
+    else receive(data.toString());
+  });
+  socket.on('error', () => socket.terminate());
+  socket.once('close', (code, reason) => {
+    clearInterval(heartbeat);
+    handlers.onEnd(reason.toString() || `closed with ${code}`);
+  });
+  return { node, heardAtMs: () => heardAtMs, send, assign, close };
+}
