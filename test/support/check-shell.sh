@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 for script in install.sh .ci/run test/support/*.sh; do
-  head -n 1 "$script" | grep -q bash && shell=bash || shell=sh
+  case $(head -n 1 "$script") in *bash) shell="bash" ;; *) shell="sh" ;; esac
   "$shell" -n "$script"
 done
 if command -v shellcheck >/dev/null 2>&1; then
