@@ -1,0 +1,195 @@
+/**
+ * Decides what Caddy is told: an ingress in, Caddy's JSON out, PURE, and valid on 2.6.2 and 2.11.9 alike.
+ *
+ * Promises: the configuration depends on domains, paths, certificates and ports only. Membership and weights live in
+ * SRV records, because every load of Caddy costs requests. Every request gets an answer that says something: an unknown
+ * host or path a 404 page, a known one with nothing behind it a 503 page with Retry-After, never Caddy's empty 200.
+ * The seam for ACME: `tls.automation` and `automatic_https`, both off here.
+ */
+import { canonicalJson, fingerprint } from '../shared/fingerprint.js';
+import { errorPage, notFoundPage, RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
+import { proxyHandlers, type ResolverPorts } from './proxy-handler.js';
+import type { Certificate, Ingress } from './route.js';
+import { normalDomain, type Site, type Sites, sitesOf } from './sites.js';
+
+export interface CompileInput {
+  ingress: Ingress;
+  resolver: ResolverPorts;
+  /** Absolute path of Caddy's admin socket. */
+  adminSocketPath: string;
+  /** Where Caddy keeps what it stores (later: ACME accounts and certificates). */
+  storageRoot: string;
+  /** Caddy's own rolling log; null: to its stderr. */
+  logFile: string | null;
+  /** Per service (`project/name`), the `host:port`s to use while the resolver does not answer. */
+  fallback: ReadonlyMap<string, string[]>;
+}
+
+export type CaddyConfig = { [key: string]: unknown };
+
+export interface Compiled {
+  config: CaddyConfig;
+  /** Of the config without the fallback upstreams; also stands in the config, at `FINGERPRINT_PATH`. */
+  fingerprint: string;
+  refreshMs: number;
+  /** Routes left out because their text is not safe to hand to Caddy. */
+  refused: Sites['refused'];
+}
+
+/** Where a running Caddy's admin API shows the fingerprint that its config was compiled with. */
+export const FINGERPRINT_PATH = 'apps/http/servers/https/@id';
+
+/** How long Caddy may use an answer of the resolver, ms, with few services. */
+export const REFRESH_MS = 250;
+
+/**
+ * The refresh interval for so many services, in ms. Short makes deploys quick; with 90 services 250 ms of it cost a
+ * quarter of the throughput and 1 s a tenth (2.6.2, two cores), so it grows in steps.
+ */
+export function refreshMsFor(services: number): number {
+  if (services <= 30) return REFRESH_MS;
+  return services <= 60 ? 2 * REFRESH_MS : 4 * REFRESH_MS;
+}
+
+/** Compiles the complete configuration of Caddy; the same input in any order gives the same output. */
+export function compile(input: CompileInput): Compiled {
+  const { sites, refused } = sitesOf(input.ingress.routes);
+  const refreshMs = refreshMsFor(input.ingress.routes.length);
+  const configWith = (https: object): CaddyConfig => ({
+    ...bootConfig(input),
+    apps: {
+      http: {
+        http_port: input.ingress.httpPort,
+        https_port: input.ingress.httpsPort,
+        servers: { http: httpServer(input.ingress, sites), https },
+      },
+      tls: { certificates: { load_pem: loadedCertificates(input.ingress) } },
+    },
+  });
+  const https = httpsServer(input, sites, refreshMs);
+  const print = configFingerprint(configWith(https));
+  return { config: configWith({ '@id': print, ...https }), fingerprint: print, refreshMs, refused };
+}
+
+/** What every load must repeat and Caddy is first started with: the admin socket, storage and logging. */
+export function bootConfig(
+  input: Pick<CompileInput, 'adminSocketPath' | 'storageRoot' | 'logFile'>,
+): CaddyConfig {
+  const writer =
+    input.logFile === null
+      ? { output: 'stderr' }
+      : { output: 'file', filename: input.logFile, roll_size_mb: 10, roll_keep: 3 };
+  return {
+    admin: { listen: `unix/${input.adminSocketPath}`, origins: ['localhost'] },
+    logging: { logs: { default: { level: 'INFO', exclude: ['admin.api'], writer } } },
+    storage: { module: 'file_system', root: input.storageRoot },
+  };
+}
+
+/** Equal for configs that need no load between them: fallback upstreams and the fingerprint itself are left out. */
+export function configFingerprint(config: CaddyConfig): string {
+  return `orca-${fingerprint(JSON.parse(canonicalJson(config), dropped)).slice(0, 32)}`;
+}
+
+/** The SRV names that a config looks its upstreams up by: the services that it routes. */
+export function srvNamesOf(config: unknown): Set<string> {
+  const names = new Set<string>();
+  JSON.stringify(config, (key, value) => {
+    if (key === 'dynamic_upstreams' && typeof value?.name === 'string') names.add(value.name);
+    return value;
+  });
+  return names;
+}
+
+function dropped(key: string, value: unknown): unknown {
+  return key === 'upstreams' || key === '@id' ? undefined : value;
+}
+
+function httpServer(ingress: Ingress, sites: Site[]): object {
+  const hosts = sites.flatMap((site) => site.domains);
+  const port = ingress.httpsPort === 443 ? '' : `:${ingress.httpsPort}`;
+  const redirect = {
+    handler: 'static_response',
+    status_code: 308,
+    headers: { Location: [`https://{http.request.host}${port}{http.request.uri}`] },
+  };
+  const known = hosts.length === 0 ? [] : [{ match: [{ host: hosts }], handle: [redirect], terminal: true }];
+  return {
+    listen: [`:${ingress.httpPort}`],
+    read_header_timeout: '30s',
+    automatic_https: { disable: true },
+    routes: [...known, { handle: [notFound()] }],
+  };
+}
+
+function httpsServer(input: CompileInput, sites: Site[], refreshMs: number): object {
+  return {
+    listen: [`:${input.ingress.httpsPort}`],
+    read_header_timeout: '30s',
+    automatic_https: { disable: true },
+    tls_connection_policies: connectionPolicies(input.ingress.certificates),
+    routes: [...sites.map((site) => siteRoute(site, input, refreshMs)), { handle: [notFound()] }],
+    errors: { routes: errorRoutes() },
+  };
+}
+
+function siteRoute(site: Site, input: CompileInput, refreshMs: number): object {
+  const routes = site.rules.map(({ paths, route }) => ({
+    ...(paths.includes('/*') || paths.includes('*') ? {} : { match: [{ path: paths }] }),
+    handle: proxyHandlers(route, {
+      resolver: input.resolver,
+      refreshMs,
+      httpsPort: input.ingress.httpsPort,
+      fallback: input.fallback.get(route.service) ?? [],
+    }),
+    terminal: true,
+  }));
+  return {
+    match: [{ host: site.domains }],
+    handle: [{ handler: 'subroute', routes: [...routes, { handle: [notFound()] }] }],
+    terminal: true,
+  };
+}
+
+/** Names with a certificate get it; every other name, or none, gets the fallback's, so that a page can be shown. */
+function connectionPolicies(certificates: Certificate[]): object[] {
+  const names = [...new Set(certificates.flatMap((c) => c.names.map(normalDomain)))].filter((n) => n !== '');
+  const known = names.length === 0 ? [] : [{ match: { sni: names.sort() } }];
+  return [...known, { certificate_selection: { any_tag: ['fallback'] } }];
+}
+
+function loadedCertificates(ingress: Ingress): object[] {
+  const pem = (c: Certificate, tag: string) => ({ certificate: c.certPem, key: c.keyPem, tags: [tag] });
+  const certificates = [...ingress.certificates].sort((a, b) => (a.certPem < b.certPem ? -1 : 1));
+  return [pem(ingress.fallbackCertificate, 'fallback'), ...certificates.map((c) => pem(c, 'site'))];
+}
+
+/** Errors of the proxy itself (nothing accepts, nothing there, no answer in time) are one thing to a client: 503. */
+function errorRoutes(): object[] {
+  return [
+    {
+      match: [{ expression: '{http.error.status_code} in [502, 503, 504]' }],
+      handle: [
+        htmlResponse(503, unavailablePage(), {
+          'Retry-After': [String(RETRY_AFTER_SECONDS)],
+          'Cache-Control': ['no-store'],
+        }),
+      ],
+      terminal: true,
+    },
+    { handle: [htmlResponse('{http.error.status_code}', errorPage())] },
+  ];
+}
+
+function notFound(): object {
+  return htmlResponse(404, notFoundPage());
+}
+
+function htmlResponse(status: number | string, body: string, headers: Record<string, string[]> = {}): object {
+  return {
+    handler: 'static_response',
+    status_code: status,
+    headers: { 'Content-Type': ['text/html; charset=utf-8'], ...headers },
+    body,
+  };
+}

@@ -1,0 +1,143 @@
+/**
+ * Keeps Caddy running with the newest config: its own loop, so that a slow start or load never delays a record.
+ *
+ * Promises: a config is loaded only when its fingerprint differs from the one Caddy runs (asked of Caddy itself, so no
+ * restart of anything can fool it); an assignment that changes only membership loads nothing. A config that Caddy
+ * refuses leaves the old one serving and is tried again with back-off, 1 s doubling to 60 s.
+ */
+import { messageOf } from '../shared/errors.js';
+import { type Loop, startLoop } from '../shared/loop.js';
+import { type Compiled, compile, FINGERPRINT_PATH, srvNamesOf } from './compile.js';
+import type { IngressPaths } from './paths.js';
+import type { ResolverPorts } from './proxy-handler.js';
+import type { Ingress } from './route.js';
+import { createSidecar, type Sidecar, type SidecarState } from './sidecar.js';
+
+/** What Caddy should serve, and what to fall back on without the resolver; read anew in every pass. */
+export interface EdgeWant {
+  ingress: Ingress;
+  ports: ResolverPorts;
+  fallback: () => ReadonlyMap<string, string[]>;
+}
+
+export interface EdgeState extends SidecarState {
+  /** SRV names in the config that Caddy runs. */
+  loadedNames: ReadonlySet<string>;
+  /** Why the newest config is not the one that runs, or null. */
+  loadReason: string | null;
+  refusals: ReadonlyMap<string, string>;
+}
+
+export interface Edge {
+  sidecar: Sidecar;
+  state(): EdgeState;
+  wake(): void;
+  stop(): Promise<void>;
+}
+
+export interface EdgeOptions {
+  paths: IngressPaths;
+  want: () => EdgeWant | null;
+  onChange: () => void;
+  log: (message: string) => void;
+}
+
+const EVERY_MS = 1_000;
+const MAX_BACKOFF_MS = 60_000;
+
+/** Starts the loop; it does nothing while `want` says null. */
+export function startEdge(options: EdgeOptions): Edge {
+  const sidecar = createSidecar(options.paths, () => loop.wake());
+  let state: EdgeState = emptyState();
+  let cached: { ingress: Ingress; ports: ResolverPorts; compiled: Compiled } | null = null;
+  let failed: { fingerprint: string; count: number; retryAtMs: number } | null = null;
+
+  const change = (next: Partial<EdgeState>): void => {
+    const before = state;
+    state = { ...state, ...next };
+    if (before.reason !== state.reason && state.reason) options.log(state.reason);
+    if (before.loadReason !== state.loadReason && state.loadReason) options.log(state.loadReason);
+    if (describe(before) !== describe(state)) options.onChange();
+  };
+  const compileNow = (want: EdgeWant, anew: boolean): Compiled => {
+    const isSame = cached?.ingress === want.ingress && samePorts(cached.ports, want.ports);
+    if (cached && isSame && !anew) return cached.compiled;
+    const compiled = compile({ ...compileInput(options.paths), ...inputOf(want) });
+    cached = { ingress: want.ingress, ports: want.ports, compiled };
+    return compiled;
+  };
+  const load = async (want: EdgeWant): Promise<void> => {
+    const { config, fingerprint } = compileNow(want, true);
+    if (failed?.fingerprint === fingerprint && Date.now() < failed.retryAtMs) return;
+    try {
+      await sidecar.admin.load(config);
+      failed = null;
+      options.log(`Caddy serves ${want.ingress.routes.length} routes (${fingerprint})`);
+      change({ loadedNames: srvNamesOf(config), loadReason: null });
+    } catch (error) {
+      const count = failed?.fingerprint === fingerprint ? failed.count + 1 : 1;
+      const retryAtMs = Date.now() + Math.min(MAX_BACKOFF_MS, 500 * 2 ** count);
+      failed = { fingerprint, count, retryAtMs };
+      loop.wakeAt(retryAtMs);
+      change({ loadedNames: srvNamesOf(await sidecar.admin.config()), loadReason: messageOf(error) });
+    }
+  };
+  const pass = async (): Promise<void> => {
+    const want = options.want();
+    if (want === null) return;
+    const found = await sidecar.ensure(want.ingress.caddy);
+    change(found);
+    if (found.state !== 'running') {
+      loop.wakeAt(Math.max(sidecar.notBeforeMs(), Date.now() + 100));
+      return;
+    }
+    const compiled = compileNow(want, false);
+    change({ refusals: new Map(compiled.refused.map((r) => [r.service, r.reason])) });
+    const running = await sidecar.admin.config(FINGERPRINT_PATH);
+    if (running !== compiled.fingerprint) await load(want);
+    else if (state.loadReason !== null || state.loadedNames.size === 0) {
+      change({ loadedNames: srvNamesOf(compiled.config), loadReason: null });
+    }
+  };
+  const loop: Loop = startLoop(pass, {
+    everyMs: EVERY_MS,
+    retryMs: 250,
+    onError: (error) => options.log(`the ingress could not be looked after: ${messageOf(error)}`),
+  });
+  return {
+    sidecar,
+    state: () => state,
+    wake: loop.wake,
+    async stop() {
+      sidecar.stop();
+      await loop.stop();
+    },
+  };
+}
+
+function describe(state: EdgeState): string {
+  return JSON.stringify({ ...state, loadedNames: [...state.loadedNames], refusals: [...state.refusals] });
+}
+
+function emptyState(): EdgeState {
+  return {
+    state: 'down',
+    version: null,
+    reason: 'Caddy was not looked at yet',
+    loadedNames: new Set(),
+    loadReason: null,
+    refusals: new Map(),
+  };
+}
+
+function compileInput(paths: IngressPaths) {
+  return { adminSocketPath: paths.adminSocket, storageRoot: paths.storageRoot, logFile: paths.caddyLog };
+}
+
+function inputOf(want: EdgeWant) {
+  return { ingress: want.ingress, resolver: want.ports, fallback: want.fallback() };
+}
+
+function samePorts(a: ResolverPorts, b: ResolverPorts): boolean {
+  return a.srvTcpPort === b.srvTcpPort && a.dnsUdpPort === b.dnsUdpPort && a.sorryPort === b.sorryPort;
+}

@@ -1,0 +1,257 @@
+/**
+ * The ingress role of a node: makes what the master wants routed so, and says what is true of it.
+ *
+ * Two loops that wake each other: this one publishes records and watches what drains; `edge` looks after Caddy and its
+ * config. Promises: nothing here is needed to answer a request (Caddy and the resolver are processes of their own, and
+ * are adopted after a restart of the agent), and no fact is said before it holds (see traffic-facts).
+ */
+import { messageOf } from '../shared/errors.js';
+import { type Loop, startLoop } from '../shared/loop.js';
+import type { Endpoint, IngressObserved } from '../shared/protocol.js';
+import { refreshMsFor } from './compile.js';
+import { type Edge, startEdge } from './edge.js';
+import { ingressPaths, makeIngressFolders } from './paths.js';
+import type { ResolverPorts } from './proxy-handler.js';
+import { createPublisher, type Publisher } from './publisher.js';
+import type { Ingress, Route } from './route.js';
+import {
+  inFlightOf,
+  isSettledOut,
+  type Presence,
+  type Sample,
+  type TrafficFacts,
+  trafficFacts,
+} from './traffic-facts.js';
+import { endpointOf, type UpstreamMemory, type Upstreams, upstreams } from './upstreams.js';
+
+export interface IngressRole {
+  /** The complete set to serve, with the revision it came by. Null: no ingress here (what runs is left alone). */
+  apply(ingress: Ingress | null, revision: number): void;
+  /** What this node knows of its own allocations, newer than the routes: by allocation id; null: not ready now. */
+  setLocal(endpoints: ReadonlyMap<string, Endpoint | null>): void;
+  /** What was last seen; null until the first look at what `apply` gave. */
+  observed(): IngressObserved | null;
+  /** Stops the watching only: Caddy and the resolver go on. */
+  stop(): Promise<void>;
+  /** Stops the watching, Caddy and the resolver (uninstall). */
+  shutdown(): Promise<void>;
+}
+
+export interface IngressOptions {
+  /** The Orca home. */
+  home: string;
+  nodeId: string;
+  /** Called when `observed()` has changed. */
+  onChange: () => void;
+  log: (message: string) => void;
+}
+
+const EVERY_MS = 1_000;
+const SAMPLE_MS = 50;
+const BUSY_SAMPLE_MS = 200;
+
+/** Starts the role; throws when the home's path is too long for its sockets. Nothing runs before the first `apply`. */
+export function createIngress(options: IngressOptions): IngressRole {
+  const paths = ingressPaths(options.home);
+  makeIngressFolders(options.home, paths);
+  const role = new Role(options, paths);
+  return role;
+}
+
+class Role implements IngressRole {
+  readonly #options: IngressOptions;
+  readonly #publisher: Publisher;
+  readonly #edge: Edge;
+  readonly #loop: Loop;
+  #want: { ingress: Ingress; revision: number } | null = null;
+  #local: ReadonlyMap<string, Endpoint | null> = new Map();
+  #ports: ResolverPorts | null = null;
+  #resolverUp = false;
+  #memory: UpstreamMemory = new Map();
+  #presence: ReadonlyMap<string, Presence> = new Map();
+  #samples: ReadonlyMap<string, Sample> = new Map();
+  #observed: { value: IngressObserved; json: string } | null = null;
+
+  constructor(options: IngressOptions, paths: ReturnType<typeof ingressPaths>) {
+    this.#options = options;
+    this.#publisher = createPublisher(paths, () => this.#loop.wake());
+    this.#edge = startEdge({
+      paths,
+      want: () => this.#edgeWant(),
+      onChange: () => this.#loop.wake(),
+      log: options.log,
+    });
+    this.#loop = startLoop(() => this.#pass(), {
+      everyMs: EVERY_MS,
+      retryMs: 100,
+      onError: (error) => options.log(`records could not be published: ${messageOf(error)}`),
+    });
+  }
+
+  apply(ingress: Ingress | null, revision: number): void {
+    this.#want = ingress === null ? null : { ingress, revision };
+    if (ingress === null) this.#observed = null;
+    this.#loop.wake();
+    this.#edge.wake();
+  }
+
+  setLocal(endpoints: ReadonlyMap<string, Endpoint | null>): void {
+    this.#local = new Map(endpoints);
+    this.#loop.wake();
+  }
+
+  observed(): IngressObserved | null {
+    return this.#observed?.value ?? null;
+  }
+
+  async stop(): Promise<void> {
+    this.#publisher.stop();
+    await this.#edge.stop();
+    await this.#loop.stop();
+  }
+
+  async shutdown(): Promise<void> {
+    await this.stop();
+    await this.#edge.sidecar.shutdown();
+    this.#publisher.shutdown();
+  }
+
+  async #pass(): Promise<void> {
+    const want = this.#want;
+    if (want === null) return;
+    const { ingress } = want;
+    const ports = await this.#publisher.ensure();
+    this.#resolverUp = ports !== null;
+    if (ports === null) this.#loop.wakeAt(Math.max(this.#publisher.notBeforeMs(), Date.now() + 100));
+    else await this.#publish(ingress.routes, ports);
+    const first = this.#facts(ingress);
+    if (first.watch.length > 0) await this.#sample(first.watch, ingress);
+    const facts = first.watch.length > 0 ? this.#facts(ingress) : first;
+    if (facts.wakeAtMs !== null) this.#loop.wakeAt(facts.wakeAtMs);
+    if (this.#want === want) this.#say(want.revision, facts);
+  }
+
+  async #publish(routes: Route[], ports: ResolverPorts): Promise<void> {
+    const isNew = JSON.stringify(ports) !== JSON.stringify(this.#ports);
+    const chosen = upstreams({
+      routes,
+      local: this.#local,
+      thisNode: this.#options.nodeId,
+      memory: this.#memory,
+      sorryPort: ports.sorryPort,
+      nowMs: Date.now(),
+    });
+    const sinceMs = await this.#publisher.publish(chosen.table);
+    this.#memory = chosen.memory;
+    this.#presence = this.#presenceAfter(routes, chosen, sinceMs);
+    this.#ports = ports;
+    if (isNew) this.#edge.wake();
+    if (chosen.wakeAtMs !== null) this.#loop.wakeAt(chosen.wakeAtMs);
+  }
+
+  /** In or out of the records, and since when: an allocation whose record did not change keeps its age. */
+  #presenceAfter(
+    routes: Route[],
+    chosen: Upstreams,
+    sinceMs: Record<string, number>,
+  ): ReadonlyMap<string, Presence> {
+    const next = new Map<string, Presence>();
+    for (const route of routes) {
+      const changedAtMs = sinceMs[route.srvName.toLowerCase()] ?? Date.now();
+      for (const allocation of route.allocations) {
+        const endpoint = chosen.published.get(allocation.id) ?? null;
+        const before = this.#presence.get(allocation.id);
+        const isSame = before !== undefined && sameEndpoint(before.endpoint, endpoint);
+        const local = this.#local.get(allocation.id) ?? null;
+        const lastEndpoint = endpoint ?? before?.lastEndpoint ?? allocation.endpoint ?? local;
+        next.set(allocation.id, { endpoint, lastEndpoint, sinceMs: isSame ? before.sinceMs : changedAtMs });
+      }
+    }
+    return next;
+  }
+
+  /** Looks at what is in flight on those that drain; zeros count only once no request can pick them any more. */
+  async #sample(watch: string[], ingress: Ingress): Promise<void> {
+    const startedAtMs = Date.now();
+    const counts = this.#edge.sidecar.isDead() ? new Map() : await this.#countsInFlight();
+    if (counts === null) return this.#loop.wakeAt(Date.now() + BUSY_SAMPLE_MS);
+    const samples = new Map<string, Sample>();
+    const refreshMs = refreshMsFor(ingress.routes.length);
+    for (const [id, sample] of this.#samples)
+      if (this.#presence.get(id)?.endpoint === null) samples.set(id, sample);
+    for (const id of watch) {
+      const presence = this.#presence.get(id);
+      const inFlight = presence?.lastEndpoint ? inFlightOf(presence.lastEndpoint, counts) : 0;
+      const isCounted = inFlight === 0 && isSettledOut(presence, refreshMs, startedAtMs);
+      samples.set(id, { inFlight, zeros: isCounted ? (samples.get(id)?.zeros ?? 0) + 1 : 0 });
+    }
+    this.#samples = samples;
+    const isBusy = watch.every((id) => (samples.get(id)?.inFlight ?? 0) > 0);
+    this.#loop.wakeAt(Date.now() + (isBusy ? BUSY_SAMPLE_MS : SAMPLE_MS));
+  }
+
+  #countsInFlight(): Promise<Map<string, number> | null> {
+    return this.#edge.sidecar.admin.upstreams().catch(() => null);
+  }
+
+  #facts(ingress: Ingress): TrafficFacts {
+    const { loadedNames, loadReason, reason, refusals } = this.#edge.state();
+    return trafficFacts({
+      routes: ingress.routes,
+      presence: this.#presence,
+      samples: this.#samples,
+      loadedNames,
+      loadReason: loadReason ?? reason,
+      refusals,
+      refreshMs: refreshMsFor(ingress.routes.length),
+      nowMs: Date.now(),
+    });
+  }
+
+  #say(revision: number, facts: TrafficFacts): void {
+    const { state, version, reason, loadReason, refusals } = this.#edge.state();
+    const refused = [...refusals].map(([service, why]) => `${service}: ${why}`)[0];
+    const value: IngressObserved = {
+      revision,
+      caddy: state,
+      caddyVersion: version,
+      resolver: this.#resolverUp ? 'running' : 'down',
+      reason: reason ?? loadReason ?? this.#publisher.reason() ?? refused ?? null,
+      traffic: facts.traffic,
+    };
+    const json = JSON.stringify(value);
+    if (json === this.#observed?.json) return;
+    this.#observed = { value, json };
+    this.#options.onChange();
+  }
+
+  #edgeWant() {
+    const want = this.#want;
+    const ports = this.#ports;
+    if (want === null || ports === null) return null;
+    return { ingress: want.ingress, ports, fallback: () => this.#fallback(want.ingress) };
+  }
+
+  #fallback(ingress: Ingress): ReadonlyMap<string, string[]> {
+    const known = { local: this.#local, thisNode: this.#options.nodeId };
+    return new Map(
+      ingress.routes.map((route) => {
+        const usable = route.allocations.filter(
+          (a) => route.wanted && a.desired === 'routed' && a.group === 'stable',
+        );
+        const dials = usable.flatMap((a) => dialOf(endpointOf(a, known)));
+        return [route.service, dials.sort()];
+      }),
+    );
+  }
+}
+
+function dialOf(endpoint: Endpoint | null): string[] {
+  if (endpoint === null) return [];
+  const host = endpoint.address.includes(':') ? `[${endpoint.address}]` : endpoint.address;
+  return [`${host}:${endpoint.port}`];
+}
+
+function sameEndpoint(a: Endpoint | null, b: Endpoint | null): boolean {
+  return a?.address === b?.address && a?.port === b?.port;
+}

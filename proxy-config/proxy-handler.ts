@@ -1,0 +1,94 @@
+/**
+ * Decides how one service is proxied: Caddy's `reverse_proxy` handlers, PURE.
+ *
+ * Promises: upstreams come from SRV records, so a change of membership or weights never changes what is made here;
+ * only safe methods without a body are ever sent twice; headers about the client come from the connection, never from
+ * the client. The reasons are facts measured on Caddy 2.6.2 and 2.11.9: a POST isn't safely retried on 2.6.2, passive
+ * health turns a short restart into seconds of 503, and a resolver address must name its network.
+ */
+import type { Route } from './route.js';
+
+/** Loopback ports of the resolver process. */
+export interface ResolverPorts {
+  srvTcpPort: number;
+  dnsUdpPort: number;
+  sorryPort: number;
+}
+
+export interface ProxyContext {
+  resolver: ResolverPorts;
+  refreshMs: number;
+  httpsPort: number;
+  /** `host:port` asked when the resolver does not answer; not part of the configuration's fingerprint. */
+  fallback: string[];
+}
+
+/** How long a safe request waits for an upstream that accepts, and how often it tries, ms. */
+export const TRY_DURATION_MS = 5_000;
+export const TRY_INTERVAL_MS = 100;
+
+/** The handlers of one service, for a route that is matched already. */
+export function proxyHandlers(route: Route, context: ProxyContext): object[] {
+  const strip =
+    route.stripPrefix === null ? [] : [{ handler: 'rewrite', strip_path_prefix: route.stripPrefix }];
+  const routes = [
+    { match: [safeRequest()], handle: [reverseProxy(route, context, true)], terminal: true },
+    { handle: [reverseProxy(route, context, false)] },
+  ];
+  return [...strip, { handler: 'subroute', routes }];
+}
+
+/** A request that may be sent twice: a safe method, and no body that would be missing the second time. */
+function safeRequest(): object {
+  return {
+    method: ['GET', 'HEAD', 'OPTIONS'],
+    not: [{ header: { 'Content-Length': ['*'] } }, { header: { 'Transfer-Encoding': ['*'] } }],
+  };
+}
+
+function reverseProxy(route: Route, context: ProxyContext, retries: boolean): object {
+  return {
+    handler: 'reverse_proxy',
+    load_balancing: {
+      selection_policy: { policy: 'random' },
+      ...(retries ? { try_duration: `${TRY_DURATION_MS}ms`, try_interval: `${TRY_INTERVAL_MS}ms` } : {}),
+    },
+    dynamic_upstreams: {
+      source: 'srv',
+      name: route.srvName,
+      refresh: `${context.refreshMs}ms`,
+      resolver: { addresses: [`tcp/127.0.0.1:${context.resolver.srvTcpPort}`] },
+    },
+    ...(context.fallback.length === 0 ? {} : { upstreams: context.fallback.map((dial) => ({ dial })) }),
+    transport: {
+      protocol: 'http',
+      resolver: { addresses: [`udp/127.0.0.1:${context.resolver.dnsUdpPort}`] },
+      dial_timeout: '1s',
+      keep_alive: { idle_timeout: '4s', max_idle_conns_per_host: 64 },
+    },
+    headers: { request: forwardedHeaders(route, context) },
+  };
+}
+
+/**
+ * Caddy sets X-Forwarded-For, -Proto and -Host itself and drops a client's; the rest of the family is set or dropped
+ * here, since applications trust it just as much.
+ */
+function forwardedHeaders(route: Route, context: ProxyContext): object {
+  const prefix = route.stripPrefix;
+  return {
+    set: {
+      'X-Forwarded-Port': [String(context.httpsPort)],
+      'X-Real-Ip': ['{http.request.remote.host}'],
+      ...(prefix === null ? {} : { 'X-Forwarded-Prefix': [prefix] }),
+    },
+    delete: [
+      'Forwarded',
+      'X-Forwarded-Scheme',
+      'X-Forwarded-Server',
+      'X-Forwarded-Ssl',
+      'X-Url-Scheme',
+      ...(prefix === null ? ['X-Forwarded-Prefix'] : []),
+    ],
+  };
+}

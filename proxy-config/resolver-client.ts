@@ -1,0 +1,48 @@
+/** The agent's side of the resolver's control socket: one connection a message, answered within a second or an error. */
+import { connect } from 'node:net';
+import type { ControlReply } from './resolver.js';
+import type { RecordTable } from './upstreams.js';
+
+export type ControlAnswer = Extract<ControlReply, { ok: true }>;
+
+export interface ResolverClient {
+  /** Whether it lives, its pid, its ports, and the revision and ages of what it serves. */
+  ping(): Promise<ControlAnswer>;
+  /** Replaces all records; resolves when they are on disk and served. Rejects with the resolver's own reason. */
+  publish(revision: number, table: RecordTable): Promise<ControlAnswer>;
+}
+
+const TIMEOUT_MS = 1_000;
+
+/** A client of the control socket at `socketPath`; connects only when called. */
+export function resolverClient(socketPath: string): ResolverClient {
+  const call = async (message: object): Promise<ControlAnswer> => {
+    const reply = await exchange(socketPath, `${JSON.stringify(message)}\n`);
+    if (!reply.ok) throw new Error(`the resolver refused: ${reply.reason}`);
+    return reply;
+  };
+  return {
+    ping: () => call({ op: 'ping' }),
+    publish: (revision, table) => call({ op: 'publish', revision, table }),
+  };
+}
+
+function exchange(socketPath: string, line: string): Promise<ControlReply> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(socketPath);
+    const chunks: Buffer[] = [];
+    const timer = setTimeout(() => socket.destroy(new Error('the resolver does not answer')), TIMEOUT_MS);
+    socket.on('error', reject);
+    socket.on('close', () => {
+      clearTimeout(timer);
+      reject(new Error('the resolver closed the connection'));
+    });
+    socket.on('data', (chunk) => {
+      chunks.push(chunk);
+      if (!chunk.includes(10)) return;
+      socket.destroy();
+      resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')) as ControlReply);
+    });
+    socket.on('connect', () => socket.write(line));
+  });
+}

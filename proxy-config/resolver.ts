@@ -1,0 +1,156 @@
+/**
+ * The resolver: SRV and address records for Caddy over loopback, and the sorry server behind services with nothing
+ * ready. It runs as its own tiny process, because a resolver that is silent stalls every service of Caddy at once.
+ *
+ * Promises: it serves what it last acknowledged at once after a start, on the same ports as before; an acknowledged
+ * table is on disk. Refuses tables that are older than its own, and a second instance on the same control socket.
+ *
+ * Control socket (`resolver.sock`), a JSON line each way: `{"op":"publish","revision":N,"table":{…}}` or
+ * `{"op":"ping"}` → `{"ok":true,"pid","revision","ports","sinceMs":{name: ms}}` or `{"ok":false,"reason"}`.
+ */
+import { chmodSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { type DnsAnswerer, dnsAnswerer } from './dns-answer.js';
+import { startDnsServers } from './dns-server.js';
+import { readJsonFile, writeJsonFile } from './json-file.js';
+import type { ResolverPorts } from './proxy-handler.js';
+import { startSorryServer } from './sorry-server.js';
+import type { RecordTable } from './upstreams.js';
+
+/** What the resolver holds and keeps in `resolver.json`. */
+export interface Publication {
+  revision: number;
+  table: RecordTable;
+  /** By SRV name: since when its records have been served as they are, ms since the epoch. */
+  sinceMs: Record<string, number>;
+}
+
+export interface RunningResolver {
+  ports: ResolverPorts;
+  stop(): Promise<void>;
+}
+
+export type ControlReply =
+  | { ok: true; pid: number; revision: number; ports: ResolverPorts; sinceMs: Record<string, number> }
+  | { ok: false; reason: string };
+
+const MAX_LINE_BYTES = 32 * 1024 * 1024;
+
+/** Starts everything; null when another instance already listens on the control socket in `directory`. */
+export async function startResolver(directory: string): Promise<RunningResolver | null> {
+  const socketPath = join(directory, 'resolver.sock');
+  if (await isListening(socketPath)) return null;
+  const file = join(directory, 'resolver.json');
+  let publication = publicationOf(readJsonFile(file));
+  let answerer: DnsAnswerer = dnsAnswerer(publication?.table ?? null);
+  const { ports, stop } = await startServers(directory, () => answerer);
+  const reply = (): ControlReply => ({
+    ok: true,
+    pid: process.pid,
+    revision: publication?.revision ?? 0,
+    ports,
+    sinceMs: publication?.sinceMs ?? {},
+  });
+  const publish = (revision: number, table: RecordTable): ControlReply => {
+    if (publication && revision <= publication.revision) return { ok: false, reason: 'older revision' };
+    const next = { revision, table, sinceMs: sinceOf(publication, table, Date.now()) };
+    writeJsonFile(file, next);
+    publication = next;
+    answerer = dnsAnswerer(table);
+    return reply();
+  };
+  const control = await listenControl(socketPath, (line) => answerControl(line, publish, reply));
+  return {
+    ports,
+    async stop() {
+      control.close();
+      await stop();
+    },
+  };
+}
+
+/** Reads `resolver.json`; null when it is missing or damaged. */
+export function publicationOf(value: unknown): Publication | null {
+  const { revision, table, sinceMs } = (value ?? {}) as Partial<Publication>;
+  if (typeof revision !== 'number' || !table?.srv || !table.hosts || !sinceMs) return null;
+  return { revision, table, sinceMs };
+}
+
+function sinceOf(before: Publication | null, table: RecordTable, nowMs: number): Record<string, number> {
+  const since = Object.entries(table.srv).map(([name, records]) => {
+    const same = JSON.stringify(before?.table.srv[name]) === JSON.stringify(records);
+    return [name, same ? (before?.sinceMs[name] ?? nowMs) : nowMs] as const;
+  });
+  return Object.fromEntries(since);
+}
+
+async function startServers(directory: string, answerer: () => DnsAnswerer) {
+  const portsFile = join(directory, 'ports.json');
+  const saved = (readJsonFile(portsFile) ?? {}) as Partial<ResolverPorts>;
+  const dns = await startDnsServers(saved.srvTcpPort ?? null, answerer);
+  const sorry = await startSorryServer(saved.sorryPort ?? null);
+  const ports = { srvTcpPort: dns.port, dnsUdpPort: dns.port, sorryPort: sorry.port };
+  writeJsonFile(portsFile, ports);
+  const stop = async () => {
+    await dns.stop();
+    await sorry.stop();
+  };
+  return { ports, stop };
+}
+
+function answerControl(
+  line: string,
+  publish: (revision: number, table: RecordTable) => ControlReply,
+  reply: () => ControlReply,
+): ControlReply {
+  try {
+    const message = JSON.parse(line) as { op?: unknown; revision?: unknown; table?: RecordTable };
+    if (message.op === 'ping') return reply();
+    if (message.op === 'publish' && typeof message.revision === 'number' && message.table?.srv) {
+      return publish(message.revision, { srv: message.table.srv, hosts: message.table.hosts ?? {} });
+    }
+    return { ok: false, reason: 'unknown message' };
+  } catch (error) {
+    return { ok: false, reason: String(error) };
+  }
+}
+
+async function listenControl(path: string, answer: (line: string) => ControlReply): Promise<Server> {
+  rmSync(path, { force: true });
+  const server = createServer((socket) => readLines(socket, (line) => `${JSON.stringify(answer(line))}\n`));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  chmodSync(path, 0o600);
+  return server;
+}
+
+function readLines(socket: Socket, answer: (line: string) => string): void {
+  let chunks: Buffer[] = [];
+  let size = 0;
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (chunk) => {
+    size += chunk.length;
+    if (size > MAX_LINE_BYTES) return void socket.destroy();
+    chunks.push(chunk);
+    if (!chunk.includes(10)) return;
+    const lines = Buffer.concat(chunks).toString('utf8').split('\n');
+    const rest = Buffer.from(lines.pop() ?? '');
+    chunks = [rest];
+    size = rest.length;
+    for (const line of lines) socket.write(answer(line));
+  });
+}
+
+function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

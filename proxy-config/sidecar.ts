@@ -1,0 +1,135 @@
+/**
+ * Caddy as a sidecar: finds the binary, starts it detached, adopts one that already runs, starts it again when it died.
+ *
+ * Promises: a living Caddy is never restarted. It resumes from its autosave, so that it serves before anybody asks;
+ * an autosave that is damaged, of another home, or that it can't start from is deleted, and the config is loaded anew.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { messageOf } from '../shared/errors.js';
+import { type CaddyAdmin, caddyAdmin } from './admin.js';
+import { type Companion, createCompanion } from './companion.js';
+import { bootConfig } from './compile.js';
+import { caddyVersion, findCaddy } from './find-caddy.js';
+import { readJsonFile, writeJsonFile } from './json-file.js';
+import type { IngressPaths } from './paths.js';
+
+export interface SidecarState {
+  state: 'running' | 'starting' | 'down';
+  version: string | null;
+  /** Why it doesn't run; null while it does. */
+  reason: string | null;
+}
+
+export interface Sidecar {
+  admin: CaddyAdmin;
+  /** Looks, and starts Caddy if nothing runs; waits up to 5 s for it to answer. Never throws. */
+  ensure(setting: string): Promise<SidecarState>;
+  /** True when there is surely no Caddy process: nothing can be in flight. */
+  isDead(): boolean;
+  /** When a start that was put off may be tried, ms since the epoch; 0: none. */
+  notBeforeMs(): number;
+  /** Ends Caddy itself (uninstall). */
+  shutdown(): Promise<void>;
+  /** Stops watching; Caddy goes on. */
+  stop(): void;
+}
+
+const START_MS = 5_000;
+
+/** Watches the Caddy of these paths; starts nothing by itself. `onExit` is called when it died. */
+export function createSidecar(paths: IngressPaths, onExit: () => void): Sidecar {
+  const admin = caddyAdmin(paths.adminSocket);
+  const companion = createCompanion({ pidFile: paths.caddyPid, outFile: paths.caddyOut, onExit });
+  let version: { binary: string; text: string | null } | null = null;
+
+  const versionOf = async (setting: string): Promise<string | null> => {
+    const binary = findCaddy(setting, process.env);
+    if (version?.binary !== binary) version = { binary, text: await caddyVersion(binary) };
+    return version.text;
+  };
+  const ensure = async (setting: string): Promise<SidecarState> => {
+    try {
+      if (await answers(admin))
+        return { state: 'running', version: await versionOf(setting).catch(() => null), reason: null };
+      if (!companion.identity()) {
+        const problem = await startCaddy(companion, admin, paths, findCaddy(setting, process.env));
+        if (problem !== null) return { state: 'down', version: version?.text ?? null, reason: problem };
+        return { state: 'running', version: await versionOf(setting), reason: null };
+      }
+      const reason = 'Caddy runs but does not answer on its admin socket';
+      return { state: 'starting', version: version?.text ?? null, reason };
+    } catch (error) {
+      return { state: 'down', version: version?.text ?? null, reason: messageOf(error) };
+    }
+  };
+  return {
+    admin,
+    ensure,
+    isDead: () => companion.identity() === null,
+    notBeforeMs: () => companion.notBeforeMs(),
+    stop: () => companion.stop(),
+    async shutdown() {
+      companion.stop();
+      await admin.stop().catch(() => companion.kill('SIGTERM'));
+    },
+  };
+}
+
+/** Starts it and waits until it answers; null, or why it did not. */
+async function startCaddy(
+  companion: Companion,
+  admin: CaddyAdmin,
+  paths: IngressPaths,
+  binary: string,
+): Promise<string | null> {
+  const boot = bootConfig({
+    adminSocketPath: paths.adminSocket,
+    storageRoot: paths.storageRoot,
+    logFile: paths.caddyLog,
+  });
+  writeJsonFile(paths.bootConfig, boot);
+  const resumed = keepUsableAutosave(paths);
+  const env = { ...process.env, XDG_CONFIG_HOME: paths.xdg, XDG_DATA_HOME: paths.xdg };
+  if (!companion.start({ file: binary, args: ['run', '--resume', '--config', paths.bootConfig], env })) {
+    return `Caddy ended: ${companion.lastOutput()}`;
+  }
+  const giveUpAtMs = Date.now() + START_MS;
+  while (companion.identity() && Date.now() < giveUpAtMs) {
+    if (await answers(admin)) return null;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  if (companion.identity()) return 'Caddy was started and does not answer yet';
+  if (resumed) rmSync(paths.autosave, { force: true });
+  return `Caddy ended at its start: ${lastError(companion.lastOutput())}`;
+}
+
+/** Deletes an autosave that Caddy could not resume from, or that would put its admin socket elsewhere. */
+function keepUsableAutosave(paths: IngressPaths): boolean {
+  const saved = readJsonFile(paths.autosave) as { admin?: { listen?: unknown } } | null;
+  if (saved?.admin?.listen === `unix/${paths.adminSocket}`) return true;
+  rmSync(paths.autosave, { force: true });
+  return false;
+}
+
+async function answers(admin: CaddyAdmin): Promise<boolean> {
+  return admin.config('admin/listen').then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Caddy's last lines, shortened to the one that says why. */
+function lastError(output: string): string {
+  const line = output.split('\n').findLast((text) => /error|fatal|bind|panic/i.test(text)) ?? output;
+  return line.slice(0, 500) || 'it printed nothing';
+}
+
+/** The identity under which Caddy was last started, for those who show it (such as `orca doctor`); null: unknown. */
+export function caddyPid(paths: IngressPaths): number | null {
+  try {
+    const { pid } = JSON.parse(readFileSync(paths.caddyPid, 'utf8')) as { pid?: unknown };
+    return typeof pid === 'number' ? pid : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Decides which records the resolver serves: routes and what is known of allocations in, SRV and A records out, PURE.
+ *
+ * Promises: one record per usable allocation outside a canary; with one, the groups' exact shares. A service that is
+ * wanted and lost its last usable allocation is *held* for `HOLD_MS` (a record that always refuses: safe requests wait
+ * in Caddy's retry loop); after that, or when it is stopped or never had any, its record is the sorry server's.
+ * There is always at least one record: an empty answer would make Caddy fall back to static upstreams.
+ */
+import type { Endpoint } from '../shared/protocol.js';
+import type { Route, RoutedAllocation } from './route.js';
+import { splitRecords } from './split.js';
+
+export interface SrvRecord {
+  target: string;
+  port: number;
+  priority: number;
+  weight: number;
+}
+
+/** All that the resolver serves: SRV records by name, and addresses by host name; all names in lower case, no dot at the end. */
+export interface RecordTable {
+  srv: Record<string, SrvRecord[]>;
+  hosts: Record<string, string>;
+}
+
+/** By service: absent, it never had a usable allocation; null, it has one now; a number, it has had none since then (ms). */
+export type UpstreamMemory = ReadonlyMap<string, number | null>;
+
+export interface UpstreamInput {
+  routes: Route[];
+  /** What this node itself knows of its own allocations, which is newer than what the routes say; null: not ready now. */
+  local: ReadonlyMap<string, Endpoint | null>;
+  thisNode: string;
+  memory: UpstreamMemory;
+  sorryPort: number;
+  nowMs: number;
+}
+
+export interface Upstreams {
+  table: RecordTable;
+  /** Endpoint of every allocation that has a record, by allocation id. */
+  published: Map<string, Endpoint>;
+  memory: UpstreamMemory;
+  /** When a hold ends, ms since the epoch: the answer changes then by itself. */
+  wakeAtMs: number | null;
+}
+
+export const HOLD_MS = 5_000;
+/** tcpmux's reserved port: nothing listens there, a connection is refused at once. */
+export const REFUSING_PORT = 1;
+
+/** Computes the complete record table. The order of routes and allocations does not matter. */
+export function upstreams(input: UpstreamInput): Upstreams {
+  const table: RecordTable = { srv: {}, hosts: {} };
+  const published = new Map<string, Endpoint>();
+  const memory = new Map<string, number | null>();
+  let wakeAtMs: number | null = null;
+  for (const route of input.routes) {
+    const chosen = weighted(route, input);
+    for (const { allocation, endpoint } of chosen) published.set(allocation.id, endpoint);
+    const since = remember(route, chosen.length > 0, input, memory);
+    const holdEndsMs = route.wanted && typeof since === 'number' ? since + HOLD_MS : 0;
+    if (holdEndsMs > input.nowMs) wakeAtMs = Math.min(wakeAtMs ?? holdEndsMs, holdEndsMs);
+    const port = holdEndsMs > input.nowMs ? REFUSING_PORT : input.sorryPort;
+    const records = chosen.length > 0 ? chosen : [{ endpoint: { address: '127.0.0.1', port }, count: 1 }];
+    table.srv[route.srvName.toLowerCase()] = records.flatMap((r) => recordsOf(r.endpoint, r.count));
+    for (const { endpoint } of records) table.hosts[hostName(endpoint.address)] = endpoint.address;
+  }
+  return { table, published, memory, wakeAtMs };
+}
+
+/** The name that stands for an address in SRV records: Caddy dials a name, and asks for its A or AAAA record. */
+export function hostName(address: string): string {
+  return `ip-${address.replace(/[^0-9a-zA-Z]/g, '-').toLowerCase()}.orca`;
+}
+
+/** How Caddy's admin API names the upstream of an endpoint when it came from an SRV record. */
+export function upstreamKey(endpoint: Endpoint): string {
+  return `${hostName(endpoint.address)}:${endpoint.port}`;
+}
+
+/** Where an allocation is to be reached now: this node's own knowledge first, else what the route says. */
+export function endpointOf(
+  allocation: RoutedAllocation,
+  input: Pick<UpstreamInput, 'local' | 'thisNode'>,
+): Endpoint | null {
+  const own = allocation.node === input.thisNode ? input.local.get(allocation.id) : undefined;
+  return own === undefined ? allocation.endpoint : own;
+}
+
+interface Weighted {
+  allocation: RoutedAllocation;
+  endpoint: Endpoint;
+  count: number;
+}
+
+function weighted(route: Route, input: UpstreamInput): Weighted[] {
+  const usable = route.allocations
+    .filter((allocation) => route.wanted && allocation.desired === 'routed')
+    .flatMap((allocation) => {
+      const endpoint = endpointOf(allocation, input);
+      return endpoint === null ? [] : [{ allocation, endpoint }];
+    })
+    .sort((a, b) => (a.allocation.id < b.allocation.id ? -1 : 1));
+  const stable = usable.filter(({ allocation }) => allocation.group === 'stable');
+  const canary = usable.filter(({ allocation }) => allocation.group === 'canary');
+  const counts = splitRecords(stable.length, canary.length, route.canaryWeight);
+  return [
+    ...stable.map((entry, i) => ({ ...entry, count: counts.stable[i] ?? 0 })),
+    ...canary.map((entry, i) => ({ ...entry, count: counts.canary[i] ?? 0 })),
+  ].filter(({ count }) => count > 0);
+}
+
+function remember(
+  route: Route,
+  usable: boolean,
+  input: UpstreamInput,
+  memory: Map<string, number | null>,
+): number | null | undefined {
+  const before = input.memory.get(route.service);
+  if (!usable && before === undefined) return undefined;
+  const since = usable ? null : (before ?? input.nowMs);
+  memory.set(route.service, since);
+  return since;
+}
+
+/** Repeated records differ in priority, since equal ones would be one to a resolver. */
+function recordsOf(endpoint: Endpoint, count: number): SrvRecord[] {
+  const target = hostName(endpoint.address);
+  return Array.from({ length: count }, (_, i) => ({ target, port: endpoint.port, priority: i, weight: 0 }));
+}
