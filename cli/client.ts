@@ -1,0 +1,169 @@
+/**
+ * The client of the HTTP API. It finds the master (flags, environment, the home's files), trusts the cluster's CA and no
+ * other when it has it, and turns every failure into an OrcaError: the API's own code and hint where there is one.
+ */
+import { join } from 'node:path';
+import got, { type Got, type Method, RequestError } from 'got';
+import type { ApiError } from '../shared/api.js';
+import { type ErrorCode, errorTable, OrcaError } from '../shared/errors.js';
+import { homeOf, readIfThere } from './home.js';
+import type { Io } from './io.js';
+import { version } from './version.js';
+
+export type Query = Record<string, string | number | boolean | undefined>;
+
+export interface Client {
+  url: string;
+  get<T>(path: string, query?: Query): Promise<T>;
+  post<T>(path: string, body?: unknown): Promise<T>;
+  delete<T>(path: string, query?: Query): Promise<T>;
+  /** The lines of a newline-delimited JSON answer, until it ends or `signal` aborts. */
+  lines<T>(path: string, query: Query, signal: AbortSignal): AsyncGenerator<T>;
+}
+
+export interface ClientOptions {
+  api?: string | undefined;
+  token?: string | undefined;
+}
+
+/** No call yet: a client of the master that `options`, the environment or the home name. */
+export function createClient(io: Io, options: ClientOptions): Client {
+  const home = homeOf(io.env);
+  const api = options.api ?? io.env.ORCA_API ?? readIfThere(join(home, 'cluster.url'));
+  if (!api)
+    throw new OrcaError(
+      'MASTER_UNREACHABLE',
+      `no master is known here: ${join(home, 'cluster.url')} is missing`,
+    );
+  if (!/^https?:\/\/[^/]/.test(api) || !URL.canParse(api)) {
+    throw new OrcaError(
+      'USAGE',
+      `the API's address must be a URL such as https://host:6880; it is ${JSON.stringify(api)}`,
+    );
+  }
+  const token = options.token ?? io.env.ORCA_TOKEN ?? readIfThere(join(home, 'cluster.token'));
+  const ca = readIfThere(io.env.ORCA_CA ?? join(home, 'ca.pem'));
+  const url = api.replace(/\/+$/, '').replace(/\/api\/v1$/, '');
+  const http = got.extend({
+    headers: {
+      accept: 'application/json',
+      'user-agent': `orca-cli/${version()}`,
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+    },
+    retry: { limit: 0 },
+    throwHttpErrors: false,
+    followRedirect: false,
+    timeout: { lookup: 5_000, connect: 5_000, secureConnect: 5_000 },
+    ...(ca ? { https: { certificateAuthority: ca } } : {}),
+  });
+  return clientOf(url, http);
+}
+
+function clientOf(url: string, http: Got): Client {
+  const full = (path: string, query: Query = {}): string => `${url}/api/v1${path}${queryText(query)}`;
+  const call = async <T>(method: Method, target: string, body?: unknown): Promise<T> => {
+    const options = body === undefined ? { method } : { method, json: body };
+    const response = await http(target, { ...options, timeout: { response: 60_000 } }).catch(
+      (error: unknown) => {
+        throw unreachable(url, error);
+      },
+    );
+    return answer<T>(response.statusCode, response.body, url);
+  };
+  return {
+    url,
+    get: (path, query) => call('GET', full(path, query)),
+    post: (path, body = {}) => call('POST', full(path), body),
+    delete: (path, query) => call('DELETE', full(path, query)),
+    lines: (path, query, signal) => streamLines(full(path, query), http, signal, url),
+  };
+}
+
+function queryText(query: Query): string {
+  const set = Object.entries(query).flatMap(([key, value]) =>
+    value === undefined ? [] : [[key, String(value)]],
+  );
+  return set.length === 0 ? '' : `?${new URLSearchParams(Object.fromEntries(set))}`;
+}
+
+async function* streamLines<T>(
+  target: string,
+  http: Got,
+  signal: AbortSignal,
+  url: string,
+): AsyncGenerator<T> {
+  const stream = http.stream(target);
+  const abort = (): void => void stream.destroy();
+  signal.addEventListener('abort', abort);
+  let rest = '';
+  let status: number | null = null;
+  stream.on('response', (response: { statusCode: number }) => {
+    status = response.statusCode;
+  });
+  stream.setEncoding('utf8');
+  try {
+    if (signal.aborted) return;
+    for await (const chunk of stream) {
+      const lines = `${rest}${String(chunk)}`.split('\n');
+      rest = lines.pop() ?? '';
+      if ((status ?? 200) >= 400) rest = [...lines, rest].join('\n');
+      else for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as T;
+    }
+    if ((status ?? 200) >= 400) answer(status ?? 500, rest, url);
+    if (rest.trim() !== '') yield JSON.parse(rest) as T;
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error instanceof OrcaError ? error : unreachable(url, error);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    stream.destroy();
+  }
+}
+
+/** A reply of `POST /deploy` is one with any status: it says itself what went and what did not. */
+function answer<T>(status: number, body: string, url: string): T {
+  const value = readJson(body);
+  if (status < 400) {
+    if (value !== undefined) return value as T;
+    throw new OrcaError('MASTER_UNREACHABLE', `${url} answered ${status} without JSON; is it Orca's API?`);
+  }
+  if (typeof value === 'object' && value !== null && 'deployed' in value) return value as T;
+  throw apiError(status, value as Partial<ApiError> | undefined, url);
+}
+
+function apiError(status: number, body: Partial<ApiError> | undefined, url: string): OrcaError {
+  const code =
+    body?.code !== undefined && Object.hasOwn(errorTable, body.code)
+      ? (body.code as ErrorCode)
+      : codeOf(status);
+  const message = body?.error ?? `${url} answered ${status}`;
+  return new OrcaError(code, message, { ...(body?.hint ? { hint: body.hint } : {}), details: body?.details });
+}
+
+function codeOf(status: number): ErrorCode {
+  if (status === 401) return 'NOT_AUTHENTICATED';
+  if (status === 403) return 'NOT_ALLOWED';
+  if (status === 404) return 'NOT_FOUND';
+  if (status === 502 || status === 503 || status === 504) return 'MASTER_UNREACHABLE';
+  return status < 500 ? 'BODY_INVALID' : 'INTERNAL';
+}
+
+function unreachable(url: string, error: unknown): OrcaError {
+  if (!(error instanceof Error)) return new OrcaError('MASTER_UNREACHABLE', `no answer from ${url}`);
+  const code = error instanceof RequestError ? error.code : '';
+  const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME|certificate/i.test(`${code} ${error.message}`);
+  const hint =
+    "The API's certificate is not of the CA that is trusted here: set ORCA_CA to the cluster's ca.pem.";
+  return new OrcaError('MASTER_UNREACHABLE', `no answer from ${url}: ${error.message}`, {
+    cause: error,
+    ...(untrusted ? { hint } : {}),
+  });
+}
+
+function readJson(body: string): unknown {
+  try {
+    return JSON.parse(body) as unknown;
+  } catch {
+    return undefined;
+  }
+}

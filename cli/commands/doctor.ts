@@ -1,0 +1,43 @@
+/**
+ * `orca doctor`: what Orca needs on this host, a line each, with what to do about what is missing. It changes nothing;
+ * exit code 1 when something is bad.
+ */
+
+import { clean } from '../clean.js';
+import type { Context } from '../context.js';
+import { checkHost } from '../doctor/host.js';
+import { checkMaster } from '../doctor/master.js';
+import { homeOf } from '../home.js';
+
+/** `todo` says what to do, and is empty for what is as it should be. */
+export interface Check {
+  name: string;
+  ok: boolean;
+  found: string;
+  todo: string;
+}
+
+export async function doctor(context: Context): Promise<number> {
+  const home = homeOf(context.io.env);
+  const master = await checkMaster(context, home);
+  const checks = [
+    ...master,
+    ...(await checkHost(
+      home,
+      context.io.env,
+      master.some((one) => one.name === 'master' && one.ok),
+    )),
+  ];
+  const bad = checks.filter((check) => !check.ok);
+  if (context.json) context.output.json({ ok: bad.length === 0, checks });
+  else print(context, checks);
+  return bad.length === 0 ? 0 : 1;
+}
+
+function print({ output }: Context, checks: Check[]): void {
+  const { colors } = output;
+  for (const { name, ok, found, todo } of checks) {
+    output.line(`${ok ? colors.green('ok ') : colors.red('bad')}  ${name.padEnd(8)}  ${clean(found)}`);
+    if (!ok && todo !== '') output.line(`               ${colors.cyan(clean(todo))}`);
+  }
+}

@@ -1,0 +1,13 @@
+/** `orca rollback SERVICE [--to v3]`: a rollout to a stored release, with the image that it had then. */
+
+import { OrcaError } from '../../shared/errors.js';
+import { changeService } from '../change.js';
+import { type Context, optionText } from '../context.js';
+
+export async function rollback(context: Context): Promise<number> {
+  const to = optionText(context.options, 'to');
+  if (to !== undefined && !/^v?[1-9]\d*$/.test(to)) {
+    throw new OrcaError('USAGE', `--to must be a release such as v3; it is ${JSON.stringify(to)}`);
+  }
+  return await changeService(context, 'rollback', to === undefined ? {} : { to: `v${to.replace(/^v/, '')}` });
+}

@@ -1,0 +1,84 @@
+/** PURE: what a rollout's frame looks like while it goes on: a line for the service and one an allocation. */
+import type { AllocationView, RolloutFrame } from '../shared/api.js';
+import type { LiveLine } from './live.js';
+import type { Colors } from './output.js';
+
+/** The lines of one frame; keys are unique over services. */
+export function progressLines(frame: RolloutFrame, colors: Colors): LiveLine[] {
+  const allocations = frame.service?.allocations ?? [];
+  const ordered = [...allocations].sort(
+    (a, b) => a.release.localeCompare(b.release) || a.slot - b.slot || a.id.localeCompare(b.id),
+  );
+  return [
+    { key: frame.rollout.id, text: serviceLine(frame, colors) },
+    ...ordered.map((allocation) => ({
+      key: allocation.id,
+      text: `  ${shortId(allocation.id)}  ${allocation.release}  ${allocation.node}  ${allocationText(allocation, isServed(frame), colors)}`,
+    })),
+  ];
+}
+
+/** `api.2` of `shop.api.2`. */
+export function shortId(id: string): string {
+  return id.split('.').slice(-2).join('.');
+}
+
+/** The state of an allocation in words: `pulling 43 %`, `starting: …`, `draining, 5 requests in flight`. */
+export function allocationText(allocation: AllocationView, served: boolean, colors: Colors): string {
+  const { state, reason } = allocation;
+  if (state === 'draining') return colors.dim(draining(allocation));
+  if (state === 'ready')
+    return served && !allocation.routed ? 'ready, not routed yet' : colors.green('ready');
+  const text = reason === null ? state : reason.startsWith(state) ? reason : `${state}: ${reason}`;
+  const color = paint(state, colors);
+  const again =
+    allocation.restarts > 0 ? `, ${allocation.restarts} ${plural('restart', allocation.restarts)}` : '';
+  return `${color(text)}${again}`;
+}
+
+export function plural(word: string, count: number): string {
+  return count === 1 ? word : `${word}s`;
+}
+
+function serviceLine({ rollout, service }: RolloutFrame, colors: Colors): string {
+  const move =
+    rollout.release === null
+      ? ''
+      : rollout.from === null || rollout.from === rollout.release
+        ? rollout.release
+        : `${rollout.from} → ${rollout.release}`;
+  const parts = [
+    colors.bold(serviceName(rollout.service)),
+    move,
+    rollout.state.replaceAll('_', ' '),
+    readyText(rollout.release, service),
+    rollout.reason ?? '',
+  ];
+  return parts.filter((part) => part !== '').join('  ');
+}
+
+function readyText(release: string | null, service: RolloutFrame['service']): string {
+  if (release === null || service === null) return '';
+  const ready = service.allocations.filter((one) => one.release === release && one.state === 'ready').length;
+  return `ready ${ready}/${service.replicas}`;
+}
+
+/** `api` of `shop/api`; the project is left out where it says nothing. */
+export function serviceName(key: string): string {
+  return key.startsWith('default/') ? key.slice('default/'.length) : key;
+}
+
+function isServed(frame: RolloutFrame): boolean {
+  return (frame.service?.domains.length ?? 0) > 0;
+}
+
+function draining(allocation: AllocationView): string {
+  const count = allocation.in_flight;
+  if (count === null) return 'draining';
+  return `draining, ${count} ${plural('request', count)} in flight`;
+}
+
+function paint(state: string, colors: Colors): (text: string) => string {
+  if (state === 'failed' || state === 'exited') return colors.red;
+  return state === 'unready' || state === 'unknown' ? colors.yellow : (text) => text;
+}

@@ -1,0 +1,151 @@
+/**
+ * The table of commands: how each is called, what it does, and the file that does it. Files are imported when their
+ * command runs, so that a command line pays for its own command only.
+ */
+import type { Command } from './context.js';
+
+export interface Verb {
+  /** Name and arguments as commander takes them: `<x>` required, `[x]` optional, `[x...]` any number. */
+  usage: string;
+  summary: string;
+  options?: [flags: string, summary: string][];
+  load(): Promise<Command>;
+}
+
+const json: [string, string] = ['--json', "print the API's JSON"];
+const project: [string, string] = [
+  '--project <project>',
+  'the project, when two have a service of this name',
+];
+const file: [string, string] = ['-f, --file <path>', 'a service file, or a folder that holds some'];
+const detach: [string, string] = ['--detach', "don't wait for the result"];
+const timeout: [string, string] = ['--timeout <time>', 'stop waiting after this time, such as 5m'];
+const follow: [string, string][] = [detach, timeout, project, json];
+
+/** For the help and the completions; `run` hands these two over before any option is read. */
+const programs: Verb[] = [
+  { usage: 'server [flags...]', summary: 'run the master (see `orca server --help`)', load: notHere },
+  { usage: 'agent [flags...]', summary: 'run the agent of a node', load: notHere },
+];
+
+export const verbs: Verb[] = [
+  {
+    usage: 'deploy [service...]',
+    summary:
+      'bring services to what their files say; shows the plan, then progress, and waits for the result',
+    options: [file, ['--dry-run', 'show the plan and stop'], detach, timeout, json],
+    load: async () => (await import('./commands/deploy.js')).deploy,
+  },
+  {
+    usage: 'diff [service...]',
+    summary: 'what deploy would change',
+    options: [file, json],
+    load: async () => (await import('./commands/diff.js')).diff,
+  },
+  {
+    usage: 'status [service]',
+    summary: 'what runs, and why anything is not as asked for',
+    options: [['-w, --watch', 'go on showing it'], ['--project <project>', 'of one project only'], json],
+    load: async () => (await import('./commands/status.js')).status,
+  },
+  {
+    usage: 'history <service>',
+    summary: 'releases that are kept, and rollouts',
+    options: [project, json],
+    load: async () => (await import('./commands/history.js')).history,
+  },
+  {
+    usage: 'rollback <service>',
+    summary: 'bring back the release before this one, or the one named',
+    options: [['--to <release>', 'such as v3'], ...follow],
+    load: async () => (await import('./commands/rollback.js')).rollback,
+  },
+  {
+    usage: 'promote <service>',
+    summary: 'make the canary the stable release',
+    options: [['--weight <percent>', 'only move this much of the traffic'], project, json],
+    load: async () => (await import('./commands/promote.js')).promote,
+  },
+  {
+    usage: 'scale <service> <replicas>',
+    summary: 'change the number of copies',
+    options: [project, json],
+    load: async () => (await import('./commands/scale.js')).scale,
+  },
+  {
+    usage: 'stop <service>',
+    summary: 'stop it and keep its configuration',
+    options: [project, json],
+    load: async () => (await import('./commands/stop.js')).stop,
+  },
+  {
+    usage: 'start <service>',
+    summary: 'start what was stopped',
+    options: [project, json],
+    load: async () => (await import('./commands/start.js')).start,
+  },
+  {
+    usage: 'rm <service>',
+    summary: 'stop it and forget it; its volumes stay',
+    options: [project, json],
+    load: async () => (await import('./commands/rm.js')).rm,
+  },
+  {
+    usage: 'redeploy <service>',
+    summary: 'pull the image again and replace every copy',
+    options: follow,
+    load: async () => (await import('./commands/redeploy.js')).redeploy,
+  },
+  {
+    usage: 'logs <service>',
+    summary: 'what its containers wrote',
+    options: [
+      ['-f, --follow', 'go on showing it'],
+      ['-n, --tail <lines>', 'only the last lines of each'],
+      ['--since <time>', 'only what is younger, such as 10m'],
+      project,
+      json,
+    ],
+    load: async () => (await import('./commands/logs.js')).logs,
+  },
+  {
+    usage: 'events',
+    summary: 'what happened',
+    options: [['-f, --follow', 'go on showing it'], json],
+    load: async () => (await import('./commands/events.js')).events,
+  },
+  {
+    usage: 'nodes [action] [node]',
+    summary: 'hosts; `orca nodes cordon NODE` keeps new copies off one, `uncordon` undoes it',
+    options: [json],
+    load: async () => (await import('./commands/nodes.js')).nodes,
+  },
+  {
+    usage: 'doctor',
+    summary: 'check what Orca needs on this host',
+    options: [json],
+    load: async () => (await import('./commands/doctor.js')).doctor,
+  },
+  {
+    usage: 'reload',
+    summary: 'read cluster.toml again',
+    options: [json],
+    load: async () => (await import('./commands/reload.js')).reload,
+  },
+  {
+    usage: 'version',
+    summary: 'print the version',
+    options: [json],
+    load: async () => (await import('./commands/version.js')).versionCommand,
+  },
+  {
+    usage: 'completions <shell>',
+    summary: 'print completions for bash, zsh or fish',
+    load: async () => (await import('./commands/completions.js')).completions,
+  },
+  ...programs,
+];
+
+async function notHere(): Promise<Command> {
+  throw new Error('server and agent are started before the command line is read');
+}
