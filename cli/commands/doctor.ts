@@ -5,17 +5,10 @@
 
 import { clean } from '../clean.js';
 import type { Context } from '../context.js';
+import type { Check } from '../doctor/check.js';
 import { checkHost } from '../doctor/host.js';
 import { checkMaster } from '../doctor/master.js';
 import { homeOf } from '../home.js';
-
-/** `todo` says what to do, and is empty for what is as it should be. */
-export interface Check {
-  name: string;
-  ok: boolean;
-  found: string;
-  todo: string;
-}
 
 export async function doctor(context: Context): Promise<number> {
   const home = homeOf(context.io.env);

@@ -3,9 +3,9 @@ import { accessSync, constants, statfsSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { delimiter, dirname, join } from 'node:path';
-import type { Check } from '../commands/doctor.js';
 import { readIfThere } from '../home.js';
 import type { Io } from '../io.js';
+import type { Check } from './check.js';
 
 const MIN_FREE_BYTES = 1024 ** 3;
 const WAIT_MS = 3_000;

@@ -3,9 +3,9 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClusterInfo } from '../../shared/api.js';
 import { messageOf, OrcaError } from '../../shared/errors.js';
-import type { Check } from '../commands/doctor.js';
 import { type Context, optionText } from '../context.js';
 import { readIfThere } from '../home.js';
+import type { Check } from './check.js';
 
 export async function checkMaster(context: Context, home: string): Promise<Check[]> {
   return [checkHome(home), checkToken(context, home), ...(await checkApi(context))];

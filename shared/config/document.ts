@@ -5,13 +5,14 @@
 import { extname } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import type { LineCounter, Document as YamlDocument } from 'yaml';
-import { invalidConfig, type KeyPath, keyText, type PlacedProblem, type Problem } from './problem.js';
-
-/** Line and column, both from 1. */
-export interface Place {
-  line: number;
-  column: number;
-}
+import {
+  invalidConfig,
+  type KeyPath,
+  keyText,
+  type Place,
+  type PlacedProblem,
+  type Problem,
+} from './problem.js';
 
 export interface Document {
   data: unknown;

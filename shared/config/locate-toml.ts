@@ -1,7 +1,6 @@
 /** Where a key of a TOML text stands, by toml-eslint-parser's tree. Loaded only to name the place of an error. */
 import { type AST, parseTOML } from 'toml-eslint-parser';
-import type { Place } from './document.js';
-import type { KeyPath } from './problem.js';
+import type { KeyPath, Place } from './problem.js';
 
 type Part = string | number;
 

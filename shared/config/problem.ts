@@ -11,6 +11,12 @@ export interface Problem {
   message: string;
 }
 
+/** Line and column, both from 1. */
+export interface Place {
+  line: number;
+  column: number;
+}
+
 /** A problem with its place: `line` and `column` count from 1; null where the text has no place for it. */
 export interface PlacedProblem {
   file: string | null;
