@@ -1,7 +1,13 @@
-/** The complete desired set of one node: containers, images to resolve, images to keep, and what its ingress serves. PURE. */
-import type { Certificate } from '../../proxy-config/route.js';
-import type { Node } from '../../shared/model.js';
-import type { Assignment } from '../../shared/protocol.js';
+/**
+ * The complete desired set of one node: containers, images to resolve, images to keep, and what its ingress serves.
+ * Pure. Promises that equal inputs give equal assignments, whatever the order of services: dispatch compares them.
+ */
+import type { Certificate, Ingress, Route } from '../../proxy-config/route.js';
+import type { Allocation, Node, Release, Rollout } from '../../shared/model.js';
+import type { AllocationAssignment, Assignment, ImageKeep, ImageWant } from '../../shared/protocol.js';
+import { keepTagOf } from './names.js';
+import { routesOf } from './routes.js';
+import { bySlotThenAge } from './seen.js';
 import type { ServiceState } from './snapshot.js';
 
 export interface AssignmentInput {
@@ -22,7 +28,102 @@ export interface IngressSettings {
   fallbackCertificate: Certificate;
 }
 
-/** The assignment of `node`, all but its revision; equal inputs give equal assignments (compare by fingerprint). */
-export function assignmentOf(input: AssignmentInput): Omit<Assignment, 'revision'> {
-  return { type: 'assignment', cluster: input.cluster, allocations: [], images: [], keep: [], ingress: null };
+/** The assignment of `node`, all but its revision. */
+export function assignmentOf({
+  cluster,
+  node,
+  services,
+  ingress,
+}: AssignmentInput): Omit<Assignment, 'revision'> {
+  const sorted = [...services].sort((a, b) => (a.service.key < b.service.key ? -1 : 1));
+  return {
+    type: 'assignment',
+    cluster,
+    allocations: sorted.flatMap((state) => allocationsOn(node, state)),
+    images: sorted.flatMap((state) => imageWants(node, state)),
+    keep: sorted.flatMap(keeps),
+    ingress: node.ingress ? { ...ingressOf(routesOf(sorted), ingress) } : null,
+  };
+}
+
+/* ---- containers -------------------------------------------------------------------------------------------------- */
+
+function allocationsOn(node: Node, state: ServiceState): AllocationAssignment[] {
+  return state.allocations
+    .filter((allocation) => allocation.node === node.id)
+    .sort(bySlotThenAge)
+    .flatMap((allocation) => {
+      const release = state.releases.find((r) => r.number === allocation.release);
+      return release ? [allocationOf(allocation, release, state)] : [];
+    });
+}
+
+function allocationOf(
+  allocation: Allocation,
+  release: Release,
+  { service, rollout }: ServiceState,
+): AllocationAssignment {
+  return {
+    id: allocation.id,
+    project: service.project,
+    service: service.name,
+    slot: allocation.slot,
+    group: allocation.group,
+    release: allocation.release,
+    desired: allocation.desired === 'stopped' ? 'stopped' : 'running',
+    onExit: isOnTrial(allocation, rollout) ? 'report' : 'replace',
+    stopGraceMs: service.spec.deploy.stopGraceMs,
+    imageId: release.image.id,
+    container: release.spec.container,
+  };
+}
+
+/** What a rollout started and judges by its first exit; and what drains, which nobody needs again. */
+function isOnTrial(allocation: Allocation, rollout: Rollout | null): boolean {
+  if (allocation.desired === 'draining' || allocation.desired === 'stopped') return true;
+  return (
+    rollout?.state === 'rolling' &&
+    allocation.release === rollout.release &&
+    allocation.createdAtMs >= rollout.startedAtMs
+  );
+}
+
+/* ---- images ------------------------------------------------------------------------------------------------------ */
+
+function imageWants(node: Node, { rollout, releases }: ServiceState): ImageWant[] {
+  if (rollout?.state !== 'preparing' || rollout.node !== node.id) return [];
+  const { image, pull } = rollout.spec.container;
+  if (rollout.kind === 'rollback') {
+    const stored = releases.find((release) => release.number === rollout.release);
+    return [{ id: rollout.id, ref: stored?.image.id ?? image, pull: 'never' }];
+  }
+  const isForced = rollout.kind === 'redeploy' && pull !== 'never';
+  return [{ id: rollout.id, ref: image, pull: isForced ? 'always' : pull }];
+}
+
+function keeps({ service, releases }: ServiceState): ImageKeep[] {
+  return [...releases]
+    .sort((a, b) => a.number - b.number)
+    .map(({ image, number }) => ({
+      imageId: image.id,
+      tag: keepTagOf(service.project, service.name, number),
+    }));
+}
+
+/* ---- ingress ----------------------------------------------------------------------------------------------------- */
+
+function ingressOf(routes: readonly Route[], settings: IngressSettings): Ingress {
+  const served = routes
+    .map((route) => ({ ...route, domains: route.domains.filter((d) => settings.certificates.has(d)) }))
+    .filter((route) => route.domains.length > 0);
+  const names = [...new Set(served.flatMap((route) => route.domains))].sort();
+  const certificates = names.flatMap((name) => settings.certificates.get(name) ?? []);
+  return {
+    httpPort: settings.httpPort,
+    httpsPort: settings.httpsPort,
+    caddy: settings.caddy,
+    routes: served,
+    certificates: [...new Set(certificates)],
+    fallbackCertificate: settings.fallbackCertificate,
+  };
 }

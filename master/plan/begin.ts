@@ -1,46 +1,203 @@
-/** What a request (deploy, redeploy, rollback, scale, stop, start, rm) comes to. PURE; refusals are OrcaErrors. */
+/**
+ * What a request (deploy, redeploy, rollback, scale, stop, start, rm) comes to: a new service, a rollout, a change in
+ * place, or nothing. Pure; refusals are OrcaErrors.
+ *
+ * Only the container part makes a release. A deploy whose container part is what already runs still gets a rollout: the
+ * image behind a tag may have moved, which only a node can tell, and what changed in place (replicas) is waited for. It
+ * ends as "nothing to change" when there was nothing.
+ */
 import { OrcaError } from '../../shared/errors.js';
-import type { Rollout, Service } from '../../shared/model.js';
-import type { ServiceSpec } from '../../shared/spec.js';
+import { canonicalJson } from '../../shared/fingerprint.js';
+import type { Release, Rollout, Service } from '../../shared/model.js';
+import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
+import { changesOf } from './changes.js';
+import { isSameContainer } from './releases.js';
+import { newRollout, refuseRemoved, supersede } from './requests.js';
+import { isRunning, previousOf, releaseOf } from './rollback-target.js';
 import type { Begun, RequestContext, ServiceCurrent } from './snapshot.js';
 
-/** A deploy of `spec`; `current` is null for a service that isn't there (or is being removed and has nothing left). */
+/** A deploy of `spec`; `current` is null for a service that isn't there. Refuses with CONFLICT while it is being removed. */
 export function beginDeploy(
-  _current: ServiceCurrent | null,
-  _spec: ServiceSpec,
-  _context: RequestContext,
+  current: ServiceCurrent | null,
+  spec: ServiceSpec,
+  context: RequestContext,
 ): Begun {
-  throw new OrcaError('INTERNAL', 'not written yet');
+  if (current === null) return create(spec, context);
+  refuseRemoved(current);
+  const changes = [...startLine(current), ...changesOf(runningSpec(current), spec)];
+  const service = updated(current.service, spec, context.nowMs);
+  const open = current.rollout;
+  if (open !== null && open.kind === 'deploy' && isSameContainer(open.spec.container, spec.container)) {
+    return follow(current, open, service, changes);
+  }
+  const needsRollout =
+    isNewContainer(current, spec) || changes.length > 0 || !isPinned(spec) || open !== null;
+  if (!needsRollout) return nothing(current.service);
+  const isRoll = isNewContainer(current, spec);
+  return {
+    action: isRoll ? 'roll' : changes.length > 0 ? 'update' : 'none',
+    changes,
+    service: changes.length > 0 || isRoll ? service : current.service,
+    rollout: newRollout('deploy', service, spec, context),
+    superseded: supersede(open, `a newer deploy by ${context.by}`, context.nowMs),
+    following: null,
+  };
 }
 
 /** Pulls again and rolls, whatever the image turns out to be. Refuses with CONFLICT when the service is being removed. */
-export function beginRedeploy(_current: ServiceCurrent, _context: RequestContext): Begun {
-  throw new OrcaError('INTERNAL', 'not written yet');
+export function beginRedeploy(current: ServiceCurrent, context: RequestContext): Begun {
+  refuseRemoved(current);
+  const service: Service = { ...current.service, desired: 'running', updatedAtMs: context.nowMs };
+  return {
+    action: 'roll',
+    changes: [`image: ${service.spec.container.image} is pulled again`],
+    service,
+    rollout: newRollout('redeploy', service, service.spec, context),
+    superseded: supersede(current.rollout, `a redeploy by ${context.by}`, context.nowMs),
+    following: null,
+  };
 }
 
-/** Back to release `to`, or to the one before. Refuses with RELEASE_NOT_FOUND or NOTHING_TO_ROLL_BACK. */
-export function beginRollback(_current: ServiceCurrent, _to: number | null, _context: RequestContext): Begun {
-  throw new OrcaError('INTERNAL', 'not written yet');
+/** Back to release `to`; null: to what served before the open rollout, or else to the last release before the one that
+ *  serves which ever succeeded. Refuses with RELEASE_NOT_FOUND, NOTHING_TO_ROLL_BACK or CONFLICT. */
+export function beginRollback(current: ServiceCurrent, to: number | null, context: RequestContext): Begun {
+  refuseRemoved(current);
+  const release = to === null ? previousOf(current) : releaseOf(current, to);
+  const open = current.rollout;
+  if (open?.kind === 'rollback' && open.release === release.number) {
+    return { ...nothing(current.service), following: open.id };
+  }
+  if (isRunning(current, release)) return nothing(current.service);
+  const spec: ServiceSpec = { ...current.service.spec, container: release.spec.container };
+  const service: Service = { ...current.service, spec, desired: 'running', updatedAtMs: context.nowMs };
+  const rollout = newRollout('rollback', service, spec, context);
+  return {
+    action: 'roll',
+    changes: [`release: ${nameOf(current)} → v${release.number} (${release.image.ref})`],
+    service,
+    rollout: { ...rollout, release: release.number },
+    superseded: supersede(open, `a rollback by ${context.by}`, context.nowMs),
+    following: null,
+  };
 }
 
-/** What scale, stop, start and rm write: the service, and the rollout they end. */
+/** What scale, stop, start and rm write: the service, and the rollout they end (null: none). */
 export interface Changed {
   service: Service;
   superseded: Rollout | null;
 }
 
+/** Only the number of copies; a rollout that is under way goes on with it. Refuses with BODY_INVALID, CONFLICT. */
 export function beginScale(current: ServiceCurrent, replicas: number, nowMs: number): Changed {
+  refuseRemoved(current);
+  if (!Number.isInteger(replicas) || replicas < 0) {
+    throw new OrcaError('BODY_INVALID', `replicas has to be 0 or more, not ${replicas}`);
+  }
   return { service: { ...current.service, replicas, updatedAtMs: nowMs }, superseded: null };
 }
 
+/** Retires everything and keeps the configuration; a rollout that is under way ends. */
 export function beginStop(current: ServiceCurrent, nowMs: number): Changed {
-  return { service: { ...current.service, desired: 'stopped', updatedAtMs: nowMs }, superseded: null };
+  refuseRemoved(current);
+  return halt(current, 'stopped', nowMs);
 }
 
+/** Runs the stable release again. Refuses with CONFLICT when it is being removed. */
 export function beginStart(current: ServiceCurrent, nowMs: number): Changed {
+  refuseRemoved(current);
   return { service: { ...current.service, desired: 'running', updatedAtMs: nowMs }, superseded: null };
 }
 
+/** Retires everything, then the planner forgets the service. Asking twice is fine. */
 export function beginRemove(current: ServiceCurrent, nowMs: number): Changed {
-  return { service: { ...current.service, desired: 'removed', updatedAtMs: nowMs }, superseded: null };
+  return halt(current, 'removed', nowMs);
+}
+
+function create(spec: ServiceSpec, context: RequestContext): Begun {
+  const { nowMs } = context;
+  const service: Service = {
+    key: serviceKey(spec.project, spec.name),
+    project: spec.project,
+    name: spec.name,
+    spec,
+    replicas: spec.replicas,
+    desired: 'running',
+    planned: {
+      stable: null,
+      tolerated: null,
+      nextRelease: 1,
+      nextAllocation: 1,
+      lastFailure: null,
+      waits: [],
+    },
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+  };
+  const rollout = newRollout('deploy', service, spec, context);
+  return {
+    action: 'create',
+    changes: changesOf(null, spec),
+    service,
+    rollout,
+    superseded: null,
+    following: null,
+  };
+}
+
+/** What runs or is being rolled out now, with what was changed in place since. */
+function runningSpec(current: ServiceCurrent): ServiceSpec {
+  const { service, rollout } = current;
+  const container = rollout?.spec.container ?? stableOf(current)?.spec.container ?? service.spec.container;
+  return { ...service.spec, container, replicas: service.replicas };
+}
+
+function isNewContainer(current: ServiceCurrent, spec: ServiceSpec): boolean {
+  const stable = stableOf(current);
+  if (stable === null || current.service.planned.tolerated !== null) return true;
+  return !isSameContainer(stable.spec.container, spec.container);
+}
+
+/** The open rollout brings this container already: what else changed is written in place, and it goes on. */
+function follow(current: ServiceCurrent, open: Rollout, service: Service, changes: string[]): Begun {
+  const isSame = canonicalJson(current.service.spec) === canonicalJson(service.spec) && changes.length === 0;
+  return {
+    action: isSame ? 'none' : 'update',
+    changes,
+    service: isSame ? current.service : service,
+    rollout: null,
+    superseded: null,
+    following: open.id,
+  };
+}
+
+function nothing(service: Service): Begun {
+  return { action: 'none', changes: [], service, rollout: null, superseded: null, following: null };
+}
+
+function halt(current: ServiceCurrent, desired: 'stopped' | 'removed', nowMs: number): Changed {
+  return {
+    service: { ...current.service, desired, updatedAtMs: nowMs },
+    superseded: supersede(current.rollout, `the service was ${desired}`, nowMs),
+  };
+}
+
+function nameOf({ service }: ServiceCurrent): string {
+  return service.planned.stable === null ? 'none' : `v${service.planned.stable}`;
+}
+
+function updated(service: Service, spec: ServiceSpec, nowMs: number): Service {
+  return { ...service, spec, replicas: spec.replicas, desired: 'running', updatedAtMs: nowMs };
+}
+
+function startLine({ service }: ServiceCurrent): string[] {
+  return service.desired === 'stopped' ? ['desired: stopped → running'] : [];
+}
+
+function stableOf({ service, releases }: ServiceCurrent): Release | null {
+  return releases.find((release) => release.number === service.planned.stable) ?? null;
+}
+
+/** A reference by digest can't move. */
+function isPinned({ container }: ServiceSpec): boolean {
+  return container.image.includes('@sha256:');
 }

@@ -1,11 +1,93 @@
-/** A plan in words, for `orca deploy --dry-run` and `orca diff`. PURE. */
+/** A plan in words, for `orca deploy --dry-run` and `orca diff`: in which order things will happen, and why so. Pure. */
+import { refusalOf, sumUp } from './filters.js';
+import { allowedMissing, type Order, orderOf } from './order.js';
+import { place } from './place.js';
+import { doubtOf } from './seen.js';
 import type { Begun, NodeView, ServiceCurrent } from './snapshot.js';
 
 /** The steps that would follow, a sentence each; empty for `none`. */
-export function explain(
-  _begun: Begun,
-  _current: ServiceCurrent | null,
-  _nodes: readonly NodeView[],
-): string[] {
-  return [];
+export function explain(begun: Begun, current: ServiceCurrent | null, nodes: readonly NodeView[]): string[] {
+  if (begun.following !== null) return [`rollout ${begun.following} already brings this`];
+  switch (begun.action) {
+    case 'none':
+      return begun.rollout ? [checkLine(begun)] : [];
+    case 'update':
+      return [...countLine(begun, current), ...(begun.rollout ? [checkLine(begun)] : [])];
+    case 'create':
+      return [...createLines(begun), ...placementLine(begun, nodes)];
+    case 'roll':
+      return [...rollLines(begun, current, nodes), ...placementLine(begun, nodes)];
+  }
+}
+
+function checkLine({ service }: Begun): string {
+  return `looks whether ${service.spec.container.image} is still the image that runs; rolls only if it is not`;
+}
+
+function countLine({ service }: Begun, current: ServiceCurrent | null): string[] {
+  const before = current?.service.replicas ?? 0;
+  if (before === service.replicas) return ['changes the service in place: no allocation is replaced'];
+  return [`goes from ${before} to ${service.replicas} replicas: no other allocation is replaced`];
+}
+
+function createLines({ service }: Begun): string[] {
+  return [`starts ${copies(service.replicas)} of ${service.spec.container.image}`];
+}
+
+function rollLines(begun: Begun, current: ServiceCurrent | null, nodes: readonly NodeView[]): string[] {
+  const { service } = begun;
+  const { deploy, container } = service.spec;
+  const running = current?.allocations.filter((a) => a.desired === 'running' || a.desired === 'routed') ?? [];
+  if (running.length === 0) return createLines(begun);
+  const order = orderOf(deploy, container, isPortTaken(begun, current, nodes));
+  return [orderLine(order, begun), ...afterLines(begun)];
+}
+
+function orderLine(order: Order, { service }: Begun): string {
+  const { deploy } = service.spec;
+  if (order.kind === 'start-first') {
+    return `start-first, ${deploy.maxSurge} at a time: each new allocation of ${service.replicas} is healthy and routed before an old one drains; never fewer than ${service.replicas} serve`;
+  }
+  const missing = allowedMissing(deploy);
+  return `stop-first, ${missing} at a time, because ${order.why}: at least ${Math.max(0, service.replicas - missing)} of ${service.replicas} serve`;
+}
+
+function afterLines({ service }: Begun): string[] {
+  const { deploy } = service.spec;
+  const failing = deploy.autoRollback ? 'goes back to the release that serves now' : 'stays half-way';
+  return [
+    `an old allocation gets ${deploy.drainTimeoutMs / 1_000} s to finish its requests and ${deploy.stopGraceMs / 1_000} s to stop`,
+    `a failure after a first replacement ${failing}; one before it changes nothing`,
+  ];
+}
+
+function placementLine({ service }: Begun, nodes: readonly NodeView[]): string[] {
+  const need = { placement: service.spec.placement, container: service.spec.container };
+  if (place(need, nodes, []).node !== null) return [];
+  return [
+    `waits, because no node can take it now: ${sumUp(nodes.map((view) => refusalOf(view, need) ?? ''))}`,
+  ];
+}
+
+/** No connected node is free of the service's own fixed host ports. */
+function isPortTaken(
+  { service }: Begun,
+  current: ServiceCurrent | null,
+  nodes: readonly NodeView[],
+): boolean {
+  const ports = service.spec.container.extraPorts.map((port) => port.host);
+  if (ports.length === 0 || current === null) return false;
+  const holders = new Set(
+    current.allocations
+      .filter(({ release }) => {
+        const stored = current.releases.find((r) => r.number === release);
+        return stored?.spec.container.extraPorts.some((port) => ports.includes(port.host));
+      })
+      .map((allocation) => allocation.node),
+  );
+  return nodes.filter((view) => doubtOf(view.node) === null).every((view) => holders.has(view.node.id));
+}
+
+function copies(count: number): string {
+  return count === 1 ? '1 allocation' : `${count} allocations`;
 }

@@ -2,9 +2,90 @@
  * The one entry point of the planner: from what is wanted and observed of one service to the writes that bring it one
  * step nearer, or the reasons why nothing can be done yet. Pure: no clock, no randomness, no I/O.
  */
-import type { Plan, ServiceSnapshot } from './snapshot.js';
+import { canonicalJson } from '../../shared/fingerprint.js';
+import type { Planned, Rollout } from '../../shared/model.js';
+import { converge } from './converge.js';
+import { type Finished, finish } from './finish.js';
+import { intentOf } from './intent.js';
+import { progressOf } from './progress.js';
+import { prune } from './releases.js';
+import { advance, type Step } from './rollout.js';
+import { type Seen, seenOf } from './seen.js';
+import type { Action, Plan, ServiceSnapshot } from './snapshot.js';
 
 /** Plans one service. Same snapshot and time, same plan; the order of the snapshot's lists does not matter. */
-export function planService(_snapshot: ServiceSnapshot, _nowMs: number): Plan {
-  return { actions: [], waits: [], wakeAtMs: null };
+export function planService(snapshot: ServiceSnapshot, nowMs: number): Plan {
+  const { service } = snapshot;
+  const seen = seenOf(snapshot, nowMs);
+  const finished = finish(snapshot, seen, nowMs);
+  const step = stepOf(snapshot, seen, finished, nowMs);
+  const planned: Planned = { ...service.planned, ...step?.planned };
+  const releases = step?.release ? [...snapshot.releases, step.release] : snapshot.releases;
+  const open = step && step.rollout.endedAtMs === null ? step.rollout : null;
+  const intent = intentOf(service, planned, open, releases);
+  const converged = converge({ ...snapshot, releases, rollout: open }, seen, intent, nowMs);
+  const waits = [...new Set([...(step?.waits ?? []), ...finished.waits, ...converged.waits])];
+  const next: Planned = { ...planned, nextAllocation: planned.nextAllocation + converged.made, waits };
+  const actions = [
+    ...(step?.release ? [{ kind: 'put-release', release: step.release } satisfies Action] : []),
+    ...finished.actions,
+    ...converged.actions,
+    ...rolloutActions(snapshot, step, waits),
+    ...(open ? [] : prune(snapshot, planned.stable, snapshot.rollout)),
+    ...changed(service.planned, next, { kind: 'put-planned', planned: next }),
+    ...deleteService(snapshot),
+  ];
+  const wakes = [step?.wakeAtMs ?? null, ...finished.wakes, ...converged.wakes].filter((at) => at !== null);
+  return { actions, waits, wakeAtMs: wakes.length === 0 ? null : Math.min(...wakes) };
+}
+
+function stepOf(
+  snapshot: ServiceSnapshot,
+  seen: readonly Seen[],
+  finished: Finished,
+  nowMs: number,
+): Step | null {
+  const { rollout, service } = snapshot;
+  if (rollout === null || rollout.endedAtMs !== null) return null;
+  if (service.desired === 'running') {
+    return advance(rollout, progressOf(snapshot, rollout, seen, finished), nowMs);
+  }
+  const reason = `the service was ${service.desired}`;
+  const ended: Rollout = { ...rollout, state: 'superseded', reason, endedAtMs: nowMs };
+  return { rollout: ended, release: null, planned: {}, event: reason, waits: [], wakeAtMs: null };
+}
+
+/** A rollout that is open says what it waits for. */
+function rolloutActions(snapshot: ServiceSnapshot, step: Step | null, waits: readonly string[]): Action[] {
+  if (step === null || snapshot.rollout === null) return [];
+  const isOpen = step.rollout.endedAtMs === null && step.event === null;
+  const rollout: Rollout = isOpen ? { ...step.rollout, reason: reasonOf(step.rollout, waits) } : step.rollout;
+  const put = changed(snapshot.rollout, rollout, { kind: 'put-rollout', rollout });
+  if (step.event === null) return put;
+  const { key } = snapshot.service;
+  const event = {
+    kind: 'rollout',
+    service: key,
+    node: null,
+    rollout: rollout.id,
+    message: `${key}: ${step.event}`,
+  };
+  return [...put, { kind: 'event', event }];
+}
+
+function reasonOf(rollout: Rollout, waits: readonly string[]): string {
+  const doing =
+    rollout.state === 'rolling_back'
+      ? `${rollout.failure?.reason ?? ''}; rolling back to v${rollout.from}`
+      : null;
+  const parts = [...(doing === null ? [] : [doing]), ...waits];
+  return parts.length === 0 ? (rollout.reason ?? rollout.state) : parts.join('; ');
+}
+
+function changed(before: unknown, after: unknown, action: Action): Action[] {
+  return canonicalJson(before) === canonicalJson(after) ? [] : [action];
+}
+
+function deleteService({ service, allocations }: ServiceSnapshot): Action[] {
+  return service.desired === 'removed' && allocations.length === 0 ? [{ kind: 'delete-service' }] : [];
 }

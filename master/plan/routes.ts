@@ -1,8 +1,44 @@
-/** What the ingress serves: which allocations of which service, under which names. PURE. */
-import type { Route } from '../../proxy-config/route.js';
+/**
+ * What the ingress serves: which allocations of which service, under which names. Pure. An allocation is in its route
+ * from the moment it is desired `routed` until it is desired `stopped`; a service that is stopped keeps its route (it
+ * is answered 503), one that is removed keeps it until nothing of it is left.
+ */
+import type { Route, RoutedAllocation } from '../../proxy-config/route.js';
+import type { Allocation } from '../../shared/model.js';
+import { isRouted } from '../../shared/spec.js';
+import { srvNameOf } from './names.js';
+import { bySlotThenAge } from './seen.js';
 import type { ServiceState } from './snapshot.js';
 
 /** The routes of all services that the ingress serves, in the order of their keys. */
-export function routesOf(_services: readonly ServiceState[]): Route[] {
-  return [];
+export function routesOf(services: readonly ServiceState[]): Route[] {
+  return services
+    .filter(hasRoute)
+    .sort((a, b) => (a.service.key < b.service.key ? -1 : 1))
+    .map(routeOf);
+}
+
+function hasRoute({ service, releases, allocations }: ServiceState): boolean {
+  if (service.desired === 'removed' && allocations.length === 0) return false;
+  const containers = [service.spec.container, ...releases.map((release) => release.spec.container)];
+  return containers.some((container) => isRouted({ ...service.spec, container }));
+}
+
+function routeOf({ service, allocations }: ServiceState): Route {
+  const { spec } = service;
+  return {
+    service: service.key,
+    srvName: srvNameOf(service.project, service.name),
+    domains: [...spec.domains],
+    paths: [...spec.routes],
+    stripPrefix: spec.stripPrefix,
+    wanted: service.desired === 'running',
+    canaryWeight: 0,
+    allocations: [...allocations].sort(bySlotThenAge).flatMap(routedAllocation),
+  };
+}
+
+function routedAllocation({ id, node, group, desired, observed }: Allocation): RoutedAllocation[] {
+  if (desired !== 'routed' && desired !== 'draining') return [];
+  return [{ id, node, group, desired, endpoint: observed?.endpoint ?? null }];
 }

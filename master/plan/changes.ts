@@ -1,0 +1,111 @@
+/** What differs between two specs, in the words of service.toml: `key: old → new`, a line each. The values of env
+ *  variables may be secrets and are never shown. */
+import { canonicalJson } from '../../shared/fingerprint.js';
+import type { Probe, ServiceSpec } from '../../shared/spec.js';
+
+/** The lines for going from `before` to `after`; `before` null: a service that is new. */
+export function changesOf(before: ServiceSpec | null, after: ServiceSpec): string[] {
+  const shown = before === null ? fields.filter(([key]) => shownWhenNew.has(key)) : fields;
+  const lines = shown.flatMap(([key, show]) => line(key, before && show(before), show(after)));
+  return [...lines, ...envChanges(before?.container.env ?? {}, after.container.env)];
+}
+
+type Show = (spec: ServiceSpec) => string | null;
+
+const fields: readonly (readonly [string, Show])[] = [
+  ['image', ({ container }) => container.image],
+  ['replicas', ({ replicas }) => String(replicas)],
+  ['port', ({ container }) => text(container.port)],
+  ['domains', ({ domains }) => list(domains)],
+  ['routes', ({ routes }) => list(routes)],
+  ['strip_prefix', ({ stripPrefix }) => stripPrefix],
+  ['internal', ({ internal }) => (internal ? 'true' : null)],
+  ['depends_on', ({ dependsOn }) => list(dependsOn)],
+  ['command', ({ container }) => container.command && list(container.command)],
+  ['entrypoint', ({ container }) => container.entrypoint && list(container.entrypoint)],
+  ['aliases', ({ container }) => list(container.aliases)],
+  [
+    'mounts',
+    ({ container }) => list(container.mounts.map((m) => `${m.source}:${m.target}${m.readOnly ? ':ro' : ''}`)),
+  ],
+  ['volumes', ({ container }) => list(container.volumes.map((v) => `${v.name}:${v.path}`))],
+  [
+    'extra_ports',
+    ({ container }) => list(container.extraPorts.map((p) => `${p.host}:${p.container}/${p.protocol}`)),
+  ],
+  ['pull', ({ container }) => container.pull],
+  ['resources.memory', ({ container }) => bytes(container.resources.memoryBytes)],
+  ['resources.cpu', ({ container }) => text(container.resources.cpus)],
+  ['readiness', ({ container }) => probe(container.readiness)],
+  ['liveness', ({ container }) => container.liveness && probe(container.liveness)],
+  ['tls', ({ tls }) => tls && `${tls.cert}, ${tls.key}`],
+  ['deploy.strategy', ({ deploy }) => deploy.strategy],
+  ['deploy.max_unavailable', ({ deploy }) => text(deploy.maxUnavailable)],
+  ['deploy.max_surge', ({ deploy }) => text(deploy.maxSurge)],
+  ['deploy.canary_weight', ({ deploy }) => text(deploy.canaryWeight)],
+  ['deploy.canary_replicas', ({ deploy }) => text(deploy.canaryReplicas)],
+  ['deploy.sticky', ({ deploy }) => String(deploy.sticky)],
+  ['deploy.min_healthy_secs', ({ deploy }) => seconds(deploy.minHealthyMs)],
+  ['deploy.drain_timeout_secs', ({ deploy }) => seconds(deploy.drainTimeoutMs)],
+  ['deploy.stop_grace_secs', ({ deploy }) => seconds(deploy.stopGraceMs)],
+  ['deploy.progress_deadline_secs', ({ deploy }) => seconds(deploy.progressDeadlineMs)],
+  ['deploy.auto_rollback', ({ deploy }) => String(deploy.autoRollback)],
+  ['placement.node', ({ placement }) => placement.node],
+  [
+    'placement.labels',
+    ({ placement }) =>
+      list(
+        Object.entries(placement.labels)
+          .map(([k, v]) => `${k}=${v}`)
+          .sort(),
+      ),
+  ],
+  ['build', ({ build }) => build && canonicalJson(build)],
+];
+
+/** A new service names only what stands out: most of a spec is defaults. */
+const shownWhenNew = new Set(['image', 'replicas', 'port', 'domains', 'placement.node', 'volumes']);
+
+function line(key: string, before: string | null, after: string | null): string[] {
+  if (before === after) return [];
+  return [`${key}: ${before ?? 'none'} → ${after ?? 'none'}`];
+}
+
+function envChanges(before: Record<string, string>, after: Record<string, string>): string[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  return keys.flatMap((key) => {
+    if (before[key] === after[key]) return [];
+    if (before[key] === undefined) return [`env.${key}: added`];
+    return [`env.${key}: ${after[key] === undefined ? 'removed' : 'changed'}`];
+  });
+}
+
+function list(values: readonly string[]): string | null {
+  return values.length === 0 ? null : values.join(', ');
+}
+
+function text(value: number | null): string | null {
+  return value === null ? null : String(value);
+}
+
+function seconds(ms: number): string {
+  return String(ms / 1_000);
+}
+
+function bytes(value: number | null): string | null {
+  return value === null ? null : `${value / 1024 ** 2} MiB`;
+}
+
+function probe(value: Probe): string {
+  const timing = `every ${seconds(value.intervalMs)} s, ${seconds(value.timeoutMs)} s timeout, ${value.failureThreshold} failures, after ${seconds(value.initialDelayMs)} s`;
+  switch (value.kind) {
+    case 'http':
+      return `GET ${value.path} on ${value.port} (${timing})`;
+    case 'tcp':
+      return `port ${value.port} accepts (${timing})`;
+    case 'command':
+      return `command ${value.command.join(' ')} (${timing})`;
+    case 'stays-up':
+      return `stays up ${seconds(value.forMs)} s`;
+  }
+}

@@ -1,0 +1,83 @@
+/** One step of all slots towards the intent: what is made, what goes into the traffic, what is retired. */
+import type { Allocation } from '../../shared/model.js';
+import { createMissing, isPortHeld } from './create.js';
+import type { Intent } from './intent.js';
+import { type Order, orderOf } from './order.js';
+import { retirable, retireAction } from './retire.js';
+import type { Seen } from './seen.js';
+import { type Slots, slotsOf } from './slots.js';
+import type { Action, ServiceSnapshot } from './snapshot.js';
+import { overallWaits, slotWaits } from './waits.js';
+
+export interface Converged {
+  actions: Action[];
+  waits: string[];
+  wakes: number[];
+  /** How many allocations are made. */
+  made: number;
+}
+
+/** `snapshot.releases` holds the wanted release too if it begins in this pass; `snapshot.rollout` is the open one. */
+export function converge(
+  snapshot: ServiceSnapshot,
+  seen: readonly Seen[],
+  intent: Intent,
+  nowMs: number,
+): Converged {
+  const slots = slotsOf(seen, intent.wish);
+  const created = createMissing(snapshot, intent, slots, nowMs);
+  const going = retirable(snapshot, intent, slots, currentOrder(snapshot, intent, slots));
+  const routable = seen.filter((s) => !going.includes(s) && isRoutable(s, slots, snapshot));
+  const rest = { ...slots, extras: slots.extras.filter((s) => !going.includes(s)) };
+  return {
+    actions: [
+      ...created.allocations.flatMap((allocation) => creation(allocation, snapshot)),
+      ...routable.map(routeAction),
+      ...going.map((s) => retireAction(s, nowMs)),
+    ],
+    waits: [
+      ...created.waits,
+      ...slotWaits(slots),
+      ...overallWaits(snapshot, intent, rest, created.allocations.length),
+    ],
+    wakes: seen.flatMap((s) =>
+      s.isLive && s.healthyAtMs !== null && s.healthyAtMs > nowMs ? [s.healthyAtMs] : [],
+    ),
+    made: created.allocations.length,
+  };
+}
+
+function currentOrder(snapshot: ServiceSnapshot, { wanted }: Intent, slots: Slots): Order {
+  if (wanted === null) return { kind: 'start-first', why: null };
+  const isHeld = isPortHeld(snapshot, wanted, slots);
+  return orderOf(snapshot.service.spec.deploy, wanted.spec.container, isHeld);
+}
+
+/** Healthy, and of use: it holds a slot, or is of the release that serves until it is replaced. */
+function isRoutable(s: Seen, slots: Slots, { service, rollout }: ServiceSnapshot): boolean {
+  if (!s.isWeb || !s.isHealthy || s.allocation.desired !== 'running') return false;
+  const { release } = s.allocation;
+  return slots.holders.includes(s) || release === service.planned.stable || release === rollout?.from;
+}
+
+function routeAction(s: Seen): Action {
+  return { kind: 'set-desired', id: s.allocation.id, desired: 'routed', drainingSinceMs: null };
+}
+
+function creation(allocation: Allocation, { service, nodes, rollout }: ServiceSnapshot): Action[] {
+  const node = nodes.find((view) => view.node.id === allocation.node)?.node.facts.name ?? allocation.node;
+  const message = `${allocation.id} (v${allocation.release}, slot ${allocation.slot}) placed on ${node}`;
+  return [
+    { kind: 'create-allocation', allocation },
+    {
+      kind: 'event',
+      event: {
+        kind: 'placed',
+        service: service.key,
+        node: allocation.node,
+        rollout: rollout?.id ?? null,
+        message,
+      },
+    },
+  ];
+}

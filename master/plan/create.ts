@@ -1,0 +1,89 @@
+/**
+ * Which allocations are made now. Never more containers than replicas + max_surge, counting those that drain or stop,
+ * and never a second writer of a named volume in one slot.
+ */
+import type { Allocation, Node, Release } from '../../shared/model.js';
+import type { Intent } from './intent.js';
+import { type Own, place } from './place.js';
+import type { Seen } from './seen.js';
+import type { Slots } from './slots.js';
+import type { ServiceSnapshot } from './snapshot.js';
+
+export interface Created {
+  allocations: Allocation[];
+  waits: string[];
+}
+
+/** Places the missing slots, empty ones first, as far as there is room. */
+export function createMissing(
+  snapshot: ServiceSnapshot,
+  intent: Intent,
+  slots: Slots,
+  nowMs: number,
+): Created {
+  const { wanted } = intent;
+  const made: Allocation[] = [];
+  if (wanted === null) return { allocations: made, waits: [] };
+  const present = presentIn(slots);
+  const free = missingSlots(slots).filter((slot) => !isVolumeHeld(wanted, slot, present));
+  const room = snapshot.service.replicas + snapshot.service.spec.deploy.maxSurge - present.length;
+  for (const slot of free.slice(0, Math.max(0, room))) {
+    const own: Own[] = [...present, ...made.map((allocation) => ({ allocation, release: wanted }))];
+    const { node, refusal } = place(needOf(snapshot, wanted), snapshot.nodes, own);
+    if (node === null) {
+      return { allocations: made, waits: [`slot ${slot} of v${wanted.number} can't be placed: ${refusal}`] };
+    }
+    made.push(newAllocation(snapshot, wanted, slot, node, made.length, nowMs));
+  }
+  return { allocations: made, waits: [] };
+}
+
+/** The nodes' room for one more of `wanted` is taken by ports of its own extras and leavers only. */
+export function isPortHeld(snapshot: ServiceSnapshot, wanted: Release, slots: Slots): boolean {
+  if (wanted.spec.container.extraPorts.length === 0 || missingSlots(slots).length === 0) return false;
+  const need = needOf(snapshot, wanted);
+  const staying = slots.holders.filter((holder) => holder !== null);
+  const now = place(need, snapshot.nodes, presentIn(slots));
+  return now.node === null && place(need, snapshot.nodes, staying).node !== null;
+}
+
+/** Slots without a holder, those that have no live allocation at all first. */
+export function missingSlots(slots: Slots): number[] {
+  const missing = slots.holders.flatMap((holder, slot) => (holder === null ? [slot] : []));
+  const isEmpty = (slot: number): boolean => !slots.extras.some((s) => s.allocation.slot === slot);
+  return [...missing.filter(isEmpty), ...missing.filter((slot) => !isEmpty(slot))];
+}
+
+function presentIn(slots: Slots): Seen[] {
+  return [...slots.holders.filter((holder) => holder !== null), ...slots.extras, ...slots.leaving];
+}
+
+function isVolumeHeld(wanted: Release, slot: number, present: readonly Seen[]): boolean {
+  return wanted.spec.container.volumes.length > 0 && present.some((s) => s.allocation.slot === slot);
+}
+
+function needOf(snapshot: ServiceSnapshot, wanted: Release) {
+  return { placement: snapshot.service.spec.placement, container: wanted.spec.container };
+}
+
+function newAllocation(
+  { service }: ServiceSnapshot,
+  release: Release,
+  slot: number,
+  node: Node,
+  offset: number,
+  nowMs: number,
+): Allocation {
+  return {
+    id: `${service.project}.${service.name}.${service.planned.nextAllocation + offset}`,
+    service: service.key,
+    slot,
+    group: 'stable',
+    release: release.number,
+    node: node.id,
+    desired: 'running',
+    createdAtMs: nowMs,
+    drainingSinceMs: null,
+    observed: null,
+  };
+}

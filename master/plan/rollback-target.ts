@@ -1,0 +1,44 @@
+/** Which release a rollback goes to. Pure; refusals are OrcaErrors. */
+import { OrcaError } from '../../shared/errors.js';
+import type { Release } from '../../shared/model.js';
+import type { ServiceCurrent } from './snapshot.js';
+
+/** Release `number` as it is kept. Refuses with RELEASE_NOT_FOUND, naming those that are. */
+export function releaseOf({ service, releases }: ServiceCurrent, number: number): Release {
+  const found = releases.find((release) => release.number === number);
+  if (found) return found;
+  const kept = releases.map((release) => `v${release.number}`).join(', ');
+  throw new OrcaError(
+    'RELEASE_NOT_FOUND',
+    `${service.name} has no release v${number}; kept are: ${kept || 'none'}`,
+  );
+}
+
+/** What "back" means: while something newer is half-way, what served before it; else the last earlier release that ever
+ *  succeeded. Refuses with NOTHING_TO_ROLL_BACK. */
+export function previousOf(current: ServiceCurrent): Release {
+  const { stable, tolerated } = current.service.planned;
+  const isHalfWay = current.rollout !== null || tolerated !== null;
+  const found = isHalfWay
+    ? current.releases.find((release) => release.number === stable)
+    : current.releases
+        .filter((release) => isEarlierSuccess(release, current))
+        .sort((a, b) => b.number - a.number)[0];
+  if (found) return found;
+  throw new OrcaError(
+    'NOTHING_TO_ROLL_BACK',
+    `${current.service.name} has no earlier release that ever served`,
+  );
+}
+
+function isEarlierSuccess({ number }: Release, { service, history }: ServiceCurrent): boolean {
+  const { stable } = service.planned;
+  const hasServed = history.some((rollout) => rollout.state === 'succeeded' && rollout.release === number);
+  return stable !== null && number < stable && hasServed;
+}
+
+/** It is what serves, alone, with nothing under way. */
+export function isRunning({ service, rollout }: ServiceCurrent, { number }: Release): boolean {
+  const { stable, tolerated } = service.planned;
+  return rollout === null && tolerated === null && stable === number && service.desired === 'running';
+}

@@ -1,0 +1,49 @@
+/**
+ * Who fills which slot. Each slot below `replicas` wants one live allocation of the wanted release, or one that is fine
+ * as well (a tolerated release; while a rollout prepares, whatever serves). Everything else that is live is an extra.
+ */
+import type { Seen } from './seen.js';
+
+export interface Slots {
+  /** By slot, 0 to replicas − 1; null where an allocation is missing. */
+  holders: (Seen | null)[];
+  /** Live, and holds no slot. */
+  extras: Seen[];
+  /** Draining or stopping: it still has a container. */
+  leaving: Seen[];
+}
+
+export interface Wish {
+  /** Wanted copies; 0 for a service that is stopped or removed. */
+  replicas: number;
+  /** The release they should be of; null: none. */
+  wanted: number | null;
+  /** Which allocations of other releases may hold a slot that has none of the wanted one. */
+  isAlsoFine: (seen: Seen) => boolean;
+}
+
+/** Deals the allocations out to the slots. */
+export function slotsOf(seen: readonly Seen[], wish: Wish): Slots {
+  const live = seen.filter((s) => s.isLive);
+  const holders = Array.from({ length: wish.replicas }, (_, slot) =>
+    holderOf(
+      live.filter((s) => s.allocation.slot === slot),
+      wish,
+    ),
+  );
+  return {
+    holders,
+    extras: live.filter((s) => !holders.includes(s)),
+    leaving: seen.filter((s) => !s.isLive && s.allocation.observed?.state !== 'gone'),
+  };
+}
+
+function holderOf(candidates: readonly Seen[], wish: Wish): Seen | null {
+  const wanted = candidates.filter((s) => s.allocation.release === wish.wanted);
+  return best(wanted) ?? best(candidates.filter(wish.isAlsoFine));
+}
+
+/** Serving before settled before the rest; the oldest of equals. */
+function best(candidates: readonly Seen[]): Seen | null {
+  return candidates.find((s) => s.isServing) ?? candidates.find((s) => s.isSettled) ?? candidates[0] ?? null;
+}
