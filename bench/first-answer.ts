@@ -1,6 +1,6 @@
 /**
  * When something first answers 200. Every side of every comparison is asked in the same way: a new connection each time, one
- * after the other, `PAUSE_MS` apart, from before the command is run.
+ * after the other, `PAUSE_MS` apart.
  */
 import http from 'node:http';
 import https from 'node:https';

@@ -62,7 +62,10 @@ function caddyfile(sites: readonly Site[], httpPort: number, httpsPort: number):
 	skip_install_trust
 	http_port ${httpPort}
 	https_port ${httpsPort}
-	default_sni ${sites[0]?.domain ?? 'localhost'}
+}
+
+localhost {
+	respond 404
 }
 
 ${blocks.join('\n')}`;

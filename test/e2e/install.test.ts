@@ -1,0 +1,91 @@
+/** install.sh, as root, beside everything else: from nothing to an answer, again, and back to nothing. */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { containersWith, dockerCall, testDocker } from '../support/docker.js';
+import { freePorts } from '../support/free-port.js';
+import { isAlive, killHard, processesOf } from '../support/processes.js';
+import { repository } from '../support/source-tree.js';
+import { waitFor } from '../support/wait-for.js';
+
+const home = join(mkdtempSync('/tmp/orca-install-'), 'home');
+const [api, http, https] = await freePorts(3);
+const options = [
+  '--home',
+  home,
+  '--listen',
+  `127.0.0.1:${api}`,
+  '--http-port',
+  `${http}`,
+  '--https-port',
+  `${https}`,
+];
+const run = promisify(execFile);
+const install = async (...args: string[]) => {
+  const { ORCA_HOME, ...env } = process.env;
+  return run(join(repository, 'install.sh'), args, { env, timeout: 300_000 }).then(
+    ({ stdout, stderr }) => ({ code: 0, output: stdout + stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => ({
+      code: error.code,
+      output: error.stdout + error.stderr,
+    }),
+  );
+};
+t.teardown(async () => {
+  if (existsSync(home)) await install('--uninstall', '--purge', '--home', home);
+  rmSync(join(home, '..'), { recursive: true, force: true });
+});
+
+t.test('--demo ends with an HTTPS URL and a curl line that answers', { timeout: 300_000 }, async (t) => {
+  const { code, output } = await install('--demo', ...options, '--docker', testDocker());
+  t.equal(code, 0, output);
+  t.match(output, new RegExp(`https://hello\\.localhost:${https}/`));
+  const line = output.match(/^ +(curl .*)$/m)?.[1] ?? '';
+  const { stdout } = await run('sh', ['-c', line.replace('curl', 'curl -sS')]);
+  t.match(stdout, /Hello from Orca/);
+});
+
+t.test('again it does nothing, and the master goes on', async (t) => {
+  const pid = readFileSync(join(home, 'run/server.pid'), 'utf8');
+  const { code, output } = await install('--home', home);
+  t.equal(code, 0, output);
+  t.notMatch(output, /==> (install|start|restart|build)/);
+  t.equal(readFileSync(join(home, 'run/server.pid'), 'utf8'), pid);
+  t.ok(isAlive(Number(pid)));
+});
+
+t.test('a server that is killed is started again', async () => {
+  const pid = readFileSync(join(home, 'run/server.pid'), 'utf8');
+  await killHard(Number(pid));
+  await waitFor('another server', () => readFileSync(join(home, 'run/server.pid'), 'utf8') !== pid);
+  await waitFor(
+    'an answer',
+    async () => (await run(join(home, 'run/orca'), ['status'], { env: { ORCA_HOME: home } })).stdout,
+  );
+});
+
+t.test('wrong use is one line', async (t) => {
+  for (const args of [['--frobnicate'], ['--home'], ['--join', 'https://x']]) {
+    const { code, output } = await install(...args);
+    t.equal(code, 1);
+    t.equal(output.trim().split('\n').length, 1);
+  }
+});
+
+t.test('--uninstall leaves nothing', async (t) => {
+  const cluster = readFileSync(join(home, 'install.manifest'), 'utf8').match(/^cluster (.*)$/m)?.[1] ?? '';
+  const { code, output } = await install('--uninstall', '--home', home);
+  t.equal(code, 0, output);
+  t.notOk(existsSync(home));
+  t.same(processesOf(home), []);
+  t.same(
+    (await containersWith({ 'orca.cluster': cluster })).filter(
+      ({ Labels }) => Labels['orca.service'] === 'hello',
+    ),
+    [],
+  );
+  t.equal((await dockerCall('GET', '/images/orca-demo/hello:1/json')).status, 404);
+  t.equal((await install('--uninstall', '--home', home)).code, 0, 'again is no error');
+});
