@@ -1,31 +1,105 @@
-/** Resident memory of the programs while nothing happens. */
-import { readFileSync } from 'node:fs';
+/**
+ * Resident memory of each process of an Orca that has nothing to do, with one service deployed, beside what the same
+ * runtime needs for nothing at all: a Node that only waits, and the same Caddy with a Caddyfile of one site.
+ */
+import { spawn } from 'node:child_process';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Orca } from '../test/support/orca.js';
-import { median, type Section, table } from './table.js';
+import { type Orca, startOrca } from '../test/support/orca.js';
+import { benchImages } from './images.js';
+import { startPlainCaddy } from './plain-caddy.js';
+import type { Progress } from './progress.js';
+import { type Report, ratioCell, spreadCell } from './report.js';
+import { domainOf, serviceToml } from './service-files.js';
+import { summarize } from './statistics.js';
 
-const aims: Record<string, string> = { server: '≤ 100 MB', agent: '≤ 60 MB' };
+const programs = ['server', 'agent', 'resolver', 'caddy'] as const;
+const aimMb: Record<(typeof programs)[number], number | null> = {
+  server: 100,
+  agent: 60,
+  resolver: null,
+  caddy: null,
+};
+const SETTLE_MS = 15_000;
 
-export async function benchMemory(orca: Orca): Promise<Section> {
-  const { services } = await orca.status();
-  await pause(20_000);
-  const rows: string[][] = [];
-  for (const which of ['server', 'agent', 'resolver', 'caddy'] as const) {
-    const pid = orca.pid(which);
-    const samples: number[] = [];
-    for (let sample = 0; sample < 10; sample += 1) {
-      samples.push(residentMb(pid));
-      await pause(500);
-    }
-    rows.push([which, `${median(samples).toFixed(0)} MB`, aims[which] ?? 'none']);
+/** One look a second, `rounds` times, after a quarter of a minute of quiet. */
+export async function benchMemory(rounds: number, progress: Progress): Promise<Report> {
+  const [light] = await benchImages();
+  const orca = await startOrca();
+  try {
+    const { code, stderr } = await orca.deploy(serviceToml('quiet', light));
+    if (code !== 0) throw new Error(`orca deploy ended with ${code}\n${stderr}`);
+    return await beside(orca, rounds, progress);
+  } finally {
+    await orca.stop();
   }
+}
+
+async function beside(orca: Orca, rounds: number, progress: Progress): Promise<Report> {
+  const endpoint = (await orca.service('quiet')).allocations[0]?.endpoint;
+  if (!endpoint) throw new Error('the service has no endpoint');
+  const node = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)'], { stdio: 'ignore' });
+  const caddyBinary = readlinkSync(`/proc/${orca.pid('caddy')}/exe`);
+  const caddy = await startPlainCaddy(caddyBinary, [{ domain: domainOf('quiet'), upstream: endpoint }]);
+  try {
+    progress('memory: waiting until all is quiet');
+    await pause(SETTLE_MS);
+    const pids = { ...pidsOf(orca), node: node.pid ?? 0, plain: caddy.pid };
+    const seen = await sampled(pids, rounds);
+    return {
+      id: 'memory',
+      title: 'Resident memory of an idle Orca',
+      tables: [tableOf(seen)],
+      notes: [
+        `Median of ${rounds} looks, a second apart, with one service deployed and no traffic. Resident pages that processes share (the Node binary) are counted in each.`,
+      ],
+    };
+  } finally {
+    node.kill('SIGKILL');
+    await caddy.stop();
+  }
+}
+
+type Seen = Record<string, number[]>;
+
+function pidsOf(orca: Orca): Record<(typeof programs)[number], number> {
   return {
-    title: `Memory, idle, ${services.length} services`,
-    how: 'Resident set (VmRSS), median of 10 samples over 5 s, 20 s after the last change. The server is the master.',
-    table: table(['program', 'RSS', 'aim'], rows),
+    server: orca.pid('server'),
+    agent: orca.pid('agent'),
+    resolver: orca.pid('resolver'),
+    caddy: orca.pid('caddy'),
   };
 }
 
+async function sampled(pids: Record<string, number>, rounds: number): Promise<Seen> {
+  const seen: Seen = Object.fromEntries(Object.keys(pids).map((name) => [name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    await pause(1_000);
+    for (const [name, pid] of Object.entries(pids)) seen[name]?.push(residentMb(pid));
+  }
+  return seen;
+}
+
+/** VmRSS of /proc/PID/status (proc(5)), in units of 1,000,000 bytes. */
 function residentMb(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/status`, 'utf8').match(/VmRSS:\s+(\d+)/)?.[1]) / 1_024;
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return (Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1_024) / 1e6;
+}
+
+function tableOf(seen: Seen) {
+  const rows = programs.map((name) => {
+    const ours = summarize(seen[name] ?? []);
+    const bare = name === 'caddy' ? 'plain' : 'node';
+    const theirs = summarize(seen[bare] ?? []);
+    const limit = aimMb[name];
+    const verdict = limit === null ? 'none' : `≤ ${limit} MB${ours.median <= limit ? '' : ', missed'}`;
+    return [
+      name === 'server' ? 'master' : name,
+      spreadCell(ours, 'MB'),
+      verdict,
+      `${bare === 'plain' ? 'Caddy with a Caddyfile' : 'a Node that waits'}: ${spreadCell(theirs, 'MB')}`,
+      ratioCell(ours.median / theirs.median, {}),
+    ];
+  });
+  return { columns: ['process', 'resident', 'aim', 'beside', 'ratio'], rows };
 }

@@ -1,77 +1,105 @@
-/** Requests per second through Orca's Caddy, against the same Caddy with a hand-written Caddyfile to the same containers. */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { freePorts } from '../test/support/free-port.js';
-import type { Orca } from '../test/support/orca.js';
-import { serviceToml } from '../test/support/service-toml.js';
-import { type Comparison, comparisonTable, type Section } from './table.js';
-import { requestsPerSecond } from './wrk.js';
+/**
+ * Requests per second through Orca's Caddy, beside the same binary with a Caddyfile written by hand, to the same containers on
+ * the same published ports, with 1, 30 and 90 services. wrk, the proxies and the apps share the machine; rounds of the two sides
+ * take turns, and the ratio is the median of the rounds' ratios.
+ */
+import { readlinkSync } from 'node:fs';
+import { type Orca, startOrca } from '../test/support/orca.js';
+import { type BenchImage, benchImages } from './images.js';
+import { type PlainCaddy, type Site, startPlainCaddy } from './plain-caddy.js';
+import type { Progress } from './progress.js';
+import { type Report, ratioCell, spreadCell } from './report.js';
+import { domainOf, serviceToml } from './service-files.js';
+import { summarize } from './statistics.js';
+import { type LoadResult, wrk } from './wrk.js';
 
-export async function benchThroughput(
-  orca: Orca,
-  image: string,
-  sizes: number[],
-  rounds: number,
-): Promise<Section> {
-  const rows: Comparison[] = [];
-  for (const size of sizes) rows.push(await compare(orca, image, size, rounds));
-  return {
-    title: 'Throughput',
-    how: '`wrk -t1 -c32`, 5 s a round, HTTPS, requests spread over all services; rounds alternate between both Caddys. The hand-written one has a static upstream per site and the same containers behind it. wrk, Caddy and the containers share the machine.',
-    table: comparisonTable(rows),
-  };
+const AIM = { atLeast: 0.97 };
+const SIZES = [1, 30, 90];
+const SECONDS = 3;
+
+interface Sides {
+  plain: LoadResult[];
+  orca: LoadResult[];
 }
 
-async function compare(orca: Orca, image: string, size: number, rounds: number): Promise<Comparison> {
-  const names = Array.from({ length: size }, (_, index) => `t${index}`);
-  const services = names.map((name) => ({ name, image, domain: `${name}.localhost`, readiness: [] }));
-  orca.write('throughput/service.toml', serviceToml(...services));
-  const { code, stderr } = await orca.run(['deploy', '-f', 'throughput/service.toml', '--timeout', '10m']);
-  if (code !== 0) throw new Error(stderr);
-  const [port = 0] = await freePorts(1);
-  const stop = await startPlainCaddy(orca, names, port);
-  const ours: number[] = [];
-  const theirs: number[] = [];
-  const domains = names.map((name) => `${name}.localhost`);
+/** Measures `rounds` times `SECONDS` a side for each number of services and each spread of the load. */
+export async function benchThroughput(rounds: number, progress: Progress): Promise<Report> {
+  const [, app] = await benchImages();
+  const orca = await startOrca();
+  const rows: string[][] = [];
   try {
-    for (const at of [orca.httpsPort, port]) requestsPerSecond(orca.folder, at, domains, 2);
-    for (let round = 0; round < rounds; round += 1) {
-      ours.push(requestsPerSecond(orca.folder, orca.httpsPort, domains, 5));
-      theirs.push(requestsPerSecond(orca.folder, port, domains, 5));
+    for (const size of SIZES) {
+      progress(`throughput: deploying ${size} services`);
+      const sites = await deployed(orca, app, size);
+      const plain = await startPlainCaddy(readlinkSync(`/proc/${orca.pid('caddy')}/exe`), sites);
+      try {
+        for (const [load, domains] of loadsOf(sites)) {
+          rows.push(row(`${size}`, load, await measure(orca, plain, domains, rounds)));
+          progress(`throughput, ${size} services, load on ${load}: done`);
+        }
+      } finally {
+        await plain.stop();
+      }
     }
   } finally {
-    await stop();
+    await orca.stop();
   }
-  return { what: `${size} services`, ours, theirs, unit: 'req/s', against: 'Caddyfile', aim: '≥ 0.97' };
+  return {
+    id: 'throughput',
+    title: "Requests per second through Orca's Caddy, beside a hand-written Caddyfile",
+    tables: [
+      {
+        columns: ['services', 'load on', 'Caddyfile', "Orca's Caddy", 'ratio', 'failed (Caddyfile, Orca)'],
+        rows,
+      },
+    ],
+    notes: [
+      `wrk with 32 connections, ${SECONDS} s a round, ${rounds} rounds a side after one that does not count, HTTP/1.1 over TLS on loopback; median, with the middle half in brackets. Each service is a Node container of its own.`,
+    ],
+  };
 }
 
-/** The same binary as Orca's, one site per service, a certificate of the same kind. */
-async function startPlainCaddy(orca: Orca, names: string[], port: number): Promise<() => Promise<void>> {
-  const folder = join(orca.folder, `caddy-${port}`);
-  mkdirSync(folder, { recursive: true });
-  const [cert, key] = [join(folder, 'site.crt'), join(folder, 'site.key')];
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:*.localhost,DNS:localhost'];
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  execFileSync('openssl', ['req', '-x509', ...kind, ...subject, '-days', '1', '-keyout', key, '-out', cert], {
-    stdio: 'ignore',
-  });
-  const status = await orca.status();
-  const sites = names.map((name) => {
-    const endpoint = status.services.find((service) => service.name === name)?.allocations[0]?.endpoint;
+/** Deploys the first `size` services (those that are there stay) and says where their containers listen. */
+async function deployed(orca: Orca, app: BenchImage, size: number): Promise<Site[]> {
+  const names = Array.from({ length: size }, (_, at) => `app-${at}`);
+  const toml = names.map((name) => serviceToml(name, app)).join('\n');
+  const { code, stdout, stderr } = await orca.deploy(toml, ['--timeout', '15m']);
+  if (code !== 0) throw new Error(`orca deploy ended with ${code}\n${stdout}${stderr}`);
+  const { services } = await orca.status();
+  return names.map((name) => {
+    const endpoint = services.find((service) => service.name === name)?.allocations[0]?.endpoint;
     if (!endpoint) throw new Error(`${name} has no endpoint`);
-    return `https://${name}.localhost:${port} {\n\ttls ${cert} ${key}\n\treverse_proxy ${endpoint.address}:${endpoint.port}\n}`;
+    return { domain: domainOf(name), upstream: endpoint };
   });
-  const fallback = `https://:${port} {\n\ttls ${cert} ${key}\n\trespond 404\n}`;
-  const file = join(folder, 'Caddyfile');
-  const global = `{\n\tadmin off\n\tauto_https disable_redirects\n\thttp_port ${(await freePorts(1))[0]}\n\tdefault_sni localhost\n}`;
-  writeFileSync(file, [global, ...sites, fallback].join('\n\n'));
-  const binary = process.env.ORCA_TEST_CADDY ?? 'caddy';
-  const env = { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
-  const child = spawn(binary, ['run', '--adapter', 'caddyfile', '--config', file], { env, stdio: 'ignore' });
-  return async () => {
-    child.kill('SIGKILL');
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  };
+}
+
+function loadsOf(sites: readonly Site[]): [string, string[]][] {
+  const domains = sites.map(({ domain }) => domain);
+  const one: [string, string[]] = ['one', domains.slice(0, 1)];
+  return domains.length === 1 ? [one] : [one, ['all', domains]];
+}
+
+async function measure(orca: Orca, plain: PlainCaddy, domains: string[], rounds: number): Promise<Sides> {
+  const sides: Sides = { plain: [], orca: [] };
+  for (let round = 0; round <= rounds; round += 1) {
+    const byPlain = async () => sides.plain.push(await wrk(plain.httpsPort, domains, SECONDS));
+    const byOrca = async () => sides.orca.push(await wrk(orca.httpsPort, domains, SECONDS));
+    for (const side of round % 2 === 0 ? [byPlain, byOrca] : [byOrca, byPlain]) await side();
+    if (round === 0) Object.assign(sides, { plain: [], orca: [] });
+  }
+  return sides;
+}
+
+function row(services: string, load: string, { plain, orca }: Sides): string[] {
+  const rates = (side: LoadResult[]) => side.map(({ requestsPerSecond }) => requestsPerSecond);
+  const failed = (side: LoadResult[]) => side.reduce((sum, round) => sum + round.failed, 0);
+  const ratios = rates(orca).map((rate, at) => rate / (rates(plain)[at] ?? Number.NaN));
+  return [
+    services,
+    load,
+    spreadCell(summarize(rates(plain)), '/s'),
+    spreadCell(summarize(rates(orca)), '/s'),
+    ratioCell(summarize(ratios).median, AIM),
+    `${failed(plain)}, ${failed(orca)}`,
+  ];
 }
