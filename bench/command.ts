@@ -21,7 +21,9 @@ export async function runCommand(command: string, args: string[]): Promise<strin
     stderr += chunk;
   });
   const failed = once(child, 'error').then(([error]) => {
-    throw new Error(`${command} can't be run (apt-get install ${packages[command] ?? command})`, { cause: error });
+    throw new Error(`${command} can't be run (apt-get install ${packages[command] ?? command})`, {
+      cause: error,
+    });
   });
   const [code] = (await Promise.race([once(child, 'close'), failed])) as [number | null];
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}\n${stdout}${stderr}`);
