@@ -18,11 +18,12 @@ import {
   LIVENESS_MS,
   type LogLine,
   MAX_FRAME_BYTES,
+  type NodeFacts,
   PROTOCOL_VERSION,
 } from '../../shared/protocol.js';
 import type { Store } from '../store/store.js';
 import { createLogStream, type LogStream } from './log-stream.js';
-import { recordEnd, recordHello, recordReceipt, recordStatus } from './reports.js';
+import { type NodeDescription, recordEnd, recordHello, recordReceipt, recordStatus } from './reports.js';
 import { createSession, type Session } from './session.js';
 
 export interface LogRequest {
@@ -40,8 +41,8 @@ export interface Dispatch {
   heardAtMs(node: string): number | null;
   /** Requests in flight on an allocation as its ingress last said; null when nobody says. */
   inFlight(allocation: string): number | null;
-  /** Log lines of an allocation as its agent sends them. Throws NODE_UNREACHABLE without a session. */
-  openLogs(node: string, request: LogRequest): AsyncIterable<LogLine[]>;
+  /** Log lines of an allocation as its agent sends them, until `signal`. Throws NODE_UNREACHABLE without a session. */
+  openLogs(node: string, request: LogRequest, signal: AbortSignal): AsyncIterable<LogLine[]>;
   /** Ends all sessions. */
   stop(): Promise<void>;
 }
@@ -51,6 +52,8 @@ export interface DispatchOptions {
   log: Log;
   /** The complete assignment for a node that said hello; null when this master must not give it one. */
   assignmentFor(node: string, helloRevision: number): Assignment | null;
+  /** What the configuration says of a node that is new here. */
+  describeNode(node: string, facts: NodeFacts): NodeDescription;
   timing?: { heartbeatMs: number; livenessMs: number };
 }
 
@@ -81,7 +84,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     const older = live.get(session.node);
     live.set(session.node, state);
     if (older && older !== state) older.session.close(closeCodes.replaced, 'a newer session took its place');
-    store.write((tx) => recordHello(tx, session.node, hello.facts, Date.now()));
+    store.write((tx) =>
+      recordHello(tx, session.node, hello.facts, options.describeNode(session.node, hello.facts), Date.now()),
+    );
     log.info(
       { node: session.node, revision: hello.revision, version: hello.facts.version },
       'node connected',
@@ -175,7 +180,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       }
       return null;
     },
-    openLogs: (node, request) => {
+    openLogs: (node, request, signal) => {
       const state = live.get(node);
       if (!state) throw new OrcaError('NODE_UNREACHABLE', `node ${node} has no live session`);
       const id = `logs-${++streams}`;
@@ -183,6 +188,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         if (state.logs.delete(id)) state.session.send({ type: 'logs-close', id });
       });
       state.logs.set(id, stream);
+      signal.addEventListener('abort', () => stream.end(null), { once: true });
       state.session.send({ type: 'logs-open', id, ...request });
       return stream;
     },

@@ -7,11 +7,20 @@ import type { Allocation, Node } from '../../shared/model.js';
 import type { AllocationObserved, NodeFacts, Status, Traffic } from '../../shared/protocol.js';
 import type { Transaction } from '../store/transaction.js';
 
+/** What the configuration says of a node. */
+export type NodeDescription = Pick<Node, 'ingress' | 'labels'>;
+
 /** A session began. Reports of earlier sessions no longer count: nothing is planned on stale ones. */
-export function recordHello(tx: Transaction, id: string, facts: NodeFacts, nowMs: number): void {
-  const before = tx.node(id);
+export function recordHello(
+  tx: Transaction,
+  id: string,
+  facts: NodeFacts,
+  described: NodeDescription,
+  nowMs: number,
+): void {
   tx.putNode({
-    ...(before ?? aNewNode(id, facts)),
+    ...(tx.node(id) ?? aNewNode(id, facts)),
+    ...described,
     facts,
     connectedAtMs: nowMs,
     reported: false,
@@ -105,8 +114,8 @@ function touchConcerned(tx: Transaction, node: string): void {
     if (service.planned.waits.length > 0 || tx.activeRollout(service.key)) tx.touchService(service.key);
 }
 
-/** A node as it is before its first word: made at enrolment, or when one with a valid certificate shows up. */
-export function aNewNode(id: string, facts: NodeFacts): Node {
+/** A node as it is before its first word: made when one with a valid certificate shows up. */
+function aNewNode(id: string, facts: NodeFacts): Node {
   return {
     id,
     facts,

@@ -44,6 +44,7 @@ export interface Transaction extends Reader {
   putToken(token: Token): void;
   addEvent(event: Omit<ClusterEvent, 'number'>): void;
   putMeta(key: string, value: unknown): void;
+  deleteMeta(key: string): void;
   /** Has the service planned again though no record of it changed. */
   touchService(key: string): void;
 }
@@ -139,7 +140,7 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
       remove(tables.certificates, name);
     },
     putToken(token) {
-      put(tables.tokens, token.hash, token);
+      put(tables.tokens, token.name, token);
     },
     addEvent(event) {
       const newest = tables.events.last('', 1)[0]?.number ?? 0;
@@ -150,6 +151,9 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     },
     putMeta(key, value) {
       put(tables.meta, key, value);
+    },
+    deleteMeta(key) {
+      remove(tables.meta, key);
     },
     touchService: serviceChanged,
   };

@@ -1,0 +1,91 @@
+/**
+ * Keeps a certificate of Orca's own CA for each domain that is served, and one for names nobody asked for: 90 days,
+ * renewed when two thirds have passed. Keys are sealed in the store. What a certificate is no longer wanted for is
+ * dropped.
+ */
+
+import { isRouted } from '../../shared/spec.js';
+import type { IngressSettings } from '../plan/assignments.js';
+import type { ServiceState } from '../plan/snapshot.js';
+import type { Store } from '../store/store.js';
+import type { SiteCertificate } from '../store/tables.js';
+
+type Certificate = IngressSettings['fallbackCertificate'];
+
+/** What this needs of the cluster's CA. */
+export interface SiteIssuer {
+  issueServer(
+    names: string[],
+    nowMs: number,
+  ): Omit<SiteCertificate, 'name' | 'sealedKey'> & { keyPem: string };
+  seal(plain: string): string;
+  unseal(sealed: string): string;
+}
+
+export interface Certificates {
+  /** Issues and renews what is wanted now, and drops the rest. */
+  ensure(services: readonly ServiceState[], nowMs: number): void;
+  /** Usable certificates by domain. */
+  byDomain(): ReadonlyMap<string, Certificate>;
+  fallback(): Certificate;
+}
+
+/** The name on the certificate that unknown hosts are shown. */
+export const FALLBACK_NAME = 'unknown-host.orca.internal';
+
+export function createCertificates(store: Store, issuer: SiteIssuer): Certificates {
+  const opened = new Map<string, { sealedKey: string; certificate: Certificate }>();
+  const open = ({ name, certPem, sealedKey }: SiteCertificate): Certificate => {
+    const known = opened.get(name);
+    if (known?.sealedKey === sealedKey) return known.certificate;
+    const certificate = { names: [name], certPem, keyPem: issuer.unseal(sealedKey) };
+    opened.set(name, { sealedKey, certificate });
+    return certificate;
+  };
+  return {
+    ensure(services, nowMs) {
+      const wanted = wantedNames(services);
+      const present = new Map(store.certificates().map((c) => [c.name, c]));
+      const due = [...wanted].filter((name) => isDue(present.get(name), nowMs));
+      const dropped = [...present.keys()].filter((name) => !wanted.has(name));
+      if (due.length === 0 && dropped.length === 0) return;
+      const issued = due.map((name) => issue(issuer, name, nowMs));
+      store.write((tx) => {
+        for (const certificate of issued) tx.putCertificate(certificate);
+        for (const name of dropped) tx.deleteCertificate(name);
+      });
+      for (const name of dropped) opened.delete(name);
+    },
+    byDomain: () =>
+      new Map(
+        store
+          .certificates()
+          .filter(({ name }) => name !== FALLBACK_NAME)
+          .map((c) => [c.name, open(c)]),
+      ),
+    fallback() {
+      const stored = store.certificates().find((c) => c.name === FALLBACK_NAME);
+      if (!stored) throw new Error('the fallback certificate is made by ensure');
+      return open(stored);
+    },
+  };
+}
+
+function wantedNames(services: readonly ServiceState[]): Set<string> {
+  const names = new Set([FALLBACK_NAME]);
+  for (const { service } of services)
+    if (isRouted(service.spec) && service.desired !== 'removed')
+      for (const domain of service.spec.domains) names.add(domain);
+  return names;
+}
+
+function isDue(certificate: SiteCertificate | undefined, nowMs: number): boolean {
+  if (!certificate) return true;
+  const life = certificate.notAfterMs - certificate.notBeforeMs;
+  return nowMs > certificate.notBeforeMs + (life * 2) / 3;
+}
+
+function issue(issuer: SiteIssuer, name: string, nowMs: number): SiteCertificate {
+  const { certPem, keyPem, notBeforeMs, notAfterMs } = issuer.issueServer([name], nowMs);
+  return { name, certPem, sealedKey: issuer.seal(keyPem), notBeforeMs, notAfterMs };
+}

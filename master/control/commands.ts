@@ -1,0 +1,160 @@
+/**
+ * What users ask for, each request one transaction: finds the service, lets the planner say what the request comes to,
+ * and writes that. A deploy of several services is all or nothing. Refusals are OrcaErrors and have changed nothing.
+ */
+import { randomBytes } from 'node:crypto';
+import type { DeployReply, PlanReply } from '../../shared/api.js';
+import { OrcaError } from '../../shared/errors.js';
+import type { Rollout, Service } from '../../shared/model.js';
+import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
+import {
+  beginDeploy,
+  beginRedeploy,
+  beginRemove,
+  beginRollback,
+  beginScale,
+  beginStart,
+  beginStop,
+  type Changed,
+} from '../plan/begin.js';
+import { explain } from '../plan/explain.js';
+import type { Begun, RequestContext, ServiceCurrent } from '../plan/snapshot.js';
+import type { Store } from '../store/store.js';
+import type { Transaction } from '../store/transaction.js';
+import { heldKey } from './assignments.js';
+import type { States } from './states.js';
+
+export interface Actor {
+  by: string;
+  source: Rollout['source'];
+}
+
+export interface Commands {
+  deploy(specs: ServiceSpec[], actor: Actor): DeployReply['rollouts'];
+  plan(specs: ServiceSpec[]): PlanReply['services'];
+  scale(service: string, replicas: number): void;
+  rollback(service: string, to: number | null, actor: Actor): string | null;
+  redeploy(service: string, actor: Actor): string | null;
+  start(service: string): void;
+  stop(service: string): void;
+  remove(service: string): void;
+  cordon(node: string, cordoned: boolean): void;
+}
+
+export function createCommands(store: Store, states: States): Commands {
+  const currentOf = (key: string): ServiceCurrent => {
+    const current = states.current(key);
+    if (!current) throw new OrcaError('SERVICE_NOT_FOUND', `there is no service ${key}`);
+    return current;
+  };
+  const change = (
+    key: string,
+    kind: string,
+    begin: (current: ServiceCurrent, nowMs: number) => Changed,
+  ): void => {
+    const nowMs = Date.now();
+    const { service, superseded } = begin(currentOf(key), nowMs);
+    store.write((tx) => {
+      if (superseded) tx.putRollout(superseded);
+      tx.putService(service);
+      tx.addEvent(anEvent(nowMs, `service.${kind}`, service, `${key}: ${kind}`));
+    });
+  };
+  const roll = (
+    key: string,
+    actor: Actor,
+    begin: (current: ServiceCurrent, context: RequestContext) => Begun,
+  ): string | null => {
+    const context = contextOf(actor);
+    const begun = begin(currentOf(key), context);
+    store.write((tx) => putBegun(tx, begun, context.nowMs));
+    return begun.rollout?.id ?? begun.following;
+  };
+
+  return {
+    deploy(specs, actor) {
+      const begun = specs.map((spec) => {
+        const key = serviceKey(spec.project, spec.name);
+        const context = contextOf(actor);
+        return { spec, context, begun: beginDeploy(states.current(key), spec, context) };
+      });
+      store.write((tx) => {
+        for (const { begun: one, context } of begun) putBegun(tx, one, context.nowMs);
+      });
+      return begun.map(({ spec, begun: one }) => ({
+        service: spec.name,
+        id: one.rollout?.id ?? one.following,
+        change: one.action,
+      }));
+    },
+    plan: (specs) => specs.map((spec) => dryRun(states, spec)),
+    scale: (key, replicas) => change(key, 'scale', (current, nowMs) => beginScale(current, replicas, nowMs)),
+    rollback: (key, to, actor) => roll(key, actor, (current, context) => beginRollback(current, to, context)),
+    redeploy: (key, actor) => roll(key, actor, beginRedeploy),
+    start: (key) => change(key, 'start', beginStart),
+    stop: (key) => change(key, 'stop', beginStop),
+    remove: (key) => change(key, 'remove', beginRemove),
+    cordon: (id, cordoned) => store.write((tx) => cordon(tx, id, cordoned)),
+  };
+}
+
+function putBegun(tx: Transaction, begun: Begun, nowMs: number): void {
+  if (begun.superseded) tx.putRollout(begun.superseded);
+  if (begun.following !== null || begun.action === 'none') return;
+  tx.putService(begun.service);
+  const { rollout } = begun;
+  if (rollout) tx.putRollout(rollout);
+  const what = rollout ? `${rollout.kind} ${rollout.id} begun by ${rollout.by}` : 'updated in place';
+  tx.addEvent({
+    ...anEvent(
+      nowMs,
+      rollout ? 'rollout.begun' : 'service.updated',
+      begun.service,
+      `${begun.service.key}: ${what}`,
+    ),
+    rollout: rollout?.id ?? null,
+  });
+}
+
+/** What a deploy would do, without doing it: a refusal is an answer too. */
+function dryRun(states: States, spec: ServiceSpec): PlanReply['services'][number] {
+  const current = states.current(serviceKey(spec.project, spec.name));
+  try {
+    const begun = beginDeploy(current, spec, contextOf({ by: 'plan', source: 'api' }));
+    const steps = explain(begun, current, states.nodeViews(begun.service.key));
+    return { service: spec.name, action: begun.action, changes: begun.changes, steps, error: null };
+  } catch (error) {
+    if (!(error instanceof OrcaError)) throw error;
+    return { service: spec.name, action: 'refused', changes: [], steps: [], error: error.message };
+  }
+}
+
+/** Uncordoning a held node also gives it over to this master (see assignments.ts). */
+function cordon(tx: Transaction, id: string, cordoned: boolean): void {
+  const node = tx.node(id) ?? tx.nodes().find((n) => n.facts.name === id);
+  if (!node) throw new OrcaError('NOT_FOUND', `there is no node ${id}`);
+  tx.putNode({ ...node, cordoned });
+  if (!cordoned) tx.deleteMeta(heldKey(node.id));
+  for (const service of tx.services()) if (service.planned.waits.length > 0) tx.touchService(service.key);
+}
+
+/** Ids of rollouts sort by their time: base 36 milliseconds, then four random hex digits. */
+function contextOf(actor: Actor): RequestContext {
+  const nowMs = Date.now();
+  const id = `r-${nowMs.toString(36).padStart(9, '0')}-${randomBytes(2).toString('hex')}`;
+  return { id, nowMs, by: actor.by, source: actor.source };
+}
+
+const anEvent = (
+  atMs: number,
+  kind: string,
+  service: Service,
+  message: string,
+): { atMs: number; kind: string; message: string; service: string; node: null; rollout: string | null } => ({
+  atMs,
+  kind,
+  message,
+  service: service.key,
+  node: null,
+  rollout: null,
+});

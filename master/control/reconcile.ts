@@ -1,0 +1,120 @@
+/**
+ * The one loop of the master: plans the services that changed, writes each plan in one transaction, then brings the
+ * assignments of the nodes that are concerned up to date. A full pass at start and on the slow timer goes through the
+ * same code. It holds no decisions and can be killed at any line.
+ */
+
+import { messageOf } from '../../shared/errors.js';
+import type { Log } from '../../shared/log.js';
+import { type Loop, startLoop } from '../../shared/loop.js';
+import type { Assignment } from '../../shared/protocol.js';
+import { planService } from '../plan/plan.js';
+import type { Store } from '../store/store.js';
+import { apply } from './apply.js';
+import type { Assignments } from './assignments.js';
+import type { Certificates } from './certificates.js';
+import type { States } from './states.js';
+
+export interface ReconcileOptions {
+  store: Store;
+  states: States;
+  certificates: Certificates;
+  assignments: Assignments;
+  /** Sends a node its new assignment. */
+  send(node: string, assignment: Assignment): void;
+  log: Log;
+  everyMs?: number;
+}
+
+const FULL_PASS_MS = 10_000;
+/** A plan leads to the next one (placed, then waits…); so many in a row in one pass, then the nodes' turn comes. */
+const MAX_ROUNDS = 20;
+const MIN_WAKE_MS = 20;
+
+/** Starts the loop; commits of the store wake it. */
+export function startReconcile(options: ReconcileOptions): Loop {
+  const { store, states } = options;
+  const everyMs = options.everyMs ?? FULL_PASS_MS;
+  const wakeTimes = new Map<string, number>();
+  let fullPassAtMs = 0;
+
+  const pass = async (): Promise<void> => {
+    const nowMs = Date.now();
+    if (nowMs >= fullPassAtMs) {
+      store.markAll();
+      fullPassAtMs = nowMs + everyMs;
+    }
+    for (const [key, atMs] of wakeTimes) if (atMs <= nowMs) store.dirty.services.add(key);
+    const failed = new Map<string, unknown>();
+    for (let round = 0; round < MAX_ROUNDS && store.dirty.services.size > 0; round++)
+      for (const key of takeAll(store.dirty.services))
+        attempt(failed, key, () => planOne(options, key, wakeTimes));
+    options.certificates.ensure(states.all(), Date.now());
+    for (const id of takeAll(store.dirty.nodes)) {
+      const assignment = options.assignments.refresh(id);
+      if (assignment) options.send(id, assignment);
+    }
+    const next = Math.min(...wakeTimes.values());
+    if (Number.isFinite(next)) loop.wakeAt(next);
+    for (const key of failed.keys()) store.dirty.services.add(key);
+    if (failed.size > 0) throw new AggregateError(failed.values(), describe(failed));
+  };
+
+  const loop = startLoop(pass, {
+    everyMs,
+    onError: (error) => options.log.error({ error: messageOf(error) }, 'a pass failed and is tried again'),
+  });
+  const unwatch = store.watch(({ services, nodes }) => {
+    for (const key of services) {
+      for (const id of concernedNodes(options, key)) store.dirty.nodes.add(id);
+      for (const other of states.dependents(key)) store.dirty.services.add(other);
+    }
+    if (services.size > 0 || nodes.size > 0) loop.wake();
+  });
+  return {
+    ...loop,
+    stop: () => {
+      unwatch();
+      return loop.stop();
+    },
+  };
+}
+
+/** Plans one service and writes the answer. */
+function planOne(options: ReconcileOptions, key: string, wakeTimes: Map<string, number>): void {
+  const nowMs = Date.now();
+  wakeTimes.delete(key);
+  const snapshot = options.states.snapshot(key);
+  if (!snapshot) return;
+  const plan = planService(snapshot, nowMs);
+  if (plan.wakeAtMs !== null) wakeTimes.set(key, Math.max(plan.wakeAtMs, nowMs + MIN_WAKE_MS));
+  options.store.write((tx) => apply(tx, key, plan, nowMs));
+  if (plan.actions.length > 0)
+    options.log.info({ service: key, actions: plan.actions.map((a) => a.kind) }, 'planned');
+}
+
+/** One service that can't be planned does not keep the others from it. */
+function attempt(failed: Map<string, unknown>, key: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    failed.set(key, error);
+  }
+}
+
+const describe = (failed: Map<string, unknown>): string =>
+  [...failed].map(([key, error]) => `${key}: ${messageOf(error)}`).join('; ');
+
+/** The nodes whose assignment a service has a part in: where it runs, where its image is resolved, and every ingress. */
+function concernedNodes({ store, states }: ReconcileOptions, key: string): string[] {
+  const state = states.get(key);
+  const ingress = store.nodes().flatMap((node) => (node.ingress ? [node.id] : []));
+  const own = state?.allocations.map((a) => a.node) ?? [];
+  return [...new Set([...ingress, ...own, ...(state?.rollout?.node ? [state.rollout.node] : [])])];
+}
+
+function takeAll(keys: Set<string>): string[] {
+  const taken = [...keys];
+  keys.clear();
+  return taken;
+}

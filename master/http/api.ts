@@ -1,0 +1,166 @@
+/**
+ * The Fastify application: every route of the table under /api/v1, /metrics at the root, one place where errors become
+ * answers (`{ error, code, hint }`), and nothing without a token but /health. It listens nowhere by itself: main hands
+ * `routing` to its listeners.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import { OrcaError } from '../../shared/errors.js';
+import type { Store } from '../store/store.js';
+import { authenticate, authorize, type KnownToken } from './authenticate.js';
+import { clusterRoutes } from './cluster-routes.js';
+import { deployRoutes } from './deploy-routes.js';
+import { logsRoute } from './logs-route.js';
+import { metricsOf } from './metrics.js';
+import { openapiOf } from './openapi.js';
+import type { Actor, Commands, Live, Settings } from './ports.js';
+import { type Answer, answer, type Route, route } from './route.js';
+import { serviceRoutes } from './service-routes.js';
+import { createViews } from './views.js';
+
+export const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
+export interface ApiOptions {
+  store: Store;
+  commands: Commands;
+  live: Live;
+  settings: () => Settings;
+  /** Read anew at each request: a reload may change them. */
+  tokens: () => readonly KnownToken[];
+  reload: () => Promise<string>;
+  log: FastifyBaseLogger;
+}
+
+export interface Api {
+  routing: (request: IncomingMessage, response: ServerResponse) => void;
+  app: FastifyInstance;
+}
+
+/** Builds the application, ready to answer. */
+export async function createApi(options: ApiOptions): Promise<Api> {
+  const app = Fastify({
+    loggerInstance: options.log,
+    disableRequestLogging: true,
+    bodyLimit: MAX_BODY_BYTES,
+    forceCloseConnections: true,
+  });
+  acceptJson(app);
+  app.setErrorHandler((error, request, reply) => sendError(options.log, error, request, reply));
+  app.setNotFoundHandler((request) => {
+    throw new OrcaError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?')[0]}`);
+  });
+  const callers = new WeakMap<FastifyRequest, KnownToken>();
+  app.addHook('onRequest', async (request) => {
+    if (request.url.split('?')[0] === '/api/v1/health') return;
+    callers.set(request, authenticate(request.headers.authorization, options.tokens()));
+  });
+  const views = createViews(options.store, options.live, options.settings);
+  for (const one of allRoutes(options, views)) mount(app, one, callers);
+  app.get('/metrics', (_, reply) => {
+    reply.type('text/plain; version=0.0.4');
+    return metricsOf(views.status(null), process.memoryUsage.rss());
+  });
+  await app.ready();
+  return { app, routing: (request, response) => app.routing(request, response) };
+}
+
+function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): Route[] {
+  const { store, commands, live, settings, reload } = options;
+  const routes = [
+    ...clusterRoutes({ store, views, commands, settings, reload }),
+    ...deployRoutes(store, commands),
+    ...serviceRoutes(store, commands),
+    logsRoute(store, live),
+  ];
+  const document: Route = route('GET /openapi.json', {
+    summary: 'This document',
+    run: () => answer(openapiOf([...routes, document], settings().version)),
+  });
+  return [...routes, document];
+}
+
+function mount(app: FastifyInstance, one: Route, callers: WeakMap<FastifyRequest, KnownToken>): void {
+  app.route({
+    method: one.method,
+    url: `/api/v1${one.path}`,
+    handler: async (request, reply) => {
+      const caller = callers.get(request);
+      if (caller) authorize(caller, one.changes && one.path !== '/plan');
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      const given = await one.run({
+        params: request.params as Record<string, string>,
+        query: request.query,
+        body: request.body,
+        actor: actorOf(request, caller),
+        signal: gone.signal,
+      });
+      return send(reply, given);
+    },
+  });
+}
+
+function send(reply: FastifyReply, given: Answer): FastifyReply {
+  if (given.kind === 'data') return reply.code(given.status).send(given.data);
+  if (given.kind === 'text') return reply.type('text/plain').send(given.text);
+  return reply.type('application/x-ndjson').send(Readable.from(inLines(given.lines)));
+}
+
+async function* inLines(values: AsyncIterable<unknown>): AsyncGenerator<string> {
+  for await (const value of values) yield `${JSON.stringify(value)}\n`;
+}
+
+function actorOf(request: FastifyRequest, caller: KnownToken | undefined): Actor {
+  const isCli = /^orca/i.test(request.headers['user-agent'] ?? '');
+  return { by: caller?.name ?? 'nobody', source: isCli ? 'cli' : 'api' };
+}
+
+/** A body is JSON whatever its Content-Type says, and may be empty (clients of the Rust Orca do both). */
+function acceptJson(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_, text, done) => {
+    try {
+      done(null, text === '' ? null : JSON.parse(text.toString()));
+    } catch (cause) {
+      done(new OrcaError('BODY_INVALID', 'the body is not JSON', { cause }));
+    }
+  });
+}
+
+function sendError(
+  log: FastifyBaseLogger,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const shown = asOrcaError(error);
+  if (shown.code === 'INTERNAL') log.error({ err: error, url: request.url }, 'a request failed');
+  const details = shown.details === null ? {} : { details: shown.details };
+  const isDeploy = request.url.startsWith('/api/v1/deploy');
+  void reply.code(shown.status).send({
+    error: shown.message,
+    code: shown.code,
+    hint: shown.hint,
+    ...details,
+    // Where clients look for what came of a deploy.
+    ...(isDeploy
+      ? { deployed: [], errors: [{ service: '', error: shown.message, code: shown.code, hint: shown.hint }] }
+      : {}),
+  });
+}
+
+function asOrcaError(error: unknown): OrcaError {
+  if (error instanceof OrcaError) return error;
+  const { code, statusCode } = error as { code?: string; statusCode?: number };
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new OrcaError('BODY_TOO_LARGE', 'the body is larger than 4 MiB');
+  if (statusCode === 400 && error instanceof Error)
+    return new OrcaError('BODY_INVALID', error.message, { cause: error });
+  return new OrcaError('INTERNAL', 'the master could not do that; its log says why', { cause: error });
+}

@@ -1,0 +1,109 @@
+/** What is asked of the cluster as a whole: health, status, rollouts, events, nodes, reload. */
+import { z } from 'zod';
+import { clusterInfoSchema, eventSchema, rolloutFrameSchema, statusReplySchema } from '../../shared/api.js';
+import { OrcaError } from '../../shared/errors.js';
+import type { Store } from '../store/store.js';
+import { followEvents, followRollout } from './follow.js';
+import type { Commands, Settings } from './ports.js';
+import { type Answer, answer, type Route, route, unset } from './route.js';
+import { eventView, type Views } from './views.js';
+
+const flag = unset(z.enum(['true', 'false', '1', '0', '']));
+const isSet = (value: string | undefined): boolean =>
+  value !== undefined && value !== 'false' && value !== '0';
+const ok = z.object({ ok: z.string() });
+
+export interface ClusterRoutesOptions {
+  store: Store;
+  views: Views;
+  commands: Commands;
+  settings: () => Settings;
+  /** Reads cluster.toml again; throws CONFIG_INVALID and keeps what runs. Says what it did. */
+  reload(): Promise<string>;
+}
+
+export function clusterRoutes({ store, views, commands, settings, reload }: ClusterRoutesOptions): Route[] {
+  const followed = (id: string, signal: AbortSignal): Answer => ({
+    kind: 'lines',
+    lines: followRollout(store, views, foundRollout(views, id).rollout.id, signal),
+  });
+  return [
+    route('GET /health', {
+      summary: 'Says that the master answers; needs no token',
+      reply: z.object({ status: z.string(), version: z.string() }),
+      run: () => answer({ status: 'ok', version: settings().version }),
+    }),
+    route('GET /status', {
+      summary: 'Services, nodes and certificates as they were observed',
+      query: z.object({ project: unset(z.string()) }),
+      reply: statusReplySchema,
+      run: ({ query }) => answer(views.status(query.project ?? null)),
+    }),
+    route('GET /rollouts/:id', {
+      summary: 'A rollout with its service; a line for each change with ?follow=true',
+      query: z.object({ follow: flag }),
+      reply: rolloutFrameSchema,
+      run: ({ params, query, signal }) =>
+        isSet(query.follow)
+          ? followed(params.id ?? '', signal)
+          : answer(foundRollout(views, params.id ?? '')),
+    }),
+    route('GET /rollouts/:id/events', {
+      summary: 'The same as ?follow=true',
+      reply: rolloutFrameSchema,
+      run: ({ params, signal }) => followed(params.id ?? '', signal),
+    }),
+    route('GET /events', {
+      summary: 'What happened, oldest first; goes on with ?follow=true',
+      query: z.object({ follow: flag, limit: unset(z.coerce.number().int().min(1).max(1_000)) }),
+      reply: z.object({ events: z.array(eventSchema) }),
+      run: ({ query, signal }) => {
+        const events = store.events(query.limit ?? 100);
+        if (!isSet(query.follow)) return answer({ events: events.map(eventView) });
+        return { kind: 'lines', lines: followEvents(store, (events[0]?.number ?? 1) - 1, signal) };
+      },
+    }),
+    route('GET /cluster/info', {
+      summary: 'The cluster and its nodes',
+      reply: clusterInfoSchema,
+      run: () => {
+        const { cluster_name, domain, acme_email, version } = settings();
+        const nodes = views.nodes();
+        return answer({ cluster_name, domain, acme_email, version, node_count: nodes.length, nodes });
+      },
+    }),
+    ...(['cordon', 'uncordon'] as const).map((verb) =>
+      route(`POST /cluster/nodes/:id/${verb}`, {
+        summary: verb === 'cordon' ? 'No new allocations on this node' : 'New allocations may come again',
+        reply: ok,
+        run: ({ params }) => {
+          commands.cordon(params.id ?? '', verb === 'cordon');
+          return answer({ ok: `node ${params.id} is ${verb}ed` });
+        },
+      }),
+    ),
+    ...(['drain', 'undrain'] as const).map((verb) =>
+      route(`POST /cluster/nodes/:id/${verb}`, {
+        summary: 'Not in this version',
+        reply: ok,
+        run: () => {
+          throw new OrcaError(
+            'NOT_SUPPORTED',
+            `${verb} of a node is not supported yet; cordon keeps new allocations away`,
+          );
+        },
+      }),
+    ),
+    route('POST /reload', {
+      summary: 'Reads cluster.toml again; a bad file is refused and what runs stays',
+      reply: ok,
+      run: async () => answer({ ok: await reload() }),
+    }),
+  ];
+}
+
+function foundRollout(views: Views, id: string) {
+  const frame = views.rollout(id);
+  if (!frame) throw new OrcaError('ROLLOUT_NOT_FOUND', `there is no rollout "${id}"`);
+  return frame;
+}

@@ -1,0 +1,148 @@
+/** `POST /deploy` and `POST /plan`. All services of a call are checked before anything is written: all or nothing. */
+import { z } from 'zod';
+import { type DeployReply, deployReplySchema, planReplySchema } from '../../shared/api.js';
+import { parseServiceBody } from '../../shared/config/service.js';
+import { checkServiceSet } from '../../shared/config/service-set.js';
+import { parseDuration } from '../../shared/duration.js';
+import { OrcaError } from '../../shared/errors.js';
+import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
+import type { Store } from '../store/store.js';
+import { rolloutsEnd } from './follow.js';
+import type { Commands } from './ports.js';
+import { type Answer, answer, type Route, route, unset } from './route.js';
+
+const deployBody = z.object({ services: z.array(z.unknown()).min(1), project: unset(z.string()) });
+
+export function deployRoutes(store: Store, commands: Commands): Route[] {
+  return [
+    route('POST /deploy', {
+      summary: 'Begins a rollout for each service; answers at once, or when they have ended with ?wait=5m',
+      body: deployBody,
+      query: z.object({ wait: unset(z.string()) }),
+      reply: deployReplySchema,
+      run: async ({ body, query, actor, signal }) => {
+        const waitMs = query.wait === undefined ? null : readWait(query.wait);
+        const specs = readSpecs(body);
+        for (const spec of specs) refuseUnsupported(spec);
+        refuseClashes(store, specs);
+        const rollouts = commands.deploy(specs, actor);
+        const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts };
+        return waitMs === null ? answer(accepted) : outcome(store, rollouts, Date.now() + waitMs, signal);
+      },
+    }),
+    route('POST /plan', {
+      summary: 'What a deploy of these services would change, and in which steps; changes nothing',
+      body: deployBody,
+      reply: planReplySchema,
+      run: ({ body }) => {
+        const specs = readSpecs(body);
+        refuseClashes(store, specs);
+        return answer({ services: specs.map((spec) => planOne(commands, spec)) });
+      },
+    }),
+  ];
+}
+
+function planOne(commands: Commands, spec: ServiceSpec): unknown {
+  try {
+    refuseUnsupported(spec);
+    return commands.plan([spec])[0];
+  } catch (error) {
+    if (!(error instanceof OrcaError)) throw error;
+    return { service: spec.name, action: 'refused', changes: [], steps: [], error: error.message };
+  }
+}
+
+function readWait(text: string): number {
+  const waitMs = parseDuration(text);
+  if (waitMs === null) throw new OrcaError('BODY_INVALID', `wait: "${text}" is not a duration such as 5m`);
+  return waitMs;
+}
+
+/** Every service parsed, or one CONFIG_INVALID that lists what is wrong with all of them. */
+function readSpecs(body: z.output<typeof deployBody>): ServiceSpec[] {
+  const problems: OrcaError[] = [];
+  const specs = body.services.flatMap((value, index) => {
+    const name = (value as { name?: unknown } | null)?.name;
+    const where = `services[${index}]${typeof name === 'string' ? ` "${name}"` : ''}`;
+    try {
+      return [parseServiceBody(value, where, body.project)];
+    } catch (error) {
+      if (!(error instanceof OrcaError)) throw error;
+      problems.push(error);
+      return [];
+    }
+  });
+  if (problems[0] === undefined) return specs;
+  if (problems.length === 1) throw problems[0];
+  throw new OrcaError('CONFIG_INVALID', problems.map((problem) => problem.message).join('\n'), {
+    details: problems.flatMap((problem) => problem.details),
+  });
+}
+
+/** Settings that parse, but that this version can't do yet. */
+function refuseUnsupported(spec: ServiceSpec): void {
+  const refuse = (what: string): never => {
+    throw new OrcaError('NOT_SUPPORTED', `${spec.name}: ${what}`);
+  };
+  if (spec.deploy.strategy === 'canary') refuse('strategy = "canary" is not supported yet; use "rolling"');
+  if (spec.build) refuse('[service.build] is not supported yet; build the image and name it with image');
+  if (spec.tls) refuse('tls_cert is not supported yet; leave it out to get a certificate of the cluster CA');
+  for (const [key, value] of Object.entries(spec.container.env)) {
+    const secret = /\$\{secrets\.([^}]+)\}/.exec(value)?.[1];
+    if (secret !== undefined)
+      throw new OrcaError(
+        'SECRET_MISSING',
+        `${spec.name}: env.${key} needs the secret "${secret}", which is not set`,
+      );
+  }
+}
+
+/** Between the services of the call, and with those that run already. */
+function refuseClashes(store: Store, specs: ServiceSpec[]): void {
+  const replaced = new Set(specs.map((spec) => serviceKey(spec.project, spec.name)));
+  const others = store
+    .services()
+    .filter((service) => !replaced.has(service.key) && service.desired !== 'removed')
+    .map((service) => service.spec);
+  const problems = checkServiceSet([...others, ...specs], { complete: false }).filter(
+    (p) => p.index >= others.length,
+  );
+  const lines = problems.map(({ index, message }) => `${specs[index - others.length]?.name}: ${message}`);
+  if (problems.length === 0) return;
+  const isRoute = problems.every(({ path }) => path[0] === 'domain' || path[0] === 'domains');
+  throw new OrcaError(isRoute ? 'ROUTE_TAKEN' : 'CONFIG_INVALID', lines.join('\n'), { details: lines });
+}
+
+/** 200 when all went, 206 some, 500 none; a rollout still open at the deadline is an error of its own. */
+async function outcome(
+  store: Store,
+  rollouts: DeployReply['rollouts'],
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<Answer> {
+  await rolloutsEnd(
+    store,
+    rollouts.flatMap(({ id }) => id ?? []),
+    deadlineMs,
+    signal,
+  );
+  const errors = rollouts.flatMap(({ service, id }) => {
+    const error = id === null ? null : failureOf(store, id);
+    return error ? [{ service, error: error.message, code: error.code, hint: error.hint }] : [];
+  });
+  const failed = new Set(errors.map(({ service }) => service));
+  const deployed = rollouts.map(({ service }) => service).filter((service) => !failed.has(service));
+  const status = errors.length === 0 ? 200 : deployed.length > 0 ? 206 : 500;
+  return answer({ deployed, errors, rollouts }, status);
+}
+
+function failureOf(store: Store, id: string): OrcaError | null {
+  const rollout = store.rollout(id);
+  if (!rollout || rollout.state === 'succeeded') return null;
+  if (rollout.endedAtMs === null)
+    return new OrcaError('TIMEOUT', `not done yet: ${rollout.reason ?? 'it goes on'}`);
+  if (rollout.state === 'superseded')
+    return new OrcaError('CONFLICT', rollout.reason ?? 'a newer change took its place');
+  return new OrcaError('ROLLOUT_FAILED', rollout.failure?.message ?? rollout.reason ?? 'the rollout failed');
+}

@@ -1,0 +1,88 @@
+/** Waiting for the store, and the streams that are made of it. Whoever reads may go away at any time: `signal` says so. */
+import type { ApiEvent, RolloutFrame } from '../../shared/api.js';
+import type { Store } from '../store/store.js';
+import type { Changes } from '../store/transaction.js';
+import { eventView, type Views } from './views.js';
+
+/** What live sessions add (requests in flight, heartbeats) has no commit: look at least this often. */
+const LOOK_EVERY_MS = 1_000;
+
+/** Resolves at the next commit that `concerns` names, after `atMostMs`, or when the reader went away. */
+export function nextChange(
+  store: Store,
+  concerns: (changes: Changes) => boolean,
+  atMostMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      unwatch();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, Math.max(0, atMostMs));
+    const unwatch = store.watch((changes) => concerns(changes) && done());
+    signal.addEventListener('abort', done);
+    if (signal.aborted) done();
+  });
+}
+
+/** Resolves with true when the rollouts have all ended, with false at the deadline or when the caller is gone. */
+export async function rolloutsEnd(
+  store: Store,
+  ids: readonly string[],
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const isOpen = (id: string): boolean => store.rollout(id)?.endedAtMs === null;
+  while (ids.some(isOpen)) {
+    if (signal.aborted || Date.now() >= deadlineMs) return false;
+    await nextChange(
+      store,
+      ({ rollouts }) => ids.some((id) => rollouts.has(id)),
+      deadlineMs - Date.now(),
+      signal,
+    );
+  }
+  return true;
+}
+
+/** The rollout with its service whenever one of them looks different, until it has ended. */
+export async function* followRollout(
+  store: Store,
+  views: Views,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<RolloutFrame> {
+  const service = store.rollout(id)?.service ?? '';
+  let shown = '';
+  while (!signal.aborted) {
+    const frame = views.rollout(id);
+    if (!frame) return;
+    const text = JSON.stringify({
+      ...frame,
+      service: frame.service && { ...frame.service, observed_at: null },
+    });
+    if (text !== shown) yield frame;
+    shown = text;
+    if (frame.rollout.ended_at !== null) return;
+    await nextChange(store, ({ services }) => services.has(service), LOOK_EVERY_MS, signal);
+  }
+}
+
+/** Events after `number`, and every new one as it happens. */
+export async function* followEvents(
+  store: Store,
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<ApiEvent> {
+  let last = after;
+  while (!signal.aborted) {
+    for (const event of store.eventsAfter(last)) {
+      last = event.number;
+      yield eventView(event);
+    }
+    await nextChange(store, ({ events }) => events.length > 0, 60_000, signal);
+  }
+}

@@ -1,0 +1,170 @@
+/** `GET /services/{name}/logs`: the lines of all its allocations, as their agents send them. */
+import { z } from 'zod';
+import { type LogFrame, logFrameSchema } from '../../shared/api.js';
+import { parseDuration } from '../../shared/duration.js';
+import { OrcaError } from '../../shared/errors.js';
+import type { Allocation } from '../../shared/model.js';
+import type { LogLine } from '../../shared/protocol.js';
+import type { Store } from '../store/store.js';
+import { findService } from './find-service.js';
+import type { Live } from './ports.js';
+import { type Route, route, unset } from './route.js';
+import { iso } from './status-view.js';
+
+interface LogsQuery {
+  tail: number | null;
+  sinceMs: number | null;
+  group: string | null;
+}
+
+const DEFAULT_TAIL = 100;
+
+export function logsRoute(store: Store, live: Live): Route {
+  return route('GET /services/:name/logs', {
+    summary: 'Log lines, newline-delimited JSON; goes on with ?follow=true',
+    query: z.object({
+      project: unset(z.string()),
+      tail: unset(z.coerce.number().int().min(0).max(100_000)),
+      since: unset(z.string()),
+      follow: unset(z.enum(['true', 'false', '1', '0', ''])),
+      group: unset(z.enum(['stable', 'canary'])),
+    }),
+    reply: logFrameSchema,
+    run: ({ params, query, signal }) => {
+      const key = findService(store, params.name ?? '', query.project ?? null);
+      const sinceMs = readSince(query.since);
+      const wanted = {
+        tail: query.tail ?? (sinceMs === null ? DEFAULT_TAIL : null),
+        sinceMs,
+        group: query.group ?? null,
+      };
+      const follows = query.follow !== undefined && query.follow !== 'false' && query.follow !== '0';
+      const lines = follows
+        ? followLogs(store, live, key, wanted, signal)
+        : readLogs(store, live, key, wanted, signal);
+      return { kind: 'lines', lines };
+    },
+  });
+}
+
+/** `10m` (that long ago), or a time that Date can read. */
+function readSince(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const ago = parseDuration(text);
+  const atMs = ago === null ? Date.parse(text) : Date.now() - ago;
+  if (Number.isNaN(atMs))
+    throw new OrcaError('BODY_INVALID', `since: "${text}" is neither a duration nor a time`);
+  return atMs;
+}
+
+const allocationsOf = (store: Store, key: string, { group }: LogsQuery): Allocation[] =>
+  store.allocations(key).filter((a) => group === null || a.group === group);
+
+/** All lines there are, in the order of their times. An allocation whose node is away says so in its place. */
+async function* readLogs(
+  store: Store,
+  live: Live,
+  key: string,
+  query: LogsQuery,
+  signal: AbortSignal,
+): AsyncGenerator<LogFrame> {
+  const { tail, sinceMs } = query;
+  const batches = await Promise.all(
+    allocationsOf(store, key, query).map(async ({ id, node }) => {
+      const frames: LogFrame[] = [];
+      for await (const lines of openLogs(
+        live,
+        node,
+        { allocation: id, tail, sinceMs, follow: false },
+        signal,
+      ))
+        frames.push(...lines.map((line) => frameOf(id, line)));
+      return frames;
+    }),
+  );
+  const frames = batches.flat().sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  yield* tail === null ? frames : frames.slice(Math.max(0, frames.length - tail));
+}
+
+/** Lines as they come, of new allocations too, until the reader goes away. */
+async function* followLogs(
+  store: Store,
+  live: Live,
+  key: string,
+  query: LogsQuery,
+  signal: AbortSignal,
+): AsyncGenerator<LogFrame> {
+  const waiting: LogFrame[] = [];
+  const open = new Set<string>();
+  const bell = createBell();
+  const closing = new AbortController();
+  const unwatch = store.watch(({ services }) => services.has(key) && bell.ring());
+  signal.addEventListener('abort', bell.ring);
+  const pump = async ({ id, node, createdAtMs }: Allocation): Promise<void> => {
+    const request = {
+      allocation: id,
+      tail: createdAtMs > startedAtMs ? null : query.tail,
+      sinceMs: query.sinceMs,
+      follow: true,
+    };
+    for await (const lines of openLogs(live, node, request, closing.signal)) {
+      waiting.push(...lines.map((line) => frameOf(id, line)));
+      bell.ring();
+    }
+  };
+  const startedAtMs = Date.now();
+  try {
+    while (!signal.aborted) {
+      for (const allocation of allocationsOf(store, key, query)) {
+        if (!open.has(allocation.id)) void pump(allocation);
+        open.add(allocation.id);
+      }
+      yield* waiting.splice(0);
+      await bell.rung();
+    }
+  } finally {
+    unwatch();
+    signal.removeEventListener('abort', bell.ring);
+    closing.abort();
+  }
+}
+
+/** Remembers that it was rung until somebody waits for it, so that no news is missed. */
+function createBell(): { ring: () => void; rung: () => Promise<void> } {
+  let isRung = false;
+  let wake: (() => void) | null = null;
+  return {
+    ring: () => {
+      isRung = true;
+      wake?.();
+    },
+    rung: async () => {
+      if (!isRung)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      isRung = false;
+    },
+  };
+}
+
+async function* openLogs(
+  live: Live,
+  node: string,
+  request: Parameters<Live['openLogs']>[1],
+  signal: AbortSignal,
+): AsyncGenerator<LogLine[]> {
+  try {
+    yield* live.openLogs(node, request, signal);
+  } catch (error) {
+    if (!(error instanceof OrcaError)) throw error;
+    yield [{ atMs: Date.now(), stream: 'stderr', text: `orca: ${error.message}` }];
+  }
+}
+
+const frameOf = (allocation: string, { atMs, stream, text }: LogLine): LogFrame => ({
+  at: iso(atMs),
+  allocation,
+  stream,
+  text,
+});

@@ -1,0 +1,56 @@
+/** A node as the API shows it. PURE. */
+import type { NodeStatus } from '../../shared/api.js';
+import type { Node } from '../../shared/model.js';
+import { iso } from './status-view.js';
+
+export interface NodeFacts {
+  node: Node;
+  allocations: number;
+  heardAtMs: number | null;
+  /** The revision its agent remembers from another store; null unless the node is held. */
+  heldRevision: number | null;
+}
+
+export function nodeStatus({ node, allocations, heardAtMs, heldRevision }: NodeFacts): NodeStatus {
+  return {
+    node_id: node.id,
+    name: node.facts.name,
+    address: node.facts.address,
+    ...nodeState(node, heldRevision),
+    version: node.facts.version,
+    engine: node.engine?.version ?? null,
+    caddy: node.ingressObserved?.caddyVersion ?? null,
+    labels: node.labels,
+    ingress: node.ingress,
+    drain: false,
+    allocations,
+    last_heartbeat: iso(heardAtMs ?? node.lastSeenAtMs),
+  };
+}
+
+function nodeState(
+  node: Node,
+  heldRevision: number | null,
+): { state: NodeStatus['state']; reason: string | null } {
+  if (node.connectedAtMs === null) return { state: 'unreachable', reason: 'its agent is not connected' };
+  if (heldRevision !== null)
+    return {
+      state: 'degraded',
+      reason: `its agent goes on with revision ${heldRevision}, which this master does not know; \`orca nodes uncordon ${node.facts.name}\` gives it over to this master, which removes what it did not place`,
+    };
+  if (!node.reported) return { state: 'degraded', reason: 'its agent has not reported yet' };
+  if (node.engine?.state !== 'up')
+    return {
+      state: 'degraded',
+      reason: `Docker is not reachable: ${node.engine?.reason ?? 'no reason was given'}`,
+    };
+  const ingress = node.ingressObserved;
+  if (node.ingress && !ingress) return { state: 'degraded', reason: 'its ingress is starting' };
+  if (node.ingress && ingress && (ingress.caddy !== 'running' || ingress.resolver !== 'running'))
+    return {
+      state: 'degraded',
+      reason: ingress.reason ?? `Caddy is ${ingress.caddy}, the resolver ${ingress.resolver}`,
+    };
+  if (node.cordoned) return { state: 'cordoned', reason: 'cordoned on request' };
+  return { state: 'ready', reason: null };
+}

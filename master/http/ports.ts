@@ -1,0 +1,39 @@
+/** What the API asks of the rest of the master. Implemented by control and dispatch, put together in main. */
+import type { ClusterInfo, DeployReply, PlanReply } from '../../shared/api.js';
+import type { LogLine } from '../../shared/protocol.js';
+import type { ServiceSpec } from '../../shared/spec.js';
+
+export interface Actor {
+  by: string;
+  source: 'cli' | 'api' | 'webhook';
+}
+
+/** Requests of users; each is one transaction. Refusals are OrcaErrors and have changed nothing. */
+export interface Commands {
+  deploy(specs: ServiceSpec[], actor: Actor): DeployReply['rollouts'];
+  plan(specs: ServiceSpec[]): PlanReply['services'];
+  scale(service: string, replicas: number): void;
+  /** The id of the rollout, or null when that release is what runs. */
+  rollback(service: string, to: number | null, actor: Actor): string | null;
+  redeploy(service: string, actor: Actor): string | null;
+  start(service: string): void;
+  stop(service: string): void;
+  remove(service: string): void;
+  cordon(node: string, cordoned: boolean): void;
+}
+
+/** What is known of live agents beyond the store. */
+export interface Live {
+  heardAtMs(node: string): number | null;
+  inFlight(allocation: string): number | null;
+  openLogs(
+    node: string,
+    request: { allocation: string; tail: number | null; sinceMs: number | null; follow: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<LogLine[]>;
+}
+
+/** What of the configuration the API shows; read anew at each request, since a reload may change it. */
+export type Settings = Pick<ClusterInfo, 'cluster_name' | 'domain' | 'acme_email' | 'version'> & {
+  httpsPort: number;
+};

@@ -1,0 +1,81 @@
+/**
+ * One path of the API: its schemas validate the request and make the OpenAPI document. A handler answers with data,
+ * text, or a stream of lines.
+ */
+import { z } from 'zod';
+import { OrcaError } from '../../shared/errors.js';
+import type { Actor } from './ports.js';
+
+export interface Call<B, Q> {
+  params: Record<string, string>;
+  query: Q;
+  body: B;
+  actor: Actor;
+  /** Aborted when the caller goes away. */
+  signal: AbortSignal;
+}
+
+export type Answer =
+  | { kind: 'data'; status: number; data: unknown }
+  /** Newline-delimited JSON. */
+  | { kind: 'lines'; lines: AsyncIterable<unknown> }
+  | { kind: 'text'; text: string };
+
+export interface Route {
+  method: 'GET' | 'POST' | 'DELETE';
+  /** Below /api/v1, parameters as `:name`. */
+  path: string;
+  summary: string;
+  body: z.ZodType | null;
+  query: z.ZodType | null;
+  reply: z.ZodType | null;
+  /** Needs a token whose role may change things. */
+  changes: boolean;
+  run(call: Call<unknown, unknown>): Promise<Answer>;
+}
+
+interface Definition<B extends z.ZodType, Q extends z.ZodType> {
+  summary: string;
+  body?: B;
+  query?: Q;
+  reply?: z.ZodType;
+  run(call: Call<z.output<B>, z.output<Q>>): Answer | Promise<Answer>;
+}
+
+/** Declares a route; `at` is such as `POST /deploy`. */
+export function route<B extends z.ZodType = z.ZodUnknown, Q extends z.ZodType = z.ZodUnknown>(
+  at: `${Route['method']} /${string}`,
+  definition: Definition<B, Q>,
+): Route {
+  const [method, path = '/'] = at.split(' ') as [Route['method'], string];
+  const { body, query } = definition;
+  return {
+    method,
+    path,
+    summary: definition.summary,
+    body: body ?? null,
+    query: query ?? null,
+    reply: definition.reply ?? null,
+    changes: method !== 'GET',
+    run: async (call) =>
+      definition.run({
+        ...call,
+        body: fitting(body, call.body, 'the body') as z.output<B>,
+        query: fitting(query, call.query, 'the query') as z.output<Q>,
+      }),
+  };
+}
+
+export const answer = (data: unknown, status = 200): Answer => ({ kind: 'data', status, data });
+
+function fitting(schema: z.ZodType | undefined, value: unknown, what: string): unknown {
+  if (!schema) return value;
+  const parsed = schema.safeParse(value ?? {});
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((i) => `${i.path.join('.') || what}: ${i.message}`);
+  throw new OrcaError('BODY_INVALID', issues.join('; '), { details: issues });
+}
+
+/** What clients of the Rust Orca send for "unset", as undefined. */
+export const unset = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => value ?? undefined, schema.optional());

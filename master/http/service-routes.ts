@@ -1,0 +1,140 @@
+/** What is done with one service or one project: scale, rollback, redeploy, start, stop, remove, history. */
+import { z } from 'zod';
+import { historyReplySchema } from '../../shared/api.js';
+import { OrcaError } from '../../shared/errors.js';
+import type { Store } from '../store/store.js';
+import { findService } from './find-service.js';
+import type { Commands } from './ports.js';
+import { answer, type Route, route, unset } from './route.js';
+import { iso, rolloutSummary } from './status-view.js';
+
+const inProject = z.object({ project: unset(z.string()) });
+const ok = z.object({ ok: z.string() });
+const begun = ok.extend({ rollout: z.string().nullable() });
+
+export function serviceRoutes(store: Store, commands: Commands): Route[] {
+  const keyOf = (call: { params: Record<string, string>; query: { project?: string | undefined } }): string =>
+    findService(store, call.params.name ?? '', call.query.project ?? null);
+  const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1);
+
+  return [
+    route('POST /services/:name/scale', {
+      summary: 'Sets the number of replicas',
+      body: z.object({ replicas: z.number().int().min(0).max(1_000) }),
+      query: inProject,
+      reply: z.object({ service: z.string(), replicas: z.number() }),
+      run: (call) => {
+        const key = keyOf(call);
+        commands.scale(key, call.body.replicas);
+        return answer({ service: nameOf(key), replicas: call.body.replicas });
+      },
+    }),
+    route('POST /services/:name/rollback', {
+      summary: 'Back to the release before, or to the one named',
+      body: z.object({ to: unset(z.union([z.string(), z.number()])) }),
+      query: inProject,
+      reply: begun,
+      run: (call) => {
+        const key = keyOf(call);
+        const rollout = commands.rollback(key, readVersion(call.body.to), call.actor);
+        const done = rollout ? 'rollback begun' : 'that release is what runs; nothing to do';
+        return answer({ ok: `${nameOf(key)}: ${done}`, rollout });
+      },
+    }),
+    route('POST /services/:name/redeploy', {
+      summary: 'Pulls the image again and rolls',
+      query: inProject,
+      reply: begun,
+      run: (call) => {
+        const key = keyOf(call);
+        return answer({ ok: `${nameOf(key)}: redeploy begun`, rollout: commands.redeploy(key, call.actor) });
+      },
+    }),
+    route('POST /services/:name/promote', {
+      summary: 'Makes the canary stable',
+      query: inProject,
+      reply: ok,
+      run: (call) => {
+        throw new OrcaError(
+          'NOT_SUPPORTED',
+          `${nameOf(keyOf(call))} has no canary: this version has none yet`,
+        );
+      },
+    }),
+    route('POST /services/:name/stop', {
+      summary: 'Stops it and keeps its configuration',
+      query: inProject,
+      reply: ok,
+      run: (call) => {
+        const key = keyOf(call);
+        commands.stop(key);
+        return answer({ ok: `${nameOf(key)} is stopping` });
+      },
+    }),
+    route('POST /services/:name/start', {
+      summary: 'Starts it again',
+      query: inProject,
+      reply: ok,
+      run: (call) => {
+        const key = keyOf(call);
+        commands.start(key);
+        return answer({ ok: `${nameOf(key)} is starting` });
+      },
+    }),
+    route('DELETE /services/:name', {
+      summary: 'Stops it; with ?purge=true removes it',
+      query: inProject.extend({ purge: unset(z.enum(['true', 'false', '1', '0', ''])) }),
+      reply: ok,
+      run: (call) => {
+        const key = keyOf(call);
+        const isPurge = call.query.purge === 'true' || call.query.purge === '1' || call.query.purge === '';
+        if (isPurge) commands.remove(key);
+        else commands.stop(key);
+        return answer({ ok: `${nameOf(key)} is ${isPurge ? 'being removed' : 'stopping'}` });
+      },
+    }),
+    route('DELETE /projects/:name', {
+      summary: 'Stops all services of a project',
+      reply: z.object({ ok: z.string(), stopped: z.array(z.string()) }),
+      run: ({ params }) => {
+        const keys = store.serviceKeys().filter((key) => key.startsWith(`${params.name}/`));
+        if (keys.length === 0) throw new OrcaError('NOT_FOUND', `there is no project "${params.name}"`);
+        for (const key of keys) commands.stop(key);
+        return answer({ ok: `project ${params.name} is stopping`, stopped: keys.map(nameOf) });
+      },
+    }),
+    route('GET /services/:name/history', {
+      summary: 'Its kept releases and its rollouts, newest first',
+      query: inProject,
+      reply: historyReplySchema,
+      run: (call) => answer(historyOf(store, keyOf(call))),
+    }),
+  ];
+}
+
+/** `v3`, `"3"` or 3; null for the one before. */
+function readVersion(to: string | number | undefined): number | null {
+  if (to === undefined) return null;
+  const number = Number(String(to).replace(/^v/, ''));
+  if (!Number.isInteger(number) || number < 1)
+    throw new OrcaError('BODY_INVALID', `to: "${to}" is not a release such as v3`);
+  return number;
+}
+
+function historyOf(store: Store, key: string): z.output<typeof historyReplySchema> {
+  const stable = store.service(key)?.planned.stable ?? null;
+  return {
+    service: key.slice(key.indexOf('/') + 1),
+    releases: store
+      .releases(key)
+      .reverse()
+      .map((release) => ({
+        release: `v${release.number}`,
+        image: release.image.ref,
+        digest: release.image.digest ?? release.image.id,
+        created_at: iso(release.createdAtMs),
+        stable: release.number === stable,
+      })),
+    rollouts: store.rollouts(key, 30).map(rolloutSummary),
+  };
+}

@@ -1,0 +1,179 @@
+/**
+ * A service as `orca status` shows it: what was observed, with its time, and a reason for everything that is not as
+ * asked for. PURE: from the store's records and what live sessions add.
+ */
+import type { AllocationView, RolloutSummary, ServiceStatus } from '../../shared/api.js';
+import type { Allocation, Failure, Node, Release, Rollout, Service } from '../../shared/model.js';
+import { isRouted } from '../../shared/spec.js';
+
+export interface ServiceFacts {
+  service: Service;
+  /** The release that serves, when there is one. */
+  stable: Release | null;
+  /** The newest rollout, open or ended. */
+  rollout: Rollout | null;
+  allocations: readonly Allocation[];
+  nodes: ReadonlyMap<string, Node>;
+  /** When a live node was last heard; null without a session. */
+  heardAtMs(node: string): number | null;
+  /** Requests in flight, newer than the store has them; null when nobody says. */
+  inFlight(allocation: string): number | null;
+  httpsPort: number;
+}
+
+export function serviceStatus(facts: ServiceFacts): ServiceStatus {
+  const { service, rollout, stable } = facts;
+  const views = [...facts.allocations]
+    .sort((a, b) => a.slot - b.slot || a.createdAtMs - b.createdAtMs)
+    .map((allocation) => allocationView(facts, allocation));
+  const ready = views.filter((view) => view.state === 'ready').length;
+  const wanted = service.desired === 'running' ? service.replicas : 0;
+  const domain = service.spec.domains[0] ?? null;
+  return {
+    name: service.name,
+    project: service.project,
+    ...verdict(facts, views, ready, wanted),
+    image: stable?.spec.container.image ?? service.spec.container.image,
+    runtime: 'container',
+    domain,
+    domains: service.spec.domains,
+    url: domain !== null && isRouted(service.spec) ? urlOf(domain, facts.httpsPort) : null,
+    replicas: service.replicas,
+    desired_replicas: service.replicas,
+    running_replicas: ready,
+    release: versionOf(service.planned.stable),
+    node: views[0]?.node ?? null,
+    depends_on: service.spec.dependsOn,
+    rollout: rollout && rolloutSummary(rollout),
+    groups: {
+      stable:
+        service.planned.stable === null
+          ? null
+          : { release: `v${service.planned.stable}`, weight: 100, ready, wanted },
+      canary: null,
+    },
+    allocations: views,
+    last_failure: failureView(service.planned.lastFailure),
+    observed_at: observedAt(facts),
+  };
+}
+
+export function rolloutSummary(rollout: Rollout): RolloutSummary {
+  return {
+    id: rollout.id,
+    service: rollout.service.slice(rollout.service.indexOf('/') + 1),
+    kind: rollout.kind,
+    state: rollout.state,
+    reason: rollout.reason,
+    release: versionOf(rollout.release),
+    from: versionOf(rollout.from),
+    by: rollout.by,
+    source: rollout.source,
+    started_at: iso(rollout.startedAtMs),
+    ended_at: rollout.endedAtMs === null ? null : iso(rollout.endedAtMs),
+    failure: failureView(rollout.failure),
+  };
+}
+
+function allocationView(facts: ServiceFacts, allocation: Allocation): AllocationView {
+  const { observed } = allocation;
+  const node = facts.nodes.get(allocation.node);
+  const traffic = trafficOf(facts, allocation.id);
+  const inFlight = facts.inFlight(allocation.id) ?? traffic?.inFlight ?? null;
+  return {
+    id: allocation.id,
+    slot: allocation.slot,
+    group: allocation.group,
+    release: `v${allocation.release}`,
+    node: node?.facts.name ?? allocation.node,
+    ...stateOf(allocation, node, inFlight),
+    restarts: observed?.restarts ?? 0,
+    in_flight: inFlight,
+    routed: allocation.desired === 'routed' && traffic?.state === 'routed',
+    endpoint: observed?.endpoint ?? null,
+    exit_code: observed?.exitCode ?? null,
+    last_logs: observed?.lastLogs ?? [],
+    since: iso(observed?.sinceMs ?? allocation.createdAtMs),
+  };
+}
+
+function stateOf(
+  allocation: Allocation,
+  node: Node | undefined,
+  inFlight: number | null,
+): { state: string; reason: string | null } {
+  const { observed, desired } = allocation;
+  if (!node || node.connectedAtMs === null) {
+    const seen = observed ? `; it was last seen ${observed.state}` : '';
+    const name = node?.facts.name ?? allocation.node;
+    return { state: 'unknown', reason: `node ${name} has no connection to the master${seen}` };
+  }
+  if (!observed) return { state: 'placed', reason: `node ${node.facts.name} has not reported it yet` };
+  if (desired === 'draining') return { state: 'draining', reason: requests(inFlight) };
+  if (desired === 'stopped' && observed.state === 'ready')
+    return { state: 'stopping', reason: 'told to stop' };
+  return { state: observed.state, reason: observed.reason };
+}
+
+const requests = (inFlight: number | null): string =>
+  inFlight === null ? 'requests are let finish' : `${inFlight} request${inFlight === 1 ? '' : 's'} in flight`;
+
+function trafficOf(facts: ServiceFacts, allocation: string) {
+  for (const node of facts.nodes.values()) {
+    const traffic = node.ingressObserved?.traffic.find((one) => one.allocation === allocation);
+    if (traffic) return traffic;
+  }
+  return null;
+}
+
+/** The one word, and why. In order: what the user asked for, what moves, what is broken, what is not whole. */
+function verdict(
+  { service, rollout }: ServiceFacts,
+  views: AllocationView[],
+  ready: number,
+  wanted: number,
+): { status: ServiceStatus['status']; reason: string | null } {
+  const waits = service.planned.waits.length > 0 ? service.planned.waits.join('; ') : null;
+  const trouble = views.find((view) => view.state !== 'ready' && view.reason !== null);
+  const why = trouble ? `${trouble.id}: ${trouble.reason}` : null;
+  if (service.desired === 'removed') return { status: 'stopped', reason: waits ?? 'it is being removed' };
+  if (service.desired === 'stopped') return { status: 'stopped', reason: waits ?? stoppedReason(views) };
+  if (rollout && rollout.endedAtMs === null)
+    return { status: 'deploying', reason: rollout.reason ?? waits ?? why };
+  const failure = service.planned.lastFailure;
+  const failed = failure ? `${failure.reason}: ${failure.message}` : (rollout?.reason ?? waits);
+  if (service.planned.stable === null && ready === 0) return { status: 'failed', reason: failed };
+  if (ready < wanted) {
+    const short = `${ready} of ${wanted} replicas ready`;
+    return { status: 'degraded', reason: waits ?? (why ? `${short}; ${why}` : short) };
+  }
+  const lastFailed =
+    rollout?.state === 'failed' ? `the last ${rollout.kind} failed: ${rollout.reason ?? ''}` : null;
+  return { status: 'running', reason: waits ?? lastFailed };
+}
+
+const stoppedReason = (views: AllocationView[]): string =>
+  views.length === 0 ? 'stopped on request' : `stopped on request; ${views.length} still stopping`;
+
+function failureView(failure: Failure | null): RolloutSummary['failure'] {
+  if (!failure) return null;
+  return {
+    reason: failure.reason,
+    message: failure.message,
+    exit_code: failure.exitCode,
+    restart_count: failure.restartCount,
+    last_logs: failure.lastLogs,
+    observed_at: iso(failure.observedAtMs),
+  };
+}
+
+/** The oldest word of the nodes it runs on: everything shown is at least as new. */
+function observedAt(facts: ServiceFacts): string | null {
+  const nodes = new Set(facts.allocations.map((a) => a.node));
+  const times = [...nodes].map((id) => facts.heardAtMs(id) ?? facts.nodes.get(id)?.lastSeenAtMs ?? 0);
+  return times.length === 0 || Math.min(...times) === 0 ? null : iso(Math.min(...times));
+}
+
+const urlOf = (domain: string, port: number): string => `https://${domain}${port === 443 ? '' : `:${port}`}/`;
+export const versionOf = (number: number | null): string | null => (number === null ? null : `v${number}`);
+export const iso = (atMs: number): string => new Date(atMs).toISOString();

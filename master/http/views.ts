@@ -1,0 +1,71 @@
+/** Gathers from the store and the live sessions what the pure views need. */
+import type { ApiEvent, RolloutFrame, ServiceStatus, StatusReply } from '../../shared/api.js';
+import type { ClusterEvent } from '../../shared/model.js';
+import type { Store } from '../store/store.js';
+import { nodeStatus } from './node-view.js';
+import type { Live, Settings } from './ports.js';
+import { iso, rolloutSummary, serviceStatus } from './status-view.js';
+
+export interface Views {
+  service(key: string): ServiceStatus | null;
+  status(project: string | null): StatusReply;
+  nodes(): StatusReply['nodes'];
+  rollout(id: string): RolloutFrame | null;
+}
+
+export function createViews(store: Store, live: Live, settings: () => Settings): Views {
+  const service = (key: string): ServiceStatus | null => {
+    const found = store.service(key);
+    if (!found) return null;
+    const { stable } = found.planned;
+    return serviceStatus({
+      service: found,
+      stable: stable === null ? null : (store.release(key, stable) ?? null),
+      rollout: store.rollouts(key, 1)[0] ?? null,
+      allocations: store.allocations(key),
+      nodes: new Map(store.nodes().map((node) => [node.id, node])),
+      heardAtMs: live.heardAtMs,
+      inFlight: live.inFlight,
+      httpsPort: settings().httpsPort,
+    });
+  };
+  const nodes = (): StatusReply['nodes'] =>
+    store.nodes().map((node) => {
+      const held = store.meta(`held|${node.id}`);
+      return nodeStatus({
+        node,
+        allocations: store.allocationsOn(node.id).length,
+        heardAtMs: live.heardAtMs(node.id),
+        heldRevision: typeof held === 'number' ? held : null,
+      });
+    });
+  return {
+    service,
+    nodes,
+    status: (project) => ({
+      cluster_name: settings().cluster_name,
+      version: settings().version,
+      services: store
+        .serviceKeys()
+        .filter((key) => project === null || key.startsWith(`${project}/`))
+        .flatMap((key) => service(key) ?? []),
+      nodes: nodes(),
+      certificates: store.certificates().map((certificate) => ({
+        name: certificate.name,
+        issuer: 'Orca cluster CA',
+        expires_at: iso(certificate.notAfterMs),
+        reason: null,
+      })),
+      observed_at: iso(Date.now()),
+    }),
+    rollout: (id) => {
+      const found = store.rollout(id);
+      return found ? { rollout: rolloutSummary(found), service: service(found.service) } : null;
+    },
+  };
+}
+
+export function eventView(event: ClusterEvent): ApiEvent {
+  const { number, kind, service, node, rollout, message } = event;
+  return { number, at: iso(event.atMs), kind, service, node, rollout, message };
+}

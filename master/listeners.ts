@@ -1,0 +1,74 @@
+/** The sockets of the API: HTTPS with the cluster CA's certificate, and plain HTTP on the loopback when asked for. */
+import { once } from 'node:events';
+import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type Server as TlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { hostname, networkInterfaces } from 'node:os';
+import { OrcaError } from '../shared/errors.js';
+import type { Authority } from './authority.js';
+import type { HostPort, MasterSettings } from './settings.js';
+
+const RENEW_EVERY_MS = 12 * 3_600_000;
+
+/** Listens for HTTPS; client certificates are asked for and judged later (browsers and the CLI have none). */
+export async function listenTls(
+  settings: MasterSettings,
+  authority: Authority,
+  routing: RequestListener,
+): Promise<TlsServer> {
+  const context = () => {
+    const { certPem, keyPem } = authority.issueServer(namesOf(settings), Date.now());
+    return { cert: certPem + authority.caPem, key: keyPem, ca: authority.caPem };
+  };
+  const server = createServer(
+    { ...context(), requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' },
+    routing,
+  );
+  const renewal = setInterval(() => server.setSecureContext(context()), RENEW_EVERY_MS).unref();
+  server.once('close', () => clearInterval(renewal));
+  await listening(server, settings.listen, '--listen');
+  return server;
+}
+
+export async function listenPlain(at: HostPort, routing: RequestListener): Promise<Server> {
+  const server = createPlainServer(routing);
+  await listening(server, at, '--http-listen');
+  return server;
+}
+
+export const portOfServer = (server: Server | TlsServer): number => (server.address() as AddressInfo).port;
+
+/** Ends it with its open connections. */
+export async function closeServer(server: Server | TlsServer): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeAllConnections();
+  await closed;
+}
+
+/** A slow or idle client must not hold a connection for ever; streams of the API are answers, not idle ones. */
+async function listening(server: Server | TlsServer, { host, port }: HostPort, flag: string): Promise<void> {
+  server.requestTimeout = 60_000;
+  server.headersTimeout = 20_000;
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const at = `${host}:${port}`;
+    if (code === 'EADDRINUSE')
+      throw new OrcaError('PORT_TAKEN', `${at} (${flag}) is taken by another program`, { cause });
+    const why = code === 'EACCES' ? 'this user may not listen there' : `${code ?? cause}`;
+    throw new OrcaError('USAGE', `can't listen on ${at} (${flag}): ${why}`, { cause });
+  }
+}
+
+/** Every name and address by which the API may be called. */
+function namesOf({ listen, advertise, domain }: MasterSettings): string[] {
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((all) => all ?? [])
+    .map(({ address }) => address.replace(/%.*/, ''));
+  const asked = [listen.host, advertise, domain].filter((name): name is string => name !== null);
+  const names = ['localhost', hostname(), '127.0.0.1', '::1', ...asked, ...addresses];
+  return [...new Set(names)].filter((name) => name !== '0.0.0.0' && name !== '::');
+}

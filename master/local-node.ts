@@ -1,0 +1,77 @@
+/**
+ * What the local agent needs to be an ordinary agent: a node id that stays, its client certificate, the CA and
+ * `agent.json`, all under `home/agent`. Files that are right already are left alone.
+ */
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Authority } from './authority.js';
+import { writeFileAtomic } from './files.js';
+import type { MasterSettings } from './settings.js';
+
+export interface LocalNode {
+  id: string;
+  name: string;
+  /** The files differ from those that a running agent has read. */
+  changed: boolean;
+}
+
+/** Enrols this host; `port` is where the API listens. */
+export function enrolLocalNode(settings: MasterSettings, authority: Authority, port: number): LocalNode {
+  const folder = join(settings.home, 'agent');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, 'agent.json');
+  const before = readIdentity(file);
+  const id = before.nodeId ?? `n-${randomBytes(4).toString('hex')}`;
+  const name = hostname();
+  const identity = {
+    nodeId: id,
+    name,
+    masterUrl: `wss://${reachable(settings.listen.host)}:${port}/agent`,
+    docker: settings.docker,
+    advertise: settings.advertise,
+  };
+  const text = `${JSON.stringify(identity, null, 2)}\n`;
+  const isSame = existsSync(file) && readFileSync(file, 'utf8') === text;
+  const hadCertificate = isValidCertificate(folder, id, authority);
+  if (!hadCertificate) {
+    const { certPem, keyPem } = authority.issueNode(id, Date.now());
+    writeFileAtomic(join(folder, 'node.key'), keyPem, 0o600);
+    writeFileAtomic(join(folder, 'node.crt'), certPem, 0o644);
+    writeFileAtomic(join(folder, 'ca.pem'), authority.caPem, 0o644);
+  }
+  if (!isSame) writeFileAtomic(file, text, 0o600);
+  return { id, name, changed: !isSame || !hadCertificate };
+}
+
+/** Where this host reaches what listens on `host`. */
+export function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function readIdentity(file: string): { nodeId?: string } {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const nodeId = (value as { nodeId?: unknown } | null)?.nodeId;
+    return typeof nodeId === 'string' && nodeId !== '' ? { nodeId } : {};
+  } catch {
+    return {};
+  }
+}
+
+function isValidCertificate(folder: string, id: string, authority: Authority): boolean {
+  try {
+    const certificate = new X509Certificate(readFileSync(join(folder, 'node.crt')));
+    const key = createPrivateKey(readFileSync(join(folder, 'node.key')));
+    const isOurs = certificate.verify(new X509Certificate(authority.caPem).publicKey);
+    const isFresh = Date.parse(certificate.validTo) - Date.now() > 30 * 86_400_000;
+    const hasCa = readFileSync(join(folder, 'ca.pem'), 'utf8') === authority.caPem;
+    return (
+      isOurs && isFresh && hasCa && certificate.subject === `CN=${id}` && certificate.checkPrivateKey(key)
+    );
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * The master: the only place that constructs. Takes the home's lock, opens store and CA, listens, plans, and runs the
+ * local agent. A start that can't succeed says why in one line and has changed nothing that runs.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { messageOf, OrcaError } from '../shared/errors.js';
+import { takeLock } from '../shared/lock.js';
+import type { NodeFacts } from '../shared/protocol.js';
+import { openAuthority } from './authority.js';
+import { createAssignments } from './control/assignments.js';
+import { createCertificates } from './control/certificates.js';
+import { createCommands } from './control/commands.js';
+import { startReconcile } from './control/reconcile.js';
+import { createStates } from './control/states.js';
+import { createDispatch } from './dispatch/dispatch.js';
+import { writeFileAtomic } from './files.js';
+import { createApi } from './http/api.js';
+import { hashToken, type KnownToken } from './http/authenticate.js';
+import { createLogger } from './http/logger.js';
+import { closeServer, listenPlain, listenTls, portOfServer } from './listeners.js';
+import { runLocalAgent } from './local-agent.js';
+import { enrolLocalNode, reachable } from './local-node.js';
+import { type MasterFlags, type MasterSettings, readSettings } from './settings.js';
+import { openStore, type Store, type StoreOptions } from './store/store.js';
+import { readVersion } from './version.js';
+
+export interface MasterOptions extends MasterFlags {
+  env?: Record<string, string | undefined>;
+  store?: StoreOptions;
+}
+
+export interface Master {
+  url: string;
+  stop(): Promise<void>;
+  /** Reads cluster.toml again; says what it did. Throws CONFIG_INVALID and keeps what runs. */
+  reload(): Promise<string>;
+}
+
+/** Starts everything; rejects with an OrcaError when it can't, with nothing left running. */
+export async function startMaster(options: MasterOptions = {}): Promise<Master> {
+  const env = options.env ?? process.env;
+  const settings = await readSettings(options, env);
+  const undo: (() => Promise<void> | void)[] = [];
+  try {
+    return await construct(settings, options, undo);
+  } catch (error) {
+    await runAll(undo);
+    throw error;
+  }
+}
+
+/** `undo` collects how to end what was begun, in the order of beginning. */
+async function construct(
+  first: MasterSettings,
+  options: MasterOptions,
+  undo: (() => Promise<void> | void)[],
+): Promise<Master> {
+  const { home } = first;
+  let settings = first;
+  makeHome(home);
+  const lock = await takeLock(join(home, 'master.sock'), `a master already runs in ${home}`);
+  undo.push(lock.release);
+  const log = createLogger(settings.logLevel);
+  const authority = openAuthority(home, Date.now());
+  const store = openStore(join(home, 'cluster.db'), options.store);
+  undo.push(store.close);
+  forgetSessions(store);
+  const version = readVersion();
+  const cluster = clusterLabel(store, settings.name);
+  const admin = adminToken(home, store);
+
+  const states = createStates(store);
+  const certificates = createCertificates(store, authority);
+  certificates.ensure(states.all(), Date.now());
+  const assignments = createAssignments({
+    store,
+    states,
+    certificates,
+    cluster,
+    proxy: () => settings.proxy,
+  });
+  let localId = '';
+  const dispatch = createDispatch({
+    store,
+    log,
+    assignmentFor: assignments.forHello,
+    describeNode: (id, facts) => ({ ingress: id === localId, labels: labelsOf(settings, facts) }),
+  });
+
+  const reload = async (): Promise<string> => {
+    const next = await readSettings(options, options.env ?? process.env);
+    const fixed = restartNeeded(settings, next);
+    settings = { ...next, listen: settings.listen, httpListen: settings.httpListen };
+    log.level = settings.logLevel;
+    relabel(store, settings);
+    store.markAll();
+    reconcile.wake();
+    const later = fixed.length > 0 ? `; ${fixed.join(', ')} will count after a restart` : '';
+    log.info({ file: join(home, 'cluster.toml') }, `configuration read again${later}`);
+    return `configuration read again${later}`;
+  };
+  const api = await createApi({
+    store,
+    commands: createCommands(store, states),
+    live: dispatch,
+    settings: () => ({
+      cluster_name: settings.name,
+      domain: settings.domain,
+      acme_email: settings.acmeEmail,
+      version,
+      httpsPort: settings.proxy.httpsPort,
+    }),
+    tokens: () => [admin, ...settings.tokens.map(knownToken)],
+    reload,
+    log,
+  });
+  undo.push(() => api.app.close());
+  const tls = await listenTls(settings, authority, api.routing);
+  undo.push(() => closeServer(tls));
+  await plainListener(settings, api.routing, undo);
+  const port = portOfServer(tls);
+  const local = enrolLocalNode(settings, authority, port);
+  localId = local.id;
+  dispatch.attach(tls);
+  undo.push(dispatch.stop);
+  const reconcile = startReconcile({ store, states, certificates, assignments, send: dispatch.assign, log });
+  undo.push(reconcile.stop);
+  const url = `https://${reachable(settings.listen.host)}:${port}`;
+  writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);
+  if (settings.runsAgent) undo.push(runLocalAgent({ home, restart: local.changed, log }).stop);
+  log.info({ url, home, version }, 'the master is up');
+  return { url, reload, stop: () => runAll(undo) };
+}
+
+/** `orca server`: runs until SIGTERM or SIGINT; SIGHUP reads cluster.toml again. Throws OrcaErrors of the start. */
+export async function masterProgram(argv: string[]): Promise<void> {
+  const master = await startMaster(readFlags(argv));
+  process.on('SIGHUP', () => {
+    master
+      .reload()
+      .catch((error) => process.stderr.write(`orca server: reload refused: ${messageOf(error)}\n`));
+  });
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve());
+  });
+  await master.stop();
+}
+
+function readFlags(argv: string[]): MasterFlags {
+  const text = { type: 'string' } as const;
+  try {
+    const { values } = parseArgs({
+      args: argv,
+      options: {
+        home: text,
+        listen: text,
+        'http-port': text,
+        'https-port': text,
+        docker: text,
+        advertise: text,
+        'http-listen': text,
+        caddy: text,
+        'no-agent': { type: 'boolean' },
+      },
+    });
+    const { 'http-port': httpPort, 'https-port': httpsPort, 'http-listen': httpListen, ...rest } = values;
+    const { 'no-agent': noAgent, ...others } = rest;
+    return present({ ...others, httpPort, httpsPort, httpListen, noAgent });
+  } catch (cause) {
+    throw new OrcaError('USAGE', messageOf(cause), { cause, hint: 'See `orca server --help`.' });
+  }
+}
+
+/** Without the undefined ones. */
+const present = (flags: { [K in keyof MasterFlags]: MasterFlags[K] | undefined }): MasterFlags =>
+  Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+
+/** Ends in the opposite order; one that fails does not keep the others from ending. */
+async function runAll(undo: (() => Promise<void> | void)[]): Promise<void> {
+  for (const end of undo.splice(0).reverse())
+    try {
+      await end();
+    } catch (error) {
+      process.stderr.write(`orca server: ${messageOf(error)}\n`);
+    }
+}
+
+function makeHome(home: string): void {
+  try {
+    mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 });
+    chmodSync(home, 0o700);
+  } catch (cause) {
+    throw new OrcaError('USAGE', `the home ${home} can't be used: ${messageOf(cause)}`, {
+      cause,
+      hint: 'Run as a user who may write there, or pass another --home.',
+    });
+  }
+}
+
+/** No session outlives the master: until an agent says hello and reports, nothing is known of its node. */
+function forgetSessions(store: Store): void {
+  store.write((tx) => {
+    for (const node of tx.nodes()) tx.putNode({ ...node, connectedAtMs: null, reported: false });
+  });
+}
+
+/** The label on containers: the cluster's first name, which a later rename leaves as it is. */
+function clusterLabel(store: Store, name: string): string {
+  const stored = store.meta('cluster-label');
+  if (typeof stored === 'string') return stored;
+  store.write((tx) => tx.putMeta('cluster-label', name));
+  return name;
+}
+
+/** The token in `cluster.token`, made at the first start. */
+function adminToken(home: string, store: Store): KnownToken {
+  const file = join(home, 'cluster.token');
+  if (!existsSync(file)) writeFileAtomic(file, `${randomBytes(32).toString('base64url')}\n`, 0o600);
+  const hash = hashToken(readFileSync(file, 'utf8').trim());
+  store.write((tx) => tx.putToken({ name: 'admin', hash, createdAtMs: 0 }));
+  return { name: 'admin', role: 'admin', hash };
+}
+
+const knownToken = ({ name, role, value }: MasterSettings['tokens'][number]): KnownToken => ({
+  name,
+  role,
+  hash: hashToken(value),
+});
+
+function labelsOf(settings: MasterSettings, facts: NodeFacts): Record<string, string> {
+  const named = settings.nodes.filter((n) => n.name === facts.name || n.address === facts.address);
+  return Object.assign({}, ...named.map((n) => n.labels));
+}
+
+function relabel(store: Store, settings: MasterSettings): void {
+  store.write((tx) => {
+    for (const node of tx.nodes()) tx.putNode({ ...node, labels: labelsOf(settings, node.facts) });
+  });
+}
+
+function restartNeeded(before: MasterSettings, after: MasterSettings): string[] {
+  const keys = ['listen', 'httpListen', 'docker', 'advertise', 'runsAgent'] as const;
+  return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+}
+
+async function plainListener(
+  settings: MasterSettings,
+  routing: RequestListener,
+  undo: (() => Promise<void> | void)[],
+): Promise<void> {
+  if (!settings.httpListen) return;
+  const plain = await listenPlain(settings.httpListen, routing);
+  undo.push(() => closeServer(plain));
+}

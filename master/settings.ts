@@ -1,0 +1,119 @@
+/**
+ * What the master runs with: flags over `ORCA_*` variables over cluster.toml over defaults. Refuses what can't work with
+ * CONFIG_INVALID or USAGE before anything is touched.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { type ClusterConfig, parseClusterToml, readHostPort } from '../shared/config/cluster.js';
+import { OrcaError } from '../shared/errors.js';
+
+/** As given on the command line; unset ones are absent. */
+export interface MasterFlags {
+  home?: string;
+  listen?: string;
+  httpPort?: string;
+  httpsPort?: string;
+  docker?: string;
+  advertise?: string;
+  httpListen?: string;
+  caddy?: string;
+  noAgent?: boolean;
+}
+
+export interface HostPort {
+  host: string;
+  port: number;
+}
+
+export interface MasterSettings {
+  home: string;
+  name: string;
+  domain: string | null;
+  acmeEmail: string | null;
+  logLevel: string;
+  listen: HostPort;
+  httpListen: HostPort | null;
+  docker: string;
+  advertise: string | null;
+  runsAgent: boolean;
+  proxy: { httpPort: number; httpsPort: number; caddy: string };
+  nodes: ClusterConfig['nodes'];
+  tokens: ClusterConfig['tokens'];
+}
+
+type Environment = Record<string, string | undefined>;
+
+/** `--home`, ORCA_HOME, /var/lib/orca for root, else ~/.orca; absolute. */
+export function homeOf(flags: MasterFlags, env: Environment): string {
+  const fallback = process.getuid?.() === 0 ? '/var/lib/orca' : join(homedir(), '.orca');
+  return resolve(flags.home ?? env.ORCA_HOME ?? fallback);
+}
+
+/** Reads the home's cluster.toml and puts everything together. */
+export async function readSettings(flags: MasterFlags, env: Environment): Promise<MasterSettings> {
+  const home = homeOf(flags, env);
+  const file = join(home, 'cluster.toml');
+  const config = await parseClusterToml(existsSync(file) ? readFileSync(file, 'utf8') : '', file);
+  const given = (flag: string | undefined, variable: string): string | undefined =>
+    flag ?? (env[variable] || undefined);
+  const httpListen = given(flags.httpListen, 'ORCA_HTTP_LISTEN') ?? config.httpListen;
+  return {
+    home,
+    name: config.name ?? 'orca',
+    domain: config.domain,
+    acmeEmail: config.acmeEmail,
+    logLevel: env.ORCA_LOG_LEVEL ?? config.logLevel ?? 'info',
+    listen: hostPort(given(flags.listen, 'ORCA_LISTEN') ?? config.listen ?? '0.0.0.0:6880', '--listen'),
+    httpListen: httpListen === null ? null : loopback(hostPort(httpListen, '--http-listen')),
+    docker: dockerAddress(
+      given(flags.docker, 'ORCA_DOCKER') ?? config.docker ?? 'unix:///var/run/docker.sock',
+    ),
+    advertise: given(flags.advertise, 'ORCA_ADVERTISE') ?? config.advertise,
+    runsAgent: !(flags.noAgent ?? isOn(env.ORCA_NO_AGENT)) && (config.agent ?? true),
+    proxy: {
+      httpPort: portOf(given(flags.httpPort, 'ORCA_HTTP_PORT') ?? config.proxy.httpPort ?? 80, '--http-port'),
+      httpsPort: portOf(
+        given(flags.httpsPort, 'ORCA_HTTPS_PORT') ?? config.proxy.httpsPort ?? 443,
+        '--https-port',
+      ),
+      caddy: caddyPath(given(flags.caddy, 'ORCA_CADDY') ?? config.proxy.caddy ?? 'auto'),
+    },
+    nodes: config.nodes,
+    tokens: config.tokens,
+  };
+}
+
+const isOn = (value: string | undefined): boolean =>
+  value !== undefined && !['', '0', 'false'].includes(value);
+
+function hostPort(text: string, flag: string): HostPort {
+  const read = readHostPort(text);
+  if (!read)
+    throw new OrcaError('USAGE', `${flag} must be HOST:PORT, such as 127.0.0.1:6880; it is "${text}"`);
+  return read;
+}
+
+function loopback(at: HostPort): HostPort {
+  if (at.host === 'localhost' || at.host === '::1' || /^127(\.\d{1,3}){3}$/.test(at.host)) return at;
+  throw new OrcaError(
+    'USAGE',
+    `--http-listen serves without TLS and must be on the loopback; ${at.host} is not`,
+  );
+}
+
+function portOf(value: string | number, flag: string): number {
+  const port = Number(value);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new OrcaError('USAGE', `${flag} must be a port from 1 to 65535; it is "${value}"`);
+  return port;
+}
+
+function dockerAddress(text: string): string {
+  if (isAbsolute(text)) return `unix://${text}`;
+  if (/^(unix:\/\/\/|tcp:\/\/|https?:\/\/)/.test(text)) return text;
+  throw new OrcaError('USAGE', `--docker must be such as unix:///var/run/docker.sock; it is "${text}"`);
+}
+
+const caddyPath = (text: string): string =>
+  text === 'auto' || text.startsWith('docker:') || isAbsolute(text) ? text : resolve(text);

@@ -1,0 +1,56 @@
+/**
+ * One process at a time: holding a lock is listening on a unix socket. The kernel lets go of it when the process dies,
+ * however it dies; the file that is left is taken over.
+ */
+import { chmodSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
+import { messageOf, OrcaError } from './errors.js';
+
+export interface Lock {
+  release(): Promise<void>;
+}
+
+/** Takes the lock at `path` (at most 107 bytes, unix(7)). Throws ALREADY_RUNNING with the sentence `held`. */
+export async function takeLock(path: string, held: string): Promise<Lock> {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const server = await listen(path);
+    if (server) return { release: () => release(server) };
+    if (await answers(path)) break;
+    rmSync(path, { force: true });
+  }
+  throw new OrcaError('ALREADY_RUNNING', held);
+}
+
+function listen(path: string): Promise<Server | null> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(null);
+      else
+        reject(
+          new OrcaError('USAGE', `the lock ${path} can't be made: ${messageOf(error)}`, {
+            cause: error,
+            hint: 'The Orca home must be writable, and its path shorter than 90 characters.',
+          }),
+        );
+    });
+    server.listen(path, () => {
+      chmodSync(path, 0o600);
+      server.unref();
+      resolve(server);
+    });
+  });
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+const release = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
