@@ -1,0 +1,164 @@
+/**
+ * An agent put together: memory → converger → link and ingress. What the master says goes to the converger and the
+ * ingress at once, and to disk behind it; what they observe goes to the master, and to disk for the next start.
+ */
+import { messageOf } from '../shared/errors.js';
+import type { Log } from '../shared/log.js';
+import type {
+  AgentMessage,
+  AllocationObserved,
+  Assignment,
+  Endpoint,
+  IngressObserved,
+  NodeFacts,
+  Status,
+} from '../shared/protocol.js';
+import { type Converger, startConverge } from './converge.js';
+import type { Engine } from './engine.js';
+import { type Link, startLink, type Work } from './link.js';
+import { createLogs } from './logs.js';
+import type { Memory } from './memory.js';
+import type { AgentSettings } from './settings.js';
+
+/** The ingress role as the agent uses it; the real one is proxy-config's, handed in by main. */
+export interface IngressPart<I> {
+  /** Throws when it is not what an ingress takes. */
+  decode(ingress: unknown): I;
+  apply(ingress: I | null, revision: number): void;
+  setLocal(endpoints: ReadonlyMap<string, Endpoint | null>): void;
+  observed(): IngressObserved | null;
+  stop(): Promise<void>;
+}
+
+export interface AgentOptions<I> {
+  settings: AgentSettings;
+  credentials: { ca: string; cert: string; key: string };
+  engine: Engine;
+  memory: Memory;
+  facts: () => NodeFacts;
+  createIngress: (onChange: () => void) => IngressPart<I>;
+  log: Log;
+  timing?: { heartbeatMs: number; livenessMs: number; retryMs: number };
+  lookEveryMs?: number;
+}
+
+export interface Agent {
+  status(): Omit<Status, 'type' | 'number'> | null;
+  stop(): Promise<void>;
+}
+
+export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
+  const { memory, log, settings, engine } = options;
+  const [remembered, observed] = await Promise.all([memory.assignment(), memory.observed()]);
+  const state: { link: Link | null; ingress: IngressPart<I> | null } = { link: null, ingress: null };
+  const keep = observedKeeper(memory, observed);
+
+  const ingress = (): IngressPart<I> => {
+    state.ingress ??= options.createIngress(() => state.link?.changed());
+    return state.ingress;
+  };
+  const converger = startConverge({
+    engine,
+    publishAddress: settings.advertise,
+    remembered: observed,
+    onChange: () => changed(),
+    log,
+    ...(options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs }),
+  });
+  const status = (): Omit<Status, 'type' | 'number'> | null => statusOf(converger, state.ingress);
+  const changed = (): void => {
+    const seen = converger.observe();
+    if (seen) {
+      state.ingress?.setLocal(localEndpoints(seen.allocations));
+      keep(seen.allocations);
+    }
+    state.link?.changed();
+  };
+  /** Decodes first: an assignment is taken whole or not at all. */
+  const take = (assignment: Assignment): void => {
+    const isServed = assignment.ingress !== null || state.ingress !== null;
+    const wanted = assignment.ingress === null ? null : ingress().decode(assignment.ingress);
+    converger.assign(assignment);
+    if (isServed) ingress().apply(wanted, assignment.revision);
+  };
+  const logs = createLogs(engine, converger.facts);
+  const revision = (): number => converger.assignment()?.revision ?? 0;
+
+  const onAssignment = (assignment: Assignment, reply: (m: AgentMessage) => Promise<void>): void => {
+    const refusal = refuse(assignment, converger.assignment());
+    const accepted = refusal ?? attempt(() => take(assignment));
+    const receipt = { revision: assignment.revision, accepted: accepted === null, reason: accepted };
+    reply({ type: 'receipt', ...receipt }).catch(() => undefined);
+    if (accepted === null) memory.keepAssignment(assignment);
+    log.info(receipt, 'assignment');
+  };
+  const onMessage = (message: Work, reply: (m: AgentMessage) => Promise<void>): void => {
+    if (message.type === 'assignment') onAssignment(message, reply);
+    else if (message.type === 'logs-open') logs.open(message, reply);
+    else logs.close(message.id);
+  };
+
+  if (remembered) {
+    const refusal = attempt(() => take(remembered));
+    if (refusal) log.error({ reason: refusal }, 'the remembered assignment does not fit');
+  }
+  state.link = startLink({
+    url: settings.masterUrl,
+    credentials: options.credentials,
+    facts: options.facts,
+    revision,
+    status,
+    onMessage,
+    onEnd: logs.closeAll,
+    log,
+    ...(options.timing ? { timing: options.timing } : {}),
+  });
+  return {
+    status,
+    async stop() {
+      logs.closeAll();
+      await Promise.all([state.link?.stop(), converger.stop(), state.ingress?.stop()]);
+      await memory.settled();
+    },
+  };
+}
+
+function statusOf(
+  converger: Converger,
+  ingress: { observed(): IngressObserved | null } | null,
+): Omit<Status, 'type' | 'number'> | null {
+  const seen = converger.observe();
+  return seen && { ...seen, observedAtMs: Date.now(), ingress: ingress?.observed() ?? null };
+}
+
+/** Null: it may be taken. The same revision again is what a master sends after a reconnect. */
+function refuse(next: Assignment, held: Assignment | null): string | null {
+  if (!held || held.cluster !== next.cluster || next.revision >= held.revision) return null;
+  return `revision ${next.revision} is older than ${held.revision}, which this agent has`;
+}
+
+function attempt(work: () => void): string | null {
+  try {
+    work();
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function localEndpoints(allocations: AllocationObserved[]): Map<string, Endpoint | null> {
+  return new Map(allocations.map(({ id, state, endpoint }) => [id, state === 'ready' ? endpoint : null]));
+}
+
+/** Writes what was reported when something but its times has changed. */
+function observedKeeper(memory: Memory, before: AllocationObserved[]): (now: AllocationObserved[]) => void {
+  const digest = (all: AllocationObserved[]): string =>
+    JSON.stringify(all.map(({ id, state, containerId, endpoint }) => [id, state, containerId, endpoint]));
+  let kept = digest(before);
+  return (now) => {
+    const next = digest(now);
+    if (next === kept) return;
+    kept = next;
+    memory.keepObserved(now);
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * Makes Docker what the assignment says: plans from facts, and runs each step beside the others, never two with one key.
+ * So a slow pull or a long stop of one allocation holds up no other. Woken by the engine's events, by assignments, by
+ * steps that end and by time; every cause takes the same path. Refuses to act before an assignment is known.
+ */
+import { messageOf } from '../shared/errors.js';
+import type { Log } from '../shared/log.js';
+import { startLoop } from '../shared/loop.js';
+import type { AllocationObserved, Assignment, EngineObserved, ImageObserved } from '../shared/protocol.js';
+import { type Engine, EngineError } from './engine.js';
+import { execute } from './execute.js';
+import { emptyFacts, type Facts } from './facts.js';
+import { type Look, startLook } from './look.js';
+import { type Plan, plan } from './plan.js';
+import { createProbes } from './probes.js';
+import { pruneFacts } from './prune.js';
+import { createReporter } from './report.js';
+import type { Step } from './step.js';
+import { withAdvice } from './words.js';
+
+export interface ConvergeOptions {
+  engine: Engine;
+  /** Where ports are published; null: Docker's default bridge. */
+  publishAddress: string | null;
+  /** What an earlier agent of this node last reported; empty when there was none. */
+  remembered: AllocationObserved[];
+  onChange: () => void;
+  log: Log;
+  /** The slow full look. */
+  lookEveryMs?: number;
+}
+
+export interface Observation {
+  revision: number;
+  engine: EngineObserved;
+  allocations: AllocationObserved[];
+  images: ImageObserved[];
+}
+
+export interface Converger {
+  assign(assignment: Assignment): void;
+  assignment(): Assignment | null;
+  /** Null until there is something true to say: the engine was asked, and what runs was looked at. */
+  observe(): Observation | null;
+  facts(): Facts;
+  /** No further step starts; containers go on. */
+  stop(): Promise<void>;
+}
+
+export function startConverge(options: ConvergeOptions): Converger {
+  const { engine, log } = options;
+  const facts = emptyFacts();
+  const running = new Map<string, Promise<void>>();
+  const reporter = createReporter(options.remembered);
+  let assignment: Assignment | null = null;
+  let latest: Plan | null = null;
+
+  const look = startLook({
+    engine,
+    facts,
+    cluster: () => assignment?.cluster ?? null,
+    onChange: () => loop.wake(),
+    everyMs: options.lookEveryMs ?? 30_000,
+  });
+  const wasReady = new Set(
+    options.remembered.filter(({ state }) => state === 'ready').map(({ containerId }) => containerId),
+  );
+  const probes = createProbes({ engine, facts, wasReady, onChange: () => loop.wake() });
+
+  const publishAddress = (): string => options.publishAddress ?? look.version()?.bridgeAddress ?? '127.0.0.1';
+
+  const launch = (step: Step, cluster: string): void => {
+    const context = {
+      engine,
+      facts,
+      cluster,
+      publishAddress: publishAddress(),
+      refresh: look.refresh,
+      onProgress: loop.wake,
+    };
+    const work = execute(step, context)
+      .then(
+        () => succeeded(step, facts, log),
+        (error: unknown) => failed(step, error, { facts, log, look }),
+      )
+      .finally(() => {
+        running.delete(step.key);
+        loop.wake();
+      });
+    running.set(step.key, work);
+  };
+
+  const pass = async (): Promise<void> => {
+    if (assignment && look.isComplete()) {
+      const nowMs = Date.now();
+      pruneFacts(facts, assignment, running);
+      probes.follow(assignment);
+      latest = plan(assignment, facts, nowMs);
+      if (look.observed().state === 'up') {
+        for (const step of latest.steps) if (!running.has(step.key)) launch(step, assignment.cluster);
+      }
+      if (latest.wakeAtMs !== null) loop.wakeAt(latest.wakeAtMs);
+    }
+    options.onChange();
+  };
+  const loop = startLoop(pass, {
+    everyMs: 30_000,
+    onError: (error) => log.error({ reason: messageOf(error) }, 'a pass failed'),
+  });
+
+  return {
+    assign(next) {
+      const moved = assignment?.cluster !== next.cluster;
+      assignment = next;
+      if (moved) look.wake();
+      loop.wake();
+    },
+    assignment: () => assignment,
+    observe() {
+      const state = look.observed();
+      if (state.reason === 'not asked yet') return null;
+      if (assignment && !look.isComplete() && state.state === 'up') return null;
+      return {
+        revision: assignment?.revision ?? 0,
+        engine: state,
+        allocations: reporter.report(assignment, latest, facts, state, Date.now()),
+        images: latest?.images ?? [],
+      };
+    },
+    facts: () => facts,
+    async stop() {
+      probes.stop();
+      await Promise.all([loop.stop(), look.stop()]);
+    },
+  };
+}
+
+function succeeded(step: Step, facts: Facts, log: Log): void {
+  if (step.kind !== 'create-container') facts.failures.delete(step.key);
+  log.info({ step: step.kind, key: step.key }, 'done');
+}
+
+/** No answer says nothing about the step; a missing image is a fact for the plan; the rest is a refusal, in its words. */
+function failed(
+  step: Step,
+  error: unknown,
+  { facts, log, look }: { facts: Facts; log: Log; look: Look },
+): void {
+  const kind = error instanceof EngineError ? error.kind : 'refused';
+  const message = withAdvice(messageOf(error));
+  log.warn({ step: step.kind, key: step.key, kind, reason: message }, 'refused');
+  if (kind === 'down') look.doubt(messageOf(error));
+  else look.wake();
+  if (kind === 'down') return;
+  if (step.kind === 'create-container') {
+    if (kind === 'no-such-image') facts.missing.add(step.allocation.imageId);
+    if (kind === 'conflict') facts.attempts.set(step.allocation.id, step.attempt);
+    if (kind === 'no-such-image' || kind === 'conflict') return;
+  }
+  const count = (facts.failures.get(step.key)?.count ?? 0) + 1;
+  facts.failures.set(step.key, { message, count, atMs: Date.now() });
+}

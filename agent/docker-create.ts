@@ -1,0 +1,82 @@
+/** PURE: a container request → the body of Docker's `POST /containers/create`. */
+import type { DockerContainerOptions } from './dockerode.js';
+import type { ContainerRequest } from './engine.js';
+import { containerLabels, containerName, LABEL_CLUSTER, LABEL_PROJECT } from './labels.js';
+
+/** Docker's own restart policy stays `no`: a container that ended is replaced by the agent. */
+export function toCreateOptions(request: ContainerRequest): DockerContainerOptions {
+  const { allocation, cluster, network } = request;
+  const { container: spec } = allocation;
+  return {
+    name: containerName(allocation.id, request.attempt),
+    Image: allocation.imageId,
+    ...(spec.command === null ? {} : { Cmd: spec.command }),
+    ...(spec.entrypoint === null ? {} : { Entrypoint: spec.entrypoint }),
+    Env: Object.entries(spec.env).map(([key, value]) => `${key}=${value}`),
+    Labels: containerLabels(cluster, allocation, request.attempt, request.level),
+    ExposedPorts: Object.fromEntries(publishedPorts(request).map(([port]) => [port, {}])),
+    HostConfig: {
+      NetworkMode: network,
+      PortBindings: portBindings(request),
+      Mounts: mountsOf(request),
+      ...(spec.resources.memoryBytes === null ? {} : { Memory: spec.resources.memoryBytes }),
+      ...(spec.resources.cpus === null ? {} : { NanoCpus: Math.round(spec.resources.cpus * 1e9) }),
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+      RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+      Init: false,
+    },
+    NetworkingConfig: {
+      EndpointsConfig: { [network]: { Aliases: [allocation.service, ...spec.aliases] } },
+    },
+  };
+}
+
+type Published = [port: string, binding: { HostIp: string; HostPort: string }];
+
+/** The service's port on the publish address with a port of Docker's choice; extra ports on every address. */
+function publishedPorts({ allocation, publishAddress }: ContainerRequest): Published[] {
+  const { port, extraPorts } = allocation.container;
+  const own: Published[] = port === null ? [] : [[`${port}/tcp`, { HostIp: publishAddress, HostPort: '' }]];
+  const extra = extraPorts.map(
+    ({ host, container, protocol }): Published => [
+      `${container}/${protocol}`,
+      { HostIp: '0.0.0.0', HostPort: String(host) },
+    ],
+  );
+  return [...own, ...extra];
+}
+
+function portBindings(request: ContainerRequest): Record<string, { HostIp: string; HostPort: string }[]> {
+  const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
+  for (const [port, binding] of publishedPorts(request)) {
+    bindings[port] = [...(bindings[port] ?? []), binding];
+  }
+  return bindings;
+}
+
+/** Named volumes are `<project>_<name>` and outlive the service; a bind source that does not exist is refused by Docker. */
+function mountsOf({ allocation, cluster }: ContainerRequest): DockerMount[] {
+  const { mounts, volumes } = allocation.container;
+  const Labels = { [LABEL_CLUSTER]: cluster, [LABEL_PROJECT]: allocation.project };
+  return [
+    ...mounts.map(
+      ({ source, target, readOnly }): DockerMount => ({
+        Type: 'bind',
+        Source: source,
+        Target: target,
+        ReadOnly: readOnly,
+      }),
+    ),
+    ...volumes.map(
+      ({ name, path }): DockerMount => ({
+        Type: 'volume',
+        Source: `${allocation.project}_${name}`,
+        Target: path,
+        ReadOnly: false,
+        VolumeOptions: { NoCopy: false, Labels, DriverConfig: { Name: 'local', Options: {} } },
+      }),
+    ),
+  ];
+}
+
+type DockerMount = NonNullable<NonNullable<DockerContainerOptions['HostConfig']>['Mounts']>[number];

@@ -1,0 +1,57 @@
+/** The images' part of the engine port on dockerode, for both image stores (classic and containerd). */
+import { ANSWER_MS, ask, askMaybe, toEngineError, WORK_MS } from './docker-errors.js';
+import { jsonLines } from './docker-streams.js';
+import type { Docker } from './dockerode.js';
+import { type Engine, EngineError } from './engine.js';
+import { repositoryOf } from './images.js';
+import { KEPT_PREFIX } from './labels.js';
+import { advancePull, noProgress } from './pull-progress.js';
+import { registryAuth } from './registry-auth.js';
+
+type Images = Pick<Engine, 'image' | 'pull' | 'keptTags' | 'tag' | 'untag'>;
+
+export function dockerImages(docker: Docker): Images {
+  return {
+    async image(reference) {
+      const found = await askMaybe(ANSWER_MS, () => docker.getImage(reference).inspect());
+      return found && { id: found.Id, digest: digestOf(reference, found.RepoDigests ?? []) };
+    },
+    pull: (reference, onPercent) => pull(docker, reference, onPercent),
+    async keptTags() {
+      const filters = { reference: [`${KEPT_PREFIX}*/*`] };
+      const listed = await ask(ANSWER_MS, (abortSignal) => docker.listImages({ filters, abortSignal }));
+      const tags = listed.flatMap(({ Id, RepoTags }) =>
+        (RepoTags ?? []).filter((tag) => tag.startsWith(KEPT_PREFIX)).map((tag) => [tag, Id] as const),
+      );
+      return new Map(tags);
+    },
+    async tag(imageId, tag) {
+      const repo = repositoryOf(tag);
+      await ask(ANSWER_MS, () => docker.getImage(imageId).tag({ repo, tag: tag.slice(repo.length + 1) }));
+    },
+    async untag(tag) {
+      await askMaybe(WORK_MS, (abortSignal) => docker.getImage(tag).remove({ noprune: true, abortSignal }));
+    },
+  };
+}
+
+/** The digest under which the reference's own registry knows the image; another one's would be no use to pull it. */
+function digestOf(reference: string, digests: string[]): string | null {
+  const repository = repositoryOf(reference);
+  return digests.find((digest) => repositoryOf(digest) === repository) ?? digests[0] ?? null;
+}
+
+/** Docker answers 200 and says in the stream what went wrong. */
+async function pull(docker: Docker, reference: string, onPercent: (percent: number) => void): Promise<void> {
+  const auth = await registryAuth(reference);
+  const progress = noProgress();
+  try {
+    const stream = await docker.pull(reference, auth === null ? {} : { authconfig: auth });
+    for await (const line of jsonLines(stream as AsyncIterable<Buffer>)) {
+      if (typeof line.error === 'string') throw new EngineError('refused', line.error);
+      if (advancePull(progress, line)) onPercent(progress.percent);
+    }
+  } catch (error) {
+    throw toEngineError(error);
+  }
+}

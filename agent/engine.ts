@@ -1,0 +1,128 @@
+/**
+ * The port to the container engine, declared by its user: what the agent asks of Docker and nothing more. `docker.ts`
+ * is the real one, `test/support/fake-engine.ts` the fake; one contract suite runs on both. Every method rejects with
+ * `EngineError`, whose `kind` is all that a caller may decide on; the message is the engine's own words.
+ */
+import type { AllocationAssignment, LogLine } from '../shared/protocol.js';
+
+export type ContainerState = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+
+export interface PortBinding {
+  container: number;
+  protocol: string;
+  hostAddress: string;
+  hostPort: number;
+}
+
+/** A container of this cluster as the engine shows it. Times are ms since the epoch; null where it never happened. */
+export interface ObservedContainer {
+  id: string;
+  name: string;
+  cluster: string;
+  project: string;
+  service: string;
+  /** Empty when its labels are broken: nobody wants such a container. */
+  allocation: string;
+  attempt: number;
+  /** Consecutive quick exits before this container: the level of the back-off. */
+  level: number;
+  fingerprint: string;
+  state: ContainerState;
+  exitCode: number | null;
+  oomKilled: boolean;
+  /** Why the engine could not start it, in its own words. */
+  error: string | null;
+  createdAtMs: number;
+  startedAtMs: number | null;
+  finishedAtMs: number | null;
+  /** On its project's network. */
+  address: string | null;
+  ports: PortBinding[];
+}
+
+export interface ObservedNetwork {
+  id: string;
+  name: string;
+  project: string;
+}
+
+/** An image on this node: `id` is what containers are made from, `digest` (`repo@sha256:…`) what registries know. */
+export interface ObservedImage {
+  id: string;
+  digest: string | null;
+}
+
+/** What a container is made from; everything is decided, nothing is looked up on the way. */
+export interface ContainerRequest {
+  cluster: string;
+  allocation: AllocationAssignment;
+  network: string;
+  /** Where `port` is published; the host port is the engine's choice. */
+  publishAddress: string;
+  attempt: number;
+  level: number;
+}
+
+export interface EngineVersion {
+  version: string;
+  apiVersion: string;
+  /** Address on which published ports reach containers through the kernel, without a proxy in the path. */
+  bridgeAddress: string;
+}
+
+export interface EngineEvent {
+  action: string;
+  containerId: string;
+}
+
+export interface LogOptions {
+  /** Null: all there are. */
+  tail: number | null;
+  sinceMs: number | null;
+  follow: boolean;
+}
+
+export interface Engine {
+  version(): Promise<EngineVersion>;
+  /** Calls back for each container event of the cluster; resolves once subscribed. `onEnd` is called when it broke off. */
+  events(
+    cluster: string,
+    onEvent: (event: EngineEvent) => void,
+    onEnd: () => void,
+  ): Promise<{ stop(): void }>;
+  containers(cluster: string): Promise<ObservedContainer[]>;
+  /** Null when there is no such container any more. */
+  container(id: string): Promise<ObservedContainer | null>;
+  create(request: ContainerRequest): Promise<string>;
+  start(id: string): Promise<void>;
+  /** Sends the image's stop signal, SIGKILL after `graceMs`; resolves when it has ended. Not running: nothing to do. */
+  stop(id: string, graceMs: number): Promise<void>;
+  /** Removes it with its anonymous volumes; gone already: nothing to do. */
+  remove(id: string): Promise<void>;
+  logs(id: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
+  exec(id: string, command: string[], signal: AbortSignal): Promise<{ exitCode: number; output: string }>;
+  networks(cluster: string): Promise<ObservedNetwork[]>;
+  createNetwork(cluster: string, project: string, name: string): Promise<ObservedNetwork>;
+  removeNetwork(id: string): Promise<void>;
+  /** By reference or id; null when it is not on this node. Never asks a registry. */
+  image(reference: string): Promise<ObservedImage | null>;
+  pull(reference: string, onPercent: (percent: number) => void): Promise<void>;
+  /** The tags below `orca.local/`. */
+  keptTags(): Promise<Map<string, string>>;
+  tag(imageId: string, tag: string): Promise<void>;
+  untag(tag: string): Promise<void>;
+}
+
+export type EngineErrorKind =
+  /** No answer: not running, restarting, hanging. Says nothing about what was asked. */
+  'down' | 'no-such-image' | 'not-found' | 'conflict' | 'refused';
+
+export class EngineError extends Error {
+  readonly kind: EngineErrorKind;
+
+  constructor(kind: EngineErrorKind, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'EngineError';
+    this.kind = kind;
+  }
+}

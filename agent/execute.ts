@@ -1,0 +1,101 @@
+/**
+ * Does what a step says: one executor for each kind, complete by type. No decisions here: an executor calls the engine and
+ * puts what it then observed into the facts; what the engine refuses rejects with `EngineError`.
+ */
+import type { ContainerRequest, Engine, ObservedContainer } from './engine.js';
+import type { Facts } from './facts.js';
+import { resolveImage } from './images.js';
+import type { Step, StepOf } from './step.js';
+
+export interface ExecuteContext {
+  engine: Engine;
+  facts: Facts;
+  cluster: string;
+  publishAddress: string;
+  /** Looks at one container again and puts what it is now into the facts. */
+  refresh(id: string): Promise<void>;
+  onProgress(): void;
+}
+
+type Executors = { [K in Step['kind']]: (step: StepOf<K>, context: ExecuteContext) => Promise<void> };
+
+export function execute(step: Step, context: ExecuteContext): Promise<void> {
+  const run = executors[step.kind] as (step: Step, context: ExecuteContext) => Promise<void>;
+  return run(step, context);
+}
+
+const LAST_LINES = 20;
+
+const executors: Executors = {
+  async 'create-network'(step, { engine, facts, cluster }) {
+    facts.networks.set(step.name, await engine.createNetwork(cluster, step.project, step.name));
+  },
+
+  async 'remove-network'(step, { engine, facts }) {
+    await engine.removeNetwork(step.id);
+    facts.networks.delete(step.name);
+  },
+
+  async 'resolve-image'(step, { engine, facts, onProgress }) {
+    const image = await resolveImage(engine, step, (percent) => {
+      facts.percents.set(step.key, percent);
+      onProgress();
+    }).finally(() => facts.percents.delete(step.key));
+    if (step.want !== null) facts.resolved.set(step.want, image);
+    if (step.imageId !== null) facts.missing.delete(step.imageId);
+  },
+
+  async 'create-container'(step, { engine, facts, cluster, publishAddress, refresh }) {
+    const { allocation, network, attempt, level } = step;
+    const request: ContainerRequest = { cluster, allocation, network, publishAddress, attempt, level };
+    const id = await engine.create(request);
+    facts.attempts.set(allocation.id, attempt);
+    await refresh(id);
+  },
+
+  async 'start-container'(step, { engine, refresh }) {
+    await engine.start(step.id);
+    await refresh(step.id);
+  },
+
+  async 'stop-container'(step, { engine, refresh }) {
+    await engine.stop(step.id, step.graceMs);
+    await refresh(step.id);
+  },
+
+  async 'remove-container'(step, { engine, facts }) {
+    await engine.remove(step.id);
+    forgetContainer(facts, step.id);
+  },
+
+  async 'read-logs'(step, { engine, facts }) {
+    const lines: string[] = [];
+    const options = { tail: LAST_LINES, sinceMs: null, follow: false };
+    const container = facts.containers.get(step.id);
+    facts.logs.set(step.id, lines);
+    for await (const line of engine.logs(step.id, options, AbortSignal.timeout(10_000)))
+      lines.push(line.text);
+    facts.lastExits.set(step.allocation, {
+      exitCode: exitCodeOf(container),
+      lines: lines.slice(-LAST_LINES),
+    });
+  },
+
+  async 'tag-image'(step, { engine, facts }) {
+    await engine.tag(step.imageId, step.tag);
+    facts.tags.set(step.tag, step.imageId);
+  },
+
+  async 'untag-image'(step, { engine, facts }) {
+    await engine.untag(step.tag);
+    facts.tags.delete(step.tag);
+  },
+};
+
+const exitCodeOf = (container: ObservedContainer | undefined): number | null => container?.exitCode ?? null;
+
+export function forgetContainer(facts: Facts, id: string): void {
+  facts.containers.delete(id);
+  facts.logs.delete(id);
+  facts.health.delete(id);
+}

@@ -1,0 +1,63 @@
+/**
+ * Everything the plan is a function of, apart from the assignment and the time: what was observed of the engine, and what
+ * came of the steps so far. The converger alone writes it; the plan reads.
+ */
+import type { ObservedContainer, ObservedImage, ObservedNetwork } from './engine.js';
+
+/** How a running container answers. `condemned`: its liveness failed, it is to be replaced. */
+export interface Health {
+  phase: 'starting' | 'ready' | 'unready';
+  /** Null when ready. */
+  reason: string | null;
+  condemned: string | null;
+}
+
+/** A step that the engine refused: its words, how often in a row, and when it last did. */
+export interface StepFailure {
+  message: string;
+  count: number;
+  atMs: number;
+}
+
+export interface LastExit {
+  exitCode: number | null;
+  lines: string[];
+}
+
+export interface Facts {
+  containers: Map<string, ObservedContainer>;
+  /** By name. */
+  networks: Map<string, ObservedNetwork>;
+  /** Tags below `orca.local/` → image id. */
+  tags: Map<string, string>;
+  /** What image wants resolved to, by the want's id. */
+  resolved: Map<string, ObservedImage>;
+  /** Image ids a container could not be made from because they are not on this node. */
+  missing: Set<string>;
+  /** Percent of pulls under way, by step key. */
+  percents: Map<string, number>;
+  /** By step key. */
+  failures: Map<string, StepFailure>;
+  health: Map<string, Health>;
+  /** Last log lines of ended containers, by container id. */
+  logs: Map<string, string[]>;
+  lastExits: Map<string, LastExit>;
+  /** The highest attempt seen, by allocation: numbers go on when a container was removed by hand. */
+  attempts: Map<string, number>;
+}
+
+export function emptyFacts(): Facts {
+  return {
+    containers: new Map(),
+    networks: new Map(),
+    tags: new Map(),
+    resolved: new Map(),
+    missing: new Set(),
+    percents: new Map(),
+    failures: new Map(),
+    health: new Map(),
+    logs: new Map(),
+    lastExits: new Map(),
+    attempts: new Map(),
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * The labels on what Orca makes, and the names of it: enough for an agent that lost everything to adopt its containers.
+ * Labels of a running container are a format that later versions must go on reading.
+ */
+import { fingerprint } from '../shared/fingerprint.js';
+import type { AllocationAssignment } from '../shared/protocol.js';
+
+export const LABEL_CLUSTER = 'orca.cluster';
+export const LABEL_PROJECT = 'orca.project';
+export const KEPT_PREFIX = 'orca.local/';
+
+/** What labels say of a container. `level` is label `orca.restarts`: consecutive quick exits before it. */
+export interface LabelFacts {
+  cluster: string;
+  project: string;
+  service: string;
+  allocation: string;
+  attempt: number;
+  level: number;
+  fingerprint: string;
+}
+
+export function containerLabels(
+  cluster: string,
+  allocation: AllocationAssignment,
+  attempt: number,
+  level: number,
+): Record<string, string> {
+  return {
+    [LABEL_CLUSTER]: cluster,
+    [LABEL_PROJECT]: allocation.project,
+    'orca.service': allocation.service,
+    'orca.allocation': allocation.id,
+    'orca.slot': String(allocation.slot),
+    'orca.group': allocation.group,
+    'orca.release': String(allocation.release),
+    'orca.attempt': String(attempt),
+    'orca.restarts': String(level),
+    'orca.fingerprint': allocationFingerprint(allocation),
+  };
+}
+
+/** Never throws: a broken label gives an empty allocation, which nobody wants. */
+export function readLabels(labels: Record<string, string>): LabelFacts {
+  const attempt = Number(labels['orca.attempt'] ?? '1');
+  const level = Number(labels['orca.restarts'] ?? '0');
+  const sound = Number.isInteger(attempt) && attempt > 0 && Number.isInteger(level) && level >= 0;
+  return {
+    cluster: labels[LABEL_CLUSTER] ?? '',
+    project: labels[LABEL_PROJECT] ?? '',
+    service: labels['orca.service'] ?? '',
+    allocation: sound ? (labels['orca.allocation'] ?? '') : '',
+    attempt: sound ? attempt : 1,
+    level: sound ? level : 0,
+    fingerprint: labels['orca.fingerprint'] ?? '',
+  };
+}
+
+/**
+ * Tells an allocation from another one that was given the same id (a master whose store was lost). The list of fields
+ * is fixed on purpose: were it the whole spec, a new version of Orca with one more field would replace every container.
+ */
+export function allocationFingerprint(allocation: AllocationAssignment): string {
+  const { release, imageId, container } = allocation;
+  const { command, entrypoint, env } = container;
+  return fingerprint({ release, imageId, command, entrypoint, env }).slice(0, 16);
+}
+
+export function containerName(allocationId: string, attempt: number): string {
+  return `orca-${allocationId}-${attempt}`;
+}
+
+/** The project's network: `orca-<cluster>-<project>`; a long cluster name is cut, with a hash to keep it unique. */
+export function networkName(cluster: string, project: string): string {
+  const plain = cluster.replace(/[^a-zA-Z0-9_.-]/g, '-');
+  const short =
+    plain === cluster && plain.length <= 16
+      ? plain
+      : `${plain.slice(0, 9)}-${fingerprint(cluster).slice(0, 6)}`;
+  return `orca-${short}-${project}`;
+}

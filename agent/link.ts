@@ -1,0 +1,169 @@
+/**
+ * The agent's end of the session (see protocol.ts): connects with mutual TLS, says hello, answers assignments with a
+ * receipt at once, and sends the newest status again until the master has it. Reconnects for ever with a jittered,
+ * growing wait. Nothing slow happens on the read path: what comes in is handed on, and handlers return at once.
+ */
+import { readFile } from 'node:fs/promises';
+import { WebSocket } from 'ws';
+import { messageOf } from '../shared/errors.js';
+import type { Log } from '../shared/log.js';
+import {
+  type AgentMessage,
+  closeCodes,
+  decodeMasterMessage,
+  encode,
+  HEARTBEAT_MS,
+  LIVENESS_MS,
+  MAX_FRAME_BYTES,
+  type MasterMessage,
+  type NodeFacts,
+  PROTOCOL_VERSION,
+  type Status,
+} from '../shared/protocol.js';
+import { createOutbox } from './outbox.js';
+
+export interface LinkOptions {
+  url: string;
+  /** Paths of PEM files, read again at each connect: certificates are renewed. */
+  credentials: { ca: string; cert: string; key: string };
+  facts: () => NodeFacts;
+  revision: () => number;
+  /** What there is to report now, or null; asked for when it is about to be sent. */
+  status: () => Omit<Status, 'type' | 'number'> | null;
+  onMessage: (message: Work, reply: (message: AgentMessage) => Promise<void>) => void;
+  onEnd: () => void;
+  log: Log;
+  timing?: { heartbeatMs: number; livenessMs: number; retryMs: number };
+}
+
+/** What the link does not answer by itself. */
+export type Work = Exclude<MasterMessage, { type: 'ping' | 'pong' | 'status-receipt' }>;
+
+export interface Link {
+  /** There may be something new to report. */
+  changed(): void;
+  isConnected(): boolean;
+  stop(): Promise<void>;
+}
+
+const MAX_RETRY_MS = 10_000;
+
+export function startLink(options: LinkOptions): Link {
+  const { log } = options;
+  const timing = options.timing ?? { heartbeatMs: HEARTBEAT_MS, livenessMs: LIVENESS_MS, retryMs: 200 };
+  let socket: WebSocket | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  let failures = 0;
+  let stopped = false;
+
+  const isOpen = (): boolean => socket?.readyState === WebSocket.OPEN;
+  const outbox = createOutbox({ status: options.status, send: (m) => void send(m), isOpen });
+
+  const send = (message: AgentMessage): Promise<void> => {
+    const to = socket;
+    if (!to || to.readyState !== WebSocket.OPEN) return Promise.reject(new Error('the session has ended'));
+    return new Promise((resolve, reject) =>
+      to.send(encode(message), (error) => (error ? reject(error) : resolve())),
+    );
+  };
+  const say = (message: AgentMessage): void => void send(message).catch(() => undefined);
+
+  const retry = (code: number, reason: string): void => {
+    socket = null;
+    outbox.stop();
+    options.onEnd();
+    if (stopped) return;
+    failures = patient.has(code) ? 10 : failures + 1;
+    const waitMs = Math.min(MAX_RETRY_MS, timing.retryMs * 2 ** Math.min(failures - 1, 10));
+    const jitteredMs = waitMs * (0.5 + Math.random() / 2);
+    log.warn({ code, reason, retryMs: Math.round(jitteredMs) }, 'no session with the master');
+    timer = setTimeout(() => void open(), jitteredMs);
+  };
+
+  const onMessage = (message: MasterMessage): void => {
+    if (message.type === 'ping') say({ type: 'pong', number: message.number });
+    else if (message.type === 'status-receipt') outbox.received(message.number);
+    else if (message.type !== 'pong') options.onMessage(message, send);
+  };
+
+  const open = async (): Promise<void> => {
+    try {
+      const made = await connect(options);
+      if (stopped) return made.terminate();
+      socket = made;
+      const watch = keepAlive(made, timing, say);
+      made.on('open', () => {
+        failures = 0;
+        log.info({ url: options.url }, 'session with the master');
+        const { facts, revision } = options;
+        say({ type: 'hello', protocol: PROTOCOL_VERSION, facts: facts(), revision: revision() });
+        outbox.start();
+      });
+      made.on('message', (data, isBinary) => {
+        watch.heard();
+        const decoded = isBinary ? null : decodeMasterMessage(data.toString());
+        if (decoded?.ok) onMessage(decoded.message);
+        else made.close(closeCodes.badMessage, decoded?.reason.slice(0, 120) ?? 'a binary frame');
+      });
+      let reason = '';
+      made.on('error', (error) => {
+        reason = error.message;
+      });
+      made.once('close', (code, text) => {
+        watch.stop();
+        retry(code, text.toString() || reason || 'closed');
+      });
+    } catch (error) {
+      retry(0, messageOf(error));
+    }
+  };
+  void open();
+
+  return {
+    changed: () => outbox.changed(),
+    isConnected: isOpen,
+    async stop() {
+      stopped = true;
+      if (timer) clearTimeout(timer);
+      outbox.stop();
+      socket?.close(1001, 'the agent stops');
+      socket?.terminate();
+    },
+  };
+}
+
+/** After these the master will say the same again soon; trying often would only be a fight. */
+const patient: ReadonlySet<number> = new Set([
+  closeCodes.notAuthorized,
+  closeCodes.replaced,
+  closeCodes.versionMismatch,
+]);
+
+async function connect({ url, credentials }: LinkOptions): Promise<WebSocket> {
+  const [ca, cert, key] = await Promise.all(
+    [credentials.ca, credentials.cert, credentials.key].map((path) => readFile(path)),
+  );
+  const tls = { ca, cert, key, minVersion: 'TLSv1.2' as const };
+  const limits = { handshakeTimeout: 10_000, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false };
+  return new WebSocket(url, { ...tls, ...limits });
+}
+
+/** Pings on the channel that carries the work, and cuts a session on which nothing was heard for too long. */
+function keepAlive(
+  socket: WebSocket,
+  timing: { heartbeatMs: number; livenessMs: number },
+  say: (message: AgentMessage) => void,
+): { heard(): void; stop(): void } {
+  let heardAtMs = Date.now();
+  let number = 0;
+  const timer = setInterval(() => {
+    if (Date.now() - heardAtMs > timing.livenessMs) socket.terminate();
+    else if (socket.readyState === WebSocket.OPEN) say({ type: 'ping', number: ++number });
+  }, timing.heartbeatMs);
+  return {
+    heard() {
+      heardAtMs = Date.now();
+    },
+    stop: () => clearInterval(timer),
+  };
+}

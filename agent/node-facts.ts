@@ -1,0 +1,46 @@
+/** What a node says of itself in hello. */
+import { readFileSync } from 'node:fs';
+import {
+  arch,
+  availableParallelism,
+  hostname,
+  networkInterfaces,
+  platform,
+  release,
+  totalmem,
+} from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { NodeFacts } from '../shared/protocol.js';
+import type { AgentSettings } from './settings.js';
+
+export function nodeFacts({ name, advertise }: AgentSettings): NodeFacts {
+  return {
+    name: name || hostname(),
+    address: advertise ?? ownAddress(),
+    version: orcaVersion(dirname(fileURLToPath(import.meta.url))),
+    os: `${platform()} ${release()}`,
+    arch: arch(),
+    cpus: availableParallelism(),
+    memoryBytes: totalmem(),
+    pid: process.pid,
+  };
+}
+
+/** The first address that is not a loopback or one of Docker's bridges. */
+function ownAddress(): string {
+  const all = Object.entries(networkInterfaces())
+    .filter(([name]) => !/^(lo|docker|br-|veth)/.test(name))
+    .flatMap(([, addresses]) => addresses ?? []);
+  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
+}
+
+/** The version in the nearest package.json above: the same from the sources and from a build. */
+function orcaVersion(folder: string): string {
+  try {
+    const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
+    return version;
+  } catch {
+    return dirname(folder) === folder ? 'unknown' : orcaVersion(dirname(folder));
+  }
+}

@@ -1,0 +1,70 @@
+/** PURE: how an allocation that has no container gets one: network, then image if it was found missing, then create. */
+import type { AllocationAssignment } from '../shared/protocol.js';
+import type { ObservedContainer } from './engine.js';
+import type { Facts } from './facts.js';
+import { networkName } from './labels.js';
+import { type AllocationPlan, type Shown, show } from './shown.js';
+import { allocationKey, imageKey, networkKey, type Step } from './step.js';
+
+export interface Making {
+  allocation: AllocationAssignment;
+  cluster: string;
+  facts: Facts;
+  attempt: number;
+  level: number;
+  /** The ended container it follows, for what is shown. */
+  container: ObservedContainer | null;
+}
+
+export function planMake(making: Making): AllocationPlan {
+  const { allocation, cluster, facts } = making;
+  const network = networkName(cluster, allocation.project);
+  if (!facts.networks.has(network)) {
+    const key = networkKey(network);
+    const step: Step = { kind: 'create-network', key, project: allocation.project, name: network };
+    return answer(making, step, 'pending', `making network ${network}`);
+  }
+  if (facts.missing.has(allocation.imageId)) return fetchImage(making);
+  const step: Step = {
+    kind: 'create-container',
+    key: allocationKey(allocation.id),
+    allocation,
+    network,
+    attempt: making.attempt,
+    level: making.level,
+  };
+  return answer(making, step, 'pending', 'creating its container');
+}
+
+function fetchImage(making: Making): AllocationPlan {
+  const { imageId, container } = making.allocation;
+  const key = imageKey(imageId);
+  const percent = making.facts.percents.get(key);
+  const step: Step = {
+    kind: 'resolve-image',
+    key,
+    want: null,
+    ref: container.image,
+    pull: container.pull,
+    imageId,
+  };
+  return answer(
+    making,
+    step,
+    'pulling',
+    `pulling ${container.image}${percent === undefined ? '' : ` ${percent} %`}`,
+  );
+}
+
+/** While a rollout judges the release, what the engine refused to make is not tried again; else it backs off. */
+function answer(making: Making, step: Step, state: Shown['state'], reason: string): AllocationPlan {
+  const { allocation, facts, container } = making;
+  const failure = facts.failures.get(step.key) ?? facts.failures.get(allocationKey(allocation.id));
+  const isFinal = failure !== undefined && allocation.onExit === 'report' && step.kind === 'create-container';
+  const shown = show(allocation, facts, {
+    state: failure ? 'failed' : state,
+    reason: failure?.message ?? reason,
+    container,
+  });
+  return { steps: isFinal ? [] : [step], shown, wakeAtMs: null };
+}
