@@ -1,4 +1,4 @@
-/** The agent's side of the resolver's control socket: one connection a message, answered within a second or an error. */
+/** The agent's side of the resolver's control socket: one connection a message, answered soon or an error. */
 import { connect } from 'node:net';
 import type { ControlReply } from './resolver.js';
 import type { RecordTable } from './upstreams.js';
@@ -12,26 +12,27 @@ export interface ResolverClient {
   publish(revision: number, table: RecordTable): Promise<ControlAnswer>;
 }
 
-const TIMEOUT_MS = 1_000;
+const PING_TIMEOUT_MS = 500;
+const PUBLISH_TIMEOUT_MS = 3_000;
 
 /** A client of the control socket at `socketPath`; connects only when called. */
 export function resolverClient(socketPath: string): ResolverClient {
-  const call = async (message: object): Promise<ControlAnswer> => {
-    const reply = await exchange(socketPath, `${JSON.stringify(message)}\n`);
+  const call = async (message: object, timeoutMs: number): Promise<ControlAnswer> => {
+    const reply = await exchange(socketPath, `${JSON.stringify(message)}\n`, timeoutMs);
     if (!reply.ok) throw new Error(`the resolver refused: ${reply.reason}`);
     return reply;
   };
   return {
-    ping: () => call({ op: 'ping' }),
-    publish: (revision, table) => call({ op: 'publish', revision, table }),
+    ping: () => call({ op: 'ping' }, PING_TIMEOUT_MS),
+    publish: (revision, table) => call({ op: 'publish', revision, table }, PUBLISH_TIMEOUT_MS),
   };
 }
 
-function exchange(socketPath: string, line: string): Promise<ControlReply> {
+function exchange(socketPath: string, line: string, timeoutMs: number): Promise<ControlReply> {
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath);
     const chunks: Buffer[] = [];
-    const timer = setTimeout(() => socket.destroy(new Error('the resolver does not answer')), TIMEOUT_MS);
+    const timer = setTimeout(() => socket.destroy(new Error('the resolver does not answer')), timeoutMs);
     socket.on('error', reject);
     socket.on('close', () => {
       clearTimeout(timer);

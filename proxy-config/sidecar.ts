@@ -35,6 +35,8 @@ export interface Sidecar {
 }
 
 const START_MS = 5_000;
+/** Requests in flight may end within this when Caddy itself is asked to end. */
+const STOP_MS = 5_000;
 
 /** Watches the Caddy of these paths; starts nothing by itself. `onExit` is called when it died. */
 export function createSidecar(paths: IngressPaths, onExit: () => void): Sidecar {
@@ -69,8 +71,11 @@ export function createSidecar(paths: IngressPaths, onExit: () => void): Sidecar 
     notBeforeMs: () => companion.notBeforeMs(),
     stop: () => companion.stop(),
     async shutdown() {
-      companion.stop();
       await admin.stop().catch(() => companion.kill('SIGTERM'));
+      const giveUpAtMs = Date.now() + STOP_MS;
+      while (companion.identity() && Date.now() < giveUpAtMs) await pause(20);
+      companion.kill('SIGKILL');
+      companion.stop();
     },
   };
 }
@@ -96,7 +101,7 @@ async function startCaddy(
   const giveUpAtMs = Date.now() + START_MS;
   while (companion.identity() && Date.now() < giveUpAtMs) {
     if (await answers(admin)) return null;
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await pause(10);
   }
   if (companion.identity()) return 'Caddy was started and does not answer yet';
   if (resumed) rmSync(paths.autosave, { force: true });
@@ -109,6 +114,10 @@ function keepUsableAutosave(paths: IngressPaths): boolean {
   if (saved?.admin?.listen === `unix/${paths.adminSocket}`) return true;
   rmSync(paths.autosave, { force: true });
   return false;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 async function answers(admin: CaddyAdmin): Promise<boolean> {

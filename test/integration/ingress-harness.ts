@@ -117,6 +117,29 @@ export async function until<T>(
   }
 }
 
+/** Keeps a few keep-alive clients asking; every answer that is not 200 is a failure. */
+export function startLoad(edge: Edge) {
+  const failed: string[] = [];
+  let done = 0;
+  let stopping = false;
+  const worker = async () => {
+    while (!stopping) {
+      const reply = await edge.client('').catch((error: Error) => ({ statusCode: error.message }));
+      done += 1;
+      if (reply.statusCode !== 200) failed.push(String(reply.statusCode));
+    }
+  };
+  const workers = Array.from({ length: 4 }, worker);
+  return {
+    count: () => done,
+    async stop() {
+      stopping = true;
+      await Promise.all(workers);
+      return { done, failed };
+    },
+  };
+}
+
 /** curl to a name on this edge, for what Node's client can't do (h2, other names than those it dials). */
 export async function curl(edge: Edge, url: string, ...args: string[]): Promise<string> {
   const to = (port: number) => ['--connect-to', `::127.0.0.1:${port}`];

@@ -1,0 +1,77 @@
+/** What comes back by itself, on a real Caddy and a real resolver: killed, silent, damaged or refused. */
+import { readFileSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { anAllocation, aRoute, startBackend, startEdge, startLoad, until } from './ingress-harness.js';
+
+const edge = await startEdge();
+const backend = await startBackend('one');
+t.teardown(async () => {
+  await edge.close();
+  await backend.close();
+});
+
+const one = anAllocation('a.1', backend.endpoint.port);
+const loads = () => edge.logs.filter((line) => line.startsWith('Caddy serves')).length;
+const answers = () =>
+  edge
+    .client('')
+    .text()
+    .then(
+      (text) => text === 'one',
+      () => false,
+    );
+
+edge.apply([aRoute({ allocations: [one] })]);
+await until('a first route', () => edge.traffic('a.1')?.state === 'routed');
+
+t.test('after kill -9 Caddy is back by itself with its config', async () => {
+  const pid = edge.pidOf('caddy');
+  process.kill(pid, 'SIGKILL');
+  await until('another process', () => edge.pidOf('caddy') !== pid);
+  await until('it answers', answers);
+});
+
+t.test('after kill -9 and a damaged autosave Caddy is back with its config', async (t) => {
+  const pid = edge.pidOf('caddy');
+  const autosave = join(edge.home, 'ingress', 'caddy', 'caddy', 'autosave.json');
+  process.kill(pid, 'SIGKILL');
+  truncateSync(autosave, 100);
+  await until('it answers', answers);
+  t.doesNotThrow(() => JSON.parse(readFileSync(autosave, 'utf8')));
+});
+
+t.test('after kill -9 the resolver is back on its ports, and no GET fails', async (t) => {
+  const ports = readFileSync(join(edge.home, 'ingress', 'ports.json'), 'utf8');
+  const before = loads();
+  for (let round = 0; round < 3; round += 1) {
+    const load = startLoad(edge);
+    await until('under load', () => load.count() > 20);
+    const pid = edge.pidOf('resolver');
+    process.kill(pid, 'SIGKILL');
+    await until('another process', () => edge.pidOf('resolver') !== pid);
+    await until('observed', () => edge.role.observed()?.resolver === 'running');
+    const at = load.count();
+    await until('more load', () => load.count() > at + 50);
+    t.same((await load.stop()).failed, []);
+  }
+  t.equal(readFileSync(join(edge.home, 'ingress', 'ports.json'), 'utf8'), ports);
+  t.equal(loads(), before, 'and Caddy was not reloaded');
+});
+
+t.test('a resolver that is stopped and silent is replaced', async () => {
+  const pid = edge.pidOf('resolver');
+  process.kill(pid, 'SIGSTOP');
+  await until('another process', () => edge.pidOf('resolver') !== pid);
+  await until('it answers', answers, 20_000);
+});
+
+t.test('a config that Caddy refuses is shown, and the old one goes on serving', async (t) => {
+  const bad = edge.ingress([aRoute({ allocations: [one], domains: ['shop.test', 'new.test'] })]);
+  edge.role.apply({ ...bad, certificates: [{ names: ['new.test'], certPem: 'no', keyPem: 'no' }] }, 1_000);
+  await until('a reason', () => edge.role.observed()?.reason?.includes('Caddy answered 400'));
+  t.equal(await edge.client('').text(), 'one');
+  t.equal(edge.traffic('a.1')?.state, 'routed');
+  edge.apply([aRoute({ allocations: [one] })]);
+  await until('no reason', () => edge.role.observed()?.reason === null);
+});
