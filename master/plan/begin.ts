@@ -27,9 +27,7 @@ export function beginDeploy(
   const changes = [...startLine(current), ...changesOf(runningSpec(current), spec)];
   const service = updated(current.service, spec, context.nowMs);
   const open = current.rollout;
-  if (open !== null && open.kind === 'deploy' && isSameContainer(open.spec.container, spec.container)) {
-    return follow(current, open, service, changes);
-  }
+  if (open !== null && brings(open, spec)) return follow(current, open, service, changes);
   const needsRollout =
     isNewContainer(current, spec) || changes.length > 0 || !isPinned(spec) || open !== null;
   if (!needsRollout) return nothing(current.service);
@@ -147,7 +145,8 @@ function create(spec: ServiceSpec, context: RequestContext): Begun {
 /** What runs or is being rolled out now, with what was changed in place since. */
 function runningSpec(current: ServiceCurrent): ServiceSpec {
   const { service, rollout } = current;
-  const container = rollout?.spec.container ?? stableOf(current)?.spec.container ?? service.spec.container;
+  const coming = rollout?.state === 'rolling_back' ? null : rollout;
+  const container = coming?.spec.container ?? stableOf(current)?.spec.container ?? service.spec.container;
   return { ...service.spec, container, replicas: service.replicas };
 }
 
@@ -155,6 +154,12 @@ function isNewContainer(current: ServiceCurrent, spec: ServiceSpec): boolean {
   const stable = stableOf(current);
   if (stable === null || current.service.planned.tolerated !== null) return true;
   return !isSameContainer(stable.spec.container, spec.container);
+}
+
+/** The same deploy once more, while it is under way. */
+function brings(open: Rollout, spec: ServiceSpec): boolean {
+  if (open.kind !== 'deploy' || open.state === 'rolling_back') return false;
+  return isSameContainer(open.spec.container, spec.container);
 }
 
 /** The open rollout brings this container already: what else changed is written in place, and it goes on. */

@@ -1,0 +1,387 @@
+/**
+ * A cluster in memory for tests of the planner: agents that converge their containers on the last assignment they got,
+ * an ingress on each ingress node, sessions that can be cut, and a clock that only `tick` moves. No I/O, no randomness.
+ * What an image does is said by its name: `good…` gets ready after 1 s, `slow…` after 5 s, `exits…` exits after 500 ms,
+ * `never…` stays starting, `absent…` can't be pulled, `unmakeable…` can't be made into a container.
+ */
+
+import { assignmentOf } from '../../master/plan/assignments.js';
+import { planService } from '../../master/plan/plan.js';
+import type { Action, NodeView, Plan, ServiceSnapshot } from '../../master/plan/snapshot.js';
+import type { Route } from '../../proxy-config/route.js';
+import type { Allocation, Node } from '../../shared/model.js';
+import type { AllocationAssignment, AllocationObserved, Assignment, Traffic } from '../../shared/protocol.js';
+
+export const REFRESH_MS = 1_000;
+
+interface Container {
+  state: AllocationObserved['state'];
+  sinceMs: number;
+  restarts: number;
+}
+
+interface Routing {
+  state: Traffic['state'];
+  sinceMs: number;
+  inFlight: number;
+}
+
+/** A host: what really is, told to the master only by `report`. */
+export interface Host {
+  id: string;
+  isConnected: boolean;
+  assignment: Omit<Assignment, 'revision'> | null;
+  containers: Map<string, Container>;
+  images: Map<string, Node['images'][number]>;
+  routing: Map<string, Routing>;
+}
+
+export class SimulatedCluster {
+  nowMs = 1_000_000;
+  snapshot: ServiceSnapshot;
+  readonly hosts: Map<string, Host>;
+  /** Every action applied, oldest first. */
+  readonly log: Action[] = [];
+  /** What must never happen and did. */
+  readonly faults: string[] = [];
+  /** Requests in flight on an allocation when its drain begins; each second one ends. */
+  inFlight = 2;
+
+  constructor(snapshot: ServiceSnapshot) {
+    this.snapshot = snapshot;
+    this.hosts = new Map(snapshot.nodes.map(({ node }) => [node.id, newHost(node.id)]));
+  }
+
+  /** Plans once and applies the plan in one go (or not at all, as if the master died before its transaction). */
+  plan(isDropped = false): Plan {
+    const plan = planService(this.snapshot, this.nowMs);
+    if (!isDropped) for (const action of plan.actions) this.apply(action);
+    return plan;
+  }
+
+  /** Time passes; then hosts work, report, and get their newest assignment, as far as they are connected. */
+  tick(ms: number): void {
+    this.nowMs += ms;
+    for (const host of this.hosts.values()) {
+      this.work(host);
+      if (host.isConnected) this.report(host);
+      if (host.isConnected) this.deliver(host);
+      this.work(host);
+    }
+  }
+
+  /** Ticks and plans until nothing is left to do or to wait for; false when that does not come within `steps`. */
+  settle(steps = 400, ms = 500): boolean {
+    for (let step = 0; step < steps; step += 1) {
+      const plan = this.plan();
+      if (plan.actions.length === 0 && (plan.waits.length === 0 || this.isAtRest(plan))) return true;
+      this.tick(plan.wakeAtMs === null ? ms : Math.max(1, Math.min(ms, plan.wakeAtMs - this.nowMs)));
+    }
+    return false;
+  }
+
+  connect(id: string): void {
+    const host = this.host(id);
+    if (host.isConnected) return;
+    host.isConnected = true;
+    this.updateNode(id, { connectedAtMs: this.nowMs, reported: false });
+  }
+
+  disconnect(id: string): void {
+    this.host(id).isConnected = false;
+    this.updateNode(id, { connectedAtMs: null, reported: false });
+  }
+
+  /** A container ends by itself. */
+  crash(allocation: string): void {
+    for (const host of this.hosts.values()) {
+      const container = host.containers.get(allocation);
+      if (container && ['ready', 'starting'].includes(container.state)) this.enter(container, 'exited');
+    }
+  }
+
+  /** Allocations that really get and answer requests now. */
+  serving(): Allocation[] {
+    return this.snapshot.allocations.filter((a) => {
+      const isReady = this.host(a.node).containers.get(a.id)?.state === 'ready';
+      return (
+        isReady &&
+        (this.ingressHosts().every((h) => h.routing.get(a.id)?.state === 'routed') || !this.isWeb())
+      );
+    });
+  }
+
+  containers(): number {
+    return [...this.hosts.values()].reduce((sum, host) => sum + host.containers.size, 0);
+  }
+
+  host(id: string): Host {
+    const host = this.hosts.get(id);
+    if (!host) throw new Error(`no host ${id}`);
+    return host;
+  }
+
+  private isAtRest(plan: Plan): boolean {
+    return (
+      this.snapshot.rollout === null &&
+      this.snapshot.service.planned.stable === null &&
+      plan.waits.length === 1
+    );
+  }
+
+  private isWeb(): boolean {
+    return this.snapshot.service.spec.domains.length > 0;
+  }
+
+  private ingressHosts(): Host[] {
+    return this.snapshot.nodes.filter(({ node }) => node.ingress).map(({ node }) => this.host(node.id));
+  }
+
+  /* ---- the master's side ------------------------------------------------------------------------------------- */
+
+  private apply(action: Action): void {
+    this.log.push(action);
+    const s = this.snapshot;
+    switch (action.kind) {
+      case 'create-allocation':
+        this.snapshot = { ...s, allocations: [...s.allocations, action.allocation] };
+        break;
+      case 'set-desired':
+        this.checkForward(action);
+        this.updateAllocation(action.id, {
+          desired: action.desired,
+          drainingSinceMs: action.drainingSinceMs,
+        });
+        break;
+      case 'delete-allocation':
+        this.snapshot = { ...s, allocations: s.allocations.filter((a) => a.id !== action.id) };
+        break;
+      case 'put-rollout':
+        this.snapshot = { ...s, rollout: action.rollout.endedAtMs === null ? action.rollout : null };
+        break;
+      case 'put-release':
+        this.snapshot = { ...s, releases: [...s.releases, action.release] };
+        break;
+      case 'delete-release':
+        this.checkUnused(action.number);
+        this.snapshot = { ...s, releases: s.releases.filter((r) => r.number !== action.number) };
+        break;
+      case 'put-planned':
+        this.snapshot = { ...s, service: { ...s.service, planned: action.planned } };
+        break;
+      case 'delete-service':
+        if (s.allocations.length > 0) this.faults.push('the service was deleted before its allocations');
+        break;
+      case 'event':
+        break;
+    }
+  }
+
+  private checkForward({ id, desired }: Extract<Action, { kind: 'set-desired' }>): void {
+    const order = ['running', 'routed', 'draining', 'stopped'];
+    const before = this.snapshot.allocations.find((a) => a.id === id)?.desired ?? 'stopped';
+    if (order.indexOf(desired) <= order.indexOf(before))
+      this.faults.push(`${id} went from ${before} to ${desired}`);
+  }
+
+  private checkUnused(release: number): void {
+    const isUsed = this.snapshot.allocations.some((a) => a.release === release);
+    if (isUsed) this.faults.push(`release ${release} was deleted under its allocations`);
+  }
+
+  private updateAllocation(id: string, change: Partial<Allocation>): void {
+    const allocations = this.snapshot.allocations.map((a) => (a.id === id ? { ...a, ...change } : a));
+    this.snapshot = { ...this.snapshot, allocations };
+  }
+
+  private updateNode(id: string, change: Partial<Node>): void {
+    const update = (view: NodeView): NodeView =>
+      view.node.id === id ? { ...view, node: { ...view.node, ...change } } : view;
+    this.snapshot = { ...this.snapshot, nodes: this.snapshot.nodes.map(update) };
+  }
+
+  private deliver(host: Host): void {
+    const view = this.snapshot.nodes.find(({ node }) => node.id === host.id);
+    if (!view) return;
+    const certificate = { names: [], certPem: '', keyPem: '' };
+    const { domains } = this.snapshot.service.spec;
+    host.assignment = assignmentOf({
+      cluster: 'test',
+      node: view.node,
+      services: [this.snapshot],
+      ingress: {
+        httpPort: 80,
+        httpsPort: 443,
+        caddy: 'auto',
+        certificates: new Map(domains.map((domain) => [domain, certificate])),
+        fallbackCertificate: certificate,
+      },
+    });
+  }
+
+  private report(host: Host): void {
+    for (const assigned of host.assignment?.allocations ?? []) {
+      this.updateAllocation(assigned.id, { observed: observedOf(assigned, host) });
+    }
+    const traffic = [...host.routing].map(([allocation, { state, inFlight }]) => ({
+      allocation,
+      state,
+      inFlight,
+      reason: null,
+    }));
+    this.updateNode(host.id, {
+      reported: true,
+      images: [...host.images.values()],
+      ingressObserved: {
+        revision: 1,
+        caddy: 'running',
+        caddyVersion: null,
+        resolver: 'running',
+        reason: null,
+        traffic,
+      },
+    });
+  }
+
+  /* ---- a host's side -------------------------------------------------------------------------------------------- */
+
+  private work(host: Host): void {
+    const { assignment } = host;
+    if (assignment === null) return;
+    for (const assigned of assignment.allocations) this.converge(assigned, host);
+    for (const id of host.containers.keys()) {
+      if (!assignment.allocations.some((a) => a.id === id)) this.remove(id, host);
+    }
+    host.images = new Map(assignment.images.map((want) => [want.id, imageOf(want.id, want.ref)]));
+    const routes = (assignment.ingress?.routes ?? []) as Route[];
+    this.route(
+      routes.flatMap((route) => route.allocations),
+      host,
+    );
+  }
+
+  private converge(assigned: AllocationAssignment, host: Host): void {
+    const container = host.containers.get(assigned.id);
+    if (assigned.desired === 'stopped') {
+      if (container) this.stop(assigned, container, host);
+    } else if (!container) {
+      const state = assigned.container.image.startsWith('unmakeable') ? 'failed' : 'starting';
+      host.containers.set(assigned.id, { state, sinceMs: this.nowMs, restarts: 0 });
+    } else {
+      this.live(assigned, container);
+    }
+  }
+
+  private live(assigned: AllocationAssignment, container: Container): void {
+    const { image } = assigned.container;
+    const upMs = this.nowMs - container.sinceMs;
+    if (container.state === 'exited' && assigned.onExit === 'replace') {
+      this.enter(container, 'starting');
+      container.restarts += 1;
+    } else if (container.state === 'starting' && image.startsWith('exits') && upMs >= 500) {
+      this.enter(container, 'exited');
+    } else if (container.state === 'starting' && !image.startsWith('never')) {
+      if (upMs >= (image.startsWith('slow') ? 5_000 : 1_000)) this.enter(container, 'ready');
+    }
+  }
+
+  private stop(assigned: AllocationAssignment, container: Container, host: Host): void {
+    if (container.state !== 'stopping') {
+      this.checkUnrouted(assigned.id);
+      this.enter(container, 'stopping');
+    } else if (this.nowMs - container.sinceMs >= 1_000) {
+      this.remove(assigned.id, host);
+    }
+  }
+
+  /** The worst there is: a container that stops while an ingress hands it requests. */
+  private checkUnrouted(id: string): void {
+    const routing = this.ingressHosts().find((h) => h.isConnected && h.routing.get(id)?.state === 'routed');
+    if (routing) this.faults.push(`${id} was stopped while ${routing.id} routed to it`);
+  }
+
+  private remove(id: string, host: Host): void {
+    host.containers.delete(id);
+  }
+
+  private route(wanted: readonly Route['allocations'][number][], host: Host): void {
+    for (const id of host.routing.keys()) if (!wanted.some((w) => w.id === id)) host.routing.delete(id);
+    for (const { id, desired } of wanted) {
+      const routing = host.routing.get(id) ?? { state: 'pending' as const, sinceMs: this.nowMs, inFlight: 0 };
+      host.routing.set(id, nextRouting(routing, desired, this.nowMs, this.inFlight));
+    }
+  }
+
+  private enter(container: Container, state: Container['state']): void {
+    container.state = state;
+    container.sinceMs = this.nowMs;
+  }
+}
+
+function newHost(id: string): Host {
+  return {
+    id,
+    isConnected: true,
+    assignment: null,
+    containers: new Map(),
+    images: new Map(),
+    routing: new Map(),
+  };
+}
+
+function nextRouting(
+  routing: Routing,
+  desired: 'routed' | 'draining',
+  nowMs: number,
+  inFlight: number,
+): Routing {
+  const forMs = nowMs - routing.sinceMs;
+  if (desired === 'routed') {
+    if (routing.state === 'pending' && forMs >= REFRESH_MS)
+      return { ...routing, state: 'routed', sinceMs: nowMs };
+    return routing;
+  }
+  if (routing.state === 'routed' || routing.state === 'pending')
+    return { state: 'draining', sinceMs: nowMs, inFlight };
+  if (routing.state === 'draining' && forMs >= REFRESH_MS) {
+    const left = routing.inFlight - 1;
+    return left <= 0
+      ? { state: 'drained', sinceMs: nowMs, inFlight: 0 }
+      : { ...routing, sinceMs: nowMs, inFlight: left };
+  }
+  return routing;
+}
+
+function observedOf(assigned: AllocationAssignment, host: Host): AllocationObserved {
+  const container = host.containers.get(assigned.id);
+  const state = container?.state ?? (assigned.desired === 'stopped' ? 'gone' : 'pending');
+  return {
+    id: assigned.id,
+    state,
+    reason: reasonOf(state),
+    sinceMs: container?.sinceMs ?? 0,
+    restarts: container?.restarts ?? 0,
+    exitCode: state === 'exited' ? 1 : null,
+    lastLogs: state === 'exited' ? ['it went wrong'] : [],
+    endpoint: state === 'ready' ? { address: '172.17.0.1', port: 32_768 } : null,
+    containerId: container ? `c-${assigned.id}` : null,
+  };
+}
+
+function reasonOf(state: AllocationObserved['state']): string | null {
+  if (state === 'exited') return 'exited with 1 after 0.5 s';
+  if (state === 'failed') return 'no such mount';
+  return null;
+}
+
+function imageOf(id: string, ref: string): Node['images'][number] {
+  const isAbsent = ref.startsWith('absent');
+  return {
+    id,
+    state: isAbsent ? 'failed' : 'ready',
+    percent: null,
+    imageId: isAbsent ? null : `sha256:${ref}`,
+    digest: null,
+    reason: isAbsent ? 'manifest unknown' : null,
+  };
+}

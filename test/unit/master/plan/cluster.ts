@@ -1,0 +1,88 @@
+/** What users do to a simulated cluster: requests go through the same pure functions as the master's. */
+import {
+  beginDeploy,
+  beginRedeploy,
+  beginRemove,
+  beginRollback,
+  beginScale,
+  beginStart,
+  beginStop,
+  type Changed,
+} from '../../../../master/plan/begin.js';
+import type { Begun, ServiceCurrent } from '../../../../master/plan/snapshot.js';
+import type { Rollout } from '../../../../shared/model.js';
+import type { ServiceSpec } from '../../../../shared/spec.js';
+import { SimulatedCluster } from '../../../support/simulated-cluster.js';
+import { aContext, aNode, aService, aSnapshot, aView } from './things.js';
+
+/** A cluster and its user. */
+export class Shop {
+  readonly cluster: SimulatedCluster;
+  readonly ended: Rollout[] = [];
+  #rollouts = 0;
+
+  constructor(spec: ServiceSpec, nodes = 1) {
+    const views = Array.from({ length: nodes }, (_, i) => aView(aNode(`n${i + 1}`)));
+    this.cluster = new SimulatedCluster(aSnapshot({ service: aService(spec), nodes: views }));
+  }
+
+  current(): ServiceCurrent {
+    const history = this.cluster.log.flatMap((action) =>
+      action.kind === 'put-rollout' ? [action.rollout] : [],
+    );
+    return { ...this.cluster.snapshot, history };
+  }
+
+  deploy(spec: ServiceSpec): Begun {
+    return this.#begin(beginDeploy(this.current(), spec, this.#context()));
+  }
+
+  redeploy(): Begun {
+    return this.#begin(beginRedeploy(this.current(), this.#context()));
+  }
+
+  rollback(to: number | null = null): Begun {
+    return this.#begin(beginRollback(this.current(), to, this.#context()));
+  }
+
+  scale(replicas: number): void {
+    this.#change(beginScale(this.current(), replicas, this.cluster.nowMs));
+  }
+
+  stop(): void {
+    this.#change(beginStop(this.current(), this.cluster.nowMs));
+  }
+
+  start(): void {
+    this.#change(beginStart(this.current(), this.cluster.nowMs));
+  }
+
+  remove(): void {
+    this.#change(beginRemove(this.current(), this.cluster.nowMs));
+  }
+
+  /** The newest state written of the newest rollout. */
+  lastRollout(): Rollout | null {
+    return this.current().history.at(-1) ?? this.cluster.snapshot.rollout;
+  }
+
+  #begin(begun: Begun): Begun {
+    if (begun.superseded) this.ended.push(begun.superseded);
+    const { snapshot } = this.cluster;
+    const rollout = begun.rollout ?? (begun.superseded ? null : snapshot.rollout);
+    this.cluster.snapshot = { ...snapshot, service: begun.service, rollout };
+    return begun;
+  }
+
+  #change(changed: Changed): void {
+    if (changed.superseded) this.ended.push(changed.superseded);
+    const { snapshot } = this.cluster;
+    const rollout = changed.superseded ? null : snapshot.rollout;
+    this.cluster.snapshot = { ...snapshot, service: changed.service, rollout };
+  }
+
+  #context() {
+    this.#rollouts += 1;
+    return aContext({ id: `r${this.#rollouts}`, nowMs: this.cluster.nowMs });
+  }
+}

@@ -1,0 +1,298 @@
+import t from 'tap';
+import { Shop } from './cluster.js';
+import { aSpec } from './things.js';
+
+const v1 = aSpec({ container: { image: 'good:1' } });
+const v2 = aSpec({ container: { image: 'good:2' } });
+
+/** A shop whose first release runs. */
+function running(spec = v1, nodes = 1): Shop {
+  const shop = new Shop(spec, nodes);
+  shop.deploy(spec);
+  shop.cluster.settle();
+  return shop;
+}
+
+t.test('a first deploy runs every replica and becomes stable', async (t) => {
+  const shop = running();
+  t.equal(shop.cluster.snapshot.service.planned.stable, 1);
+  t.equal(shop.cluster.serving().length, 3);
+  t.match(shop.lastRollout(), { state: 'succeeded', reason: '3 of 3 replicas run v1' });
+});
+
+t.test('an update replaces every allocation and never has fewer serving', async (t) => {
+  const shop = running();
+  shop.deploy(v2);
+  let least = 3;
+  let most = 0;
+  for (let i = 0; i < 200; i += 1) {
+    shop.cluster.plan();
+    shop.cluster.tick(300);
+    least = Math.min(least, shop.cluster.serving().length);
+    most = Math.max(most, shop.cluster.containers());
+  }
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), { state: 'succeeded', release: 2, from: 1 });
+  t.equal(least, 3);
+  t.equal(most, 4);
+  t.same(
+    shop.cluster.snapshot.allocations.map((a) => [a.slot, a.release]),
+    [
+      [0, 2],
+      [1, 2],
+      [2, 2],
+    ],
+  );
+  t.same(shop.cluster.faults, []);
+});
+
+t.test('a release that exits at once fails the rollout and leaves the old one alone', async (t) => {
+  const shop = running();
+  const before = shop.cluster.snapshot.allocations.map((a) => a.id);
+  shop.deploy(aSpec({ container: { image: 'exits:1' } }));
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), { state: 'failed', failure: { exitCode: 1, lastLogs: ['it went wrong'] } });
+  t.match(shop.lastRollout()?.reason, /^exited with 1 after 0.5 s; v1 goes on serving$/);
+  t.same(
+    shop.cluster.snapshot.allocations.map((a) => a.id),
+    before,
+  );
+});
+
+t.test('a first release that exits leaves nothing, and says why', async (t) => {
+  const shop = new Shop(v1);
+  shop.deploy(aSpec({ container: { image: 'exits:1' } }));
+  t.equal(shop.cluster.settle(), true);
+  t.same(shop.cluster.snapshot.allocations, []);
+  t.same(shop.cluster.plan().waits, ['no release has succeeded yet: exited with 1 after 0.5 s']);
+});
+
+t.test('a crash half-way rolls back what was replaced', async (t) => {
+  const shop = running();
+  shop.deploy(v2);
+  untilReplaced(shop);
+  const victim = shop.cluster.snapshot.allocations.find((a) => a.release === 2 && a.desired === 'routed');
+  shop.cluster.crash(victim?.id ?? '');
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), { state: 'failed', reason: /rolled back to v1$/ });
+  t.same(
+    shop.cluster.snapshot.allocations.map((a) => a.release),
+    [1, 1, 1],
+  );
+  t.equal(shop.cluster.serving().length, 3);
+});
+
+t.test(
+  'without auto_rollback the healthy new ones stay, and the missing are filled with stable',
+  async (t) => {
+    const shop = running(aSpec({ deploy: { autoRollback: false } }));
+    shop.deploy(aSpec({ container: { image: 'good:2' }, deploy: { autoRollback: false } }));
+    for (let i = 0; i < 400 && count(shop, 2, 'routed') < 2; i += 1) {
+      shop.cluster.plan();
+      shop.cluster.tick(300);
+    }
+    const victim = shop.cluster.snapshot.allocations.find((a) => a.release === 2 && a.desired === 'routed');
+    shop.cluster.crash(victim?.id ?? '');
+    t.equal(shop.cluster.settle(), true);
+    t.match(shop.lastRollout(), { state: 'failed', reason: /stay beside v1$/ });
+    t.match(shop.cluster.snapshot.service.planned, { stable: 1, tolerated: 2 });
+    t.same(shop.cluster.snapshot.allocations.map((a) => a.release).sort(), [1, 1, 2]);
+    t.equal(shop.cluster.serving().length, 3);
+  },
+);
+
+t.test('a release that is never ready fails at the progress deadline', async (t) => {
+  const shop = running();
+  shop.deploy(aSpec({ container: { image: 'never:1' } }));
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), {
+    state: 'failed',
+    reason: /^no progress within 60 s: shop.api.4 is starting; v1/,
+  });
+});
+
+t.test('an image that cannot be pulled makes no release and no allocation', async (t) => {
+  const shop = running();
+  shop.deploy(aSpec({ container: { image: 'absent:1' } }));
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), {
+    state: 'failed',
+    release: null,
+    reason: /^image absent:1: manifest unknown/,
+  });
+  t.equal(shop.cluster.snapshot.releases.length, 1);
+});
+
+t.test('a container that cannot be made fails the rollout at once', async (t) => {
+  const shop = running();
+  shop.deploy(aSpec({ container: { image: 'unmakeable:1' } }));
+  t.equal(shop.cluster.settle(60), true);
+  t.match(shop.lastRollout(), { state: 'failed', reason: /^no such mount/ });
+});
+
+t.test('deploying what runs is a no-op that says so', async (t) => {
+  const shop = running();
+  const begun = shop.deploy(v1);
+  t.equal(begun.action, 'none');
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), {
+    state: 'succeeded',
+    release: null,
+    reason: 'nothing to change: v1 already runs',
+  });
+  t.equal(shop.cluster.snapshot.releases.length, 1);
+});
+
+t.test('a deploy that only changes replicas makes no release, and waits until they serve', async (t) => {
+  const shop = running();
+  const begun = shop.deploy(aSpec({ replicas: 5 }));
+  t.match(begun, { action: 'update', changes: ['replicas: 3 → 5'] });
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), { state: 'succeeded', reason: '5 of 5 replicas run v1' });
+  t.equal(shop.cluster.snapshot.releases.length, 1);
+  t.equal(shop.cluster.serving().length, 5);
+});
+
+t.test('redeploy always rolls, to a new release', async (t) => {
+  const shop = running();
+  shop.redeploy();
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), { state: 'succeeded', release: 2 });
+});
+
+t.test('rollback goes to the stored release, under its old number', async (t) => {
+  const shop = running();
+  shop.deploy(v2);
+  shop.cluster.settle();
+  const begun = shop.rollback();
+  t.match(begun.changes, ['release: v2 → v1 (good:1)']);
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), { state: 'succeeded', kind: 'rollback', release: 1 });
+  t.same(
+    shop.cluster.snapshot.allocations.map((a) => a.release),
+    [1, 1, 1],
+  );
+  t.equal(shop.rollback(1).action, 'none');
+  t.throws(() => shop.rollback(), { code: 'NOTHING_TO_ROLL_BACK' });
+  t.throws(() => shop.rollback(7), { code: 'RELEASE_NOT_FOUND' });
+});
+
+t.test('a rollback while rolling goes back to what served before', async (t) => {
+  const shop = running();
+  shop.deploy(v2);
+  untilReplaced(shop);
+  shop.rollback();
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), { state: 'succeeded', kind: 'rollback', release: 1 });
+  t.same(
+    shop.cluster.snapshot.allocations.map((a) => a.release),
+    [1, 1, 1],
+  );
+});
+
+t.test('a deploy during a deploy replaces both', async (t) => {
+  const shop = running();
+  shop.deploy(v2);
+  untilReplaced(shop);
+  shop.deploy(aSpec({ container: { image: 'good:3' } }));
+  t.equal(shop.cluster.settle(), true);
+  t.same(
+    shop.cluster.snapshot.allocations.map((a) => a.release),
+    [3, 3, 3],
+  );
+  t.match(shop.ended, [{ state: 'superseded' }]);
+});
+
+t.test('scale down retires the highest slots', async (t) => {
+  const shop = running();
+  shop.scale(1);
+  t.equal(shop.cluster.settle(), true);
+  t.same(
+    shop.cluster.snapshot.allocations.map((a) => a.slot),
+    [0],
+  );
+  shop.scale(0);
+  t.equal(shop.cluster.settle(), true);
+  t.same(shop.cluster.snapshot.allocations, []);
+});
+
+t.test('stop retires everything and start brings the stable release back', async (t) => {
+  const shop = running();
+  shop.stop();
+  t.equal(shop.cluster.settle(), true);
+  t.same(shop.cluster.snapshot.allocations, []);
+  shop.start();
+  t.equal(shop.cluster.settle(), true);
+  t.equal(shop.cluster.serving().length, 3);
+});
+
+t.test('a removed service is forgotten once nothing of it is left', async (t) => {
+  const shop = running();
+  shop.remove();
+  t.throws(() => shop.deploy(v2), { code: 'CONFLICT' });
+  for (let i = 0; i < 60; i += 1) {
+    shop.cluster.plan();
+    shop.cluster.tick(500);
+  }
+  t.same(shop.cluster.snapshot.allocations, []);
+  t.equal(shop.cluster.log.at(-1)?.kind, 'delete-service');
+});
+
+t.test('a volume has a single writer: the old one stops first', async (t) => {
+  const volumes = [{ name: 'data', path: '/data' }];
+  const shop = running(aSpec({ replicas: 1, container: { volumes } }));
+  shop.deploy(aSpec({ replicas: 1, container: { image: 'good:2', volumes } }));
+  let most = 0;
+  for (let i = 0; i < 100; i += 1) {
+    shop.cluster.plan();
+    shop.cluster.tick(300);
+    most = Math.max(most, shop.cluster.containers());
+  }
+  t.equal(most, 1);
+  t.match(shop.lastRollout(), { state: 'succeeded', release: 2 });
+});
+
+t.test('a fixed host port that only the old one holds makes it stop first', async (t) => {
+  const extraPorts = [{ host: 2222, container: 22, protocol: 'tcp' as const }];
+  const shop = running(aSpec({ replicas: 1, container: { extraPorts } }));
+  shop.deploy(aSpec({ replicas: 1, container: { image: 'good:2', extraPorts } }));
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), { state: 'succeeded', release: 2 });
+});
+
+t.test('with max_surge 0 no more than max_unavailable are missing', async (t) => {
+  const deploy = { maxSurge: 0, maxUnavailable: 2 };
+  const shop = running(aSpec({ replicas: 4, deploy }));
+  shop.deploy(aSpec({ replicas: 4, container: { image: 'good:2' }, deploy }));
+  let least = 4;
+  let most = 0;
+  for (let i = 0; i < 300; i += 1) {
+    shop.cluster.plan();
+    shop.cluster.tick(200);
+    least = Math.min(least, shop.cluster.serving().length);
+    most = Math.max(most, shop.cluster.containers());
+  }
+  t.equal(least, 2);
+  t.equal(most, 4);
+  t.match(shop.lastRollout(), { state: 'succeeded', release: 2 });
+});
+
+t.test('a service that is not routed needs no ingress', async (t) => {
+  const shop = running(aSpec({ domains: [] }));
+  shop.deploy(aSpec({ domains: [], container: { image: 'good:2' } }));
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), { state: 'succeeded', release: 2 });
+  t.notOk(shop.cluster.log.some((a) => a.kind === 'set-desired' && a.desired !== 'stopped'));
+});
+
+function untilReplaced(shop: Shop): void {
+  for (let i = 0; i < 400 && count(shop, 1, 'routed') === 3; i += 1) {
+    shop.cluster.plan();
+    shop.cluster.tick(300);
+  }
+}
+
+function count(shop: Shop, release: number, desired: string): number {
+  return shop.cluster.snapshot.allocations.filter((a) => a.release === release && a.desired === desired)
+    .length;
+}
