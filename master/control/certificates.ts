@@ -8,7 +8,7 @@ import { isRouted } from '../../shared/spec.js';
 import type { IngressSettings } from '../plan/assignments.js';
 import type { ServiceState } from '../plan/snapshot.js';
 import type { Store } from '../store/store.js';
-import type { SiteCertificate } from '../store/tables.js';
+import { FALLBACK_NAME, type SiteCertificate } from '../store/tables.js';
 
 type Certificate = IngressSettings['fallbackCertificate'];
 
@@ -29,9 +29,6 @@ export interface Certificates {
   byDomain(): ReadonlyMap<string, Certificate>;
   fallback(): Certificate;
 }
-
-/** The name on the certificate that unknown hosts are shown. */
-export const FALLBACK_NAME = 'unknown-host.orca.internal';
 
 export function createCertificates(store: Store, issuer: SiteIssuer): Certificates {
   const opened = new Map<string, { sealedKey: string; certificate: Certificate }>();

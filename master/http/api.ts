@@ -10,6 +10,7 @@ import Fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  LogController,
 } from 'fastify';
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
@@ -46,7 +47,7 @@ export interface Api {
 export async function createApi(options: ApiOptions): Promise<Api> {
   const app = Fastify({
     loggerInstance: options.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
   });

@@ -2,6 +2,7 @@
 import type { ApiEvent, RolloutFrame, ServiceStatus, StatusReply } from '../../shared/api.js';
 import type { ClusterEvent } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
+import { FALLBACK_NAME } from '../store/tables.js';
 import { nodeStatus } from './node-view.js';
 import type { Live, Settings } from './ports.js';
 import { iso, rolloutSummary, serviceStatus } from './status-view.js';
@@ -50,12 +51,15 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
         .filter((key) => project === null || key.startsWith(`${project}/`))
         .flatMap((key) => service(key) ?? []),
       nodes: nodes(),
-      certificates: store.certificates().map((certificate) => ({
-        name: certificate.name,
-        issuer: 'Orca cluster CA',
-        expires_at: iso(certificate.notAfterMs),
-        reason: null,
-      })),
+      certificates: store
+        .certificates()
+        .filter(({ name }) => name !== FALLBACK_NAME)
+        .map(({ name, notAfterMs }) => ({
+          name,
+          issuer: 'Orca cluster CA',
+          expires_at: iso(notAfterMs),
+          reason: null,
+        })),
       observed_at: iso(Date.now()),
     }),
     rollout: (id) => {

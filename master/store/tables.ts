@@ -11,6 +11,9 @@ export interface SiteCertificate {
   notAfterMs: number;
 }
 
+/** The certificate that unknown hosts are shown is kept under this name. */
+export const FALLBACK_NAME = 'unknown-host.orca.internal';
+
 /** An API token: only its SHA-256 is kept. */
 export interface Token {
   hash: string;
