@@ -5,6 +5,7 @@
 import type { ServiceSpec } from '../spec.js';
 import { checkService } from './check.js';
 import { problemsOf } from './explain.js';
+import { dnsLabel } from './fields.js';
 import { refuseRustKeys } from './legacy.js';
 import { normalize } from './normalize.js';
 import { isTable, withoutUnset } from './plain.js';
@@ -35,7 +36,14 @@ export function readService(value: unknown, project: string): ReadService {
   problems.push(...refuseRustKeys(table, 'service'));
   const parsed = serviceSchema.safeParse(table);
   if (!parsed.success) problems.push(...problemsOf(parsed.error.issues, serviceSchema, table));
-  else problems.push(...checkService(parsed.data));
+  else problems.push(...checkService(parsed.data), ...checkProject(parsed.data.project ?? project));
   if (problems.length > 0 || !parsed.success) return { ok: false, problems };
   return { ok: true, spec: normalize(parsed.data, project) };
+}
+
+/** A project that the table names was checked with it; this is the one it stands in. */
+function checkProject(project: string): Problem[] {
+  if (dnsLabel.safeParse(project).success) return [];
+  const message = `${JSON.stringify(project)} is no name for a project: rename its folder to lower-case letters, digits and inner hyphens, or set project`;
+  return [{ path: ['project'], message }];
 }

@@ -1,0 +1,68 @@
+import t from 'tap';
+import { parseClusterToml, readHostPort } from '../../../../shared/config/cluster.js';
+import { refusal } from './a-service.js';
+
+const refused = (text: string) => refusal(() => parseClusterToml(text, 'cluster.toml'));
+
+t.test('an empty file leaves everything unset', async (t) => {
+  t.match(await parseClusterToml('', 'c'), {
+    name: null,
+    listen: null,
+    agent: null,
+    acme: { directory: null, trustedRoots: [], staging: false },
+    proxy: { httpPort: null, httpsPort: null, caddy: null },
+    nodes: [],
+    tokens: [],
+  });
+});
+
+t.test('every setting is read', async (t) => {
+  const text =
+    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = true\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\n';
+  t.same(await parseClusterToml(text, 'c'), {
+    name: 'p',
+    domain: 'orca.example.com',
+    acmeEmail: 'a@b.c',
+    certDir: 'certs',
+    logLevel: 'warn',
+    listen: '[::1]:6880',
+    httpListen: '127.0.0.1:6881',
+    docker: 'unix:///x',
+    advertise: '10.0.0.1',
+    agent: false,
+    acme: { directory: 'https://ca/dir', trustedRoots: ['a.pem'], staging: true },
+    proxy: { httpPort: 8080, httpsPort: 8443, caddy: '/usr/bin/caddy' },
+    nodes: [],
+    tokens: [],
+  });
+});
+
+t.test('a bad one is refused with line, key and reason', async (t) => {
+  t.match(
+    await refused('[cluster]\nnam = "x"\n'),
+    /^cluster\.toml:2:1: cluster\.nam: unknown key; did you mean cluster\.name\?/,
+  );
+  t.match(
+    await refused('[cluster]\nlisten = "6880"\n'),
+    /^cluster\.toml:2:1: cluster\.listen: must be HOST:PORT/,
+  );
+  t.match(await refused('[cluster]\nhttp_listen = "0.0.0.0:80"\n'), /must be on the loopback/);
+  t.match(await refused('[proxy]\nhttp_port = 80\nhttps_port = 80\n'), /https_port: must differ/);
+  t.match(await refused('[[node]]\nlabels = {}\n'), /node\[0\]: needs name/);
+  t.match(
+    await refused('[[node]]\nname = "a"\n[[node]]\nname = "a"\n'),
+    /node\[1\]\.name: "a" is listed twice/,
+  );
+  t.match(
+    await refused('[cluster]\nlisten = "a:1"\napi_port = 2\n'),
+    /api_port: is the older form of listen/,
+  );
+  t.match(await refused('[cluster\n'), /not valid TOML/);
+  t.match(await refused('[cluster]\n__proto__ = "x"\n'), /unknown key/);
+});
+
+t.test('HOST:PORT is taken apart', async (t) => {
+  t.same(readHostPort('0.0.0.0:6880'), { host: '0.0.0.0', port: 6880 });
+  t.same(readHostPort('[::1]:0'), { host: '::1', port: 0 });
+  for (const bad of ['a', 'a:', ':1', 'a:70000', '::1:2']) t.equal(readHostPort(bad), null, bad);
+});

@@ -1,0 +1,44 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import t from 'tap';
+import { z } from 'zod';
+import { parseClusterToml } from '../../../../shared/config/cluster.js';
+import { parseServiceFile } from '../../../../shared/config/service-file.js';
+import { serviceSchema } from '../../../../shared/config/service-schema.js';
+
+const configuration = readFileSync('docs/configuration.md', 'utf8');
+
+t.test('every example loads', async (t) => {
+  const files = readdirSync('examples', { recursive: true, encoding: 'utf8' }).filter((file) =>
+    /\.(toml|ya?ml)$/.test(file),
+  );
+  t.ok(files.length >= 6);
+  for (const file of files) {
+    const folder = dirname(join('examples', file));
+    const project = basename(dirname(folder)) === 'services' ? basename(folder) : 'default';
+    const { services } = await parseServiceFile(readFileSync(join('examples', file), 'utf8'), file, project);
+    t.ok(services.length > 0, file);
+  }
+});
+
+t.test('every block of docs/configuration.md loads', async (t) => {
+  const blocks = [...configuration.matchAll(/^```toml (service|cluster)\.toml\n(.*?)^```/gms)];
+  t.ok(blocks.length >= 2);
+  for (const [, kind, text = ''] of blocks) {
+    if (kind === 'cluster') await parseClusterToml(text, 'cluster.toml');
+    else await parseServiceFile(text, 'service.toml', 'default');
+    t.pass(text.slice(0, 40));
+  }
+});
+
+t.test('every key of a service is documented', async (t) => {
+  for (const key of keysOf(serviceSchema))
+    t.ok(configuration.includes(`\`${key}`) || configuration.includes(`service.${key}]`), key);
+});
+
+function keysOf(schema: unknown): string[] {
+  if (schema instanceof z.ZodOptional) return keysOf(schema.unwrap());
+  if (schema instanceof z.ZodArray) return keysOf(schema.element);
+  if (!(schema instanceof z.ZodObject)) return [];
+  return Object.entries(schema.shape).flatMap(([key, child]) => [key, ...keysOf(child)]);
+}
