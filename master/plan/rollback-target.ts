@@ -31,9 +31,11 @@ export function previousOf(current: ServiceCurrent): Release {
   );
 }
 
+/** A release of which no rollout is remembered any more has the benefit of the doubt. */
 function isEarlierSuccess({ number }: Release, { service, history }: ServiceCurrent): boolean {
   const { stable } = service.planned;
-  const hasServed = history.some((rollout) => rollout.state === 'succeeded' && rollout.release === number);
+  const known = history.filter((rollout) => rollout.release === number);
+  const hasServed = known.length === 0 || known.some((rollout) => rollout.state === 'succeeded');
   return stable !== null && number < stable && hasServed;
 }
 

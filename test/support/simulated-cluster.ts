@@ -103,11 +103,10 @@ export class SimulatedCluster {
   /** Allocations that really get and answer requests now. */
   serving(): Allocation[] {
     return this.snapshot.allocations.filter((a) => {
-      const isReady = this.host(a.node).containers.get(a.id)?.state === 'ready';
-      return (
-        isReady &&
-        (this.ingressHosts().every((h) => h.routing.get(a.id)?.state === 'routed') || !this.isWeb())
-      );
+      const container = this.host(a.node).containers.get(a.id);
+      if (container?.state !== 'ready') return false;
+      if (this.isWeb()) return this.ingressHosts().every((h) => h.routing.get(a.id)?.state === 'routed');
+      return this.nowMs - container.sinceMs >= this.snapshot.service.spec.deploy.minHealthyMs;
     });
   }
 
@@ -121,12 +120,11 @@ export class SimulatedCluster {
     return host;
   }
 
-  private isAtRest(plan: Plan): boolean {
-    return (
-      this.snapshot.rollout === null &&
-      this.snapshot.service.planned.stable === null &&
-      plan.waits.length === 1
-    );
+  /** Nothing has ever succeeded, and nothing is left: that stays a wait until somebody deploys. */
+  private isAtRest({ waits }: Plan): boolean {
+    const { rollout, service, allocations } = this.snapshot;
+    const hasNothing = rollout === null && service.planned.stable === null && allocations.length === 0;
+    return hasNothing && waits.length === 1;
   }
 
   private isWeb(): boolean {

@@ -87,7 +87,7 @@ t.test(
   async (t) => {
     const shop = running(aSpec({ deploy: { autoRollback: false } }));
     shop.deploy(aSpec({ container: { image: 'good:2' }, deploy: { autoRollback: false } }));
-    for (let i = 0; i < 400 && count(shop, 2, 'routed') < 2; i += 1) {
+    for (let i = 0; i < 400 && count(shop, 1, 'routed') > 1; i += 1) {
       shop.cluster.plan();
       shop.cluster.tick(300);
     }

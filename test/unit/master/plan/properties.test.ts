@@ -1,0 +1,278 @@
+/** What holds for every service under everything that users and failures do to it, on a simulated cluster. */
+import fc from 'fast-check';
+import t from 'tap';
+import { planService } from '../../../../master/plan/plan.js';
+import type { ServiceSnapshot } from '../../../../master/plan/snapshot.js';
+import { OrcaError } from '../../../../shared/errors.js';
+import type { Allocation } from '../../../../shared/model.js';
+import type { DeploySpec, ServiceSpec } from '../../../../shared/spec.js';
+import { Shop } from './cluster.js';
+import { aSpec } from './things.js';
+
+type Event =
+  | { kind: 'tick'; ms: number; dropped: boolean }
+  | { kind: 'deploy'; image: string }
+  | { kind: 'redeploy' | 'rollback' | 'stop' | 'start' }
+  | { kind: 'scale'; replicas: number }
+  | { kind: 'crash'; index: number }
+  | { kind: 'cut' | 'join'; node: number };
+
+const images = ['good:1', 'good:2', 'good:3', 'slow:1', 'exits:1', 'never:1', 'absent:1', 'unmakeable:1'];
+
+const ticks: fc.Arbitrary<Event> = fc.record({
+  kind: fc.constant('tick' as const),
+  ms: fc.integer({ min: 50, max: 2_500 }),
+  dropped: fc.boolean(),
+});
+
+const events: fc.Arbitrary<Event> = fc.oneof(
+  { weight: 12, arbitrary: ticks },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('deploy' as const), image: fc.constantFrom(...images) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('redeploy' as const, 'rollback' as const, 'stop' as const, 'start' as const),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('scale' as const), replicas: fc.integer({ min: 0, max: 5 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const), index: fc.nat(9) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('cut' as const, 'join' as const),
+      node: fc.integer({ min: 1, max: 2 }),
+    }),
+  },
+);
+
+interface Setup {
+  nodes: number;
+  replicas: number;
+  isWeb: boolean;
+  hasVolume: boolean;
+  deploy: Partial<DeploySpec>;
+}
+
+const setups: fc.Arbitrary<Setup> = fc.record({
+  nodes: fc.integer({ min: 1, max: 2 }),
+  replicas: fc.integer({ min: 0, max: 4 }),
+  isWeb: fc.boolean(),
+  hasVolume: fc.boolean(),
+  deploy: fc.record({
+    maxSurge: fc.integer({ min: 0, max: 3 }),
+    maxUnavailable: fc.integer({ min: 0, max: 3 }),
+    minHealthyMs: fc.constantFrom(0, 1_500),
+    drainTimeoutMs: fc.constantFrom(0, 3_000),
+    autoRollback: fc.boolean(),
+    progressDeadlineMs: fc.constant(20_000),
+  }),
+});
+
+const runs = { numRuns: 150, includeErrorInReport: true };
+
+t.test('whatever happens, the promises hold at every step and the service comes to rest', async (t) => {
+  fc.assert(
+    fc.property(setups, fc.array(events, { maxLength: 80 }), (setup, happening) => {
+      const shop = aShop(setup);
+      for (const event of happening) {
+        happen(shop, event, setup);
+        step(shop);
+      }
+      for (const host of shop.cluster.hosts.keys()) shop.cluster.connect(host);
+      if (!shop.cluster.settle()) throw new Error(`did not settle: ${shop.cluster.plan().waits.join('; ')}`);
+      checkRest(shop);
+    }),
+    runs,
+  );
+  t.pass('held');
+});
+
+t.test('the order of what is in a snapshot makes no difference, and planning changes nothing', async (t) => {
+  fc.assert(
+    fc.property(setups, fc.array(events, { maxLength: 40 }), fc.nat(), (setup, happening, turn) => {
+      const shop = aShop(setup);
+      for (const event of happening) {
+        happen(shop, event, setup);
+        const { snapshot, nowMs } = shop.cluster;
+        const frozen = JSON.stringify(snapshot);
+        const plan = planService(snapshot, nowMs);
+        same(planService(turned(snapshot, turn), nowMs), plan, 'the order mattered');
+        same(JSON.parse(frozen), JSON.parse(JSON.stringify(snapshot)), 'the snapshot was changed');
+        shop.cluster.plan();
+      }
+    }),
+    runs,
+  );
+  t.pass('held');
+});
+
+t.test('planning again without news comes to nothing after a few passes', async (t) => {
+  fc.assert(
+    fc.property(setups, fc.array(events, { maxLength: 40 }), (setup, happening) => {
+      const shop = aShop(setup);
+      for (const event of happening) {
+        happen(shop, event, setup);
+        const before = shop.cluster.log.length;
+        for (let pass = 0; pass < 5; pass += 1) shop.cluster.plan();
+        const last = shop.cluster.plan();
+        if (last.actions.length > 0)
+          throw new Error(`still at it after ${shop.cluster.log.length - before} actions`);
+      }
+    }),
+    runs,
+  );
+  t.pass('held');
+});
+
+/* ---- what happens ---------------------------------------------------------------------------------------------- */
+
+function specOf(setup: Setup, image: string, replicas: number): ServiceSpec {
+  const volumes = setup.hasVolume ? [{ name: 'data', path: '/data' }] : [];
+  const domains = setup.isWeb ? ['api.example.com'] : [];
+  return aSpec({ replicas, domains, container: { image, volumes }, deploy: setup.deploy });
+}
+
+function aShop(setup: Setup): Shop {
+  const spec = specOf(setup, 'good:1', setup.replicas);
+  const shop = new Shop(spec, setup.nodes);
+  shop.deploy(spec);
+  return shop;
+}
+
+function happen(shop: Shop, event: Event, setup: Setup): void {
+  const { cluster } = shop;
+  switch (event.kind) {
+    case 'tick':
+      cluster.plan(event.dropped);
+      cluster.tick(event.ms);
+      break;
+    case 'deploy':
+      shop.deploy(specOf(setup, event.image, cluster.snapshot.service.replicas));
+      break;
+    case 'scale':
+      shop.scale(event.replicas);
+      break;
+    case 'redeploy':
+    case 'rollback':
+    case 'stop':
+    case 'start':
+      unlessRefused(() => shop[event.kind as 'stop']());
+      break;
+    case 'crash': {
+      const { allocations } = cluster.snapshot;
+      const victim = allocations[event.index % Math.max(1, allocations.length)];
+      if (victim) cluster.crash(victim.id);
+      break;
+    }
+    case 'cut':
+      if (cluster.hosts.has(`n${event.node}`)) cluster.disconnect(`n${event.node}`);
+      break;
+    case 'join':
+      if (cluster.hosts.has(`n${event.node}`)) cluster.connect(`n${event.node}`);
+      break;
+  }
+}
+
+function unlessRefused(request: () => void): void {
+  try {
+    request();
+  } catch (error) {
+    if (!(error instanceof OrcaError)) throw error;
+  }
+}
+
+/* ---- what must hold -------------------------------------------------------------------------------------------- */
+
+/** One pass of the planner, with what it may and may not do. */
+function step(shop: Shop): void {
+  const { cluster } = shop;
+  const before = cluster.snapshot;
+  const plan = cluster.plan();
+  const after = cluster.snapshot;
+  if (cluster.faults.length > 0) throw new Error(cluster.faults.join('; '));
+  checkSurge(
+    after,
+    plan.actions.some((a) => a.kind === 'create-allocation'),
+  );
+  checkCapacity(shop, before, after);
+  if (plan.actions.length === 0 && plan.waits.length === 0) checkRest(shop);
+}
+
+function checkSurge({ service, allocations }: ServiceSnapshot, hasCreated: boolean): void {
+  const most = service.replicas + service.spec.deploy.maxSurge;
+  if (hasCreated && allocations.length > most)
+    throw new Error(`${allocations.length} allocations, at most ${most}`);
+}
+
+/** After anything that serves was let go, enough others serve, or would if they had not crashed by themselves. */
+function checkCapacity(shop: Shop, before: ServiceSnapshot, after: ServiceSnapshot): void {
+  const { service } = after;
+  const ending = service.desired !== 'running' || (service.planned.stable === null && after.rollout === null);
+  const serving = shop.cluster.serving();
+  const letGo = serving.filter((a) => isLive(find(before, a.id)) && !isLive(find(after, a.id)));
+  if (ending || letGo.length === 0) return;
+  const { deploy, container } = service.spec;
+  const isStopFirst = deploy.maxSurge === 0 || releasesWithVolume(after) || container.volumes.length > 0;
+  const floor = service.replicas - (isStopFirst ? Math.max(1, deploy.maxUnavailable) : 0);
+  const left = after.allocations.filter(
+    (a) => isLive(a) && (serving.some((s) => s.id === a.id) || hasServed(a, service)),
+  );
+  if (left.length < floor) throw new Error(`${left.length} of at least ${floor} serve`);
+}
+
+/** Routed before, or (where nothing is routed) ready before: what it lacks now is its own crash, or its session's. */
+function hasServed(allocation: Allocation, service: ServiceSnapshot['service']): boolean {
+  if (service.spec.domains.length > 0) return allocation.desired === 'routed';
+  return (allocation.observed?.restarts ?? 0) > 0 || allocation.observed?.state === 'ready';
+}
+
+function checkRest(shop: Shop): void {
+  const { service, allocations, rollout } = shop.cluster.snapshot;
+  const { stable, tolerated } = service.planned;
+  if (rollout !== null) throw new Error(`at rest with rollout ${rollout.state}`);
+  const isWanted = service.desired === 'running' && stable !== null;
+  const wanted = isWanted ? Array.from({ length: service.replicas }, (_, slot) => slot) : [];
+  const live = allocations.filter(isLive);
+  same(live.map((a) => a.slot).sort(), wanted, 'not one live allocation a slot');
+  if (live.some((a) => a.release !== stable && a.release !== tolerated))
+    throw new Error('of a wrong release');
+  if (allocations.length !== live.length) throw new Error('some still leave');
+  if (shop.cluster.serving().length !== live.length) throw new Error('some do not serve');
+}
+
+function isLive(allocation: Allocation | undefined): boolean {
+  return allocation?.desired === 'running' || allocation?.desired === 'routed';
+}
+
+function find({ allocations }: ServiceSnapshot, id: string): Allocation | undefined {
+  return allocations.find((a) => a.id === id);
+}
+
+function releasesWithVolume({ releases }: ServiceSnapshot): boolean {
+  return releases.some((release) => release.spec.container.volumes.length > 0);
+}
+
+function turned(snapshot: ServiceSnapshot, by: number): ServiceSnapshot {
+  const turn = <T>(list: T[]): T[] => {
+    const at = list.length === 0 ? 0 : by % list.length;
+    return [...list.slice(at), ...list.slice(0, at)].reverse();
+  };
+  return {
+    ...snapshot,
+    allocations: turn(snapshot.allocations),
+    nodes: turn(snapshot.nodes),
+    releases: turn(snapshot.releases),
+    siblings: turn(snapshot.siblings),
+  };
+}
+
+function same(actual: unknown, expected: unknown, what: string): void {
+  const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (a !== b) throw new Error(`${what}: ${a} instead of ${b}`);
+}
