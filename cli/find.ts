@@ -1,6 +1,6 @@
 /**
  * Finds service files: below the nearest `services/` folder upward from here, as git finds its repository, or where
- * `-f` points. The project is the folder's name under `services/`, else `default`. It never goes above the root of a
+ * `-f` points. Anywhere in a tree the answer is the same: inside of one project too it is all of them. The project is the folder's name under `services/`, else `default`. It never goes above the root of a
  * file system, and refuses a folder that holds none.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
@@ -27,7 +27,8 @@ function upward(cwd: string): string[] {
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
     const files = inServices(join(folder, 'services'));
     if (files.length > 0) return files;
-    const single = inFolder(folder);
+    const isProject = basename(dirname(folder)) === 'services';
+    const single = isProject ? [] : inFolder(folder);
     if (single.length > 0) return single;
     if (dirname(folder) === folder) break;
   }
