@@ -66,7 +66,6 @@ export function createCompanion(options: CompanionOptions): Companion {
     if (known) writeJsonFile(options.pidFile, known);
   };
   const timer = setInterval(check, WATCH_MS);
-  timer.unref();
 
   return {
     identity() {

@@ -26,6 +26,8 @@ export interface EdgeState extends SidecarState {
   /** Why the newest config is not the one that runs, or null. */
   loadReason: string | null;
   refusals: ReadonlyMap<string, string>;
+  /** How long Caddy may use an answer, ms: the longer of this config's and the one before, whose answers it may hold. */
+  refreshMs: number;
 }
 
 export interface Edge {
@@ -50,6 +52,7 @@ export function startEdge(options: EdgeOptions): Edge {
   const sidecar = createSidecar(options.paths, () => loop.wake());
   let state: EdgeState = emptyState();
   let cached: { ingress: Ingress; ports: ResolverPorts; compiled: Compiled } | null = null;
+  let loadedMs = 0;
   let failed: { fingerprint: string; count: number; retryAtMs: number } | null = null;
 
   const change = (next: Partial<EdgeState>): void => {
@@ -67,13 +70,14 @@ export function startEdge(options: EdgeOptions): Edge {
     return compiled;
   };
   const load = async (want: EdgeWant): Promise<void> => {
-    const { config, fingerprint } = compileNow(want, true);
+    const { config, fingerprint, refreshMs } = compileNow(want, true);
     if (failed?.fingerprint === fingerprint && Date.now() < failed.retryAtMs) return;
     try {
       await sidecar.admin.load(config);
       failed = null;
       options.log(`Caddy serves ${want.ingress.routes.length} routes (${fingerprint})`);
-      change({ loadedNames: srvNamesOf(config), loadReason: null });
+      change({ loadedNames: srvNamesOf(config), loadReason: null, refreshMs: Math.max(loadedMs, refreshMs) });
+      loadedMs = refreshMs;
     } catch (error) {
       const count = failed?.fingerprint === fingerprint ? failed.count + 1 : 1;
       const retryAtMs = Date.now() + Math.min(MAX_BACKOFF_MS, 500 * 2 ** count);
@@ -96,7 +100,9 @@ export function startEdge(options: EdgeOptions): Edge {
     const running = await sidecar.admin.config(FINGERPRINT_PATH);
     if (running !== compiled.fingerprint) await load(want);
     else if (state.loadReason !== null || state.loadedNames.size === 0) {
-      change({ loadedNames: srvNamesOf(compiled.config), loadReason: null });
+      const { config, refreshMs } = compiled;
+      change({ loadedNames: srvNamesOf(config), loadReason: null, refreshMs: Math.max(loadedMs, refreshMs) });
+      loadedMs = refreshMs;
     }
   };
   const loop: Loop = startLoop(pass, {
@@ -127,6 +133,7 @@ function emptyState(): EdgeState {
     loadedNames: new Set(),
     loadReason: null,
     refusals: new Map(),
+    refreshMs: 0,
   };
 }
 

@@ -176,7 +176,7 @@ class Role implements IngressRole {
     const counts = this.#edge.sidecar.isDead() ? new Map() : await this.#countsInFlight();
     if (counts === null) return this.#loop.wakeAt(Date.now() + BUSY_SAMPLE_MS);
     const samples = new Map<string, Sample>();
-    const refreshMs = refreshMsFor(ingress.routes.length);
+    const refreshMs = this.#refreshMs(ingress);
     for (const [id, sample] of this.#samples)
       if (this.#presence.get(id)?.endpoint === null) samples.set(id, sample);
     for (const id of watch) {
@@ -194,6 +194,10 @@ class Role implements IngressRole {
     return this.#edge.sidecar.admin.upstreams().catch(() => null);
   }
 
+  #refreshMs(ingress: Ingress): number {
+    return Math.max(refreshMsFor(ingress.routes.length), this.#edge.state().refreshMs);
+  }
+
   #facts(ingress: Ingress): TrafficFacts {
     const { loadedNames, loadReason, reason, refusals } = this.#edge.state();
     return trafficFacts({
@@ -203,7 +207,7 @@ class Role implements IngressRole {
       loadedNames,
       loadReason: loadReason ?? reason,
       refusals,
-      refreshMs: refreshMsFor(ingress.routes.length),
+      refreshMs: this.#refreshMs(ingress),
       nowMs: Date.now(),
     });
   }

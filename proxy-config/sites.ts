@@ -36,6 +36,7 @@ export function sitesOf(routes: Route[]): Sites {
 
 /** The domain as Caddy compares it: lower case, in ASCII; an empty string when it is no domain. */
 export function normalDomain(domain: string): string {
+  if (/[/?#@:\\\s]/.test(domain)) return '';
   const wildcard = domain.startsWith('*.');
   const name = domainToASCII(wildcard ? domain.slice(2) : domain).toLowerCase();
   if (!/^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/.test(name)) return '';

@@ -176,7 +176,8 @@ function clientOf(httpsPort: number): Got {
   });
 }
 
-async function freePort(): Promise<number> {
+/** A TCP port that was free a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createTcpServer();
   await listen(server);
   const { port } = server.address() as AddressInfo;

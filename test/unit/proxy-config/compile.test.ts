@@ -1,0 +1,135 @@
+import fc from 'fast-check';
+import t from 'tap';
+import {
+  bootConfig,
+  compile,
+  configFingerprint,
+  refreshMsFor,
+  srvNamesOf,
+} from '../../../proxy-config/compile.js';
+import type { Ingress, Route, RoutedAllocation } from '../../../proxy-config/route.js';
+
+const certificate = (name: string) => ({ names: [name], certPem: `cert ${name}`, keyPem: `key ${name}` });
+const aRoute = (name: string, over: Partial<Route> = {}): Route => ({
+  service: `p/${name}`,
+  srvName: `${name}.p.orca`,
+  domains: [`${name}.test`],
+  paths: ['/*'],
+  stripPrefix: null,
+  wanted: true,
+  canaryWeight: 0,
+  allocations: [],
+  ...over,
+});
+const compiled = (over: Partial<Ingress>, fallback: ReadonlyMap<string, string[]> = new Map()) =>
+  compile({
+    ingress: {
+      httpPort: 80,
+      httpsPort: 443,
+      caddy: 'auto',
+      routes: [aRoute('a'), aRoute('b')],
+      certificates: [certificate('a.test'), certificate('b.test')],
+      fallbackCertificate: certificate('orca.invalid'),
+      ...over,
+    },
+    resolver: { srvTcpPort: 61_001, dnsUdpPort: 61_001, sorryPort: 61_002 },
+    adminSocketPath: '/home/caddy.sock',
+    storageRoot: '/home/storage',
+    logFile: null,
+    fallback,
+  });
+
+t.test('the fingerprint stands in the config, and is not part of itself', async (t) => {
+  const { config, fingerprint } = compiled({});
+  t.match(JSON.stringify(config), fingerprint);
+  t.equal(configFingerprint(config), fingerprint);
+});
+
+t.test('domains, paths, certificates and ports change the fingerprint', async (t) => {
+  const { fingerprint } = compiled({});
+  const others: Partial<Ingress>[] = [
+    { routes: [aRoute('a'), aRoute('b', { domains: ['c.test'] })] },
+    { routes: [aRoute('a'), aRoute('b', { paths: ['/x/*'] })] },
+    { routes: [aRoute('a')] },
+    { certificates: [certificate('a.test')] },
+    { httpsPort: 8443 },
+  ];
+  for (const other of others) t.not(compiled(other).fingerprint, fingerprint);
+});
+
+t.test('membership, weights and fallbacks never change the fingerprint, nor does any order', async (t) => {
+  const { fingerprint } = compiled({});
+  const allocation = fc.record({
+    id: fc.string(),
+    node: fc.string(),
+    group: fc.constantFrom('stable', 'canary'),
+    desired: fc.constantFrom('routed', 'draining'),
+    endpoint: fc.option(fc.record({ address: fc.ipV4(), port: fc.nat(65_535) }), { nil: null }),
+  }) as fc.Arbitrary<RoutedAllocation>;
+  const input = fc.tuple(
+    fc.array(allocation),
+    fc.nat(100),
+    fc.boolean(),
+    fc.boolean(),
+    fc.array(fc.string()),
+  );
+  fc.assert(
+    fc.property(input, ([allocations, canaryWeight, wanted, reversed, dials]) => {
+      const routes = [aRoute('a', { allocations, canaryWeight, wanted }), aRoute('b')];
+      const certificates = [certificate('a.test'), certificate('b.test')];
+      const order = reversed
+        ? { routes: routes.reverse(), certificates: certificates.reverse() }
+        : { routes, certificates };
+      t.equal(compiled(order, new Map([['p/a', dials]])).fingerprint, fingerprint);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+t.test('fallback upstreams stand in the handlers of their service only', async (t) => {
+  const text = JSON.stringify(compiled({}, new Map([['p/a', ['10.0.0.1:80']]])).config);
+  t.equal(text.split('"upstreams":[{"dial":"10.0.0.1:80"}]').length - 1, 2, 'with and without retries');
+});
+
+t.test('the SRV names of a config are its services', async (t) => {
+  t.same([...srvNamesOf(compiled({}).config)].sort(), ['a.p.orca', 'b.p.orca']);
+  t.same([...srvNamesOf(null)], []);
+});
+
+t.test('no page of ours holds a brace that Caddy could read as a placeholder', async (t) => {
+  JSON.stringify(compiled({}).config, (key, value) => {
+    if (key === 'body') t.notMatch(value, /[{}]/);
+    return value;
+  });
+});
+
+t.test('every list of routes ends with an answer for whatever is left', async (t) => {
+  let lists = 0;
+  JSON.stringify(compiled({}).config, (key, value) => {
+    if (key !== 'routes') return value;
+    lists += 1;
+    t.notOk(value.at(-1).match);
+    return value;
+  });
+  t.ok(lists >= 5);
+});
+
+t.test('an ingress with nothing in it still answers', async (t) => {
+  const { config } = compiled({ routes: [], certificates: [] });
+  t.match(JSON.stringify(config), /No service is published/);
+  t.notMatch(JSON.stringify(config), /"host":\[\]|"sni":\[\]/);
+});
+
+t.test('the boot config is what every load repeats', async (t) => {
+  const boot = bootConfig({
+    adminSocketPath: '/home/caddy.sock',
+    storageRoot: '/home/storage',
+    logFile: null,
+  });
+  t.match(compiled({}).config, boot);
+  t.match(boot, { admin: { listen: 'unix//home/caddy.sock', origins: ['localhost'] } });
+});
+
+t.test('the refresh grows with the number of services', async (t) => {
+  t.same([1, 30, 31, 60, 61, 1_000].map(refreshMsFor), [250, 250, 500, 500, 1_000, 1_000]);
+});
