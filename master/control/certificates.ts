@@ -70,9 +70,9 @@ export function createCertificates(store: Store, issuer: SiteIssuer): Certificat
 
 function wantedNames(services: readonly ServiceState[]): Set<string> {
   const names = new Set([FALLBACK_NAME]);
+  // Also of a service that is being removed: while it drains it is still served.
   for (const { service } of services)
-    if (isRouted(service.spec) && service.desired !== 'removed')
-      for (const domain of service.spec.domains) names.add(domain);
+    if (isRouted(service.spec)) for (const domain of service.spec.domains) names.add(domain);
   return names;
 }
 

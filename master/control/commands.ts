@@ -29,19 +29,9 @@ export interface Actor {
   source: Rollout['source'];
 }
 
-export interface Commands {
-  deploy(specs: ServiceSpec[], actor: Actor): DeployReply['rollouts'];
-  plan(specs: ServiceSpec[]): PlanReply['services'];
-  scale(service: string, replicas: number): void;
-  rollback(service: string, to: number | null, actor: Actor): string | null;
-  redeploy(service: string, actor: Actor): string | null;
-  start(service: string): void;
-  stop(service: string): void;
-  remove(service: string): void;
-  cordon(node: string, cordoned: boolean): void;
-}
+export type Commands = ReturnType<typeof createCommands>;
 
-export function createCommands(store: Store, states: States): Commands {
+export function createCommands(store: Store, states: States) {
   const currentOf = (key: string): ServiceCurrent => {
     const current = states.current(key);
     if (!current) throw new OrcaError('SERVICE_NOT_FOUND', `there is no service ${key}`);
@@ -72,7 +62,7 @@ export function createCommands(store: Store, states: States): Commands {
   };
 
   return {
-    deploy(specs, actor) {
+    deploy(specs: ServiceSpec[], actor: Actor): DeployReply['rollouts'] {
       const begun = specs.map((spec) => {
         const key = serviceKey(spec.project, spec.name);
         const context = contextOf(actor);
@@ -87,14 +77,17 @@ export function createCommands(store: Store, states: States): Commands {
         change: one.action,
       }));
     },
-    plan: (specs) => specs.map((spec) => dryRun(states, spec)),
-    scale: (key, replicas) => change(key, 'scale', (current, nowMs) => beginScale(current, replicas, nowMs)),
-    rollback: (key, to, actor) => roll(key, actor, (current, context) => beginRollback(current, to, context)),
-    redeploy: (key, actor) => roll(key, actor, beginRedeploy),
-    start: (key) => change(key, 'start', beginStart),
-    stop: (key) => change(key, 'stop', beginStop),
-    remove: (key) => change(key, 'remove', beginRemove),
-    cordon: (id, cordoned) => store.write((tx) => cordon(tx, id, cordoned)),
+    plan: (specs: ServiceSpec[]): PlanReply['services'] => specs.map((spec) => dryRun(states, spec)),
+    scale: (key: string, replicas: number): void =>
+      change(key, 'scale', (current, nowMs) => beginScale(current, replicas, nowMs)),
+    /** The id of the rollout, or null when that release is what runs. */
+    rollback: (key: string, to: number | null, actor: Actor): string | null =>
+      roll(key, actor, (current, context) => beginRollback(current, to, context)),
+    redeploy: (key: string, actor: Actor): string | null => roll(key, actor, beginRedeploy),
+    start: (key: string): void => change(key, 'start', beginStart),
+    stop: (key: string): void => change(key, 'stop', beginStop),
+    remove: (key: string): void => change(key, 'remove', beginRemove),
+    cordon: (id: string, cordoned: boolean): void => store.write((tx) => cordon(tx, id, cordoned)),
   };
 }
 
@@ -133,8 +126,11 @@ function dryRun(states: States, spec: ServiceSpec): PlanReply['services'][number
 function cordon(tx: Transaction, id: string, cordoned: boolean): void {
   const node = tx.node(id) ?? tx.nodes().find((n) => n.facts.name === id);
   if (!node) throw new OrcaError('NOT_FOUND', `there is no node ${id}`);
-  tx.putNode({ ...node, cordoned });
-  if (!cordoned) tx.deleteMeta(heldKey(node.id));
+  const held = tx.meta(heldKey(node.id));
+  const isFreed = !cordoned && typeof held === 'number';
+  // Its agent refuses what is not above the revision that it remembers.
+  tx.putNode({ ...node, cordoned, revision: isFreed ? Math.max(node.revision, held) : node.revision });
+  if (isFreed) tx.deleteMeta(heldKey(node.id));
   for (const service of tx.services()) if (service.planned.waits.length > 0) tx.touchService(service.key);
 }
 

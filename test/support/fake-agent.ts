@@ -1,0 +1,163 @@
+/**
+ * An agent for tests of the master: a real WebSocket with a real client certificate, and a made-up node behind it that
+ * does at once whatever it is assigned. `report` changes what it claims to see.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import WebSocket from 'ws';
+import {
+  type AgentMessage,
+  type AllocationObserved,
+  type Assignment,
+  decodeMasterMessage,
+  encode,
+  type MasterMessage,
+  PROTOCOL_VERSION,
+  type Status,
+} from '../../shared/protocol.js';
+import { waitFor } from './wait-for.js';
+
+export interface FakeAgent {
+  /** Everything that came in, oldest first. */
+  readonly received: MasterMessage[];
+  readonly closed: { code: number; reason: string } | null;
+  assignment(): Assignment | null;
+  send(message: AgentMessage): void;
+  sendText(text: string): void;
+  /** Sends the status that the newest assignment comes to, changed by `change`. */
+  report(change?: (status: Status) => Status): void;
+  /** From now on each assignment is answered with its receipt and the status it comes to. */
+  obey(change?: (status: Status) => Status): void;
+  until<T>(what: string, look: () => T): Promise<Exclude<T, null | undefined | false>>;
+  close(): Promise<void>;
+}
+
+export interface FakeAgentOptions {
+  home: string;
+  port: number;
+  /** False: connect without a client certificate. */
+  certificate?: boolean;
+  hello?: Partial<Extract<AgentMessage, { type: 'hello' }>> | null;
+}
+
+/** Connects with the files of `home/agent` and says hello (unless `hello` is null). */
+export async function fakeAgent(options: FakeAgentOptions): Promise<FakeAgent> {
+  const file = (name: string): Buffer => readFileSync(join(options.home, 'agent', name));
+  const credentials = options.certificate === false ? {} : { cert: file('node.crt'), key: file('node.key') };
+  const socket = new WebSocket(`wss://127.0.0.1:${options.port}/agent`, {
+    ca: file('ca.pem'),
+    ...credentials,
+  });
+  const received: MasterMessage[] = [];
+  let closed: { code: number; reason: string } | null = null;
+  let statusNumber = 0;
+  let obeys: ((status: Status) => Status) | null = null;
+  const newest = (): Assignment | null =>
+    received.findLast((m): m is Assignment => m.type === 'assignment') ?? null;
+  const send = (message: AgentMessage): void => socket.send(encode(message));
+  const report = (change: (status: Status) => Status = (same) => same): void =>
+    send(change(statusOf(newest(), ++statusNumber)));
+
+  socket.on('message', (data) => {
+    const decoded = decodeMasterMessage(data.toString());
+    if (!decoded.ok) throw new Error(decoded.reason);
+    received.push(decoded.message);
+    if (decoded.message.type === 'ping') send({ type: 'pong', number: decoded.message.number });
+    if (decoded.message.type !== 'assignment' || !obeys) return;
+    send({ type: 'receipt', revision: decoded.message.revision, accepted: true, reason: null });
+    report(obeys);
+  });
+  socket.on('error', () => {});
+  socket.on('close', (code, reason) => {
+    closed = { code, reason: reason.toString() };
+  });
+  await waitFor('the socket to open', () => socket.readyState === socket.OPEN || closed !== null);
+  if (options.hello !== null) send({ ...aHello(), ...options.hello });
+  return {
+    received,
+    get closed() {
+      return closed;
+    },
+    assignment: newest,
+    send,
+    sendText: (text) => socket.send(text),
+    report,
+    obey(change = (same) => same) {
+      obeys = change;
+      report(change);
+    },
+    until: (what, look) => waitFor(what, look),
+    async close() {
+      socket.close();
+      await waitFor('the socket to close', () => closed !== null);
+    },
+  };
+}
+
+export const aHello = (): Extract<AgentMessage, { type: 'hello' }> => ({
+  type: 'hello',
+  protocol: PROTOCOL_VERSION,
+  facts: {
+    name: 'fake',
+    address: '127.0.0.1',
+    version: '0.0.0',
+    os: 'linux',
+    arch: 'x64',
+    cpus: 2,
+    memoryBytes: 2 ** 31,
+    pid: 1,
+  },
+  revision: 0,
+});
+
+/** What a node that does everything at once sees under this assignment. */
+function statusOf(assignment: Assignment | null, number: number): Status {
+  const routes = (assignment?.ingress?.routes ?? []) as {
+    allocations: { id: string; desired: 'routed' | 'draining' }[];
+  }[];
+  return {
+    type: 'status',
+    number,
+    revision: assignment?.revision ?? 0,
+    observedAtMs: Date.now(),
+    engine: { state: 'up', version: '20.10.24', apiVersion: '1.41', reason: null },
+    allocations: (assignment?.allocations ?? []).map((a) => observed(a.id, a.desired === 'running')),
+    images: (assignment?.images ?? []).map(({ id, ref }) => ({
+      id,
+      state: 'ready',
+      percent: null,
+      imageId: `sha256:${ref}`,
+      digest: null,
+      reason: null,
+    })),
+    ingress: assignment?.ingress
+      ? {
+          revision: assignment.revision,
+          caddy: 'running',
+          caddyVersion: '2.6.2',
+          resolver: 'running',
+          reason: null,
+          traffic: routes.flatMap((route) =>
+            route.allocations.map(({ id, desired }) => ({
+              allocation: id,
+              state: desired === 'routed' ? ('routed' as const) : ('drained' as const),
+              inFlight: 0,
+              reason: null,
+            })),
+          ),
+        }
+      : null,
+  };
+}
+
+const observed = (id: string, running: boolean): AllocationObserved => ({
+  id,
+  state: running ? 'ready' : 'gone',
+  reason: null,
+  sinceMs: 1_000,
+  restarts: 0,
+  exitCode: null,
+  lastLogs: [],
+  endpoint: running ? { address: '127.0.0.1', port: 40_000 } : null,
+  containerId: running ? `container-of-${id}` : null,
+});
