@@ -72,6 +72,7 @@ export class SimulatedCluster {
 
   /** Ticks and plans until nothing is left to do or to wait for; false when that does not come within `steps`. */
   settle(steps = 400, ms = 500): boolean {
+    this.tick(ms);
     for (let step = 0; step < steps; step += 1) {
       const plan = this.plan();
       if (plan.actions.length === 0 && (plan.waits.length === 0 || this.isAtRest(plan))) return true;
