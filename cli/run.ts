@@ -10,7 +10,8 @@ import { createOutput } from './output.js';
 export async function run(argv: string[], io: Io): Promise<number> {
   try {
     const [verb, ...rest] = argv;
-    if (verb === 'server' || verb === 'agent') return await runProgram(verb, rest);
+    if (verb === 'server' || verb === 'agent') return await runProgram(verb, rest, io);
+    if (verb === 'help' && (rest[0] === 'server' || rest[0] === 'agent')) return await help(rest[0], io);
     const { runProgramLine } = await import('./program.js');
     return await runProgramLine(argv, io);
   } catch (error) {
@@ -19,8 +20,15 @@ export async function run(argv: string[], io: Io): Promise<number> {
   }
 }
 
-async function runProgram(verb: 'server' | 'agent', argv: string[]): Promise<number> {
+async function runProgram(verb: 'server' | 'agent', argv: string[], io: Io): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h')) return await help(verb, io);
   const programs = await import('./programs.js');
   await (verb === 'server' ? programs.runServer(argv) : programs.runAgent(argv));
   return typeof process.exitCode === 'number' ? process.exitCode : 0;
+}
+
+async function help(verb: 'server' | 'agent', io: Io): Promise<number> {
+  const { programHelp } = await import('./program-help.js');
+  io.out(programHelp[verb]);
+  return 0;
 }

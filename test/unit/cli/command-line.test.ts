@@ -38,7 +38,16 @@ t.test('wrong usage ends with 2, an error and a hint', async (t) => {
 t.test('help and version end with 0 and need no master', async (t) => {
   const home = t.testdir();
   const version = JSON.parse(readFileSync('package.json', 'utf8')).version;
-  for (const argv of [[], ['help'], ['--help'], ['deploy', '--help'], ['help', 'status']]) {
+  for (const argv of [
+    [],
+    ['help'],
+    ['--help'],
+    ['deploy', '--help'],
+    ['help', 'status'],
+    ['server', '--help'],
+    ['help', 'server'],
+    ['agent', '-h'],
+  ]) {
     const { exit, out } = await orca(argv, { home });
     t.equal(exit, 0, argv.join(' '));
     t.match(out, /Usage: orca/);
