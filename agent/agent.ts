@@ -49,9 +49,14 @@ export interface Agent {
 
 export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
   const { memory, log, settings, engine } = options;
-  const [remembered, observed] = await Promise.all([memory.assignment(), memory.observed()]);
+  const [remembered, observed, ownTags] = await Promise.all([
+    memory.assignment(),
+    memory.observed(),
+    memory.tags(),
+  ]);
   const state: { link: Link | null; ingress: IngressPart<I> | null } = { link: null, ingress: null };
-  const keep = observedKeeper(memory, observed);
+  const keep = onceChanged(digest(observed), digest, memory.keepObserved);
+  const keepTags = onceChanged(ownTags.join(), (tags: string[]) => tags.join(), memory.keepTags);
 
   const ingress = (): IngressPart<I> => {
     state.ingress ??= options.createIngress(() => state.link?.changed());
@@ -61,6 +66,7 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
     engine,
     publishAddress: settings.advertise,
     remembered: observed,
+    ownTags,
     onChange: () => changed(),
     log,
     ...(options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs }),
@@ -71,6 +77,7 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
     if (seen) {
       state.ingress?.setLocal(localEndpoints(seen.allocations));
       keep(seen.allocations);
+      keepTags([...converger.facts().ownTags].sort());
     }
     state.link?.changed();
   };
@@ -150,15 +157,24 @@ function localEndpoints(allocations: AllocationObserved[]): Map<string, Endpoint
   return new Map(allocations.map(({ id, state, endpoint }) => [id, state === 'ready' ? endpoint : null]));
 }
 
-/** Writes what was reported when something but its times has changed. */
-function observedKeeper(memory: Memory, before: AllocationObserved[]): (now: AllocationObserved[]) => void {
-  const digest = (all: AllocationObserved[]): string =>
-    JSON.stringify(all.map(({ id, state, containerId, endpoint }) => [id, state, containerId, endpoint]));
-  let kept = digest(before);
+/** What of a report is worth a write: all but its times and words. */
+function digest(all: AllocationObserved[]): string {
+  return JSON.stringify(
+    all.map(({ id, state, containerId, endpoint }) => [id, state, containerId, endpoint]),
+  );
+}
+
+/** Calls `write` only when what `key` makes of the value is another than before. */
+function onceChanged<T>(
+  before: string,
+  key: (value: T) => string,
+  write: (value: T) => void,
+): (now: T) => void {
+  let held = before;
   return (now) => {
-    const next = digest(now);
-    if (next === kept) return;
-    kept = next;
-    memory.keepObserved(now);
+    const next = key(now);
+    if (next === held) return;
+    held = next;
+    write(now);
   };
 }

@@ -24,6 +24,8 @@ export interface ConvergeOptions {
   publishAddress: string | null;
   /** What an earlier agent of this node last reported; empty when there was none. */
   remembered: AllocationObserved[];
+  /** Image tags that earlier assignments of this node asked for. */
+  ownTags: string[];
   onChange: () => void;
   log: Log;
   /** The slow full look. */
@@ -50,6 +52,7 @@ export interface Converger {
 export function startConverge(options: ConvergeOptions): Converger {
   const { engine, log } = options;
   const facts = emptyFacts();
+  for (const tag of options.ownTags) facts.ownTags.add(tag);
   const running = new Map<string, Promise<void>>();
   const reporter = createReporter(options.remembered);
   let assignment: Assignment | null = null;

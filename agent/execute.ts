@@ -89,6 +89,7 @@ const executors: Executors = {
   async 'untag-image'(step, { engine, facts }) {
     await engine.untag(step.tag);
     facts.tags.delete(step.tag);
+    facts.ownTags.delete(step.tag);
   },
 };
 

@@ -30,6 +30,8 @@ export interface Facts {
   networks: Map<string, ObservedNetwork>;
   /** Tags below `orca.local/` → image id. */
   tags: Map<string, string>;
+  /** Those of them that this node's assignments asked for: another cluster's on the same engine are not ours to drop. */
+  ownTags: Set<string>;
   /** What image wants resolved to, by the want's id. */
   resolved: Map<string, ObservedImage>;
   /** Image ids a container could not be made from because they are not on this node. */
@@ -51,6 +53,7 @@ export function emptyFacts(): Facts {
     containers: new Map(),
     networks: new Map(),
     tags: new Map(),
+    ownTags: new Set(),
     resolved: new Map(),
     missing: new Set(),
     percents: new Map(),

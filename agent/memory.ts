@@ -1,6 +1,6 @@
 /**
  * What an agent remembers over a restart, below `HOME/agent`, each file 0600 and written atomically: the last assignment,
- * so that it goes on while the master is away, and what it last reported, so that a restarted agent doesn't take what
+ * so that it goes on while the master is away, the tags it put on images, and what it last reported, so that a restarted agent doesn't take what
  * serves out of the traffic until it has asked again.
  */
 import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
@@ -16,9 +16,12 @@ import {
 export interface Memory {
   assignment(): Promise<Assignment | null>;
   observed(): Promise<AllocationObserved[]>;
+  /** Image tags that this node's assignments asked for. */
+  tags(): Promise<string[]>;
   /** Writes are in order; while one is under way only the newest is kept. */
   keepAssignment(assignment: Assignment): void;
   keepObserved(observed: AllocationObserved[]): void;
+  keepTags(tags: string[]): void;
   /** Resolves when everything kept is on disk. */
   settled(): Promise<void>;
 }
@@ -26,6 +29,7 @@ export interface Memory {
 export function openMemory(folder: string, onError: (error: unknown) => void): Memory {
   const assignments = newestWriter(join(folder, 'assignment.json'), onError);
   const observations = newestWriter(join(folder, 'observed.json'), onError);
+  const tags = newestWriter(join(folder, 'tags.json'), onError);
   return {
     async assignment() {
       const parsed = assignmentSchema.safeParse(await readJson(join(folder, 'assignment.json')));
@@ -35,15 +39,21 @@ export function openMemory(folder: string, onError: (error: unknown) => void): M
       const parsed = observedSchema.safeParse(await readJson(join(folder, 'observed.json')));
       return parsed.success ? parsed.data : [];
     },
+    async tags() {
+      const parsed = tagsSchema.safeParse(await readJson(join(folder, 'tags.json')));
+      return parsed.success ? parsed.data : [];
+    },
+    keepTags: (held) => tags.write(JSON.stringify(held)),
     keepAssignment: (assignment) => assignments.write(JSON.stringify(assignment)),
     keepObserved: (observed) => observations.write(JSON.stringify(observed)),
     async settled() {
-      await Promise.all([assignments.settled(), observations.settled()]);
+      await Promise.all([assignments.settled(), observations.settled(), tags.settled()]);
     },
   };
 }
 
 const observedSchema = z.array(allocationObservedSchema);
+const tagsSchema = z.array(z.string());
 
 async function readJson(path: string): Promise<unknown> {
   try {

@@ -81,14 +81,15 @@ function idleNetworks(assignment: Assignment, containers: ObservedContainer[], f
     .map(({ id, name }) => ({ kind: 'remove-network', key: networkKey(name), id, name }));
 }
 
-/** Kept releases' images carry a tag, so that pruning spares them; other tags of ours are taken off. */
+/** Kept releases' images carry a tag, so that pruning spares them; what is kept no longer loses it. */
 function tags(assignment: Assignment, facts: Facts): Step[] {
   const kept = new Map(assignment.keep.map(({ tag, imageId }) => [tag, imageId]));
   const add: Step[] = [...kept]
     .filter(([tag, imageId]) => facts.tags.get(tag) !== imageId)
     .map(([tag, imageId]) => ({ kind: 'tag-image', key: tagKey(tag), imageId, tag }));
-  const drop: Step[] = [...facts.tags.keys()]
-    .filter((tag) => !kept.has(tag))
+  const drop: Step[] = [...facts.ownTags]
+    .filter((tag) => facts.tags.has(tag) && !kept.has(tag))
+    .sort()
     .map((tag) => ({ kind: 'untag-image', key: tagKey(tag), tag }));
   return [...add, ...drop];
 }

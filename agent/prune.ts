@@ -13,6 +13,7 @@ export function pruneFacts(
   for (const { allocation, attempt } of facts.containers.values()) {
     facts.attempts.set(allocation, Math.max(attempt, facts.attempts.get(allocation) ?? 0));
   }
+  for (const { tag } of assignment.keep) facts.ownTags.add(tag);
   const allocations = new Set(assignment.allocations.map(({ id }) => id));
   const images = new Set(assignment.allocations.map(({ imageId }) => imageId));
   const wants = new Set(assignment.images.map(({ id }) => id));
