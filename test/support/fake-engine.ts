@@ -32,7 +32,7 @@ export interface FakeEngine extends Engine {
   before: (call: string) => void | Promise<void>;
   /** Ends a container as `docker kill` does. */
   die(id: string, exitCode: number): void;
-  /** How many containers of each allocation ran at the same time at most. */
+  /** By `cluster allocation`: how many containers of it ran at the same time at most. */
   readonly mostRunning: Map<string, number>;
   now(): number;
 }
@@ -166,9 +166,11 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
         ports,
       });
       const alive = [...held.values()].filter(
-        (c) => c.allocation === container.allocation && c.state === 'running',
+        (c) =>
+          c.cluster === container.cluster && c.allocation === container.allocation && c.state === 'running',
       ).length;
-      mostRunning.set(container.allocation, Math.max(alive, mostRunning.get(container.allocation) ?? 0));
+      const key = `${container.cluster} ${container.allocation}`;
+      mostRunning.set(key, Math.max(alive, mostRunning.get(key) ?? 0));
       emit(container, 'start');
     },
     async stop(id) {
