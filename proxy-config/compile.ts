@@ -71,6 +71,16 @@ export function compile(input: CompileInput): Compiled {
   return { config: configWith({ '@id': print, ...https }), fingerprint: print, refreshMs, refused };
 }
 
+/**
+ * All of an ingress that its config depends on, as text: equal keys compile to equal fingerprints. Far cheaper than
+ * compiling (1,000 services: 5 ms against 400), and asked at every change of membership.
+ */
+export function configKey(ingress: Ingress, resolver: ResolverPorts): string {
+  const { httpPort, httpsPort, certificates, fallbackCertificate } = ingress;
+  const routes = ingress.routes.map((r) => [r.service, r.srvName, r.domains, r.paths, r.stripPrefix]);
+  return JSON.stringify([httpPort, httpsPort, resolver, routes, certificates, fallbackCertificate]);
+}
+
 /** What every load must repeat and Caddy is first started with: the admin socket, storage and logging. */
 export function bootConfig(
   input: Pick<CompileInput, 'adminSocketPath' | 'storageRoot' | 'logFile'>,

@@ -7,7 +7,7 @@
  */
 import { messageOf } from '../shared/errors.js';
 import { type Loop, startLoop } from '../shared/loop.js';
-import { type Compiled, compile, FINGERPRINT_PATH, srvNamesOf } from './compile.js';
+import { type Compiled, compile, configKey, FINGERPRINT_PATH, srvNamesOf } from './compile.js';
 import type { IngressPaths } from './paths.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import type { Ingress } from './route.js';
@@ -51,7 +51,7 @@ const MAX_BACKOFF_MS = 60_000;
 export function startEdge(options: EdgeOptions): Edge {
   const sidecar = createSidecar(options.paths, () => loop.wake());
   let state: EdgeState = emptyState();
-  let cached: { ingress: Ingress; ports: ResolverPorts; compiled: Compiled } | null = null;
+  let cached: { key: string; compiled: Compiled } | null = null;
   let loadedMs = 0;
   let failed: { fingerprint: string; count: number; retryAtMs: number } | null = null;
 
@@ -63,10 +63,10 @@ export function startEdge(options: EdgeOptions): Edge {
     if (describe(before) !== describe(state)) options.onChange();
   };
   const compileNow = (want: EdgeWant, anew: boolean): Compiled => {
-    const isSame = cached?.ingress === want.ingress && samePorts(cached.ports, want.ports);
-    if (cached && isSame && !anew) return cached.compiled;
+    const key = configKey(want.ingress, want.ports);
+    if (cached !== null && cached.key === key && !anew) return cached.compiled;
     const compiled = compile({ ...compileInput(options.paths), ...inputOf(want) });
-    cached = { ingress: want.ingress, ports: want.ports, compiled };
+    cached = { key, compiled };
     return compiled;
   };
   const load = async (want: EdgeWant): Promise<void> => {
@@ -143,8 +143,4 @@ function compileInput(paths: IngressPaths) {
 
 function inputOf(want: EdgeWant) {
   return { ingress: want.ingress, resolver: want.ports, fallback: want.fallback() };
-}
-
-function samePorts(a: ResolverPorts, b: ResolverPorts): boolean {
-  return a.srvTcpPort === b.srvTcpPort && a.dnsUdpPort === b.dnsUdpPort && a.sorryPort === b.sorryPort;
 }

@@ -125,8 +125,10 @@ class Role implements IngressRole {
     if (ports === null) this.#loop.wakeAt(Math.max(this.#publisher.notBeforeMs(), Date.now() + 100));
     else await this.#publish(ingress.routes, ports);
     const first = this.#facts(ingress);
-    if (first.watch.length > 0) await this.#sample(first.watch, ingress);
-    const facts = first.watch.length > 0 ? this.#facts(ingress) : first;
+    // Without the resolver Caddy may use a fallback that still holds what drains: what is in flight proves nothing then.
+    const isSampled = ports !== null && first.watch.length > 0;
+    if (isSampled) await this.#sample(first.watch, ingress);
+    const facts = isSampled ? this.#facts(ingress) : first;
     if (facts.wakeAtMs !== null) this.#loop.wakeAt(facts.wakeAtMs);
     if (this.#want === want) this.#say(want.revision, facts);
   }

@@ -3,6 +3,7 @@ import t from 'tap';
 import type { Route } from '../../proxy-config/route.js';
 import { anAllocation, aRoute, startBackend, startEdge, startLoad, until } from './ingress-harness.js';
 
+t.setTimeout(180_000);
 const edge = await startEdge();
 const backends = {
   one: await startBackend('one'),

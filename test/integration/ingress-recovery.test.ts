@@ -1,9 +1,19 @@
 /** What comes back by itself, on a real Caddy and a real resolver: killed, silent, damaged or refused. */
 import { readFileSync, truncateSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { anAllocation, aRoute, startBackend, startEdge, startLoad, until } from './ingress-harness.js';
+import {
+  anAllocation,
+  aRoute,
+  freePort,
+  startBackend,
+  startEdge,
+  startLoad,
+  until,
+} from './ingress-harness.js';
 
+t.setTimeout(180_000);
 const edge = await startEdge();
 const backend = await startBackend('one');
 t.teardown(async () => {
@@ -74,4 +84,30 @@ t.test('a config that Caddy refuses is shown, and the old one goes on serving', 
   t.equal(edge.traffic('a.1')?.state, 'routed');
   edge.apply([aRoute({ allocations: [one] })]);
   await until('no reason', () => edge.role.observed()?.reason === null);
+});
+
+t.test('a port that is taken is shown with its reason, and served once it is free', async (t) => {
+  const port = await freePort();
+  const squatter = createServer();
+  await new Promise<void>((resolve) => squatter.listen(port, resolve));
+  edge.role.apply({ ...edge.ingress([aRoute({ allocations: [one] })]), httpPort: port }, 2_000);
+  await until('a reason', () => edge.role.observed()?.reason?.includes('address already in use'));
+  t.equal(await edge.client('').text(), 'one', 'the old config goes on serving');
+  await new Promise((resolve) => squatter.close(resolve));
+  await until('no reason', () => edge.role.observed()?.reason === null);
+  t.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404);
+});
+
+t.test('no Caddy at all is a reason that says what to do, and the resolver runs all the same', async (t) => {
+  const other = await startEdge();
+  t.teardown(() => other.close());
+  other.role.apply({ ...other.ingress([aRoute({ allocations: [one] })]), caddy: '/nowhere/caddy' }, 1);
+  await until('observed', () => other.role.observed()?.reason?.includes('no Caddy at /nowhere/caddy'));
+  t.match(other.role.observed(), {
+    caddy: 'down',
+    resolver: 'running',
+    traffic: [{ allocation: 'a.1', state: 'pending', reason: /no Caddy/ }],
+  });
+  other.apply([aRoute({ allocations: [one] })]);
+  await until('routed', () => other.traffic('a.1')?.state === 'routed');
 });

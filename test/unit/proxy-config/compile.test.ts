@@ -4,6 +4,7 @@ import {
   bootConfig,
   compile,
   configFingerprint,
+  configKey,
   refreshMsFor,
   srvNamesOf,
 } from '../../../proxy-config/compile.js';
@@ -132,4 +133,23 @@ t.test('the boot config is what every load repeats', async (t) => {
 
 t.test('the refresh grows with the number of services', async (t) => {
   t.same([1, 30, 31, 60, 61, 1_000].map(refreshMsFor), [250, 250, 500, 500, 1_000, 1_000]);
+});
+
+t.test('the key that stands for a config leaves membership out and nothing else', async (t) => {
+  const resolver = { srvTcpPort: 1, dnsUdpPort: 1, sorryPort: 2 };
+  const base = {
+    httpPort: 80,
+    httpsPort: 443,
+    caddy: 'auto',
+    certificates: [],
+    fallbackCertificate: certificate('x'),
+  };
+  const keyOf = (route: Partial<Route>) => configKey({ ...base, routes: [aRoute('a', route)] }, resolver);
+  t.equal(keyOf({ wanted: false, canaryWeight: 5 }), keyOf({}));
+  for (const other of [{ domains: ['b.test'] }, { paths: ['/x'] }, { stripPrefix: '/x' }])
+    t.not(keyOf(other), keyOf({}));
+  t.not(
+    configKey({ ...base, routes: [] }, { ...resolver, sorryPort: 3 }),
+    configKey({ ...base, routes: [] }, resolver),
+  );
 });
