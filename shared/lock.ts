@@ -12,6 +12,8 @@ export interface Lock {
 
 /** Takes the lock at `path` (at most 107 bytes, unix(7)). Throws ALREADY_RUNNING with the sentence `held`. */
 export async function takeLock(path: string, held: string): Promise<Lock> {
+  // Beyond this the kernel's address is cut short, and the lock would lie somewhere else.
+  if (Buffer.byteLength(path) > 107) throw unusable(path, 'its path is too long');
   for (let attempt = 0; attempt < 3; attempt++) {
     const server = await listen(path);
     if (server) return { release: () => release(server) };
@@ -26,13 +28,7 @@ function listen(path: string): Promise<Server | null> {
     const server = createServer((socket) => socket.destroy());
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') resolve(null);
-      else
-        reject(
-          new OrcaError('USAGE', `the lock ${path} can't be made: ${messageOf(error)}`, {
-            cause: error,
-            hint: 'The Orca home must be writable, and its path shorter than 90 characters.',
-          }),
-        );
+      else reject(unusable(path, messageOf(error), error));
     });
     server.listen(path, () => {
       chmodSync(path, 0o600);
@@ -41,6 +37,12 @@ function listen(path: string): Promise<Server | null> {
     });
   });
 }
+
+const unusable = (path: string, why: string, cause?: unknown): OrcaError =>
+  new OrcaError('USAGE', `the lock ${path} can't be made: ${why}`, {
+    cause,
+    hint: 'The Orca home must be writable, and its path shorter than 90 characters.',
+  });
 
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {

@@ -4,8 +4,10 @@
  *
  * Promises: a transaction that throws, or that finds no room on the disk, has changed nothing.
  */
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import { messageOf, OrcaError } from '../../shared/errors.js';
+import { OrcaError } from '../../shared/errors.js';
 
 /** A table of plain data under string keys; iteration is in the order of the keys. */
 export interface Table<V> {
@@ -26,7 +28,7 @@ export interface Environment {
 
 /** Opens (or creates) the environment in the folder `path`. Throws STORE_FULL when the disk has no room for it. */
 export function openEnvironment(path: string, options: { mapSize?: number } = {}): Environment {
-  const root = guarded(() =>
+  const root = guarded(dirname(path), () =>
     open({
       path,
       encoding: 'json',
@@ -38,14 +40,16 @@ export function openEnvironment(path: string, options: { mapSize?: number } = {}
     }),
   );
   return {
-    table: <V>(name: string) => openTable<V>(root, name),
-    transaction: (body) => guarded(() => root.transactionSync(body)),
+    table: <V>(name: string) => openTable<V>(root, path, name),
+    transaction: (body) => guarded(path, () => root.transactionSync(body)),
     close: () => root.close(),
   };
 }
 
-function openTable<V>(root: RootDatabase, name: string): Table<V> {
-  const database: Database<V, string> = guarded(() => root.openDB<V, string>({ name, encoding: 'json' }));
+function openTable<V>(root: RootDatabase, path: string, name: string): Table<V> {
+  const database: Database<V, string> = guarded(path, () =>
+    root.openDB<V, string>({ name, encoding: 'json' }),
+  );
   return {
     get: (key) => database.get(key),
     put: (key, value) => database.putSync(key, value),
@@ -64,19 +68,27 @@ function openTable<V>(root: RootDatabase, name: string): Table<V> {
 
 const under = (prefix: string): { start: string; end: string } => ({ start: prefix, end: `${prefix}\uffff` });
 
-/** ENOSPC is 28 in lmdb-js's errors; MDB_MAP_FULL is -30792 (lmdb.h). */
-function guarded<T>(body: () => T): T {
+/** Less than this left is a full disk: LMDB's write may need several pages at once. */
+const FULL_BELOW_BYTES = 4 * 1024 * 1024;
+
+function guarded<T>(path: string, body: () => T): T {
   try {
     return body();
   } catch (cause) {
-    const code = (cause as { code?: unknown }).code;
-    if (
-      code === 28 ||
-      code === 'ENOSPC' ||
-      code === -30792 ||
-      /MDB_MAP_FULL|No space left/.test(messageOf(cause))
-    )
+    if (isFull(path, cause))
       throw new OrcaError('STORE_FULL', 'the store has no room for the change', { cause });
     throw cause;
   }
+}
+
+/**
+ * ENOSPC is 28 in lmdb-js's errors and MDB_MAP_FULL -30792 (lmdb.h). A write that the disk took only half of is EIO (5)
+ * in LMDB's mdb.c ("short write, filesystem full?"): then the disk is asked.
+ */
+function isFull(path: string, cause: unknown): boolean {
+  const { code } = cause as { code?: unknown };
+  if (code === 28 || code === 'ENOSPC' || code === -30792) return true;
+  if (code !== 5) return false;
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize < FULL_BELOW_BYTES;
 }

@@ -1,0 +1,321 @@
+/** The API over Fastify's inject: no socket, a real store, and commands that only note what they were asked. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { createApi } from '../../../../master/http/api.js';
+import { hashToken } from '../../../../master/http/authenticate.js';
+import { createLogger } from '../../../../master/http/logger.js';
+import type { Commands, Live } from '../../../../master/http/ports.js';
+import { openStore, type Store } from '../../../../master/store/store.js';
+import { errorTable, OrcaError } from '../../../../shared/errors.js';
+import { aNode, anAllocation, aRelease, aRollout, aService } from '../../../support/a-model.js';
+
+interface Asked {
+  name: keyof Commands;
+  args: unknown[];
+}
+
+async function anApi(t: Test, more: { commands?: Partial<Commands>; live?: Partial<Live> } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'orca-api-'));
+  const store = openStore(join(folder, 'cluster.db'));
+  t.teardown(async () => {
+    await app.close();
+    await store.close();
+    rmSync(folder, { recursive: true });
+  });
+  const asked: Asked[] = [];
+  const noting =
+    (name: keyof Commands, answer: unknown) =>
+    (...args: unknown[]): never => {
+      asked.push({ name, args });
+      return answer as never;
+    };
+  const commands: Commands = {
+    deploy: noting('deploy', [{ service: 'api', id: null, change: 'update' }]),
+    plan: noting('plan', [{ service: 'api', action: 'create', changes: [], steps: [], error: null }]),
+    scale: noting('scale', undefined),
+    rollback: noting('rollback', 'r-9'),
+    redeploy: noting('redeploy', 'r-9'),
+    start: noting('start', undefined),
+    stop: noting('stop', undefined),
+    remove: noting('remove', undefined),
+    cordon: noting('cordon', undefined),
+    ...more.commands,
+  };
+  const live: Live = {
+    heardAtMs: () => 4_000,
+    inFlight: () => null,
+    openLogs: () => {
+      throw new OrcaError('NODE_UNREACHABLE', 'node n-1 has no live session');
+    },
+    ...more.live,
+  };
+  const { app } = await createApi({
+    store,
+    commands,
+    live,
+    settings: () => ({ cluster_name: 'c', domain: null, acme_email: null, version: '1', httpsPort: 443 }),
+    tokens: () => [
+      { name: 'admin', role: 'admin', hash: hashToken('good') },
+      { name: 'eyes', role: 'viewer', hash: hashToken('look') },
+    ],
+    reload: async () => 'done',
+    log: createLogger('silent'),
+  });
+  const call = async (
+    method: 'GET' | 'POST' | 'DELETE',
+    url: string,
+    payload?: string | object,
+    token = 'good',
+  ) => {
+    const answer = await app.inject({
+      method,
+      url: url === '/metrics' ? url : `/api/v1${url}`,
+      headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), 'content-type': 'application/json' },
+      ...(payload === undefined ? {} : { payload }),
+    });
+    return {
+      status: answer.statusCode,
+      body: answer.body,
+      json: answer.body.startsWith('{') ? answer.json() : null,
+    };
+  };
+  return { store, asked, call };
+}
+
+function withService(store: Store): void {
+  store.write((tx) => {
+    tx.putService(aService());
+    tx.putRelease(aRelease());
+    tx.putRollout(aRollout({ state: 'succeeded', endedAtMs: 9 }));
+    tx.putAllocation(anAllocation());
+    tx.putNode(aNode());
+  });
+}
+
+const services = [{ name: 'api', image: 'app:1', port: 80, domain: 'new.example.com' }];
+
+t.test('nothing but health answers without a token, not even that a path is not there', async (t) => {
+  const { call } = await anApi(t);
+  t.equal((await call('GET', '/health', undefined, '')).status, 200);
+  for (const path of ['/status', '/openapi.json', '/metrics', '/no-such-path'])
+    t.match(
+      await call('GET', path, undefined, ''),
+      { status: 401, json: { code: 'NOT_AUTHENTICATED' } },
+      path,
+    );
+  t.equal((await call('GET', '/status', undefined, 'bad')).status, 401);
+  t.match(await call('GET', '/no-such-path'), { status: 404, json: { code: 'NOT_FOUND' } });
+});
+
+t.test('a viewer looks and plans, but changes nothing', async (t) => {
+  const { call, asked } = await anApi(t);
+  t.equal((await call('GET', '/status', undefined, 'look')).status, 200);
+  t.equal((await call('POST', '/plan', { services }, 'look')).status, 200);
+  t.match(await call('POST', '/deploy', { services }, 'look'), {
+    status: 403,
+    json: { code: 'NOT_ALLOWED' },
+  });
+  t.same(
+    asked.map(({ name }) => name),
+    ['plan'],
+  );
+});
+
+t.test('bad bodies have their codes, a hint each, and change nothing', async (t) => {
+  const { call, asked, store } = await anApi(t);
+  withService(store);
+  const cases: [string, string | object, keyof typeof errorTable, RegExp][] = [
+    ['/deploy', '{"services": [', 'BODY_INVALID', /not JSON/],
+    ['/deploy', { services: [] }, 'BODY_INVALID', /services/],
+    ['/deploy', { services: [{ name: 'x', image: 'y', no_such_key: 1 }] }, 'CONFIG_INVALID', /no_such_key/],
+    ['/deploy', { services: [{ name: 'x' }] }, 'CONFIG_INVALID', /image/],
+    ['/deploy', { services: [services[0], services[0]] }, 'CONFIG_INVALID', /already/],
+    [
+      '/deploy',
+      { services: [{ ...services[0], name: 'x', domain: 'api.example.com' }] },
+      'ROUTE_TAKEN',
+      /api.example.com/,
+    ],
+    [
+      '/deploy',
+      { services: [{ ...services[0], env: { A: `$${'{secrets.db}'}` } }] },
+      'SECRET_MISSING',
+      /"db"/,
+    ],
+    [
+      '/deploy',
+      { services: [{ ...services[0], replicas: 2, deploy: { strategy: 'canary' } }] },
+      'NOT_SUPPORTED',
+      /canary/,
+    ],
+    ['/deploy', 'x'.repeat(5 * 1024 * 1024), 'BODY_TOO_LARGE', /4 MiB/],
+    ['/deploy?wait=soon', { services }, 'BODY_INVALID', /wait/],
+    ['/services/api/scale', { replicas: -1 }, 'BODY_INVALID', /replicas/],
+    ['/services/api/scale', {}, 'BODY_INVALID', /replicas/],
+    ['/services/api/rollback', { to: 'latest' }, 'BODY_INVALID', /latest/],
+    ['/services/nope/stop', {}, 'SERVICE_NOT_FOUND', /nope/],
+    ['/services/api/promote', {}, 'NOT_SUPPORTED', /canary/],
+    ['/cluster/nodes/n-1/drain', {}, 'NOT_SUPPORTED', /drain/],
+  ];
+  for (const [path, body, code, error] of cases) {
+    const answer = await call('POST', path, body);
+    t.match(answer, { status: errorTable[code].status, json: { code, error, hint: /./ } }, `${path} ${code}`);
+  }
+  t.match(await call('GET', '/rollouts/nope'), { status: 404, json: { code: 'ROLLOUT_NOT_FOUND' } });
+  t.same(asked, []);
+});
+
+t.test('all problems of all services are listed at once', async (t) => {
+  const { call } = await anApi(t);
+  const { json } = await call('POST', '/deploy', {
+    services: [
+      { name: 'a', imgae: 'x' },
+      { name: 'b', image: 'y', replicas: 'z' },
+    ],
+  });
+  t.match(json, {
+    code: 'CONFIG_INVALID',
+    error: /imgae[\s\S]*replicas/,
+    deployed: [],
+    errors: [{ code: 'CONFIG_INVALID' }],
+  });
+});
+
+t.test('requests as clients of the Rust Orca send them get the answers they know', async (t) => {
+  const { call, asked, store } = await anApi(t);
+  withService(store);
+  const unset = {
+    domain: null,
+    replicas: null,
+    command: null,
+    readiness: null,
+    resources: null,
+    env: {},
+    mounts: [],
+    depends_on: [],
+  };
+  const deployed = await call('POST', '/deploy', { services: [{ name: 'web', image: 'web:1', ...unset }] });
+  t.match(deployed, { status: 200, json: { deployed: ['web'], errors: [] } });
+  t.same((await call('POST', '/services/api/scale', { replicas: 3 })).json, { service: 'api', replicas: 3 });
+  t.match((await call('POST', '/services/api/rollback', { to: null })).json, { ok: /rollback/ });
+  t.match((await call('POST', '/services/api/rollback')).json, { ok: /rollback/ }, 'and without a body');
+  t.match((await call('POST', '/services/api/redeploy', '')).json, { ok: /redeploy/ });
+  t.match((await call('POST', '/services/api/stop')).json, { ok: /stopping/ });
+  t.match((await call('POST', '/services/api/start')).json, { ok: /starting/ });
+  t.match((await call('DELETE', '/services/api')).json, { ok: /stopping/ });
+  t.match((await call('DELETE', '/projects/shop')).json, { ok: /shop/, stopped: ['api'] });
+  t.match((await call('GET', '/status?project=shop')).json, {
+    cluster_name: 'c',
+    services: [
+      { name: 'api', runtime: 'container', desired_replicas: 1, running_replicas: 1, last_failure: null },
+    ],
+  });
+  t.match((await call('GET', '/cluster/info')).json, {
+    node_count: 1,
+    nodes: [{ node_id: 'n-1', address: '10.0.0.1', drain: false, labels: {} }],
+  });
+  t.same(
+    asked.map(({ name }) => name),
+    ['deploy', 'scale', 'rollback', 'rollback', 'redeploy', 'stop', 'start', 'stop', 'stop'],
+  );
+});
+
+t.test('rm sends purge, rollback takes a version in any form', async (t) => {
+  const { call, asked, store } = await anApi(t);
+  withService(store);
+  await call('DELETE', '/services/shop%2Fapi?purge=true');
+  for (const to of ['v3', '3', 3]) await call('POST', '/services/api/rollback?project=shop', { to });
+  t.match(asked, [
+    { name: 'remove', args: ['shop/api'] },
+    ...[1, 2, 3].map(() => ({ name: 'rollback', args: ['shop/api', 3, { by: 'admin', source: 'api' }] })),
+  ]);
+});
+
+t.test('a name that two projects use must say which', async (t) => {
+  const { call, store } = await anApi(t);
+  withService(store);
+  store.write((tx) => tx.putService(aService({ key: 'other/api', project: 'other' })));
+  t.match(await call('GET', '/services/api/history'), {
+    status: 409,
+    json: { code: 'SERVICE_AMBIGUOUS', error: /other\/api, shop\/api/ },
+  });
+  t.match(await call('GET', '/services/api/history?project=shop'), {
+    status: 200,
+    json: { releases: [{ release: 'v1', stable: true }] },
+  });
+});
+
+t.test('the log of an allocation whose node is away says so in its place', async (t) => {
+  const { call, store } = await anApi(t);
+  withService(store);
+  const { body } = await call('GET', '/services/api/logs');
+  t.match(JSON.parse(body), { allocation: 'shop.api.1', stream: 'stderr', text: /no live session/ });
+});
+
+t.test('an event stream says what is there and what comes, until the reader goes', async (t) => {
+  const { call, store } = await anApi(t);
+  const event = { atMs: 1, kind: 'x', service: null, node: null, rollout: null };
+  store.write((tx) => tx.addEvent({ ...event, message: 'one' }));
+  t.match((await call('GET', '/events')).json, { events: [{ number: 1, message: 'one' }] });
+});
+
+t.test('a defect is not shown to the caller, but has a code', async (t) => {
+  const { call } = await anApi(t, {
+    commands: {
+      deploy: () => {
+        throw new Error('secret detail');
+      },
+    },
+  });
+  const answer = await call('POST', '/deploy', { services });
+  t.match(answer, { status: 500, json: { code: 'INTERNAL' } });
+  t.notMatch(answer.body, /secret detail/);
+});
+
+t.test('a full disk is an error of its own', async (t) => {
+  const { call } = await anApi(t, {
+    commands: {
+      deploy: () => {
+        throw new OrcaError('STORE_FULL', 'the store has no room for the change');
+      },
+    },
+  });
+  t.match(await call('POST', '/deploy', { services }), { status: 507, json: { code: 'STORE_FULL' } });
+});
+
+t.test('the document names every path, and its schemas are those that validate', async (t) => {
+  const { call } = await anApi(t);
+  const { json } = await call('GET', '/openapi.json');
+  const paths = Object.keys((json as { paths: object }).paths);
+  for (const path of [
+    '/deploy',
+    '/status',
+    '/services/{name}/scale',
+    '/rollouts/{id}',
+    '/projects/{name}',
+    '/openapi.json',
+  ])
+    t.ok(paths.includes(path), path);
+  t.match(json, {
+    openapi: '3.1.0',
+    paths: {
+      '/services/{name}/scale': {
+        post: {
+          requestBody: {
+            content: { 'application/json': { schema: { properties: { replicas: { type: 'integer' } } } } },
+          },
+        },
+      },
+    },
+  });
+});
+
+t.test('metrics are figures in the text of Prometheus', async (t) => {
+  const { call, store } = await anApi(t);
+  withService(store);
+  const { body } = await call('GET', '/metrics');
+  t.match(body, /orca_service_ready\{project="shop",service="api"\} 1/);
+  t.match(body, /# TYPE orca_master_resident_bytes gauge/);
+});

@@ -1,0 +1,134 @@
+import t from 'tap';
+import { nodeStatus } from '../../../../master/http/node-view.js';
+import { type ServiceFacts, serviceStatus } from '../../../../master/http/status-view.js';
+import { aNode, anAllocation, anObserved, aRelease, aRollout, aService } from '../../../support/a-model.js';
+
+const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
+  service: aService(),
+  stable: aRelease(),
+  rollout: aRollout({ state: 'succeeded', endedAtMs: 5_000 }),
+  allocations: [anAllocation()],
+  nodes: new Map([['n-1', aNode()]]),
+  heardAtMs: () => 4_000,
+  inFlight: () => 7,
+  httpsPort: 443,
+  ...more,
+});
+const failure = {
+  reason: 'exited',
+  message: 'shop.api.2 exited with 1 after 0.1 s',
+  exitCode: 1,
+  restartCount: 0,
+  lastLogs: ['boom'],
+  observedAtMs: 1_000,
+};
+const planned = aService().planned;
+
+t.test('a service that is as asked for runs, and says when that was seen', async (t) => {
+  t.match(serviceStatus(facts()), {
+    status: 'running',
+    reason: null,
+    running_replicas: 1,
+    desired_replicas: 1,
+    release: 'v1',
+    url: 'https://api.example.com/',
+    observed_at: '1970-01-01T00:00:04.000Z',
+    allocations: [{ state: 'ready', routed: true, in_flight: 7, node: 'one', release: 'v1' }],
+  });
+  t.equal(serviceStatus(facts({ httpsPort: 8443 })).url, 'https://api.example.com:8443/');
+});
+
+t.test('an open rollout is deploying, with what it waits for', async (t) => {
+  const rollout = aRollout({ reason: 'ready 0/2' });
+  t.match(serviceStatus(facts({ rollout })), {
+    status: 'deploying',
+    reason: 'ready 0/2',
+    rollout: { state: 'rolling' },
+  });
+});
+
+t.test('a missing replica makes it degraded, and the reason names it', async (t) => {
+  const exited = anAllocation({
+    observed: anObserved({ state: 'exited', reason: 'exited with 1; next start in 4 s' }),
+  });
+  const seen = serviceStatus(facts({ allocations: [exited] }));
+  t.match(seen, { status: 'degraded', reason: /0 of 1 replicas ready; shop.api.1: exited with 1/ });
+  const waiting = aService({ replicas: 3, planned: { ...planned, waits: ['no room on one'] } });
+  t.match(serviceStatus(facts({ service: waiting })), { status: 'degraded', reason: 'no room on one' });
+});
+
+t.test('without its node an allocation is unknown and does not count as running', async (t) => {
+  const nodes = new Map([['n-1', aNode({ connectedAtMs: null, reported: false })]]);
+  t.match(serviceStatus(facts({ nodes, heardAtMs: () => null })), {
+    status: 'degraded',
+    running_replicas: 0,
+    observed_at: '1970-01-01T00:00:03.000Z',
+    allocations: [{ state: 'unknown', reason: /last seen ready/ }],
+  });
+});
+
+t.test(
+  'a first deploy that failed is failed; a later one leaves the service running and says so',
+  async (t) => {
+    const never = aService({ planned: { ...planned, stable: null, lastFailure: failure } });
+    const failed = aRollout({ state: 'failed', endedAtMs: 9, reason: 'it exited', failure });
+    t.match(serviceStatus(facts({ service: never, stable: null, allocations: [], rollout: failed })), {
+      status: 'failed',
+      reason: /exited with 1/,
+      release: null,
+      observed_at: null,
+      last_failure: { exit_code: 1, last_logs: ['boom'] },
+    });
+    t.match(serviceStatus(facts({ rollout: failed })), {
+      status: 'running',
+      reason: 'the last deploy failed: it exited',
+    });
+  },
+);
+
+t.test('stopped on request is not degraded, whatever is left', async (t) => {
+  const stopped = aService({ desired: 'stopped' });
+  t.match(serviceStatus(facts({ service: stopped, allocations: [] })), {
+    status: 'stopped',
+    reason: 'stopped on request',
+  });
+  const draining = anAllocation({ desired: 'draining' });
+  t.match(serviceStatus(facts({ service: stopped, allocations: [draining], inFlight: () => 1 })), {
+    status: 'stopped',
+    reason: /1 still stopping/,
+    allocations: [{ state: 'draining', reason: '1 request in flight', routed: false }],
+    groups: { stable: { wanted: 0 } },
+  });
+});
+
+t.test('before its first report an allocation is placed', async (t) => {
+  const fresh = anAllocation({ observed: null, desired: 'running' });
+  t.match(serviceStatus(facts({ allocations: [fresh], inFlight: () => null })).allocations[0], {
+    state: 'placed',
+    reason: /has not reported it yet/,
+    endpoint: null,
+  });
+});
+
+t.test('a node is ready only when its agent, Docker and its ingress are', async (t) => {
+  const stateOf = (more: Parameters<typeof aNode>[0], heldRevision: number | null = null) => {
+    const view = nodeStatus({ node: aNode(more), allocations: 1, heardAtMs: null, heldRevision });
+    return [view.state, view.reason];
+  };
+  const ingress = aNode().ingressObserved;
+  t.same(stateOf({}), ['ready', null]);
+  t.match(stateOf({ connectedAtMs: null }), ['unreachable', /not connected/]);
+  t.match(stateOf({ reported: false }), ['degraded', /not reported/]);
+  t.match(stateOf({ engine: { state: 'down', version: null, apiVersion: null, reason: 'ENOENT' } }), [
+    'degraded',
+    /Docker.*ENOENT/,
+  ]);
+  t.match(
+    stateOf({ ingressObserved: ingress && { ...ingress, caddy: 'down', reason: 'port 80 is taken' } }),
+    ['degraded', 'port 80 is taken'],
+  );
+  t.match(stateOf({ ingressObserved: null }), ['degraded', /starting/]);
+  t.same(stateOf({ ingress: false, ingressObserved: null }), ['ready', null]);
+  t.match(stateOf({ cordoned: true }), ['cordoned', /on request/]);
+  t.match(stateOf({ cordoned: true }, 9), ['degraded', /revision 9/]);
+});
