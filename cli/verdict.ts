@@ -63,7 +63,8 @@ function failure({ rollout, service }: RolloutFrame, name: string, colors: Color
       ...failed.last_logs.slice(-LOG_LINES).map((line) => colors.dim(`    ${line}`)),
     );
   }
-  if (service?.release) lines.push(`  ${service.release} goes on serving`);
+  if (service?.release && !rollout.reason?.includes(service.release))
+    lines.push(`  ${service.release} goes on serving`);
   lines.push(`${colors.cyan('hint:')} ${errorTable.ROLLOUT_FAILED.hint.replaceAll('SERVICE', name)}`);
   return lines;
 }
