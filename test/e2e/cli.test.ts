@@ -13,8 +13,7 @@ const image = 'orca-e2e/cli:v1';
 await nodeAppImage({ tag: image, env: { RELEASE: 'v1' } });
 await nodeAppImage({ tag: 'orca-e2e/cli:slow', env: { RELEASE: 'slow', START_DELAY_MS: '4000' } });
 const web = serviceToml({ name: 'web', image, domain: 'web.localhost' });
-const deployed = await orca.deploy(web);
-t.equal(deployed.code, 0, deployed.stdout + deployed.stderr);
+await orca.deployed(web);
 const before = JSON.stringify((await orca.containers()).map(({ Id }) => Id).sort());
 
 t.test('a file with a mistake names file, line and key, and changes nothing', async (t) => {

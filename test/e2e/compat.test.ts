@@ -16,7 +16,7 @@ image = "orca-e2e/compat:v1"
 replicas = "auto"
 port = 8080
 domain = "shop.localhost"
-pull_policy = "ifnotpresent"
+pull_policy = "never"
 network = "shop"
 restart_policy = "always"
 cmd = ["/bin/node", "/app/app.js", "from-cmd"]
@@ -67,7 +67,7 @@ const body = {
       cmd: [],
       extra_ports: [],
       strip_prefix: null,
-      pull_policy: null,
+      pull_policy: 'never',
       restart_policy: null,
     },
   ],
@@ -118,13 +118,25 @@ t.test('with ?wait= the answer comes when it runs', async (t) => {
   t.equal((await orca.get('api.localhost')).headers['x-release'], 'second');
 });
 
-t.test('some refused is 206, all refused is 400', async (t) => {
+t.test('one that fails of two is 206, a body with a mistake is 400 and deploys nothing', async (t) => {
   const good = { ...body.services[0], env: { RELEASE: 'third' } };
-  const bad = { ...body.services[0], name: 'bad', domain: 'bad.localhost', deploy: { strategy: 'canary' } };
-  const some = await orca.api('POST', '/deploy', { services: [good, bad] });
+  const absent = {
+    ...body.services[0],
+    name: 'absent',
+    image: 'orca-e2e/absent:v1',
+    domain: 'absent.localhost',
+  };
+  const some = await orca.api('POST', '/deploy?wait=1m', { services: [good, absent] });
   t.equal(some.status, 206, some.body);
-  t.match(JSON.parse(some.body), { deployed: ['api'], errors: [{ service: 'bad' }] });
-  t.equal((await orca.api('POST', '/deploy', { services: [bad] })).status, 400);
+  t.match(JSON.parse(some.body), { deployed: ['api'], errors: [{ service: 'absent' }] });
+  const none = await orca.api('POST', '/deploy?wait=1m', { services: [absent] });
+  t.equal(none.status, 500, none.body);
+  await orca.api('DELETE', '/services/absent?purge=true');
+  const wrong = { ...good, name: 'wrong', domain: 'wrong.localhost', deploy: { strategy: 'canary' } };
+  const before = (await orca.service('api')).release;
+  const refused = await orca.api('POST', '/deploy', { services: [{ ...good, env: {} }, wrong] });
+  t.equal(refused.status, 400, refused.body);
+  t.equal((await orca.service('api')).release, before);
 });
 
 t.test('status has the fields it reads', async (t) => {

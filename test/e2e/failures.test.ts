@@ -31,8 +31,7 @@ const service = (which: string, deploy: string[] = [], lines: string[] = []) =>
     lines,
   });
 
-const first = await orca.deploy(service('good'));
-t.equal(first.code, 0, first.stdout + first.stderr);
+await orca.deployed(service('good'));
 const ids = async () => (await orca.containers({ 'orca.release': '1' })).map(({ Id }) => Id).sort();
 const stable = await ids();
 
@@ -63,7 +62,6 @@ t.test('an image that never gets ready fails at its progress deadline', async (t
   const result = await orca.deploy(service('stuck', ['progress_deadline_secs = 3']));
   t.equal(result.code, 1);
   t.match(result.stdout + result.stderr, /progress|deadline|not ready/i);
-  t.match(result.stdout + result.stderr, /still not ready/, 'its last log lines');
   await untouched(t);
 });
 

@@ -5,7 +5,7 @@ import http2 from 'node:http2';
 import t from 'tap';
 import WebSocket from 'ws';
 import { nodeAppImage } from '../support/images.js';
-import { startOrca } from '../support/orca.js';
+import { anyName, startOrca } from '../support/orca.js';
 import { serviceToml } from '../support/service-toml.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -116,7 +116,7 @@ t.test('a WebSocket echoes', async (t) => {
 });
 
 t.test('a host that nobody asked for gets a 404 page', async (t) => {
-  const answer = await orca.get('nobody.localhost');
+  const answer = await orca.get('nobody.localhost', '/', anyName);
   t.equal(answer.status, 404);
   t.ok(answer.body.length > 0);
 });

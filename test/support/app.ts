@@ -105,7 +105,11 @@ function handleSigterm(): void {
 const hello: Handler = async (_request, response) => send(response, 200, `hello from ${release}\n`);
 
 function serverSentEvents(request: IncomingMessage, response: ServerResponse, everyMs: number): void {
-  response.writeHead(200, { 'content-type': 'text/event-stream', 'x-release': release });
+  response.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'x-release': release,
+    'x-host': hostname(),
+  });
   let number = 0;
   const timer = setInterval(() => response.write(`data: ${release} ${++number}\n\n`), everyMs);
   request.on('close', () => clearInterval(timer));

@@ -67,6 +67,14 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
     Object.assign(container, { state: 'exited', exitCode, finishedAtMs: now(), ports: [] });
     emit(container, 'die');
   };
+  /** The command `say A B exit N` says A and B and ends with N; any other stays up. */
+  const talk = (container: FakeContainer): void => {
+    const [verb, ...words] = container.request.allocation.container.command ?? [];
+    if (verb !== 'say') return;
+    const exit = words.indexOf('exit');
+    container.log.push(...words.slice(0, exit));
+    end(container, Number(words[exit + 1]));
+  };
   const copy = ({ request: _, log: __, ...observed }: FakeContainer): ObservedContainer => ({
     ...observed,
     ports: [...observed.ports],
@@ -172,6 +180,7 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
       const key = `${container.cluster} ${container.allocation}`;
       mostRunning.set(key, Math.max(alive, mostRunning.get(key) ?? 0));
       emit(container, 'start');
+      talk(container);
     },
     async stop(id) {
       await called('stop', id);

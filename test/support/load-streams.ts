@@ -80,8 +80,9 @@ export function webSocket(context: Context): Once {
       });
       socket.on('close', (code) => {
         clearInterval(beat);
-        if (end.live()) cut(context, 'socket', host, `closed with ${code}`, reject);
-        else resolve();
+        if (!end.live()) resolve();
+        else if (host === undefined) reject(new Error(`closed with ${code} before it was open`));
+        else cut(context, 'socket', host, `closed with ${code}`, reject);
       });
     });
 }

@@ -3,6 +3,7 @@
  * stream) and throws when anything about it is not as it must be; `runner` repeats it and keeps the account.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import http2 from 'node:http2';
 import https from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -31,6 +32,7 @@ const kinds: Record<LoadKind, Kind> = {
 
 function main(): void {
   const stop = new AbortController();
+  setMaxListeners(0, stop.signal);
   const report: LoadReport = { counts: {}, releases: {}, cuts: [], failed: 0, sent: 0 };
   let running: Promise<unknown> = Promise.resolve();
   process.on('message', (message: { type: string; options: LoadOptions }) => {

@@ -52,6 +52,8 @@ export interface Orca {
   write(path: string, text: string): void;
   /** Writes services/default/service.toml and deploys it. */
   deploy(toml: string, args?: string[]): Promise<CommandResult>;
+  /** The same for what a test stands on: throws with what was printed when it fails. */
+  deployed(toml: string): Promise<void>;
   status(): Promise<StatusReply>;
   service(name: string): Promise<ServiceStatus>;
   /** Waits until a service is as wanted. */
@@ -79,6 +81,9 @@ export interface Orca {
   stopServer(): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** For names that are served with a certificate of another name: the chain must be right, the name may differ. */
+export const anyName = { checkServerIdentity: () => undefined };
 
 /** Starts one and waits until its node is ready. */
 export async function startOrca(options: OrcaOptions = {}): Promise<Orca> {
@@ -139,6 +144,10 @@ export async function makeOrca(options: OrcaOptions = {}): Promise<Orca> {
     async deploy(toml, args = []) {
       orca.write('services/default/service.toml', toml);
       return orca.run(['deploy', ...args]);
+    },
+    async deployed(toml) {
+      const { code, stdout, stderr } = await orca.deploy(toml);
+      if (code !== 0) throw new Error(`deploy ended with ${code}\n${stdout}${stderr}\n${orca.log()}`);
     },
     status: async () => JSON.parse((await orca.api('GET', '/status')).body) as StatusReply,
     async service(name) {
