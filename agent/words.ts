@@ -28,7 +28,7 @@ const advice: [RegExp, string][] = [
   [/invalid mount|mount path must be absolute|duplicate mount point/i, 'change mounts or volumes'],
   [/no space left on device/i, 'free space on the disk that holds Docker (`docker system df`)'],
   [
-    /executable file not found|no such file or directory.*(exec|entrypoint)|permission denied.*exec/i,
+    /exec(user process)?:? .*(executable file not found|no such file or directory|permission denied|format error)/is,
     'change command or entrypoint: the image has no such program',
   ],
   [/no command specified/i, 'set command: the image has none'],
