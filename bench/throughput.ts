@@ -29,13 +29,13 @@ export async function benchThroughput(rounds: number, progress: Progress): Promi
   const rows: string[][] = [];
   try {
     for (const size of SIZES) {
-      progress(`throughput: deploying ${size} services`);
+      progress(`throughput: deploying until there are ${size}`);
       const sites = await deployed(orca, app, size);
       const plain = await startPlainCaddy(readlinkSync(`/proc/${orca.pid('caddy')}/exe`), sites);
       try {
         for (const [load, domains] of loadsOf(sites)) {
           rows.push(row(`${size}`, load, await measure(orca, plain, domains, rounds)));
-          progress(`throughput, ${size} services, load on ${load}: done`);
+          progress(`throughput, services: ${size}, load on ${load}: done`);
         }
       } finally {
         await plain.stop();
@@ -59,12 +59,14 @@ export async function benchThroughput(rounds: number, progress: Progress): Promi
   };
 }
 
-/** Deploys the first `size` services (those that are there stay) and says where their containers listen. */
+/** Deploys what is missing of the first `size` services and says where the containers of all of them listen. */
 async function deployed(orca: Orca, app: BenchImage, size: number): Promise<Site[]> {
   const names = Array.from({ length: size }, (_, at) => `app-${at}`);
   const toml = names.map((name) => serviceToml(name, app)).join('\n');
-  const { code, stdout, stderr } = await orca.deploy(toml, ['--timeout', '15m']);
-  if (code !== 0) throw new Error(`orca deploy ended with ${code}\n${stdout}${stderr}`);
+  const there = (await orca.status()).services.map(({ name }) => name);
+  const missing = names.filter((name) => !there.includes(name));
+  const { code, stderr } = await orca.deploy(toml, [...missing, '--timeout', '15m']);
+  if (code !== 0) throw new Error(`orca deploy of ${size} services ended with ${code}\n${stderr}`);
   const { services } = await orca.status();
   return names.map((name) => {
     const endpoint = services.find((service) => service.name === name)?.allocations[0]?.endpoint;
