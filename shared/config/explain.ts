@@ -97,7 +97,7 @@ export function nearest(name: string, known: readonly string[]): string | null {
   const lower = name.toLowerCase().replaceAll('-', '_');
   const synonym = synonyms[lower];
   if (synonym !== undefined && known.includes(synonym)) return synonym;
-  const limit = Math.max(1, Math.floor(name.length / 3));
+  const limit = name.length < 4 ? 1 : Math.max(2, Math.floor(name.length / 3));
   const ranked = known
     .map((candidate) => ({ candidate, steps: distance(lower, candidate) }))
     .filter(({ candidate, steps }) => steps <= limit || (lower.length >= 4 && candidate.startsWith(lower)))

@@ -41,7 +41,7 @@ function sharedRoutes(specs: readonly ServiceSpec[]): SetProblem[] {
       const owner = owners.get(key);
       if (owner === undefined) owners.set(key, spec);
       else if (owner !== spec) {
-        const message = `${place.domain}${place.route} belongs to "${owner.name}" already; give one of the two another domain or routes`;
+        const message = `${place.domain}${place.route} belongs to "${owner.project}/${owner.name}" already; give one of the two another domain or routes`;
         problems.push({ index, path: [spec.domains.length > 1 ? 'domains' : 'domain'], message });
       }
     }
