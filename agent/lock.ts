@@ -3,8 +3,20 @@ import { unlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { OrcaError } from '../shared/errors.js';
 
-/** Resolves with what frees the lock again; throws ALREADY_RUNNING while another process holds it. */
+/** What the kernel takes as a unix socket's path (Linux: 107 bytes); longer ones are cut without a word. */
+const MAX_SOCKET_PATH = 107;
+
+/**
+ * Resolves with what frees the lock again; throws ALREADY_RUNNING while another process holds it, CONFIG_INVALID when
+ * the path is too long for a socket.
+ */
 export async function takeLock(path: string): Promise<() => Promise<void>> {
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
+    const hint = 'Choose a home with a shorter path.';
+    throw new OrcaError('CONFIG_INVALID', `${path} is too long for a socket (${MAX_SOCKET_PATH} bytes)`, {
+      hint,
+    });
+  }
   const server =
     (await listen(path)) ?? ((await isHeld(path)) ? null : await unlink(path).then(() => listen(path)));
   if (!server) throw new OrcaError('ALREADY_RUNNING', `an agent already runs with this home (${path})`);
