@@ -35,8 +35,14 @@ export function planService(snapshot: ServiceSnapshot, nowMs: number): Plan {
     ...changed(service.planned, next, { kind: 'put-planned', planned: next }),
     ...deleteService(snapshot),
   ];
-  const wakes = [step?.wakeAtMs ?? null, ...finished.wakes, ...converged.wakes].filter((at) => at !== null);
-  return { actions, waits, wakeAtMs: wakes.length === 0 ? null : Math.min(...wakes) };
+  const wakes = [step?.wakeAtMs ?? null, ...finished.wakes, ...converged.wakes];
+  return { actions, waits, wakeAtMs: nextOf(wakes, nowMs) };
+}
+
+/** A time that has passed and changed nothing (a deadline that waits for a drain) will not change anything again. */
+function nextOf(wakes: readonly (number | null)[], nowMs: number): number | null {
+  const coming = wakes.filter((at) => at !== null && at > nowMs) as number[];
+  return coming.length === 0 ? null : Math.min(...coming);
 }
 
 function stepOf(

@@ -75,11 +75,15 @@ function see(
     healthyAtMs,
     isHealthy,
     isServing: state === 'ready' && routing.isRouted,
-    isSettled: isWeb
-      ? allocation.desired === 'routed'
-      : isHealthy || state === 'unready' || state === 'unknown' || (allocation.observed?.restarts ?? 0) > 0,
+    isSettled: isWeb ? allocation.desired === 'routed' : isHealthy || hasBeenUp(allocation, doubt !== null),
     routingReason: routing.reason,
   };
+}
+
+/** For what is not routed only its reports tell; of an unknown one, the last. */
+function hasBeenUp({ observed }: Allocation, isUnknown: boolean): boolean {
+  if (observed === null) return false;
+  return observed.restarts > 0 || observed.state === 'unready' || (isUnknown && observed.state === 'ready');
 }
 
 /** Why nothing a node says (or no longer says) can be relied on; null when it can. */
