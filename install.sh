@@ -252,7 +252,7 @@ start_orca() {
     [ -d /run/systemd/system ] || keeper_runs || fail "Orca does not start: $(last_words)"
     sleep 0.5
   done
-  note cluster "$("$node" -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).cluster_name' "$run/status.json")"
+  note cluster "$("$node" -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).cluster_id' "$run/status.json")"
 }
 
 ports_are_free() {

@@ -70,7 +70,6 @@ async function construct(
   undo.push(store.close);
   forgetSessions(store);
   const version = readVersion();
-  const cluster = clusterLabel(store, settings.name);
   const admin = adminToken(home, store);
 
   const states = createStates(store);
@@ -80,7 +79,7 @@ async function construct(
     store,
     states,
     certificates,
-    cluster,
+    cluster: authority.clusterId,
     proxy: () => settings.proxy,
   });
   let localId = '';
@@ -108,6 +107,7 @@ async function construct(
     commands: createCommands(store, states),
     live: dispatch,
     settings: () => ({
+      cluster_id: authority.clusterId,
       cluster_name: settings.name,
       domain: settings.domain,
       acme_email: settings.acmeEmail,
@@ -136,9 +136,9 @@ async function construct(
   return { url, reload, stop: () => runAll(undo) };
 }
 
-/** `orca server`: runs until SIGTERM or SIGINT; SIGHUP reads cluster.toml again. Throws OrcaErrors of the start. */
-export async function masterProgram(argv: string[]): Promise<void> {
-  const master = await startMaster(readFlags(argv));
+/** `orca server`: runs until SIGTERM or SIGINT; SIGHUP reads cluster.toml again. Throws OrcaErrors of the start. `more` is for tests. */
+export async function masterProgram(argv: string[], more: Pick<MasterOptions, 'store'> = {}): Promise<void> {
+  const master = await startMaster({ ...readFlags(argv), ...more });
   process.on('SIGHUP', () => {
     master
       .reload()
@@ -207,14 +207,6 @@ function forgetSessions(store: Store): void {
   store.write((tx) => {
     for (const node of tx.nodes()) tx.putNode({ ...node, connectedAtMs: null, reported: false });
   });
-}
-
-/** The label on containers: the cluster's first name, which a later rename leaves as it is. */
-function clusterLabel(store: Store, name: string): string {
-  const stored = store.meta('cluster-label');
-  if (typeof stored === 'string') return stored;
-  store.write((tx) => tx.putMeta('cluster-label', name));
-  return name;
 }
 
 /** The token in `cluster.token`, made at the first start. */

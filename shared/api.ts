@@ -107,6 +107,8 @@ export const nodeViewSchema = z.object({
 export type NodeStatus = z.infer<typeof nodeViewSchema>;
 
 export const statusReplySchema = z.object({
+  /** The label `orca.cluster` of every container, network and volume of this cluster. */
+  cluster_id: z.string(),
   cluster_name: z.string(),
   version: z.string(),
   services: z.array(serviceStatusSchema),
@@ -186,6 +188,8 @@ export const logFrameSchema = z.object({
 export type LogFrame = z.infer<typeof logFrameSchema>;
 
 export const clusterInfoSchema = z.object({
+  /** The label `orca.cluster` of every container, network and volume of this cluster. */
+  cluster_id: z.string(),
   cluster_name: z.string(),
   domain: z.string().nullable(),
   acme_email: z.string().nullable(),

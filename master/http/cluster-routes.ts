@@ -67,9 +67,10 @@ export function clusterRoutes({ store, views, commands, settings, reload }: Clus
       summary: 'The cluster and its nodes',
       reply: clusterInfoSchema,
       run: () => {
-        const { cluster_name, domain, acme_email, version } = settings();
+        const { cluster_id, cluster_name, domain, acme_email, version } = settings();
         const nodes = views.nodes();
-        return answer({ cluster_name, domain, acme_email, version, node_count: nodes.length, nodes });
+        const node_count = nodes.length;
+        return answer({ cluster_id, cluster_name, domain, acme_email, version, node_count, nodes });
       },
     }),
     ...(['cordon', 'uncordon'] as const).map((verb) =>

@@ -34,6 +34,9 @@ export interface Live {
 }
 
 /** What of the configuration the API shows; read anew at each request, since a reload may change it. */
-export type Settings = Pick<ClusterInfo, 'cluster_name' | 'domain' | 'acme_email' | 'version'> & {
+export type Settings = Pick<
+  ClusterInfo,
+  'cluster_id' | 'cluster_name' | 'domain' | 'acme_email' | 'version'
+> & {
   httpsPort: number;
 };

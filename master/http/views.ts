@@ -44,6 +44,7 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
     service,
     nodes,
     status: (project) => ({
+      cluster_id: settings().cluster_id,
       cluster_name: settings().cluster_name,
       version: settings().version,
       services: store

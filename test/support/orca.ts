@@ -2,7 +2,9 @@
  * A real Orca for end-to-end tests: `orca server` in a home of its own, with the real Docker and Caddy, used through the CLI
  * as a user does. One instance serves all tests of a file; `stop` ends every process and removes every container of it.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type https from 'node:https';
@@ -198,7 +200,7 @@ export async function makeOrca(options: OrcaOptions = {}): Promise<Orca> {
       domain,
       caPem: readFileSync(join(home, 'ca.pem'), 'utf8'),
     }),
-    containers: (labels = {}) => containersWith({ 'orca.cluster': cluster, ...labels }),
+    containers: (labels = {}) => containersWith({ 'orca.cluster': clusterId(home), ...labels }),
     pid(which) {
       const found = processesOf(home).filter((candidate) => isProgram(candidate.command, which));
       if (found.length !== 1 || !found[0])
@@ -240,11 +242,17 @@ export async function makeOrca(options: OrcaOptions = {}): Promise<Orca> {
     },
     async stop() {
       await endProcesses(home);
-      await removeLeftovers(cluster);
+      if (existsSync(join(home, 'ca.pem'))) await removeLeftovers(clusterId(home));
       rmSync(root, { recursive: true, force: true });
     },
   };
   return orca;
+}
+
+/** What the cluster's containers, networks and volumes are labelled with: the fingerprint of its CA. */
+function clusterId(home: string): string {
+  const { raw } = new X509Certificate(readFileSync(join(home, 'ca.pem')));
+  return createHash('sha256').update(raw).digest('hex').slice(0, 12);
 }
 
 function* logFiles(home: string): Generator<string> {

@@ -198,6 +198,7 @@ t.test('nodes lists them, and cordons one by its exact name', async (t) => {
   const fake = await api(t);
   fake.on('GET /cluster/info', {
     body: {
+      cluster_id: 'c0',
       cluster_name: 'c',
       domain: null,
       acme_email: null,

@@ -104,6 +104,7 @@ export function aNode(keys: Partial<NodeStatus> = {}): NodeStatus {
 
 export function aStatus(keys: Partial<StatusReply> = {}): StatusReply {
   return {
+    cluster_id: 'c0',
     cluster_name: 'c',
     version: '1',
     services: [aService()],
