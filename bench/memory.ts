@@ -9,9 +9,9 @@ import { type Orca, startOrca } from '../test/support/orca.js';
 import { benchImages } from './images.js';
 import { startPlainCaddy } from './plain-caddy.js';
 import type { Progress } from './progress.js';
-import { type Report, ratioCell, spreadCell } from './report.js';
+import { type Report, ratioCell } from './report.js';
 import { domainOf, serviceToml } from './service-files.js';
-import { summarize } from './statistics.js';
+import { type Summary, summarize } from './statistics.js';
 
 const programs = ['server', 'agent', 'resolver', 'caddy'] as const;
 const aimMb: Record<(typeof programs)[number], number | null> = {
@@ -95,11 +95,16 @@ function tableOf(seen: Seen) {
     const verdict = limit === null ? 'none' : `≤ ${limit} MB${ours.median <= limit ? '' : ', missed'}`;
     return [
       name === 'server' ? 'master' : name,
-      spreadCell(ours, 'MB'),
+      megabytes(ours),
       verdict,
-      `${bare === 'plain' ? 'Caddy with a Caddyfile' : 'a Node that waits'}: ${spreadCell(theirs, 'MB')}`,
+      `${bare === 'plain' ? 'Caddy with a Caddyfile' : 'a Node that waits'}: ${megabytes(theirs)}`,
       ratioCell(ours.median / theirs.median, {}),
     ];
   });
   return { columns: ['process', 'resident', 'aim', 'beside', 'ratio'], rows };
+}
+
+/** With a decimal, so that what misses its aim by little is seen to. */
+function megabytes({ median, low, high }: Summary): string {
+  return `${median.toFixed(1)} MB (${low.toFixed(1)}–${high.toFixed(1)})`;
 }
