@@ -3,7 +3,7 @@ import type { Allocation } from '../../shared/model.js';
 import { createMissing, isPortHeld } from './create.js';
 import type { Intent } from './intent.js';
 import { type Order, orderOf } from './order.js';
-import { retirable, retireAction } from './retire.js';
+import { isDrained, retirable, retireAction } from './retire.js';
 import type { Seen } from './seen.js';
 import { type Slots, slotsOf } from './slots.js';
 import type { Action, ServiceSnapshot } from './snapshot.js';
@@ -38,6 +38,8 @@ export function converge(
     waits: [
       ...created.waits,
       ...slotWaits(slots),
+      ...created.allocations.map(({ id, node }) => `${id} waits for ${nameOf(node, snapshot)} to take it up`),
+      ...going.map((s) => `${s.allocation.id} is ${isDrained(s) ? 'draining' : 'stopping'}`),
       ...overallWaits(snapshot, intent, rest, created.allocations.length),
     ],
     wakes: seen.flatMap((s) =>
@@ -64,8 +66,9 @@ function routeAction(s: Seen): Action {
   return { kind: 'set-desired', id: s.allocation.id, desired: 'routed', drainingSinceMs: null };
 }
 
-function creation(allocation: Allocation, { service, nodes, rollout }: ServiceSnapshot): Action[] {
-  const node = nodes.find((view) => view.node.id === allocation.node)?.node.facts.name ?? allocation.node;
+function creation(allocation: Allocation, snapshot: ServiceSnapshot): Action[] {
+  const { service, rollout } = snapshot;
+  const node = nameOf(allocation.node, snapshot);
   const message = `${allocation.id} (v${allocation.release}, slot ${allocation.slot}) placed on ${node}`;
   return [
     { kind: 'create-allocation', allocation },
@@ -80,4 +83,8 @@ function creation(allocation: Allocation, { service, nodes, rollout }: ServiceSn
       },
     },
   ];
+}
+
+function nameOf(nodeId: string, { nodes }: ServiceSnapshot): string {
+  return nodes.find((view) => view.node.id === nodeId)?.node.facts.name ?? nodeId;
 }

@@ -54,7 +54,7 @@ function drain(snapshot: ServiceSnapshot, { allocation }: Seen, nowMs: number): 
   const message = `${id}: its drain deadline passed with ${drained.inFlight} in flight`;
   const actions =
     drained.inFlight > 0 ? [stop, eventOf(snapshot, allocation.node, 'drain-deadline', message)] : [stop];
-  return { actions, waits: [], wakes: [] };
+  return { actions, waits: [`${id} is stopping`], wakes: [] };
 }
 
 function forget(snapshot: ServiceSnapshot, seen: Seen): Part {

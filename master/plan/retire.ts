@@ -32,10 +32,15 @@ export function retirable(snapshot: ServiceSnapshot, intent: Intent, slots: Slot
 
 /** The write that begins an allocation's end: routed ones drain first. */
 export function retireAction(seen: Seen, nowMs: number): Action {
-  const { id, desired } = seen.allocation;
-  return seen.isWeb && desired === 'routed'
+  const { id } = seen.allocation;
+  return isDrained(seen)
     ? { kind: 'set-desired', id, desired: 'draining', drainingSinceMs: nowMs }
     : { kind: 'set-desired', id, desired: 'stopped', drainingSinceMs: null };
+}
+
+/** What the ingress routes to lets its requests finish first. */
+export function isDrained({ isWeb, allocation }: Seen): boolean {
+  return isWeb && allocation.desired === 'routed';
 }
 
 /** The tally of one pass: what is taken no longer counts. */

@@ -225,6 +225,7 @@ function step(shop: Shop): void {
     after,
     plan.actions.some((a) => a.kind === 'create-allocation'),
   );
+  checkWriters(after);
   checkCapacity(shop, before, after);
   if (plan.actions.length === 0 && plan.waits.length === 0) checkShape(shop);
 }
@@ -233,6 +234,15 @@ function checkSurge({ service, allocations }: ServiceSnapshot, hasCreated: boole
   const most = service.replicas + service.spec.deploy.maxSurge;
   if (hasCreated && allocations.length > most)
     throw new Error(`${allocations.length} allocations, at most ${most}`);
+}
+
+/** A named volume has one writer a slot, from the first container to the last trace of it. */
+function checkWriters({ releases, allocations }: ServiceSnapshot): void {
+  const writers = allocations.filter((a) => {
+    const release = releases.find((r) => r.number === a.release);
+    return release !== undefined && release.spec.container.volumes.length > 0;
+  });
+  if (new Set(writers.map((a) => a.slot)).size < writers.length) throw new Error('two writers in one slot');
 }
 
 /** After anything that serves was let go, enough others serve, or would if they had not crashed by themselves. */
