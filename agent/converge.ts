@@ -157,8 +157,9 @@ function failed(
   if (kind === 'down') return;
   if (step.kind === 'create-container') {
     if (kind === 'no-such-image') facts.missing.add(step.allocation.imageId);
-    if (kind === 'conflict') facts.attempts.set(step.allocation.id, step.attempt);
-    if (kind === 'no-such-image' || kind === 'conflict') return;
+    const isTaken = kind === 'conflict' && !facts.taken.has(step.name);
+    if (isTaken) facts.taken.add(step.name);
+    if (kind === 'no-such-image' || isTaken) return;
   }
   const count = (facts.failures.get(step.key)?.count ?? 0) + 1;
   facts.failures.set(step.key, { message, count, atMs: Date.now() });

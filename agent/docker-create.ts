@@ -1,14 +1,14 @@
 /** PURE: a container request → the body of Docker's `POST /containers/create`. */
 import type { DockerContainerOptions } from './dockerode.js';
 import type { ContainerRequest } from './engine.js';
-import { containerLabels, containerName, LABEL_CLUSTER, LABEL_PROJECT } from './labels.js';
+import { containerLabels, LABEL_CLUSTER, LABEL_PROJECT } from './labels.js';
 
 /** Docker's own restart policy stays `no`: a container that ended is replaced by the agent. */
 export function toCreateOptions(request: ContainerRequest): DockerContainerOptions {
   const { allocation, cluster, network } = request;
   const { container: spec } = allocation;
   return {
-    name: containerName(allocation.id, request.attempt),
+    name: request.name,
     Image: allocation.imageId,
     ...(spec.command === null ? {} : { Cmd: spec.command }),
     ...(spec.entrypoint === null ? {} : { Entrypoint: spec.entrypoint }),

@@ -59,6 +59,7 @@ export interface ContainerRequest {
   network: string;
   /** Where `port` is published; the host port is the engine's choice. */
   publishAddress: string;
+  name: string;
   attempt: number;
   level: number;
 }

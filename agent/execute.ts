@@ -46,8 +46,8 @@ const executors: Executors = {
   },
 
   async 'create-container'(step, { engine, facts, cluster, publishAddress, refresh }) {
-    const { allocation, network, attempt, level } = step;
-    const request: ContainerRequest = { cluster, allocation, network, publishAddress, attempt, level };
+    const { allocation, network, name, attempt, level } = step;
+    const request: ContainerRequest = { cluster, allocation, network, publishAddress, name, attempt, level };
     const id = await engine.create(request);
     facts.attempts.set(allocation.id, attempt);
     await refresh(id);

@@ -36,6 +36,8 @@ export interface Facts {
   resolved: Map<string, ObservedImage>;
   /** Image ids a container could not be made from because they are not on this node. */
   missing: Set<string>;
+  /** Container names that the engine said are taken, by something that is not this cluster's. */
+  taken: Set<string>;
   /** Percent of pulls under way, by step key. */
   percents: Map<string, number>;
   /** By step key. */
@@ -56,6 +58,7 @@ export function emptyFacts(): Facts {
     ownTags: new Set(),
     resolved: new Map(),
     missing: new Set(),
+    taken: new Set(),
     percents: new Map(),
     failures: new Map(),
     health: new Map(),

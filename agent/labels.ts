@@ -66,8 +66,14 @@ export function allocationFingerprint(allocation: AllocationAssignment): string 
   return fingerprint({ release, imageId, command, entrypoint, env }).slice(0, 16);
 }
 
-export function containerName(allocationId: string, attempt: number): string {
-  return `orca-${allocationId}-${attempt}`;
+/** Where another Orca on the same engine has that name already, the cluster's own follows it. */
+export function containerName(
+  allocationId: string,
+  attempt: number,
+  { cluster, taken }: { cluster: string; taken: ReadonlySet<string> },
+): string {
+  const plain = `orca-${allocationId}-${attempt}`;
+  return taken.has(plain) ? `${plain}-${fingerprint(cluster).slice(0, 6)}` : plain;
 }
 
 /** The project's network: `orca-<cluster>-<project>`; a long cluster name is cut, with a hash to keep it unique. */

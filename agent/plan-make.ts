@@ -2,7 +2,7 @@
 import type { AllocationAssignment } from '../shared/protocol.js';
 import type { ObservedContainer } from './engine.js';
 import type { Facts } from './facts.js';
-import { networkName } from './labels.js';
+import { containerName, networkName } from './labels.js';
 import { type AllocationPlan, type Shown, show } from './shown.js';
 import { allocationKey, imageKey, networkKey, type Step } from './step.js';
 
@@ -30,6 +30,7 @@ export function planMake(making: Making): AllocationPlan {
     key: allocationKey(allocation.id),
     allocation,
     network,
+    name: containerName(allocation.id, making.attempt, { cluster, taken: facts.taken }),
     attempt: making.attempt,
     level: making.level,
   };

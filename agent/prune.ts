@@ -28,6 +28,7 @@ export function pruneFacts(
   const drop = (map: { keys(): Iterable<string>; delete(key: string): unknown }, keep: Set<string>): void => {
     for (const key of [...map.keys()]) if (!keep.has(key)) map.delete(key);
   };
+  if (facts.taken.size > 1_000) facts.taken.clear();
   const containers = new Set(facts.containers.keys());
   for (const key of running.keys()) keys.add(key);
   drop(facts.failures, keys);

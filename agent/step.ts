@@ -20,6 +20,7 @@ export type Step = Keyed &
       }
     | {
         kind: 'create-container';
+        name: string;
         allocation: AllocationAssignment;
         network: string;
         attempt: number;

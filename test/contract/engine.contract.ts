@@ -11,7 +11,7 @@ import {
   type EngineErrorKind,
   type EngineEvent,
 } from '../../agent/engine.js';
-import { containerName, networkName } from '../../agent/labels.js';
+import { networkName } from '../../agent/labels.js';
 import type { LogLine } from '../../shared/protocol.js';
 import { waitFor } from '../support/wait-for.js';
 import { anAllocation } from '../unit/agent/an.js';
@@ -49,7 +49,16 @@ export async function engineContract(t: Test, under: EngineUnderTest): Promise<v
     const container = { image: image.ref, port: 8080, command: command ?? null };
     const allocation = anAllocation({ id, imageId: image.id, container });
     const { publishAddress } = under;
-    return { cluster, network, publishAddress, attempt: 1, level: 0, allocation, ...overrides };
+    return {
+      cluster,
+      network,
+      publishAddress,
+      name: `orca-${id}`,
+      attempt: 1,
+      level: 0,
+      allocation,
+      ...overrides,
+    };
   };
   const started = async (id: string, command?: string[]): Promise<string> => {
     const container = await engine.create(request(id, {}, command));
@@ -78,7 +87,7 @@ export async function engineContract(t: Test, under: EngineUnderTest): Promise<v
     const id = await engine.create(wanted);
     t.match(await engine.container(id), {
       id,
-      name: containerName(named(1), 3),
+      name: `orca-${named(1)}`,
       cluster,
       project: 'shop',
       service: 'api',

@@ -11,7 +11,7 @@ import {
   type ObservedImage,
   type ObservedNetwork,
 } from '../../agent/engine.js';
-import { allocationFingerprint, containerName } from '../../agent/labels.js';
+import { allocationFingerprint } from '../../agent/labels.js';
 import type { LogLine } from '../../shared/protocol.js';
 
 export interface FakeContainer extends ObservedContainer {
@@ -111,8 +111,7 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
       return container ? copy(container) : null;
     },
     async create(request) {
-      const { allocation, attempt, level, cluster } = request;
-      const name = containerName(allocation.id, attempt);
+      const { allocation, attempt, level, cluster, name } = request;
       await called('create', name);
       if (![...images.values()].some(({ id }) => id === allocation.imageId)) {
         throw new EngineError('no-such-image', `No such image: ${allocation.imageId}`);

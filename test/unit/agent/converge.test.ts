@@ -5,7 +5,7 @@ import { createLog } from '../../../agent/log.js';
 import type { AllocationObserved } from '../../../shared/protocol.js';
 import { type FakeEngine, fakeEngine } from '../../support/fake-engine.js';
 import { waitFor } from '../../support/wait-for.js';
-import { anAllocation, anAssignment, staysUp } from './an.js';
+import { anAllocation, anAssignment, aRequest, staysUp } from './an.js';
 
 interface Bench {
   engine: FakeEngine;
@@ -258,17 +258,20 @@ t.test('containers of two attempts and strays of a crash are cleared away', asyn
   const { engine, converger, until } = bench(t);
   converger.assign(anAssignment({ allocations: [anAllocation()] }));
   await until('ready');
-  const allocation = anAllocation();
-  const request = {
-    cluster: 'test',
-    network: 'orca-test-shop',
-    publishAddress: '127.0.0.1',
-    level: 0,
-    allocation,
-  };
-  await engine.create({ ...request, attempt: 7 });
+  await engine.create(aRequest({ attempt: 7 }));
   await waitFor('the stray to be removed', () => engine.held.size === 1);
   converger.assign(anAssignment({ revision: 2 }));
   await waitFor('nothing to be left', () => engine.held.size === 0 && engine.heldNetworks.size === 0);
   t.same([...engine.mostRunning.values()], [1]);
 });
+
+t.test(
+  "another cluster's container of the same name is left alone, and not counted as a restart",
+  async (t) => {
+    const { engine, converger, until } = bench(t);
+    const foreign = await engine.create(aRequest({ cluster: 'other' }));
+    converger.assign(anAssignment({ allocations: [anAllocation()] }));
+    t.match(await until('ready'), { restarts: 0 });
+    t.match(engine.held.get(foreign), { state: 'created', name: 'orca-shop.api.1-1' });
+  },
+);
