@@ -92,7 +92,7 @@ t.test('files export names only, forward nothing, and are no drawers for odds an
     t.notMatch(code, /^export default/m, path);
     t.notMatch(code, /^export (type )?(\*|\{[^}]*\}) from/m, path);
     t.notMatch(path, /(^|\/)(utils?|helpers?|common|misc|index)\.ts$/);
-    t.match(path, /(^|\/)[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/, 'kebab-case');
+    t.match(path, /(^|\/)[a-z0-9]+(-[a-z0-9]+)*(\.test|\.contract)?\.ts$/, 'kebab-case');
   }
 });
 

@@ -168,7 +168,7 @@ t.test('two files may not share a domain', async (t) => {
   writeFileSync(join(cwd, 'services', 'blog', 'service.toml'), text);
   const { exit, err } = await orca(['deploy'], { home, cwd });
   t.equal(exit, 2);
-  t.match(err, /services\/shop\/service\.toml: service "a": domain: a\.com\/\* belongs to "shop\/a" already/);
+  t.match(err, /services\/shop\/service\.toml: service "a": domain: a\.com\/\* belongs to "blog\/a" already/);
 });
 
 t.test('no file at all ends with 2', async (t) => {
