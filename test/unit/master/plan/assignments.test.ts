@@ -1,0 +1,142 @@
+import t from 'tap';
+import { assignmentOf, type IngressSettings } from '../../../../master/plan/assignments.js';
+import { dnsLabel, keepTagOf, srvNameOf } from '../../../../master/plan/names.js';
+import { routesOf } from '../../../../master/plan/routes.js';
+import type { ServiceState } from '../../../../master/plan/snapshot.js';
+import { ingressSchema } from '../../../../proxy-config/route.js';
+import { assignmentSchema } from '../../../../shared/protocol.js';
+import { aNode, anAllocation, anObserved, aRelease, aRollout, aService, aSpec } from './things.js';
+
+const certificate = { names: ['api.example.com'], certPem: 'cert', keyPem: 'key' };
+const ingress: IngressSettings = {
+  httpPort: 80,
+  httpsPort: 443,
+  caddy: 'auto',
+  certificates: new Map([['api.example.com', certificate]]),
+  fallbackCertificate: { names: [], certPem: 'c', keyPem: 'k' },
+};
+const endpoint = { address: '172.17.0.1', port: 32_000 };
+
+function aState(change: Partial<ServiceState> = {}): ServiceState {
+  return { service: aService(), releases: [aRelease(1)], rollout: null, allocations: [], ...change };
+}
+
+const assign = (state: ServiceState, node = aNode()) =>
+  assignmentOf({ cluster: 'test', node, services: [state], ingress });
+
+t.test('a node is told of its own allocations, all of them, and nobody else’s', async (t) => {
+  const state = aState({
+    allocations: [
+      anAllocation(3, { node: 'n2' }),
+      anAllocation(2, { desired: 'stopped' }),
+      anAllocation(1, { desired: 'draining', slot: 0 }),
+    ],
+  });
+  const assignment = assign(state);
+  t.match(assignment.allocations, [
+    { id: 'shop.api.1', desired: 'running', imageId: 'sha256:good:1', stopGraceMs: 10_000 },
+    { id: 'shop.api.2', desired: 'stopped' },
+  ]);
+  t.ok(assignmentSchema.safeParse({ ...assignment, revision: 1 }).success);
+  t.ok(ingressSchema.safeParse(assignment.ingress).success);
+});
+
+t.test('an exit is reported while a rollout judges it, and replaced otherwise', async (t) => {
+  const rollout = aRollout({ state: 'rolling', release: 2, from: 1 });
+  const allocations = [
+    anAllocation(1, { release: 1 }),
+    anAllocation(2, { release: 2, createdAtMs: 1_000_001 }),
+    anAllocation(3, { release: 2, createdAtMs: 999_999 }),
+    anAllocation(4, { release: 1, desired: 'draining' }),
+  ];
+  const onExit = (state: Partial<ServiceState>) =>
+    assign(aState({ allocations, releases: [aRelease(1), aRelease(2)], ...state })).allocations.map(
+      (a) => a.onExit,
+    );
+  t.same(onExit({ rollout }), ['replace', 'report', 'replace', 'report']);
+  t.same(onExit({ rollout: null }), ['replace', 'replace', 'replace', 'report']);
+  t.same(onExit({ rollout: { ...rollout, state: 'rolling_back' } }), [
+    'replace',
+    'replace',
+    'replace',
+    'report',
+  ]);
+});
+
+t.test('an image is wanted on the node a rollout prepares on, as its kind says', async (t) => {
+  const images = (change: Parameters<typeof aRollout>[0], node = 'n1') =>
+    assign(aState({ rollout: aRollout({ node: 'n1', ...change }) }), aNode(node)).images;
+  t.same(images({}), [{ id: 'r1', ref: 'good:1', pull: 'if-not-present' }]);
+  t.same(images({ kind: 'redeploy' }), [{ id: 'r1', ref: 'good:1', pull: 'always' }]);
+  const never = aSpec({ container: { pull: 'never' } });
+  t.match(images({ kind: 'redeploy', spec: never }), [{ pull: 'never' }]);
+  t.same(images({ kind: 'rollback', release: 1 }), [{ id: 'r1', ref: 'sha256:good:1', pull: 'never' }]);
+  t.same(images({}, 'n2'), []);
+  t.same(images({ state: 'rolling' }), []);
+});
+
+t.test('the images of all kept releases are kept', async (t) => {
+  const releases = [aRelease(2, aSpec({ container: { image: 'good:2' } })), aRelease(1)];
+  t.same(assign(aState({ releases })).keep, [
+    { imageId: 'sha256:good:1', tag: 'orca.local/shop/api:v1' },
+    { imageId: 'sha256:good:2', tag: 'orca.local/shop/api:v2' },
+  ]);
+});
+
+t.test('only ingress nodes are told of routes', async (t) => {
+  t.equal(assign(aState(), aNode('n2')).ingress, null);
+  t.match(assign(aState(), aNode('n1')).ingress, {
+    httpPort: 80,
+    httpsPort: 443,
+    routes: [{ service: 'shop/api' }],
+  });
+});
+
+t.test('a domain without a certificate is left out until it has one', async (t) => {
+  const two = aState({ service: aService(aSpec({ domains: ['api.example.com', 'new.example.com'] })) });
+  t.match(assign(two).ingress, { routes: [{ domains: ['api.example.com'] }], certificates: [certificate] });
+  const none = aState({ service: aService(aSpec({ domains: ['new.example.com'] })) });
+  t.match(assign(none).ingress, { routes: [], certificates: [] });
+});
+
+t.test('a route holds what is routed or draining, with its endpoint', async (t) => {
+  const allocations = [
+    anAllocation(1, { desired: 'running' }),
+    anAllocation(2, { desired: 'routed', observed: anObserved('ready', { endpoint }) }),
+    anAllocation(3, { desired: 'draining' }),
+    anAllocation(4, { desired: 'stopped' }),
+  ];
+  t.match(routesOf([aState({ allocations })]), [
+    {
+      srvName: 'api.shop.orca',
+      wanted: true,
+      canaryWeight: 0,
+      allocations: [
+        { id: 'shop.api.2', desired: 'routed', endpoint },
+        { id: 'shop.api.3', desired: 'draining', endpoint: null },
+      ],
+    },
+  ]);
+});
+
+t.test(
+  'a stopped service keeps its route, a removed one until nothing is left, an internal one has none',
+  async (t) => {
+    const of = (change: object, allocations = [] as ServiceState['allocations']) =>
+      routesOf([aState({ service: aService(aSpec(), change), allocations })]).map((route) => route.wanted);
+    t.same(of({ desired: 'stopped' }), [false]);
+    t.same(of({ desired: 'removed' }), []);
+    t.same(of({ desired: 'removed' }, [anAllocation(1, { desired: 'draining' })]), [false]);
+    t.same(routesOf([aState({ service: aService(aSpec({ internal: true })) })]), []);
+  },
+);
+
+t.test('names fit where they are used, and stay apart', async (t) => {
+  t.equal(srvNameOf('shop', 'api'), 'api.shop.orca');
+  t.match(dnsLabel('My_Api'), /^my-api-[0-9a-f]{6}$/);
+  t.not(dnsLabel('my_api'), dnsLabel('my.api'));
+  t.not(dnsLabel('API'), dnsLabel('api'));
+  t.ok(dnsLabel('a'.repeat(200)).length <= 63);
+  t.match(dnsLabel('___'), /^x-[0-9a-f]{6}$/);
+  t.match(keepTagOf('Shop', 'api', 3), /^orca\.local\/shop-[0-9a-f]{6}\/api:v3$/);
+});
