@@ -79,7 +79,7 @@ t.test('services that clash are refused', async (t) => {
   const one = 'port = 80\ndomain = "a.com"';
   t.match(
     await refused(service('a', one) + service('b', one)),
-    /service "b": domain: a\.com\/\* belongs to "default\/a" already/,
+    /service "b": domain: a\.com\/\* belongs to "shop\/a" already/,
   );
   t.equal(await refused(service('a', one) + service('b', `${one}\nroutes = ["/b/*"]`)), '');
   t.match(
