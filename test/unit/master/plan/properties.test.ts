@@ -88,7 +88,7 @@ const setups: fc.Arbitrary<Setup> = fc.record({
   }),
 });
 
-const runs = { numRuns: 150, includeErrorInReport: true };
+const runs = { numRuns: 60, includeErrorInReport: true };
 
 t.test('whatever happens, the promises hold at every step and the service comes to rest', async (t) => {
   fc.assert(

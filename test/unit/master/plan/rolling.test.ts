@@ -277,6 +277,15 @@ t.test('with max_surge 0 no more than max_unavailable are missing', async (t) =>
   t.match(shop.lastRollout(), { state: 'succeeded', release: 2 });
 });
 
+t.test('a drain that takes longer than the progress deadline does not fail the rollout', async (t) => {
+  const deploy = { progressDeadlineMs: 10_000, drainTimeoutMs: 60_000 };
+  const shop = running(aSpec({ deploy }));
+  shop.cluster.inFlight = 60;
+  shop.deploy(aSpec({ container: { image: 'good:2' }, deploy }));
+  t.equal(shop.cluster.settle(1_000), true);
+  t.match(shop.lastRollout(), { state: 'succeeded', release: 2 });
+});
+
 t.test('a service that is not routed needs no ingress', async (t) => {
   const shop = running(aSpec({ domains: [] }));
   shop.deploy(aSpec({ domains: [], container: { image: 'good:2' } }));
