@@ -10,7 +10,7 @@ import type { AllocationObserved, Assignment, EngineObserved, ImageObserved } fr
 import { type Engine, EngineError } from './engine.js';
 import { execute } from './execute.js';
 import { emptyFacts, type Facts } from './facts.js';
-import { type Look, startLook } from './look.js';
+import { type Look, NOT_ASKED, startLook } from './look.js';
 import { type Plan, plan } from './plan.js';
 import { createProbes } from './probes.js';
 import { pruneFacts } from './prune.js';
@@ -64,6 +64,7 @@ export function startConverge(options: ConvergeOptions): Converger {
     cluster: () => assignment?.cluster ?? null,
     onChange: () => loop.wake(),
     everyMs: options.lookEveryMs ?? 30_000,
+    log,
   });
   const wasReady = new Set(
     options.remembered.filter(({ state }) => state === 'ready').map(({ containerId }) => containerId),
@@ -121,7 +122,7 @@ export function startConverge(options: ConvergeOptions): Converger {
     assignment: () => assignment,
     observe() {
       const state = look.observed();
-      if (state.reason === 'not asked yet') return null;
+      if (state.reason === NOT_ASKED) return null;
       if (assignment && !look.isComplete() && state.state === 'up') return null;
       return {
         revision: assignment?.revision ?? 0,

@@ -3,6 +3,7 @@
  * looks, so nothing falls in between; while the engine does not answer it tries again with a growing wait, and says why.
  */
 import { messageOf } from '../shared/errors.js';
+import type { Log } from '../shared/log.js';
 import { startLoop } from '../shared/loop.js';
 import type { EngineObserved } from '../shared/protocol.js';
 import type { Engine, EngineEvent, EngineVersion } from './engine.js';
@@ -17,6 +18,7 @@ export interface LookOptions {
   /** After each change of the facts or of the engine's state. */
   onChange: () => void;
   everyMs: number;
+  log: Log;
 }
 
 export interface Look {
@@ -32,15 +34,23 @@ export interface Look {
   stop(): Promise<void>;
 }
 
+/** The reason before the engine was asked for the first time. */
+export const NOT_ASKED = 'not asked yet';
+
 export function startLook(options: LookOptions): Look {
   const { engine, facts, onChange } = options;
   const refreshes = refresher(engine, facts, onChange);
-  let state: EngineObserved = { state: 'down', version: null, apiVersion: null, reason: 'not asked yet' };
+  let state: EngineObserved = { state: 'down', version: null, apiVersion: null, reason: NOT_ASKED };
   let version: EngineVersion | null = null;
   let subscription: { cluster: string; stop(): void } | null = null;
   let complete: string | null = null;
   let failures = 0;
 
+  /** Each change is logged once. */
+  const become = (next: EngineObserved): void => {
+    if (next.state !== state.state || state.reason === NOT_ASKED) options.log.info(next, 'engine');
+    state = next;
+  };
   const end = (): void => {
     subscription?.stop();
     subscription = null;
@@ -65,7 +75,7 @@ export function startLook(options: LookOptions): Look {
       await lookAtAll(engine, facts, cluster, refreshes);
       complete = cluster;
     }
-    state = { state: 'up', version: version.version, apiVersion: version.apiVersion, reason: null };
+    become({ state: 'up', version: version.version, apiVersion: version.apiVersion, reason: null });
     failures = 0;
   };
 
@@ -75,7 +85,7 @@ export function startLook(options: LookOptions): Look {
     } catch (error) {
       failures += 1;
       end();
-      state = { ...state, state: 'down', reason: `Docker does not answer: ${messageOf(error)}` };
+      become({ ...state, state: 'down', reason: `Docker does not answer: ${messageOf(error)}` });
       loop.wakeAt(Date.now() + Math.min(5_000, 100 * 2 ** failures));
     }
     onChange();
@@ -88,7 +98,7 @@ export function startLook(options: LookOptions): Look {
     isComplete: () => complete !== null && complete === options.cluster(),
     refresh: refreshes.refresh,
     doubt(reason) {
-      state = { ...state, state: 'down', reason: `Docker does not answer: ${reason}` };
+      become({ ...state, state: 'down', reason: `Docker does not answer: ${reason}` });
       end();
       loop.wake();
     },
