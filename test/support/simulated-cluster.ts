@@ -10,31 +10,17 @@ import { planService } from '../../master/plan/plan.js';
 import type { Action, NodeView, Plan, ServiceSnapshot } from '../../master/plan/snapshot.js';
 import type { Route } from '../../proxy-config/route.js';
 import type { Allocation, Node } from '../../shared/model.js';
-import type { AllocationAssignment, AllocationObserved, Assignment, Traffic } from '../../shared/protocol.js';
-
-export const REFRESH_MS = 1_000;
-
-interface Container {
-  state: AllocationObserved['state'];
-  sinceMs: number;
-  restarts: number;
-}
-
-interface Routing {
-  state: Traffic['state'];
-  sinceMs: number;
-  inFlight: number;
-}
-
-/** A host: what really is, told to the master only by `report`. */
-export interface Host {
-  id: string;
-  isConnected: boolean;
-  assignment: Omit<Assignment, 'revision'> | null;
-  containers: Map<string, Container>;
-  images: Map<string, Node['images'][number]>;
-  routing: Map<string, Routing>;
-}
+import type { AllocationAssignment } from '../../shared/protocol.js';
+import {
+  type Container,
+  enter,
+  type Host,
+  imageOf,
+  liveOn,
+  newHost,
+  nextRouting,
+  observedOf,
+} from './simulated-host.js';
 
 export class SimulatedCluster {
   nowMs = 1_000_000;
@@ -97,7 +83,8 @@ export class SimulatedCluster {
   crash(allocation: string): void {
     for (const host of this.hosts.values()) {
       const container = host.containers.get(allocation);
-      if (container && ['ready', 'starting'].includes(container.state)) this.enter(container, 'exited');
+      if (container && ['ready', 'starting'].includes(container.state))
+        enter(container, 'exited', this.nowMs);
     }
   }
 
@@ -267,27 +254,14 @@ export class SimulatedCluster {
       const state = assigned.container.image.startsWith('unmakeable') ? 'failed' : 'starting';
       host.containers.set(assigned.id, { state, sinceMs: this.nowMs, restarts: 0 });
     } else {
-      this.live(assigned, container);
-    }
-  }
-
-  private live(assigned: AllocationAssignment, container: Container): void {
-    const { image } = assigned.container;
-    const upMs = this.nowMs - container.sinceMs;
-    if (container.state === 'exited' && assigned.onExit === 'replace') {
-      this.enter(container, 'starting');
-      container.restarts += 1;
-    } else if (container.state === 'starting' && image.startsWith('exits') && upMs >= 500) {
-      this.enter(container, 'exited');
-    } else if (container.state === 'starting' && !image.startsWith('never')) {
-      if (upMs >= (image.startsWith('slow') ? 5_000 : 1_000)) this.enter(container, 'ready');
+      liveOn(assigned, container, this.nowMs);
     }
   }
 
   private stop(assigned: AllocationAssignment, container: Container, host: Host): void {
     if (container.state !== 'stopping') {
       this.checkUnrouted(assigned.id);
-      this.enter(container, 'stopping');
+      enter(container, 'stopping', this.nowMs);
     } else if (this.nowMs - container.sinceMs >= 1_000) {
       this.remove(assigned.id, host);
     }
@@ -310,77 +284,4 @@ export class SimulatedCluster {
       host.routing.set(id, nextRouting(routing, desired, this.nowMs, this.inFlight));
     }
   }
-
-  private enter(container: Container, state: Container['state']): void {
-    container.state = state;
-    container.sinceMs = this.nowMs;
-  }
-}
-
-function newHost(id: string): Host {
-  return {
-    id,
-    isConnected: true,
-    assignment: null,
-    containers: new Map(),
-    images: new Map(),
-    routing: new Map(),
-  };
-}
-
-function nextRouting(
-  routing: Routing,
-  desired: 'routed' | 'draining',
-  nowMs: number,
-  inFlight: number,
-): Routing {
-  const forMs = nowMs - routing.sinceMs;
-  if (desired === 'routed') {
-    if (routing.state === 'pending' && forMs >= REFRESH_MS)
-      return { ...routing, state: 'routed', sinceMs: nowMs };
-    return routing;
-  }
-  if (routing.state === 'routed' || routing.state === 'pending')
-    return { state: 'draining', sinceMs: nowMs, inFlight };
-  if (routing.state === 'draining' && forMs >= REFRESH_MS) {
-    const left = routing.inFlight - 1;
-    return left <= 0
-      ? { state: 'drained', sinceMs: nowMs, inFlight: 0 }
-      : { ...routing, sinceMs: nowMs, inFlight: left };
-  }
-  return routing;
-}
-
-function observedOf(assigned: AllocationAssignment, host: Host): AllocationObserved {
-  const container = host.containers.get(assigned.id);
-  const state = container?.state ?? (assigned.desired === 'stopped' ? 'gone' : 'pending');
-  return {
-    id: assigned.id,
-    state,
-    reason: reasonOf(state),
-    sinceMs: container?.sinceMs ?? 0,
-    restarts: container?.restarts ?? 0,
-    exitCode: state === 'exited' ? 1 : null,
-    lastLogs: state === 'exited' ? ['it went wrong'] : [],
-    endpoint: state === 'ready' ? { address: '172.17.0.1', port: 32_768 } : null,
-    containerId: container ? `c-${assigned.id}` : null,
-  };
-}
-
-function reasonOf(state: AllocationObserved['state']): string | null {
-  if (state === 'exited') return 'exited with 1 after 0.5 s';
-  if (state === 'failed') return 'no such mount';
-  return null;
-}
-
-function imageOf(id: string, ref: string): Node['images'][number] {
-  const isAbsent = ref.startsWith('absent');
-  return {
-    id,
-    state: isAbsent ? 'failed' : 'ready',
-    percent: null,
-    imageId: isAbsent ? null : `sha256:${ref}`,
-    digest: null,
-    reason: isAbsent ? 'manifest unknown' : null,
-  };
 }

@@ -13,7 +13,7 @@ import type { Begun, ServiceCurrent } from '../../../../master/plan/snapshot.js'
 import type { Rollout } from '../../../../shared/model.js';
 import type { ServiceSpec } from '../../../../shared/spec.js';
 import { SimulatedCluster } from '../../../support/simulated-cluster.js';
-import { aContext, aNode, aService, aSnapshot, aView } from './things.js';
+import { aContext, aNode, aService, aSnapshot, aSpec, aView } from './things.js';
 
 /** A cluster and its user. */
 export class Shop {
@@ -85,4 +85,26 @@ export class Shop {
     this.#rollouts += 1;
     return aContext({ id: `r${this.#rollouts}`, nowMs: this.cluster.nowMs });
   }
+}
+
+/** A shop whose first release runs. */
+export function running(spec = aSpec(), nodes = 1): Shop {
+  const shop = new Shop(spec, nodes);
+  shop.deploy(spec);
+  shop.cluster.settle();
+  return shop;
+}
+
+/** Goes on until a first old allocation has been retired. */
+export function untilReplaced(shop: Shop): void {
+  for (let i = 0; i < 400 && count(shop, 1, 'routed') === 3; i += 1) {
+    shop.cluster.plan();
+    shop.cluster.tick(300);
+  }
+}
+
+/** How many allocations of a release are desired so. */
+export function count(shop: Shop, release: number, desired: string): number {
+  return shop.cluster.snapshot.allocations.filter((a) => a.release === release && a.desired === desired)
+    .length;
 }

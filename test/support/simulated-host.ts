@@ -1,0 +1,115 @@
+/** A host of the simulated cluster: what its containers, images and ingress do with time. What an image does is said by its
+ *  name: see simulated-cluster. */
+import type { Node } from '../../shared/model.js';
+import type { AllocationAssignment, AllocationObserved, Assignment, Traffic } from '../../shared/protocol.js';
+
+export const REFRESH_MS = 1_000;
+
+export interface Container {
+  state: AllocationObserved['state'];
+  sinceMs: number;
+  restarts: number;
+}
+
+export interface Routing {
+  state: Traffic['state'];
+  sinceMs: number;
+  inFlight: number;
+}
+
+/** A host: what really is, told to the master only by `report`. */
+export interface Host {
+  id: string;
+  isConnected: boolean;
+  assignment: Omit<Assignment, 'revision'> | null;
+  containers: Map<string, Container>;
+  images: Map<string, Node['images'][number]>;
+  routing: Map<string, Routing>;
+}
+
+export function newHost(id: string): Host {
+  return {
+    id,
+    isConnected: true,
+    assignment: null,
+    containers: new Map(),
+    images: new Map(),
+    routing: new Map(),
+  };
+}
+
+export function nextRouting(
+  routing: Routing,
+  desired: 'routed' | 'draining',
+  nowMs: number,
+  inFlight: number,
+): Routing {
+  const forMs = nowMs - routing.sinceMs;
+  if (desired === 'routed') {
+    if (routing.state === 'pending' && forMs >= REFRESH_MS)
+      return { ...routing, state: 'routed', sinceMs: nowMs };
+    return routing;
+  }
+  if (routing.state === 'routed' || routing.state === 'pending')
+    return { state: 'draining', sinceMs: nowMs, inFlight };
+  if (routing.state === 'draining' && forMs >= REFRESH_MS) {
+    const left = routing.inFlight - 1;
+    return left <= 0
+      ? { state: 'drained', sinceMs: nowMs, inFlight: 0 }
+      : { ...routing, sinceMs: nowMs, inFlight: left };
+  }
+  return routing;
+}
+
+export function observedOf(assigned: AllocationAssignment, host: Host): AllocationObserved {
+  const container = host.containers.get(assigned.id);
+  const state = container?.state ?? (assigned.desired === 'stopped' ? 'gone' : 'pending');
+  return {
+    id: assigned.id,
+    state,
+    reason: reasonOf(state),
+    sinceMs: container?.sinceMs ?? 0,
+    restarts: container?.restarts ?? 0,
+    exitCode: state === 'exited' ? 1 : null,
+    lastLogs: state === 'exited' ? ['it went wrong'] : [],
+    endpoint: state === 'ready' ? { address: '172.17.0.1', port: 32_768 } : null,
+    containerId: container ? `c-${assigned.id}` : null,
+  };
+}
+
+function reasonOf(state: AllocationObserved['state']): string | null {
+  if (state === 'exited') return 'exited with 1 after 0.5 s';
+  if (state === 'failed') return 'no such mount';
+  return null;
+}
+
+export function imageOf(id: string, ref: string): Node['images'][number] {
+  const isAbsent = ref.startsWith('absent');
+  return {
+    id,
+    state: isAbsent ? 'failed' : 'ready',
+    percent: null,
+    imageId: isAbsent ? null : `sha256:${ref}`,
+    digest: null,
+    reason: isAbsent ? 'manifest unknown' : null,
+  };
+}
+
+/** One turn of a container that is to run: it comes up, exits, or is replaced, as its image does. */
+export function liveOn(assigned: AllocationAssignment, container: Container, nowMs: number): void {
+  const { image } = assigned.container;
+  const upMs = nowMs - container.sinceMs;
+  if (container.state === 'exited' && assigned.onExit === 'replace') {
+    enter(container, 'starting', nowMs);
+    container.restarts += 1;
+  } else if (container.state === 'starting' && image.startsWith('exits') && upMs >= 500) {
+    enter(container, 'exited', nowMs);
+  } else if (container.state === 'starting' && !image.startsWith('never')) {
+    if (upMs >= (image.startsWith('slow') ? 5_000 : 1_000)) enter(container, 'ready', nowMs);
+  }
+}
+
+export function enter(container: Container, state: Container['state'], nowMs: number): void {
+  container.state = state;
+  container.sinceMs = nowMs;
+}

@@ -1,0 +1,90 @@
+import t from 'tap';
+import { running, untilReplaced } from './cluster.js';
+import { aSpec } from './things.js';
+
+const v2 = aSpec({ container: { image: 'good:2' } });
+
+t.test('redeploy always rolls, to a new release', async (t) => {
+  const shop = running();
+  shop.redeploy();
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), { state: 'succeeded', release: 2 });
+});
+
+t.test('rollback goes to the stored release, under its old number', async (t) => {
+  const shop = running();
+  shop.deploy(v2);
+  shop.cluster.settle();
+  const begun = shop.rollback();
+  t.match(begun.changes, ['release: v2 → v1 (good:1)']);
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), { state: 'succeeded', kind: 'rollback', release: 1 });
+  t.same(
+    shop.cluster.snapshot.allocations.map((a) => a.release),
+    [1, 1, 1],
+  );
+  t.equal(shop.rollback(1).action, 'none');
+  t.throws(() => shop.rollback(), { code: 'NOTHING_TO_ROLL_BACK' });
+  t.throws(() => shop.rollback(7), { code: 'RELEASE_NOT_FOUND' });
+});
+
+t.test('a rollback while rolling goes back to what served before', async (t) => {
+  const shop = running();
+  shop.deploy(v2);
+  untilReplaced(shop);
+  shop.rollback();
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), { state: 'succeeded', kind: 'rollback', release: 1 });
+  t.same(
+    shop.cluster.snapshot.allocations.map((a) => a.release),
+    [1, 1, 1],
+  );
+});
+
+t.test('a deploy during a deploy replaces both', async (t) => {
+  const shop = running();
+  shop.deploy(v2);
+  untilReplaced(shop);
+  shop.deploy(aSpec({ container: { image: 'good:3' } }));
+  t.equal(shop.cluster.settle(), true);
+  t.same(
+    shop.cluster.snapshot.allocations.map((a) => a.release),
+    [3, 3, 3],
+  );
+  t.match(shop.ended, [{ state: 'superseded' }]);
+});
+
+t.test('scale down retires the highest slots', async (t) => {
+  const shop = running();
+  shop.scale(1);
+  t.equal(shop.cluster.settle(), true);
+  t.same(
+    shop.cluster.snapshot.allocations.map((a) => a.slot),
+    [0],
+  );
+  shop.scale(0);
+  t.equal(shop.cluster.settle(), true);
+  t.same(shop.cluster.snapshot.allocations, []);
+});
+
+t.test('stop retires everything and start brings the stable release back', async (t) => {
+  const shop = running();
+  shop.stop();
+  t.equal(shop.cluster.settle(), true);
+  t.same(shop.cluster.snapshot.allocations, []);
+  shop.start();
+  t.equal(shop.cluster.settle(), true);
+  t.equal(shop.cluster.serving().length, 3);
+});
+
+t.test('a removed service is forgotten once nothing of it is left', async (t) => {
+  const shop = running();
+  shop.remove();
+  t.throws(() => shop.deploy(v2), { code: 'CONFLICT' });
+  for (let i = 0; i < 60; i += 1) {
+    shop.cluster.plan();
+    shop.cluster.tick(500);
+  }
+  t.same(shop.cluster.snapshot.allocations, []);
+  t.equal(shop.cluster.log.at(-1)?.kind, 'delete-service');
+});
