@@ -73,12 +73,17 @@ const executors: Executors = {
     const options = { tail: LAST_LINES, sinceMs: null, follow: false };
     const container = facts.containers.get(step.id);
     facts.logs.set(step.id, lines);
-    for await (const line of engine.logs(step.id, options, AbortSignal.timeout(10_000)))
-      lines.push(line.text);
-    facts.lastExits.set(step.allocation, {
-      exitCode: exitCodeOf(container),
-      lines: lines.slice(-LAST_LINES),
-    });
+    try {
+      for await (const line of engine.logs(step.id, options, AbortSignal.timeout(10_000)))
+        lines.push(line.text);
+    } finally {
+      // Also when they could not be read: an exit must not wait for its words for ever.
+      facts.lastExits.set(step.allocation, {
+        container: step.id,
+        exitCode: exitCodeOf(container),
+        lines: lines.slice(-LAST_LINES),
+      });
+    }
   },
 
   async 'tag-image'(step, { engine, facts }) {

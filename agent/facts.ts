@@ -20,6 +20,8 @@ export interface StepFailure {
 }
 
 export interface LastExit {
+  /** The container that ended. */
+  container: string;
   exitCode: number | null;
   lines: string[];
 }

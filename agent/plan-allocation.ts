@@ -128,7 +128,12 @@ function planEnded(
   const beside = [...cleared, ...readLogs(container, allocation, facts)];
   const stale = isStale(allocation, container);
   if (allocation.onExit === 'report' && !stale) {
-    const shown = show(allocation, facts, { state: 'exited', reason: words, container });
+    // The rollout fails at the first report of an exit, so that report has the last lines.
+    const isTold =
+      container.startedAtMs === null || facts.lastExits.get(allocation.id)?.container === container.id;
+    const shown = isTold
+      ? show(allocation, facts, { state: 'exited', reason: words, container })
+      : show(allocation, facts, { state: 'starting', reason: `${words}; reading its last lines`, container });
     return { steps: beside, shown, wakeAtMs: null };
   }
   if (!stale && nowMs < dueMs) {

@@ -69,10 +69,13 @@ t.test('an exit that a rollout judges is only reported, with its last words', as
   const facts = factsWith(exited(allocation));
   const planned = planOf(allocation, facts);
   t.same(planned.kinds, ['read-logs']);
-  t.match(planned.shown, { state: 'exited', exitCode: 1, reason: 'exited with 1 after 0.4 s' });
+  t.match(planned.shown, { state: 'starting', reason: 'exited with 1 after 0.4 s; reading its last lines' });
   facts.logs.set('shop.api.1#1', ['oh no']);
-  facts.lastExits.set(allocation.id, { exitCode: 1, lines: ['oh no'] });
-  t.match(planOf(allocation, facts), { kinds: [], shown: { lastLogs: ['oh no'], wakeAtMs: undefined } });
+  facts.lastExits.set(allocation.id, { container: 'shop.api.1#1', exitCode: 1, lines: ['oh no'] });
+  t.match(planOf(allocation, facts), {
+    kinds: [],
+    shown: { state: 'exited', exitCode: 1, reason: 'exited with 1 after 0.4 s', lastLogs: ['oh no'] },
+  });
 });
 
 t.test('a container that had been up for 10 s is replaced at once, beside clearing it away', async (t) => {
