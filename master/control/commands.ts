@@ -93,9 +93,10 @@ export function createCommands(store: Store, states: States) {
 
 function putBegun(tx: Transaction, begun: Begun, nowMs: number): void {
   if (begun.superseded) tx.putRollout(begun.superseded);
-  if (begun.following !== null || begun.action === 'none') return;
-  tx.putService(begun.service);
   const { rollout } = begun;
+  if (begun.action === 'none' && rollout === null && begun.following === null) return;
+  tx.putService(begun.service);
+  if (begun.following !== null) return;
   if (rollout) tx.putRollout(rollout);
   const what = rollout ? `${rollout.kind} ${rollout.id} begun by ${rollout.by}` : 'updated in place';
   tx.addEvent({
