@@ -76,6 +76,18 @@ function firstOf(subnet: string | undefined): string | null {
   return [...octets.slice(0, 3), (octets[3] ?? 0) + 1].join('.');
 }
 
+interface DockerEvent {
+  Action?: string;
+  Actor?: { ID?: string; Attributes?: { exitCode?: string } };
+  timeNano?: number;
+}
+
+function exitOf({ Action, Actor, timeNano }: DockerEvent): EngineEvent['exit'] {
+  const code = Number(Actor?.Attributes?.exitCode);
+  if (Action !== 'die' || !Number.isInteger(code) || timeNano === undefined) return null;
+  return { code, atMs: Math.floor(timeNano / 1e6) };
+}
+
 /** Container events of the cluster; `onEnd` once, when the stream ended or broke (not after `stop`). */
 async function subscribe(
   docker: Docker,
@@ -90,8 +102,8 @@ async function subscribe(
   );
   const read = async (): Promise<void> => {
     for await (const line of jsonLines(stream as unknown as AsyncIterable<Buffer>)) {
-      const { Action, Actor } = line as { Action?: string; Actor?: { ID?: string } };
-      if (Action && Actor?.ID) onEvent({ action: Action, containerId: Actor.ID });
+      const { Action, Actor } = line as DockerEvent;
+      if (Action && Actor?.ID) onEvent({ action: Action, containerId: Actor.ID, exit: exitOf(line) });
     }
   };
   const ended = (): void => {

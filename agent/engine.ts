@@ -74,6 +74,8 @@ export interface EngineVersion {
 export interface EngineEvent {
   action: string;
   containerId: string;
+  /** Of a `die`: what it ended with, and when. Said before the engine has cleared up behind it. */
+  exit: { code: number; atMs: number } | null;
 }
 
 export interface LogOptions {

@@ -132,6 +132,15 @@ function refresher(engine: Engine, facts: Facts, onChange: () => void): Refreshe
     else forgetContainer(facts, id);
     onChange();
   };
+  /** A look would wait until the engine has cleared up; its successor need not. */
+  const noteExit = (id: string, exit: NonNullable<EngineEvent['exit']>): void => {
+    const known = facts.containers.get(id);
+    if (known?.state !== 'running') return;
+    count += 1;
+    seenAt.set(id, count);
+    facts.containers.set(id, { ...known, state: 'exited', exitCode: exit.code, finishedAtMs: exit.atMs });
+    onChange();
+  };
   const refresh = (id: string): Promise<void> => {
     const next = (pending.get(id) ?? Promise.resolve()).catch(() => undefined).then(() => look(id));
     pending.set(id, next);
@@ -143,9 +152,9 @@ function refresher(engine: Engine, facts: Facts, onChange: () => void): Refreshe
   };
   return {
     refresh,
-    onEvent({ action, containerId }) {
-      if (!telling.has(action)) return;
-      refresh(containerId).catch(() => undefined);
+    onEvent({ action, containerId, exit }) {
+      if (exit) noteExit(containerId, exit);
+      if (telling.has(action)) refresh(containerId).catch(() => undefined);
     },
     seen: () => count,
     seenAt: (id) => seenAt.get(id) ?? 0,

@@ -141,9 +141,22 @@ function planEnded(
     const shown = show(allocation, facts, { state: 'pending', reason, container });
     return { steps: beside, shown, wakeAtMs: dueMs };
   }
+  if (holdsPorts(allocation, container, nowMs)) {
+    const reason = `${words}; waiting until Docker has freed its ports`;
+    const shown = show(allocation, facts, { state: 'pending', reason, container });
+    return { steps: beside, shown, wakeAtMs: (container.finishedAtMs ?? nowMs) + FREE_PORTS_MS };
+  }
   const attempt = Math.max(container.attempt, facts.attempts.get(allocation.id) ?? 0) + 1;
   const made = planMake({ allocation, cluster, facts, attempt, level, container });
   return { ...made, steps: [...made.steps, ...beside] };
+}
+
+/** An exit is told before Docker has freed what was published; only fixed ports can collide, and not for ever. */
+const FREE_PORTS_MS = 5_000;
+
+function holdsPorts(allocation: AllocationAssignment, container: ObservedContainer, nowMs: number): boolean {
+  const hasFixed = allocation.container.extraPorts.length > 0;
+  return hasFixed && container.ports.length > 0 && nowMs < (container.finishedAtMs ?? 0) + FREE_PORTS_MS;
 }
 
 /** Beside the best container: a running double is stopped; what is dead is removed once its last words are kept. */

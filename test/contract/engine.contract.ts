@@ -140,6 +140,10 @@ export async function engineContract(t: Test, under: EngineUnderTest): Promise<v
       actions().filter((action) => ['start', 'die', 'destroy'].includes(action)),
       ['start', 'die', 'destroy'],
     );
+    t.match(events.find((e) => e.containerId === id && e.action === 'die')?.exit, {
+      code: 137,
+      atMs: Number,
+    });
     stop();
   });
 

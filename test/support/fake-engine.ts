@@ -50,7 +50,8 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
 
   const emit = (container: FakeContainer, action: string): void => {
     for (const { cluster, onEvent } of listeners) {
-      if (cluster === container.cluster) onEvent({ action, containerId: container.id });
+      if (cluster === container.cluster)
+        onEvent({ action, containerId: container.id, exit: exitOf(action, container) });
     }
   };
   const called = async (name: string, argument = ''): Promise<void> => {
@@ -249,4 +250,9 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
     },
   };
   return engine;
+}
+
+function exitOf(action: string, { exitCode, finishedAtMs }: FakeContainer): EngineEvent['exit'] {
+  if (action !== 'die' || exitCode === null || finishedAtMs === null) return null;
+  return { code: exitCode, atMs: finishedAtMs };
 }

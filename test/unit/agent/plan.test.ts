@@ -102,6 +102,18 @@ t.test('quick exits back off: 1 s doubling to 60 s, carried in the label', async
   t.match(due.steps[0], { kind: 'create-container', attempt: 4, level: 3 });
 });
 
+t.test('fixed ports are waited for until Docker has freed them, and not for ever', async (t) => {
+  const extraPorts = [{ host: 2222, container: 22, protocol: 'tcp' as const }];
+  const allocation = anAllocation({ container: { extraPorts } });
+  const ports = [{ container: 22, protocol: 'tcp', hostAddress: '0.0.0.0', hostPort: 2222 }];
+  const held = factsWith(exited(allocation, { startedAtMs: 0, ports }));
+  const waiting = planOf(allocation, held, 99_500);
+  t.match(waiting, { kinds: ['read-logs'], wakeAtMs: 104_400, shown: { reason: /freed its ports/ } });
+  t.same(planOf(allocation, held, 104_400).kinds, ['create-container', 'read-logs']);
+  const freed = factsWith(exited(allocation, { startedAtMs: 0, ports: [] }));
+  t.same(planOf(allocation, freed, 99_500).kinds, ['create-container', 'read-logs']);
+});
+
 t.test('an exit in the future (the clock was set back) is not waited for', async (t) => {
   const exit = { level: 0, createdAtMs: 0, startedAtMs: 999_000, finishedAtMs: 999_500 };
   t.equal(afterExit(exit, 1_000).dueMs, 1_000);
