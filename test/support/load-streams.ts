@@ -68,7 +68,10 @@ export function webSocket(context: Context): Once {
         sentAtMs = Date.now();
         socket.send('echo');
       }, 300);
-      const end = timer(context, () => socket.close(1000));
+      const end = timer(context, () => {
+        if (socket.readyState === WebSocket.OPEN) socket.close(1000);
+        else socket.on('open', () => socket.close(1000));
+      });
       socket.on('upgrade', (response) => {
         host = response.headers['x-host'];
       });

@@ -262,6 +262,7 @@ function* logFiles(home: string): Generator<string> {
 
 function isProgram(command: string[], which: string): boolean {
   if (which === 'caddy') return /caddy$/.test(command[0] ?? '') && command[1] === 'run';
+  if (which === 'server' && command.some((part) => part.endsWith('dying-server.js'))) return true;
   if (which === 'resolver')
     return command.some((part) => part.includes('resolver')) && !command.includes('agent');
   return command.includes(which) && command.some((part) => part.endsWith('.js'));
