@@ -15,10 +15,10 @@ export async function deploy(context: Context): Promise<number> {
   const services = await loadServices(context);
   const client = await context.connect();
   const plan = await client.post<PlanReply>('/plan', { services });
-  const dryRun = context.options.dryRun === true;
-  if (dryRun && context.json) context.output.json(plan);
+  const isLast = context.options.dryRun === true || refusedExit(plan) !== 0;
+  if (isLast && context.json) context.output.json(plan);
   if (!context.json) printPlan(context.output, cleaned(plan));
-  if (dryRun) return refusedExit(plan);
+  if (isLast) return refusedExit(plan);
   const reply = await client.post<DeployReply>('/deploy', { services });
   return await follow(context, reply, async (ids) => waitForRollouts(context, client, ids));
 }
@@ -39,7 +39,7 @@ async function follow(
 function printReply({ output, options }: Context, reply: DeployReply): void {
   const { colors } = output;
   for (const { service, error, hint } of reply.errors) {
-    output.note(`${colors.red('error:')} ${service}: ${error}`);
+    output.note(`${colors.red('error:')} ${service === '' ? '' : `${service}: `}${error}`);
     output.note(`${colors.cyan('hint:')} ${hint}`);
   }
   for (const { service, id, change } of reply.rollouts) {

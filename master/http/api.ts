@@ -151,7 +151,11 @@ function sendError(
     ...details,
     // Where clients look for what came of a deploy.
     ...(isDeploy
-      ? { deployed: [], errors: [{ service: '', error: shown.message, code: shown.code, hint: shown.hint }] }
+      ? {
+          deployed: [],
+          errors: [{ service: '', error: shown.message, code: shown.code, hint: shown.hint }],
+          rollouts: [],
+        }
       : {}),
   });
 }
