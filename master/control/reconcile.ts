@@ -87,10 +87,17 @@ function planOne(options: ReconcileOptions, key: string, wakeTimes: Map<string, 
   const snapshot = options.states.snapshot(key);
   if (!snapshot) return;
   const plan = planService(snapshot, nowMs);
-  if (plan.wakeAtMs !== null) wakeTimes.set(key, Math.max(plan.wakeAtMs, nowMs + MIN_WAKE_MS));
+  const wakeAtMs = soonest(plan.wakeAtMs, nowMs);
+  if (wakeAtMs !== null) wakeTimes.set(key, wakeAtMs);
   options.store.write((tx) => apply(tx, key, plan, nowMs));
   if (plan.actions.length > 0)
     options.log.info({ service: key, actions: plan.actions.map((a) => a.kind) }, 'planned');
+}
+
+/** A time that has passed was part of what was just planned: to wake for it again would never end. */
+function soonest(wakeAtMs: number | null, nowMs: number): number | null {
+  if (wakeAtMs === null || wakeAtMs < nowMs - MIN_WAKE_MS) return null;
+  return Math.max(wakeAtMs, nowMs + MIN_WAKE_MS);
 }
 
 /** One service that can't be planned does not keep the others from it. */

@@ -1,29 +1,13 @@
-/** The whole master in one process, with real HTTPS, a real WebSocket, real LMDB, and an agent that does as it is told. */
-
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+/** The whole master in one process: real HTTPS, real LMDB, and an agent that does as it is told. */
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { startMaster } from '../../master/main.js';
-import type { DeployReply, StatusReply } from '../../shared/api.js';
-import { closeCodes } from '../../shared/protocol.js';
-import { fakeAgent } from '../support/fake-agent.js';
-import { request } from '../support/https-request.js';
-import { type TestMaster, testMaster } from '../support/test-master.js';
+import type { DeployReply } from '../../shared/api.js';
+import { aBody, agentOf, serviceOf, statusOf } from '../support/master-words.js';
+import { testMaster } from '../support/test-master.js';
 import { waitFor } from '../support/wait-for.js';
-
-const aService = (more: object = {}): object => ({
-  name: 'api',
-  image: 'app:1',
-  port: 8080,
-  domain: 'api.example.com',
-  ...more,
-});
-const statusOf = async (m: TestMaster): Promise<StatusReply> =>
-  (await m.api('GET', '/status')).json as StatusReply;
-const serviceOf = async (m: TestMaster, name = 'api') =>
-  (await statusOf(m)).services.find((s) => s.name === name);
-const agentOf = (m: TestMaster, more: object = {}) => fakeAgent({ home: m.home, port: m.port, ...more });
 
 t.test('a service is deployed through an agent, updated, and removed', async (t) => {
   const m = await testMaster();
@@ -31,7 +15,7 @@ t.test('a service is deployed through an agent, updated, and removed', async (t)
   const agent = await agentOf(m);
   agent.obey();
 
-  const first = await m.api('POST', '/deploy?wait=20s', { services: [aService({ replicas: 2 })] });
+  const first = await m.api('POST', '/deploy?wait=20s', { services: [aBody({ replicas: 2 })] });
   t.equal(first.status, 200, first.body);
   t.same((first.json as DeployReply).deployed, ['api']);
   const running = await serviceOf(m);
@@ -54,14 +38,14 @@ t.test('a service is deployed through an agent, updated, and removed', async (t)
   t.ok(Date.parse(running?.observed_at ?? '') > 0);
 
   const second = await m.api('POST', '/deploy?wait=20s', {
-    services: [aService({ replicas: 2, image: 'app:2' })],
+    services: [aBody({ replicas: 2, image: 'app:2' })],
   });
   t.equal(second.status, 200, second.body);
   t.equal((await serviceOf(m))?.release, 'v2');
   await waitFor('the old ones to be gone', async () => (await serviceOf(m))?.allocations.length === 2);
 
   const same = await m.api('POST', '/deploy?wait=20s', {
-    services: [aService({ replicas: 2, image: 'app:2' })],
+    services: [aBody({ replicas: 2, image: 'app:2' })],
   });
   t.equal(same.status, 200);
   t.equal((await serviceOf(m))?.release, 'v2', 'a deploy of the same changes nothing');
@@ -81,143 +65,13 @@ t.test('a service is deployed through an agent, updated, and removed', async (t)
 });
 
 t.test(
-  'who has no certificate, another version, or nonsense to say is sent away with the right code',
-  async (t) => {
-    const m = await testMaster();
-    t.teardown(() => m.stop());
-    const closing = async (agent: Awaited<ReturnType<typeof agentOf>>): Promise<number> =>
-      (await agent.until('the close', () => agent.closed)).code;
-
-    t.equal(await closing(await agentOf(m, { certificate: false, hello: null })), closeCodes.notAuthorized);
-    t.equal(await closing(await agentOf(m, { hello: { protocol: 99 } })), closeCodes.versionMismatch);
-    const garbled = await agentOf(m);
-    garbled.sendText('{"type":"no-such-thing"}');
-    t.equal(await closing(garbled), closeCodes.badMessage);
-    const early = await agentOf(m, { hello: null });
-    early.send({ type: 'receipt', revision: 1, accepted: true, reason: null });
-    t.equal(await closing(early), closeCodes.badMessage, 'the first message must be hello');
-
-    const older = await agentOf(m);
-    await older.until('an assignment', () => older.assignment());
-    const newer = await agentOf(m);
-    t.equal(await closing(older), closeCodes.replaced);
-    await newer.until('an assignment', () => newer.assignment());
-    newer.report();
-    await waitFor('the node to be there', async () => (await statusOf(m)).nodes[0]?.state === 'ready');
-    await newer.close();
-    const other = await request({
-      host: '127.0.0.1',
-      port: m.port,
-      path: '/somewhere',
-      ca: readFileSync(join(m.home, 'ca.pem')),
-      headers: { connection: 'Upgrade', upgrade: 'websocket' },
-    });
-    t.equal(other.status, 404);
-  },
-);
-
-t.test('a status is acknowledged once it is stored; an older number changes nothing', async (t) => {
-  const m = await testMaster();
-  t.teardown(() => m.stop());
-  const agent = await agentOf(m);
-  await agent.until('an assignment', () => agent.assignment());
-  agent.report((status) => ({ ...status, number: 7 }));
-  await agent.until('the receipt of 7', () =>
-    agent.received.some((x) => x.type === 'status-receipt' && x.number === 7),
-  );
-  t.match((await statusOf(m)).nodes[0], { state: 'ready', engine: '20.10.24' });
-  agent.report((status) => ({
-    ...status,
-    number: 3,
-    engine: { ...status.engine, state: 'down', reason: 'old news' },
-  }));
-  await agent.until(
-    'a second receipt',
-    () => agent.received.filter((x) => x.type === 'status-receipt').length === 2,
-  );
-  t.same(
-    agent.received.filter((x) => x.type === 'status-receipt'),
-    [
-      { type: 'status-receipt', number: 7 },
-      { type: 'status-receipt', number: 7 },
-    ],
-  );
-  t.equal((await statusOf(m)).nodes[0]?.state, 'ready');
-  agent.report((status) => ({
-    ...status,
-    number: 8,
-    engine: { ...status.engine, state: 'down', reason: 'no socket' },
-  }));
-  await waitFor('the news', async () => /no socket/.test((await statusOf(m)).nodes[0]?.reason ?? ''));
-  await agent.close();
-});
-
-t.test(
-  'without its node an allocation is unknown, and says so; a restarted master goes on above the revision',
-  async (t) => {
-    const m = await testMaster();
-    t.teardown(() => m.stop());
-    const agent = await agentOf(m);
-    agent.obey();
-    await m.api('POST', '/deploy?wait=20s', { services: [aService()] });
-    const revision = agent.assignment()?.revision ?? 0;
-    await agent.close();
-    await waitFor('the loss to be seen', async () => (await serviceOf(m))?.status === 'degraded');
-    const lost = await serviceOf(m);
-    t.match(lost?.allocations[0], { state: 'unknown', reason: /last seen ready/ });
-    t.equal(lost?.running_replicas, 0);
-
-    await m.restart();
-    t.equal(
-      (await serviceOf(m))?.allocations[0]?.state,
-      'unknown',
-      'nothing is known before the agent has reported',
-    );
-    const back = await agentOf(m, { hello: { revision: revision + 40 } });
-    const assigned = await back.until('an assignment', () => back.assignment());
-    t.ok(assigned.revision > revision + 40);
-    t.equal(assigned.allocations.length, 1);
-    back.obey();
-    await waitFor('it to run', async () => (await serviceOf(m))?.status === 'running');
-    await back.close();
-  },
-);
-
-t.test('a master that lost its store does not empty a node that remembers', async (t) => {
-  const m = await testMaster();
-  t.teardown(() => m.stop());
-  const agent = await agentOf(m);
-  agent.obey();
-  await m.api('POST', '/deploy?wait=20s', { services: [aService()] });
-  const revision = agent.assignment()?.revision ?? 0;
-  await agent.close();
-  await m.master.stop();
-  rmSync(join(m.home, 'cluster.db'), { recursive: true });
-  await m.restart();
-
-  const back = await agentOf(m, { hello: { revision } });
-  back.report();
-  const node = await waitFor('the node to be held', async () =>
-    (await statusOf(m)).nodes.find((n) => n.state === 'degraded' && /uncordon/.test(n.reason ?? '')),
-  );
-  t.equal(back.assignment(), null, 'it got no assignment');
-  t.match((await m.api('GET', '/events')).body, /node.held/);
-
-  back.obey();
-  t.equal((await m.api('POST', `/cluster/nodes/${node.name}/uncordon`)).status, 200);
-  const assigned = await back.until('an assignment', () => back.assignment());
-  t.ok(assigned.revision > revision);
-  await back.close();
-});
-
-t.test(
   'the caller who waits gets 500 with the reason when the rollout fails, and nothing is lost',
   async (t) => {
     const m = await testMaster();
     t.teardown(() => m.stop());
     const agent = await agentOf(m);
     agent.obey();
-    await m.api('POST', '/deploy?wait=20s', { services: [aService()] });
+    await m.api('POST', '/deploy?wait=20s', { services: [aBody()] });
     agent.obey((status) => ({
       ...status,
       allocations: status.allocations.map((a) =>
@@ -233,7 +87,7 @@ t.test(
             },
       ),
     }));
-    const failed = await m.api('POST', '/deploy?wait=20s', { services: [aService({ image: 'broken:1' })] });
+    const failed = await m.api('POST', '/deploy?wait=20s', { services: [aBody({ image: 'broken:1' })] });
     t.equal(failed.status, 500, failed.body);
     t.match(failed.json, { deployed: [], errors: [{ service: 'api', code: 'ROLLOUT_FAILED' }] });
     const service = await serviceOf(m);
@@ -251,7 +105,7 @@ t.test('log lines come from the agent, sorted, and the stream ends with its read
   t.teardown(() => m.stop());
   const agent = await agentOf(m);
   agent.obey();
-  await m.api('POST', '/deploy?wait=20s', { services: [aService({ replicas: 2 })] });
+  await m.api('POST', '/deploy?wait=20s', { services: [aBody({ replicas: 2 })] });
   const answering = m.api('GET', '/services/api/logs?tail=3');
   const opened = await agent.until('two streams', () => {
     const opens = agent.received.flatMap((x) => (x.type === 'logs-open' ? [x] : []));

@@ -1,0 +1,169 @@
+/**
+ * `kill -9` of the master at every commit of a rollout: the rollout ends as if nothing had happened, with no allocation
+ * too many or too few. The agent here is a fake that obeys at once (test/e2e/kill.test.ts has the real one). The commits
+ * of one undisturbed run are counted first; then each is the last thing a master did.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import type { ServiceStatus, StatusReply } from '../../shared/api.js';
+import { type FakeAgent, fakeAgent } from '../support/fake-agent.js';
+import { freePorts } from '../support/free-port.js';
+import { request } from '../support/https-request.js';
+import { aBody } from '../support/master-words.js';
+import { waitFor } from '../support/wait-for.js';
+
+/** What the agent remembers of the first run: more than it had. */
+const FIRST_RUN_REVISIONS = 1_000;
+const program = fileURLToPath(new URL('../support/dying-server.js', import.meta.url));
+
+interface Cluster {
+  home: string;
+  port: number;
+  master: ChildProcess | null;
+  agent: FakeAgent | null;
+  /** The revision the agent remembers over its sessions. */
+  remembered: number;
+}
+
+t.setTimeout(900_000);
+t.test('the rollout ends well whichever commit is the last before a kill', async (t) => {
+  const template = await runsFirstRelease();
+  t.teardown(() => rmSync(template, { recursive: true, force: true }));
+  const { commits } = await updated(template, 0);
+  t.ok(commits > 5, `an undisturbed rollout has ${commits} commits`);
+  for (let n = 1; n <= commits; n++) {
+    const { service, assigned } = await updated(template, n);
+    t.same(
+      service.allocations.map((a) => [a.slot, a.release, a.state]),
+      [
+        [0, 'v2', 'ready'],
+        [1, 'v2', 'ready'],
+      ],
+      `killed at commit ${n}`,
+    );
+    t.equal(assigned, 2, `killed at commit ${n}: nothing else is assigned`);
+  }
+});
+
+/** A home whose master has brought two replicas of app:1 to run. */
+async function runsFirstRelease(): Promise<string> {
+  const cluster = await aCluster();
+  await start(cluster, 0);
+  await deploy(cluster, 'app:1');
+  await serviceThat(cluster, (s) => isWhole(s, 'v1'));
+  await stop(cluster);
+  return cluster.home;
+}
+
+/** Rolls a copy of that home to app:2 while the master dies at commit `killAt` (0: never). */
+async function updated(template: string, killAt: number) {
+  const cluster = await aCluster(template);
+  try {
+    await start(cluster, killAt);
+    const asked = deploy(cluster, 'app:2').catch(() => null);
+    if (killAt > 0) {
+      await waitFor(`the kill at ${killAt}`, () => cluster.master?.signalCode === 'SIGKILL');
+      await asked;
+      await start(cluster, 0);
+      // Whoever asked got no answer, and asks again: the same deploy is the same deploy.
+      await deploy(cluster, 'app:2');
+    }
+    const service = await serviceThat(cluster, (s) => isWhole(s, 'v2'));
+    const commits = Number(readFileSync(join(cluster.home, 'steps'), 'utf8'));
+    return { commits, service, assigned: cluster.agent?.assignment()?.allocations.length };
+  } finally {
+    await stop(cluster);
+    rmSync(cluster.home, { recursive: true, force: true });
+  }
+}
+
+async function aCluster(template?: string): Promise<Cluster> {
+  const home = mkdtempSync(join(tmpdir(), 'orca-kill-'));
+  if (template) cpSync(template, home, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+  const [port = 0] = await freePorts(1);
+  return { home, port, master: null, agent: null, remembered: template ? FIRST_RUN_REVISIONS : 0 };
+}
+
+const isWhole = (s: ServiceStatus, release: string): boolean =>
+  s.status === 'running' &&
+  s.release === release &&
+  s.allocations.length === 2 &&
+  s.allocations.every((a) => a.release === release && a.state === 'ready' && a.routed);
+
+async function start(cluster: Cluster, killAt: number): Promise<void> {
+  const { home, port } = cluster;
+  const args = [program, '--home', home, '--listen', `127.0.0.1:${port}`, '--no-agent'];
+  writeFileSync(join(home, 'steps'), '0');
+  writeFileSync(join(home, 'die-at'), String(killAt));
+  const env = { ...process.env, ORCA_LOG_LEVEL: 'fatal' };
+  const master = spawn(process.execPath, args, { env, cwd: home, stdio: ['ignore', 'ignore', 'inherit'] });
+  cluster.master = master;
+  await Promise.race([isUp(cluster), once(master, 'exit')]);
+  if (isRunning(master)) await connect(cluster);
+}
+
+const isRunning = (master: ChildProcess): boolean => master.exitCode === null && master.signalCode === null;
+
+async function isUp({ home, port }: Cluster): Promise<void> {
+  await waitFor('the API', async () => {
+    if (!existsSync(join(home, 'ca.pem'))) return false;
+    const ca = readFileSync(join(home, 'ca.pem'));
+    return (await request({ host: '127.0.0.1', port, path: '/api/v1/health', ca })).status === 200;
+  });
+}
+
+/** As a real agent: it connects again by itself and says what it remembers. */
+async function connect(cluster: Cluster): Promise<void> {
+  cluster.remembered = Math.max(cluster.remembered, cluster.agent?.assignment()?.revision ?? 0);
+  const agent = await fakeAgent({ ...cluster, hello: { revision: cluster.remembered } });
+  cluster.agent = agent;
+  await waitFor('an assignment or the end', () => agent.assignment() ?? agent.closed);
+  if (!agent.closed) agent.obey();
+}
+
+async function stop({ master }: Cluster): Promise<void> {
+  if (!master || !isRunning(master)) return;
+  const ended = once(master, 'exit');
+  master.kill('SIGTERM');
+  await ended;
+}
+
+async function call(cluster: Cluster, method: string, path: string, body?: object): Promise<unknown> {
+  const token = readFileSync(join(cluster.home, 'cluster.token'), 'utf8').trim();
+  const ca = readFileSync(join(cluster.home, 'ca.pem'));
+  const headers = { authorization: `Bearer ${token}` };
+  const at = {
+    host: '127.0.0.1',
+    port: cluster.port,
+    path: `/api/v1${path}`,
+    method,
+    ca,
+    headers,
+    agent: false as const,
+  };
+  const answer = await request(at, body && JSON.stringify(body));
+  if (answer.status !== 200) throw new Error(answer.body);
+  return JSON.parse(answer.body);
+}
+
+const deploy = (cluster: Cluster, image: string): Promise<unknown> =>
+  call(cluster, 'POST', '/deploy', { services: [aBody({ image, replicas: 2 })] });
+
+async function serviceThat(
+  cluster: Cluster,
+  holds: (service: ServiceStatus) => boolean,
+): Promise<ServiceStatus> {
+  let seen: ServiceStatus | undefined;
+  const look = async (): Promise<ServiceStatus | false> => {
+    seen = ((await call(cluster, 'GET', '/status')) as StatusReply).services[0];
+    return seen !== undefined && holds(seen) && seen;
+  };
+  return waitFor('the service', look).catch((error: Error) => {
+    throw new Error(`${error.message}\n${JSON.stringify(seen, null, 1)}`);
+  });
+}

@@ -1,0 +1,95 @@
+/** The API over Fastify's inject: no socket, a real store, and commands that only note what they were asked. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { createApi } from '../../master/http/api.js';
+import { hashToken } from '../../master/http/authenticate.js';
+import { createLogger } from '../../master/http/logger.js';
+import type { Commands, Live } from '../../master/http/ports.js';
+import { openStore, type Store } from '../../master/store/store.js';
+import { OrcaError } from '../../shared/errors.js';
+import { aNode, anAllocation, aRelease, aRollout, aService } from './a-model.js';
+
+export interface Asked {
+  name: keyof Commands;
+  args: unknown[];
+}
+
+export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?: Partial<Live> } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'orca-api-'));
+  const store = openStore(join(folder, 'cluster.db'));
+  t.teardown(async () => {
+    await app.close();
+    await store.close();
+    rmSync(folder, { recursive: true });
+  });
+  const asked: Asked[] = [];
+  const noting =
+    (name: keyof Commands, answer: unknown) =>
+    (...args: unknown[]): never => {
+      asked.push({ name, args });
+      return answer as never;
+    };
+  const commands: Commands = {
+    deploy: noting('deploy', [{ service: 'api', id: null, change: 'update' }]),
+    plan: noting('plan', [{ service: 'api', action: 'create', changes: [], steps: [], error: null }]),
+    scale: noting('scale', undefined),
+    rollback: noting('rollback', 'r-9'),
+    redeploy: noting('redeploy', 'r-9'),
+    start: noting('start', undefined),
+    stop: noting('stop', undefined),
+    remove: noting('remove', undefined),
+    cordon: noting('cordon', undefined),
+    ...more.commands,
+  };
+  const live: Live = {
+    heardAtMs: () => 4_000,
+    inFlight: () => null,
+    openLogs: () => {
+      throw new OrcaError('NODE_UNREACHABLE', 'node n-1 has no live session');
+    },
+    ...more.live,
+  };
+  const { app } = await createApi({
+    store,
+    commands,
+    live,
+    settings: () => ({ cluster_id: 'c0', cluster_name: 'c', domain: null, acme_email: null, version: '1', httpsPort: 443 }),
+    tokens: () => [
+      { name: 'admin', role: 'admin', hash: hashToken('good') },
+      { name: 'eyes', role: 'viewer', hash: hashToken('look') },
+    ],
+    reload: async () => 'done',
+    log: createLogger('silent'),
+  });
+  const call = async (
+    method: 'GET' | 'POST' | 'DELETE',
+    url: string,
+    payload?: string | object,
+    token = 'good',
+  ) => {
+    const answer = await app.inject({
+      method,
+      url: url === '/metrics' ? url : `/api/v1${url}`,
+      headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), 'content-type': 'application/json' },
+      ...(payload === undefined ? {} : { payload }),
+    });
+    return {
+      status: answer.statusCode,
+      body: answer.body,
+      json: answer.body.startsWith('{') ? answer.json() : null,
+    };
+  };
+  return { store, asked, call };
+}
+
+export function withService(store: Store): void {
+  store.write((tx) => {
+    tx.putService(aService());
+    tx.putRelease(aRelease());
+    tx.putRollout(aRollout({ state: 'succeeded', endedAtMs: 9 }));
+    tx.putAllocation(anAllocation());
+    tx.putNode(aNode());
+  });
+}
