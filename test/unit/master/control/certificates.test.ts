@@ -1,0 +1,65 @@
+import t from 'tap';
+import { createCertificates, type SiteIssuer } from '../../../../master/control/certificates.js';
+import { createStates } from '../../../../master/control/states.js';
+import { FALLBACK_NAME } from '../../../../master/store/tables.js';
+import { aService } from '../../../support/a-model.js';
+import { aStore } from '../../../support/a-store.js';
+
+/** Certificates of 90 ms, numbered, with keys sealed by turning them around. */
+function anIssuer(): SiteIssuer {
+  let issued = 0;
+  const turned = (text: string): string => [...text].reverse().join('');
+  return {
+    issueServer: (names, nowMs) => ({
+      certPem: `${names[0]} ${++issued}`,
+      keyPem: `key ${issued}`,
+      notBeforeMs: nowMs,
+      notAfterMs: nowMs + 90,
+    }),
+    seal: turned,
+    unseal: turned,
+  };
+}
+
+t.test('each domain gets a certificate, kept until two thirds of its time have passed', async (t) => {
+  const store = aStore(t);
+  const states = createStates(store);
+  const certificates = createCertificates(store, anIssuer());
+  store.write((tx) => tx.putService(aService()));
+  certificates.ensure(states.all(), 0);
+  t.same(
+    store.certificates().map((c) => c.name),
+    ['api.example.com', FALLBACK_NAME],
+  );
+  const first = certificates.byDomain().get('api.example.com');
+  t.match(first, { names: ['api.example.com'], keyPem: /^key/ });
+  t.notMatch(JSON.stringify(store.certificates()), /"key \d/, 'keys are sealed in the store');
+  t.match(certificates.fallback(), { names: [FALLBACK_NAME] });
+  t.notOk(certificates.byDomain().has(FALLBACK_NAME));
+
+  certificates.ensure(states.all(), 60);
+  t.equal(certificates.byDomain().get('api.example.com'), first, 'not before two thirds');
+  certificates.ensure(states.all(), 61);
+  t.not(certificates.byDomain().get('api.example.com')?.certPem, first?.certPem);
+});
+
+t.test('a domain that is served no more loses its certificate, but not while it drains', async (t) => {
+  const store = aStore(t);
+  const states = createStates(store);
+  const certificates = createCertificates(store, anIssuer());
+  store.write((tx) => tx.putService(aService({ desired: 'removed' })));
+  certificates.ensure(states.all(), 0);
+  t.ok(certificates.byDomain().has('api.example.com'), 'what is being removed is still served');
+  store.write((tx) => tx.deleteService('shop/api'));
+  certificates.ensure(states.all(), 0);
+  t.equal(certificates.byDomain().size, 0);
+});
+
+t.test('a service that is not routed needs none', async (t) => {
+  const store = aStore(t);
+  const states = createStates(store);
+  store.write((tx) => tx.putService(aService({}, { internal: true, domain: null })));
+  const certificates = createCertificates(store, anIssuer());
+  certificates.ensure(states.all(), 0);
+  t.equal(certificates.byDomain().size, 0);
+});

@@ -1,0 +1,117 @@
+import t, { type Test } from 'tap';
+import { createAssignments } from '../../../../master/control/assignments.js';
+import { createCertificates } from '../../../../master/control/certificates.js';
+import { createCommands } from '../../../../master/control/commands.js';
+import { startReconcile } from '../../../../master/control/reconcile.js';
+import { createStates } from '../../../../master/control/states.js';
+import type { Assignment } from '../../../../shared/protocol.js';
+import { aNode, anAllocation, aRelease, aService, aSpec } from '../../../support/a-model.js';
+import { aStore } from '../../../support/a-store.js';
+import { waitFor } from '../../../support/wait-for.js';
+
+const actor = { by: 'me', source: 'cli' as const };
+
+function aControl(t: Test) {
+  const store = aStore(t);
+  const states = createStates(store);
+  const issue = { certPem: 'c', keyPem: 'k', notBeforeMs: Date.now(), notAfterMs: Date.now() + 1e9 };
+  const certificates = createCertificates(store, {
+    issueServer: () => issue,
+    seal: (text) => text,
+    unseal: (text) => text,
+  });
+  certificates.ensure([], Date.now());
+  const proxy = { httpPort: 80, httpsPort: 443, caddy: 'auto' };
+  const assignments = createAssignments({ store, states, certificates, cluster: 'c', proxy: () => proxy });
+  const sent: { node: string; assignment: Assignment }[] = [];
+  const errors: string[] = [];
+  const start = (everyMs = 60_000) => {
+    const loop = startReconcile({
+      store,
+      states,
+      certificates,
+      assignments,
+      send: (node, assignment) => sent.push({ node, assignment }),
+      log: { info: () => {}, warn: () => {}, error: (data) => errors.push(JSON.stringify(data)) },
+      everyMs,
+    });
+    t.teardown(() => loop.stop());
+    return loop;
+  };
+  return { store, states, assignments, commands: createCommands(store, states), sent, errors, start };
+}
+
+t.test('a deploy becomes an assignment without anybody asking again', async (t) => {
+  const { store, commands, sent, start } = aControl(t);
+  store.write((tx) => tx.putNode(aNode({ ingressObserved: null })));
+  start();
+  const [begun] = commands.deploy([aSpec()], actor);
+  t.match(begun, { service: 'api', change: 'create' });
+  const { assignment } = await waitFor('an assignment that wants the image', () =>
+    sent.find((s) => s.assignment.images.length > 0),
+  );
+  t.match(assignment.images, [{ id: begun?.id, ref: 'app:1' }]);
+  t.equal(store.node('n-1')?.revision, assignment.revision, 'the revision is stored before it is sent');
+  t.match(store.service('shop/api')?.planned.waits, [/app:1/], 'what is waited for is there to be shown');
+});
+
+t.test('an assignment is sent only when its content changed, and revisions only grow', async (t) => {
+  const { store, assignments } = aControl(t);
+  store.write((tx) => tx.putNode(aNode({ revision: 0 })));
+  const first = assignments.refresh('n-1');
+  t.equal(first?.revision, 1);
+  t.equal(assignments.refresh('n-1'), null);
+  store.write((tx) => {
+    tx.putService(aService());
+    tx.putRelease(aRelease());
+    tx.putAllocation(anAllocation());
+  });
+  t.equal(assignments.refresh('n-1')?.revision, 2);
+  t.match(
+    assignments.forHello('n-1', 2),
+    { revision: 2, allocations: [{ id: 'shop.api.1' }] },
+    'the same again',
+  );
+  t.equal(assignments.forHello('n-1', 30)?.revision, 31, 'above what the agent remembers');
+});
+
+t.test('a node that this store never assigned anything, but that remembers, is held', async (t) => {
+  const { store, assignments, commands } = aControl(t);
+  store.write((tx) => tx.putNode(aNode({ revision: 0 })));
+  t.equal(assignments.forHello('n-1', 12), null);
+  t.equal(assignments.refresh('n-1'), null);
+  t.equal(store.node('n-1')?.cordoned, true);
+  t.match(store.events(1), [{ kind: 'node.held', message: /revision 12/ }]);
+  t.equal(assignments.forHello('n-1', 12), null, 'also when it comes again');
+  commands.cordon('one', false);
+  t.equal(assignments.refresh('n-1')?.revision, 13);
+});
+
+t.test('a service that can not be planned does not keep the others waiting', async (t) => {
+  const { store, commands, sent, errors, start } = aControl(t);
+  store.write((tx) => {
+    tx.putNode(aNode({ ingressObserved: null }));
+    tx.putService(aService({ key: 'shop/aaa', name: 'aaa', planned: null as never }));
+  });
+  start();
+  commands.deploy([aSpec()], actor);
+  await waitFor('the other one', () => sent.find((s) => s.assignment.images.length > 0));
+  await waitFor('the error', () => errors.some((line) => /shop\/aaa/.test(line)));
+});
+
+t.test('a deploy of several services is all or nothing', async (t) => {
+  const { store, commands } = aControl(t);
+  store.write((tx) => tx.putService(aService({ key: 'shop/b', name: 'b', desired: 'removed' })));
+  store.write((tx) => tx.putAllocation(anAllocation({ id: 'shop.b.1', service: 'shop/b' })));
+  t.throws(() => commands.deploy([aSpec(), aSpec({ name: 'b', domain: 'b.example.com' })], actor), {
+    code: 'CONFLICT',
+  });
+  t.equal(store.service('shop/api'), undefined);
+});
+
+t.test('requests for what is not there are refused', async (t) => {
+  const { commands } = aControl(t);
+  t.throws(() => commands.scale('shop/api', 2), { code: 'SERVICE_NOT_FOUND' });
+  t.throws(() => commands.rollback('shop/api', null, actor), { code: 'SERVICE_NOT_FOUND' });
+  t.throws(() => commands.cordon('nobody', true), { code: 'NOT_FOUND' });
+});

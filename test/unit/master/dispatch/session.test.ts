@@ -1,0 +1,98 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import t, { type Test } from 'tap';
+import { WebSocket, WebSocketServer } from 'ws';
+import { createSession, type Session } from '../../../../master/dispatch/session.js';
+import { type AgentMessage, type Assignment, closeCodes } from '../../../../shared/protocol.js';
+import { waitFor } from '../../../support/wait-for.js';
+
+const anAssignment = (revision: number, padding = ''): Assignment => ({
+  type: 'assignment',
+  cluster: `c${padding}`,
+  revision,
+  allocations: [],
+  images: [],
+  keep: [],
+  ingress: null,
+});
+
+/** A session on a real socket, and the agent's end of it. */
+async function aSession(t: Test, timing = { heartbeatMs: 60_000, livenessMs: 120_000 }) {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  await once(server, 'listening');
+  const agent = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  agent.on('error', () => {});
+  const opened = once(agent, 'open');
+  t.teardown(() => {
+    agent.terminate();
+    for (const client of server.clients) client.terminate();
+    server.close();
+  });
+  const [socket] = (await once(server, 'connection')) as [WebSocket];
+  const messages: AgentMessage[] = [];
+  const ends: string[] = [];
+  const session: Session = createSession(
+    socket,
+    'n-1',
+    { onMessage: (message) => messages.push(message), onEnd: (reason) => ends.push(reason) },
+    timing,
+  );
+  const received: { type: string; revision?: number }[] = [];
+  agent.on('message', (data) => received.push(JSON.parse(data.toString())));
+  const closed: { code: number } = { code: 0 };
+  agent.on('close', (code) => {
+    closed.code = code;
+  });
+  await opened;
+  return { session, agent, messages, ends, received, closed };
+}
+
+t.test('an agent that is silent for too long is closed with the code for it', async (t) => {
+  const { agent, closed, ends, received } = await aSession(t, { heartbeatMs: 5, livenessMs: 20 });
+  await waitFor('the close', () => closed.code === closeCodes.silent);
+  t.ok(
+    received.some((message) => message.type === 'ping'),
+    'it had been asked',
+  );
+  await waitFor('the end', () => ends.length === 1);
+  t.equal(agent.readyState, WebSocket.CLOSED);
+});
+
+t.test('whoever answers pings stays, and pings are answered', async (t) => {
+  const { agent, received, closed } = await aSession(t, { heartbeatMs: 5, livenessMs: 2_000 });
+  agent.on('message', (data) => {
+    const message = JSON.parse(data.toString());
+    if (message.type === 'ping') agent.send(JSON.stringify({ type: 'pong', number: message.number }));
+  });
+  agent.send('{"type":"ping","number":9}');
+  await waitFor('a pong', () => received.find((message) => message.type === 'pong'));
+  await waitFor('many pings', () => received.filter((message) => message.type === 'ping').length > 20);
+  t.equal(closed.code, 0);
+});
+
+t.test('while an assignment leaves only the newest waits behind it', async (t) => {
+  const { session, received } = await aSession(t);
+  for (let revision = 1; revision <= 50; revision++)
+    session.assign(anAssignment(revision, 'x'.repeat(100_000)));
+  await waitFor('the newest', () => received.some((message) => message.revision === 50));
+  t.same(
+    received.map((message) => message.revision),
+    [1, 50],
+  );
+});
+
+t.test('an agent that does not read is cut off before it fills the memory', async (t) => {
+  const { session, agent, ends } = await aSession(t);
+  agent.pause();
+  for (let n = 0; n < 80; n++) session.send(anAssignment(n, 'x'.repeat(1_000_000)));
+  await waitFor('the end', () => ends.length === 1);
+});
+
+t.test('binary frames and nonsense end it', async (t) => {
+  for (const frame of [Buffer.from([1]), 'nonsense', '{"type":"receipt"}']) {
+    const { agent, closed, messages } = await aSession(t);
+    agent.send(frame);
+    await waitFor('the close', () => closed.code === closeCodes.badMessage);
+    t.same(messages, []);
+  }
+});
