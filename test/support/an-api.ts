@@ -55,7 +55,14 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
     store,
     commands,
     live,
-    settings: () => ({ cluster_id: 'c0', cluster_name: 'c', domain: null, acme_email: null, version: '1', httpsPort: 443 }),
+    settings: () => ({
+      cluster_id: 'c0',
+      cluster_name: 'c',
+      domain: null,
+      acme_email: null,
+      version: '1',
+      httpsPort: 443,
+    }),
     tokens: () => [
       { name: 'admin', role: 'admin', hash: hashToken('good') },
       { name: 'eyes', role: 'viewer', hash: hashToken('look') },
