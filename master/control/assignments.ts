@@ -10,6 +10,7 @@ import { fingerprint } from '../../shared/fingerprint.js';
 import type { Node } from '../../shared/model.js';
 import type { Assignment } from '../../shared/protocol.js';
 import { assignmentOf } from '../plan/assignments.js';
+import type { ServiceState } from '../plan/snapshot.js';
 import type { Store } from '../store/store.js';
 import type { Certificates } from './certificates.js';
 import type { States } from './states.js';
@@ -42,7 +43,7 @@ export function createAssignments(options: {
     assignmentOf({
       cluster: options.cluster,
       node: { ...node, revision: 0, receivedRevision: 0 },
-      services: states.all(),
+      services: servicesFor(states, node),
       ingress: {
         ...options.proxy(),
         certificates: certificates.byDomain(),
@@ -79,6 +80,17 @@ export function createAssignments(options: {
       return isNew ? assignment : null;
     },
   };
+}
+
+/**
+ * What a node's assignment is made from. An ingress node serves everything; any other has a part only in what runs on it,
+ * what a rollout resolves on it, and the images of what runs nowhere now (it must not be pruned while it is stopped). So a
+ * deploy moves the revisions of the nodes it concerns, not of a thousand.
+ */
+function servicesFor(states: States, node: Node): ServiceState[] {
+  if (node.ingress) return states.all();
+  const rest = states.all().filter((s) => s.allocations.length === 0 || s.rollout?.node === node.id);
+  return [...new Set([...states.on(node.id), ...rest])];
 }
 
 function isHeld(store: Store, node: Node, helloRevision: number): boolean {

@@ -32,6 +32,8 @@ export interface Certificates {
 
 export function createCertificates(store: Store, issuer: SiteIssuer): Certificates {
   const opened = new Map<string, { sealedKey: string; certificate: Certificate }>();
+  /** By domain; made anew when `ensure`, the only writer of certificates, has written. */
+  let domains: Map<string, Certificate> | null = null;
   const open = ({ name, certPem, sealedKey }: SiteCertificate): Certificate => {
     const known = opened.get(name);
     if (known?.sealedKey === sealedKey) return known.certificate;
@@ -52,16 +54,19 @@ export function createCertificates(store: Store, issuer: SiteIssuer): Certificat
         for (const name of dropped) tx.deleteCertificate(name);
       });
       for (const name of dropped) opened.delete(name);
+      domains = null;
     },
-    byDomain: () =>
-      new Map(
+    byDomain() {
+      domains ??= new Map(
         store
           .certificates()
           .filter(({ name }) => name !== FALLBACK_NAME)
           .map((c) => [c.name, open(c)]),
-      ),
+      );
+      return domains;
+    },
     fallback() {
-      const stored = store.certificates().find((c) => c.name === FALLBACK_NAME);
+      const stored = store.certificate(FALLBACK_NAME);
       if (!stored) throw new Error('the fallback certificate is made by ensure');
       return open(stored);
     },

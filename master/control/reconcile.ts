@@ -4,6 +4,7 @@
  * same code. It holds no decisions and can be killed at any line.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../../shared/errors.js';
 import type { Log } from '../../shared/log.js';
 import { type Loop, startLoop } from '../../shared/loop.js';
@@ -30,6 +31,7 @@ const FULL_PASS_MS = 10_000;
 /** A plan leads to the next one (placed, then waits…); so many in a row in one pass, then the nodes' turn comes. */
 const MAX_ROUNDS = 20;
 const MIN_WAKE_MS = 20;
+const TURN = 50;
 
 /** Starts the loop; commits of the store wake it. */
 export function startReconcile(options: ReconcileOptions): Loop {
@@ -47,17 +49,16 @@ export function startReconcile(options: ReconcileOptions): Loop {
     for (const [key, atMs] of wakeTimes) if (atMs <= nowMs) store.dirty.services.add(key);
     const failed = new Map<string, unknown>();
     for (let round = 0; round < MAX_ROUNDS && store.dirty.services.size > 0; round++)
-      for (const key of takeAll(store.dirty.services))
-        attempt(failed, key, () => planOne(options, key, wakeTimes));
+      await each(store.dirty.services, failed, (key) => planOne(options, key, wakeTimes));
     options.certificates.ensure(states.all(), Date.now());
-    for (const id of takeAll(store.dirty.nodes)) {
-      const assignment = options.assignments.refresh(id);
-      if (assignment) options.send(id, assignment);
-    }
+    const unsent = new Map<string, unknown>();
+    await each(store.dirty.nodes, unsent, (id) => assignOne(options, id));
     const next = Math.min(...wakeTimes.values());
     if (Number.isFinite(next)) loop.wakeAt(next);
     for (const key of failed.keys()) store.dirty.services.add(key);
-    if (failed.size > 0) throw new AggregateError(failed.values(), describe(failed));
+    for (const id of unsent.keys()) store.dirty.nodes.add(id);
+    const errors = new Map([...failed, ...unsent]);
+    if (errors.size > 0) throw new AggregateError(errors.values(), describe(errors));
   };
 
   const loop = startLoop(pass, {
@@ -100,28 +101,43 @@ function soonest(wakeAtMs: number | null, nowMs: number): number | null {
   return Math.max(wakeAtMs, nowMs + MIN_WAKE_MS);
 }
 
-/** One service that can't be planned does not keep the others from it. */
-function attempt(failed: Map<string, unknown>, key: string, work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    failed.set(key, error);
+function assignOne({ assignments, send }: ReconcileOptions, id: string): void {
+  const assignment = assignments.refresh(id);
+  if (assignment) send(id, assignment);
+}
+
+/**
+ * Takes every key out and works on it. One that fails does not keep the others from their turn, and after each
+ * {@link TURN} of them the sessions and the API get theirs.
+ */
+async function each(
+  keys: Set<string>,
+  failed: Map<string, unknown>,
+  work: (key: string) => void,
+): Promise<void> {
+  let done = 0;
+  for (const key of [...keys]) {
+    keys.delete(key);
+    try {
+      work(key);
+    } catch (error) {
+      failed.set(key, error);
+    }
+    if (++done % TURN === 0) await nextTurn();
   }
 }
 
 const describe = (failed: Map<string, unknown>): string =>
   [...failed].map(([key, error]) => `${key}: ${messageOf(error)}`).join('; ');
 
-/** The nodes whose assignment a service has a part in: where it runs, where its image is resolved, and every ingress. */
-function concernedNodes({ store, states }: ReconcileOptions, key: string): string[] {
+/**
+ * The nodes whose assignment a service has a part in: where it runs, where its image is resolved, and every ingress. What
+ * runs nowhere is kept on all of them (see assignments.ts).
+ */
+function concernedNodes({ states }: ReconcileOptions, key: string): string[] {
   const state = states.get(key);
-  const ingress = store.nodes().flatMap((node) => (node.ingress ? [node.id] : []));
   const own = state?.allocations.map((a) => a.node) ?? [];
-  return [...new Set([...ingress, ...own, ...(state?.rollout?.node ? [state.rollout.node] : [])])];
-}
-
-function takeAll(keys: Set<string>): string[] {
-  const taken = [...keys];
-  keys.clear();
-  return taken;
+  const isNowhere = own.length === 0;
+  const others = states.nodes().flatMap((node) => (node.ingress || isNowhere ? [node.id] : []));
+  return [...new Set([...others, ...own, ...(state?.rollout?.node ? [state.rollout.node] : [])])];
 }

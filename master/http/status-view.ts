@@ -4,6 +4,7 @@
  */
 import type { AllocationView, RolloutSummary, ServiceStatus } from '../../shared/api.js';
 import type { Allocation, Failure, Node, Release, Rollout, Service } from '../../shared/model.js';
+import type { Traffic } from '../../shared/protocol.js';
 import { isRouted } from '../../shared/spec.js';
 
 export interface ServiceFacts {
@@ -14,6 +15,8 @@ export interface ServiceFacts {
   rollout: Rollout | null;
   allocations: readonly Allocation[];
   nodes: ReadonlyMap<string, Node>;
+  /** By allocation, as an ingress last said. */
+  traffic: ReadonlyMap<string, Traffic>;
   /** When a live node was last heard; null without a session. */
   heardAtMs(node: string): number | null;
   /** Requests in flight, newer than the store has them; null when nobody says. */
@@ -78,7 +81,7 @@ export function rolloutSummary(rollout: Rollout): RolloutSummary {
 function allocationView(facts: ServiceFacts, allocation: Allocation): AllocationView {
   const { observed } = allocation;
   const node = facts.nodes.get(allocation.node);
-  const traffic = trafficOf(facts, allocation.id);
+  const traffic = facts.traffic.get(allocation.id);
   const inFlight = facts.inFlight(allocation.id) ?? traffic?.inFlight ?? null;
   return {
     id: allocation.id,
@@ -117,14 +120,6 @@ function stateOf(
 
 const requests = (inFlight: number | null): string =>
   inFlight === null ? 'requests are let finish' : `${inFlight} request${inFlight === 1 ? '' : 's'} in flight`;
-
-function trafficOf(facts: ServiceFacts, allocation: string) {
-  for (const node of facts.nodes.values()) {
-    const traffic = node.ingressObserved?.traffic.find((one) => one.allocation === allocation);
-    if (traffic) return traffic;
-  }
-  return null;
-}
 
 /** The one word, and why. In order: what the user asked for, what moves, what is broken, what is not whole. */
 function verdict(

@@ -5,7 +5,7 @@ import type { Store } from '../store/store.js';
 import { FALLBACK_NAME } from '../store/tables.js';
 import { nodeStatus } from './node-view.js';
 import type { Live, Settings } from './ports.js';
-import { iso, rolloutSummary, serviceStatus } from './status-view.js';
+import { iso, rolloutSummary, type ServiceFacts, serviceStatus } from './status-view.js';
 
 export interface Views {
   service(key: string): ServiceStatus | null;
@@ -15,6 +15,7 @@ export interface Views {
 }
 
 export function createViews(store: Store, live: Live, settings: () => Settings): Views {
+  const nodeFacts = cachedNodes(store);
   const service = (key: string): ServiceStatus | null => {
     const found = store.service(key);
     if (!found) return null;
@@ -24,7 +25,7 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
       stable: stable === null ? null : (store.release(key, stable) ?? null),
       rollout: store.rollouts(key, 1)[0] ?? null,
       allocations: store.allocations(key),
-      nodes: new Map(store.nodes().map((node) => [node.id, node])),
+      ...nodeFacts(),
       heardAtMs: live.heardAtMs,
       inFlight: live.inFlight,
       httpsPort: settings().httpsPort,
@@ -67,6 +68,21 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
       const found = store.rollout(id);
       return found ? { rollout: rolloutSummary(found), service: service(found.service) } : null;
     },
+  };
+}
+
+/** All nodes and what their ingresses say of each allocation, read again only when a node changed. */
+function cachedNodes(store: Store): () => Pick<ServiceFacts, 'nodes' | 'traffic'> {
+  let cached: Pick<ServiceFacts, 'nodes' | 'traffic'> | null = null;
+  store.watch((changes) => {
+    if (changes.nodes.size > 0) cached = null;
+  });
+  return () => {
+    if (cached) return cached;
+    const nodes = new Map(store.nodes().map((node) => [node.id, node]));
+    const traffic = [...nodes.values()].flatMap((node) => node.ingressObserved?.traffic ?? []);
+    cached = { nodes, traffic: new Map(traffic.map((one) => [one.allocation, one])) };
+    return cached;
   };
 }
 

@@ -28,6 +28,7 @@ export interface Reader {
   node(id: string): Node | undefined;
   assignmentFingerprint(node: string): string | undefined;
   certificates(): SiteCertificate[];
+  certificate(name: string): SiteCertificate | undefined;
   tokens(): Token[];
   /** The newest `limit` events, oldest first. */
   events(limit: number): ClusterEvent[];
@@ -63,6 +64,7 @@ export function createReader(tables: Tables): Reader {
     node: (id) => tables.nodes.get(id),
     assignmentFingerprint: (node) => tables.assignmentMarks.get(node)?.fingerprint,
     certificates: () => tables.certificates.values(),
+    certificate: (name) => tables.certificates.get(name),
     tokens: () => tables.tokens.values(),
     events: (limit) => tables.events.last('', limit).reverse(),
     eventsAfter: (number) =>

@@ -9,6 +9,7 @@ const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
   rollout: aRollout({ state: 'succeeded', endedAtMs: 5_000 }),
   allocations: [anAllocation()],
   nodes: new Map([['n-1', aNode()]]),
+  traffic: new Map(aNode().ingressObserved?.traffic.map((one) => [one.allocation, one])),
   heardAtMs: () => 4_000,
   inFlight: () => 7,
   httpsPort: 443,
