@@ -70,7 +70,8 @@ function main(): void {
   for (let line = 1; line <= Number(env.LOG_LINES ?? 0); line += 1) console.log(`line ${line} of ${release}`);
   handleSigterm();
   if (env.EXIT_CODE !== undefined) {
-    console.error(`giving up with ${env.EXIT_CODE}`);
+    // Not on stderr: Docker keeps no order between the two streams.
+    console.log(`giving up with ${env.EXIT_CODE}`);
     setTimeout(() => process.exit(Number(env.EXIT_CODE)), Number(env.EXIT_AFTER_MS ?? 0));
     if (env.EXIT_AFTER_MS === undefined) return;
   }
