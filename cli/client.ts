@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import got, { type Got, type Method, RequestError } from 'got';
 import type { ApiError } from '../shared/api.js';
-import { type ErrorCode, errorTable, OrcaError } from '../shared/errors.js';
+import { type ErrorCode, knownCode, OrcaError } from '../shared/errors.js';
 import { homeOf, readIfThere } from './home.js';
 import type { Io } from './io.js';
 import { version } from './version.js';
@@ -132,10 +132,7 @@ function answer<T>(status: number, body: string, url: string): T {
 }
 
 function apiError(status: number, body: Partial<ApiError> | undefined, url: string): OrcaError {
-  const code =
-    body?.code !== undefined && Object.hasOwn(errorTable, body.code)
-      ? (body.code as ErrorCode)
-      : codeOf(status);
+  const code = knownCode(body?.code) ?? codeOf(status);
   const message = body?.error ?? `${url} answered ${status}`;
   return new OrcaError(code, message, { ...(body?.hint ? { hint: body.hint } : {}), details: body?.details });
 }

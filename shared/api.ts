@@ -4,6 +4,7 @@
  * send unset options as `null`; answers only ever gain fields.
  */
 import { z } from 'zod';
+import type { OrcaError } from './errors.js';
 import { endpointSchema } from './protocol.js';
 
 export const apiErrorSchema = z.object({
@@ -139,11 +140,20 @@ export const planReplySchema = z.object({
       changes: z.array(z.string()),
       /** The steps in words, such as "start-first, 1 at a time: …" or why it is stop-first. */
       steps: z.array(z.string()),
+      /** Why it is refused, as an error of the table; null for every other action. */
       error: z.string().nullable(),
+      code: z.string().nullable(),
+      hint: z.string().nullable(),
     }),
   ),
 });
 export type PlanReply = z.infer<typeof planReplySchema>;
+
+/** The plan of a service that a deploy would refuse with `error`. */
+export function refusedPlan(service: string, error: OrcaError): PlanReply['services'][number] {
+  const { message, code, hint } = error;
+  return { service, action: 'refused', changes: [], steps: [], error: message, code, hint };
+}
 
 export const historyReplySchema = z.object({
   service: z.string(),

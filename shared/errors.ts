@@ -85,6 +85,11 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable;
 
+/** A code that came over the wire; null for one that this version does not know. */
+export function knownCode(code: string | null | undefined): ErrorCode | null {
+  return typeof code === 'string' && Object.hasOwn(errorTable, code) ? (code as ErrorCode) : null;
+}
+
 /** The one error class. `message` says what happened to which thing; the hint may be more exact than the table's. */
 export class OrcaError extends Error {
   readonly code: ErrorCode;

@@ -3,7 +3,7 @@
  * cancels what it began: `--detach`, `--timeout` and Ctrl-C only stop the watching.
  */
 import type { DeployReply, PlanReply } from '../../shared/api.js';
-import { type ErrorCode, errorTable } from '../../shared/errors.js';
+import { knownCode, OrcaError } from '../../shared/errors.js';
 import { cleaned } from '../clean.js';
 import type { Context } from '../context.js';
 import { loadServices } from '../load.js';
@@ -38,10 +38,7 @@ async function follow(
 
 function printReply({ output, options }: Context, reply: DeployReply): void {
   const { colors } = output;
-  for (const { service, error, hint } of reply.errors) {
-    output.note(`${colors.red('error:')} ${service === '' ? '' : `${service}: `}${error}`);
-    output.note(`${colors.cyan('hint:')} ${hint}`);
-  }
+  for (const error of reply.errors) output.error(errorOf(error));
   for (const { service, id, change } of reply.rollouts) {
     if (id === null) output.line(`${colors.green('ok')} ${service}: ${change}`);
     else if (options.detach === true)
@@ -52,8 +49,11 @@ function printReply({ output, options }: Context, reply: DeployReply): void {
 /** The greatest matters least: bad config (2) before not allowed (4) before a plain failure. */
 function errorsExit(reply: DeployReply): number {
   if (reply.errors.length === 0) return 0;
-  const exits = reply.errors.map(({ code }) =>
-    Object.hasOwn(errorTable, code) ? errorTable[code as ErrorCode].exit : 1,
-  );
+  const exits = reply.errors.map((error) => errorOf(error).exit);
   return exits.every((exit) => exit === exits[0]) ? (exits[0] ?? 1) : 1;
+}
+
+function errorOf({ service, error, code, hint }: DeployReply['errors'][number]): OrcaError {
+  const message = service === '' ? error : `${service}: ${error}`;
+  return new OrcaError(knownCode(code) ?? 'ROLLOUT_FAILED', message, { hint });
 }

@@ -3,7 +3,7 @@
  * and writes that. A deploy of several services is all or nothing. Refusals are OrcaErrors and have changed nothing.
  */
 import { randomBytes } from 'node:crypto';
-import type { DeployReply, PlanReply } from '../../shared/api.js';
+import { type DeployReply, type PlanReply, refusedPlan } from '../../shared/api.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Rollout, Service } from '../../shared/model.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
@@ -116,10 +116,11 @@ function dryRun(states: States, spec: ServiceSpec): PlanReply['services'][number
   try {
     const begun = beginDeploy(current, spec, contextOf({ by: 'plan', source: 'api' }));
     const steps = explain(begun, current, states.nodeViews(begun.service.key));
-    return { service: spec.name, action: begun.action, changes: begun.changes, steps, error: null };
+    const nothing = { error: null, code: null, hint: null };
+    return { service: spec.name, action: begun.action, changes: begun.changes, steps, ...nothing };
   } catch (error) {
     if (!(error instanceof OrcaError)) throw error;
-    return { service: spec.name, action: 'refused', changes: [], steps: [], error: error.message };
+    return refusedPlan(spec.name, error);
   }
 }
 

@@ -17,6 +17,7 @@ import type { Store } from '../store/store.js';
 import { authenticate, authorize, type KnownToken } from './authenticate.js';
 import { clusterRoutes } from './cluster-routes.js';
 import { deployRoutes } from './deploy-routes.js';
+import { drainBody } from './drain-body.js';
 import { logsRoute } from './logs-route.js';
 import { metricsOf } from './metrics.js';
 import { openapiOf } from './openapi.js';
@@ -52,7 +53,10 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     forceCloseConnections: true,
   });
   acceptJson(app);
-  app.setErrorHandler((error, request, reply) => sendError(options.log, error, request, reply));
+  app.setErrorHandler(async (error, request, reply) => {
+    if (asOrcaError(error).code === 'BODY_TOO_LARGE') await drainBody(request.raw);
+    return sendError(options.log, error, request, reply);
+  });
   app.setNotFoundHandler((request) => {
     throw new OrcaError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?')[0]}`);
   });
@@ -139,12 +143,12 @@ function sendError(
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
-): void {
+): FastifyReply {
   const shown = asOrcaError(error);
   if (shown.code === 'INTERNAL') log.error({ err: error, url: request.url }, 'a request failed');
   const details = shown.details === null ? {} : { details: shown.details };
   const isDeploy = request.url.startsWith('/api/v1/deploy');
-  void reply.code(shown.status).send({
+  return reply.code(shown.status).send({
     error: shown.message,
     code: shown.code,
     hint: shown.hint,

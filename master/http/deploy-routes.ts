@@ -1,6 +1,6 @@
 /** `POST /deploy` and `POST /plan`. All services of a call are checked before anything is written: all or nothing. */
 import { z } from 'zod';
-import { type DeployReply, deployReplySchema, planReplySchema } from '../../shared/api.js';
+import { type DeployReply, deployReplySchema, planReplySchema, refusedPlan } from '../../shared/api.js';
 import { parseServiceBody } from '../../shared/config/service.js';
 import { checkServiceSet } from '../../shared/config/service-set.js';
 import { parseDuration } from '../../shared/duration.js';
@@ -49,7 +49,7 @@ function planOne(commands: Commands, spec: ServiceSpec): unknown {
     return commands.plan([spec])[0];
   } catch (error) {
     if (!(error instanceof OrcaError)) throw error;
-    return { service: spec.name, action: 'refused', changes: [], steps: [], error: error.message };
+    return refusedPlan(spec.name, error);
   }
 }
 

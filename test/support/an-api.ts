@@ -33,7 +33,9 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
     };
   const commands: Commands = {
     deploy: noting('deploy', [{ service: 'api', id: null, change: 'update' }]),
-    plan: noting('plan', [{ service: 'api', action: 'create', changes: [], steps: [], error: null }]),
+    plan: noting('plan', [
+      { service: 'api', action: 'create', changes: [], steps: [], error: null, code: null, hint: null },
+    ]),
     scale: noting('scale', undefined),
     rollback: noting('rollback', 'r-9'),
     redeploy: noting('redeploy', 'r-9'),

@@ -136,10 +136,25 @@ t.test('--dry-run and diff ask for the plan only', async (t) => {
   t.notOk(api.asked.some(({ path }) => path === '/deploy'));
   api.on('POST /plan', {
     body: {
-      services: [{ service: 'api', action: 'refused', changes: [], steps: [], error: 'not supported' }],
+      services: [
+        {
+          service: 'api',
+          action: 'refused',
+          changes: [],
+          steps: [],
+          error: 'a blue one is not supported',
+          code: 'NOT_SUPPORTED',
+          hint: 'take a green one',
+        },
+      ],
     },
   });
-  t.equal((await orca(['diff'], { home, cwd })).exit, 2);
+  for (const argv of [['diff'], ['deploy']]) {
+    const { exit, out, err } = await orca(argv, { home, cwd });
+    t.equal(exit, 2);
+    t.equal(out, '');
+    t.equal(err, 'error: api: a blue one is not supported\nhint: take a green one\n');
+  }
 });
 
 t.test('bad files end with 2, all errors together, and nothing is asked', async (t) => {
