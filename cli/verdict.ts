@@ -28,6 +28,9 @@ export function verdictOf(frame: RolloutFrame, colors: Colors): Verdict {
     case 'failed':
       return { ok: false, lines: failure(frame, name, colors) };
     case 'preparing':
+    case 'pre_deploy':
+    case 'canary':
+    case 'promoting':
     case 'rolling':
     case 'rolling_back':
       return { ok: false, lines: [`${name}: ${frame.rollout.state}`] };

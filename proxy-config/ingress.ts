@@ -224,6 +224,7 @@ class Role implements IngressRole {
       resolver: this.#resolverUp ? 'running' : 'down',
       reason: reason ?? loadReason ?? this.#publisher.reason() ?? refused ?? null,
       traffic: facts.traffic,
+      weights: [],
     };
     const json = JSON.stringify(value);
     if (json === this.#observed?.json) return;

@@ -10,6 +10,7 @@ export const routedAllocationSchema = z.object({
   id: z.string(),
   node: z.string(),
   group: groupSchema,
+  release: z.number().int(),
   desired: z.enum(['routed', 'draining']),
   /** Where its node said it listens; null while it restarts there. */
   endpoint: endpointSchema.nullable(),
@@ -28,6 +29,16 @@ export const routeSchema = z.object({
   wanted: z.boolean(),
   /** Percent of the traffic that the canary group gets; 0 without a canary. */
   canaryWeight: z.number(),
+  /** A client stays with its group, by cookie. `boundaries`: the weights (1 to 99, rising) that a split may lie at without
+   *  a load of Caddy's config. */
+  sticky: z.boolean(),
+  boundaries: z.array(z.number().int()),
+  /** `X-Orca-Group: canary` or `stable` chooses the group. */
+  groupHeader: z.boolean(),
+  /** Requests are counted by release. */
+  measured: z.boolean(),
+  /** Not null: every request gets a 503 page with this text; the containers go on. */
+  maintenance: z.string().nullable(),
   allocations: z.array(routedAllocationSchema),
 });
 export type Route = z.infer<typeof routeSchema>;

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import type { OrcaError } from './errors.js';
-import { endpointSchema } from './protocol.js';
+import { endpointSchema, groupSchema } from './protocol.js';
 
 export const apiErrorSchema = z.object({
   error: z.string(),
@@ -28,7 +28,17 @@ export const rolloutSummarySchema = z.object({
   id: z.string(),
   service: z.string(),
   kind: z.enum(['deploy', 'redeploy', 'rollback']),
-  state: z.enum(['preparing', 'rolling', 'rolling_back', 'succeeded', 'failed', 'superseded']),
+  state: z.enum([
+    'preparing',
+    'pre_deploy',
+    'rolling',
+    'canary',
+    'promoting',
+    'rolling_back',
+    'succeeded',
+    'failed',
+    'superseded',
+  ]),
   reason: z.string().nullable(),
   release: z.string().nullable(),
   from: z.string().nullable(),
@@ -43,7 +53,7 @@ export type RolloutSummary = z.infer<typeof rolloutSummarySchema>;
 export const allocationViewSchema = z.object({
   id: z.string(),
   slot: z.number(),
-  group: z.enum(['stable', 'canary']),
+  group: groupSchema,
   release: z.string(),
   node: z.string(),
   /** The observed state, or `placed` before a first report, `draining` while requests finish, `unknown` without its node. */

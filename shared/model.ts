@@ -5,6 +5,7 @@
 import type {
   AllocationObserved,
   EngineObserved,
+  Figures,
   Group,
   ImageObserved,
   IngressObserved,
@@ -23,6 +24,8 @@ export interface Service {
   replicas: number;
   /** `removed`: retire everything, then forget the service. */
   desired: 'running' | 'stopped' | 'removed';
+  /** Not null: the ingress answers 503 with `message`, and the containers go on. */
+  maintenance: { message: string; by: string; sinceMs: number } | null;
   planned: Planned;
   createdAtMs: number;
   updatedAtMs: number;
@@ -72,7 +75,10 @@ export interface Release {
 
 export type RolloutState =
   | 'preparing' // the image is being resolved on a node
+  | 'pre_deploy' // its job runs; nothing else was touched
   | 'rolling'
+  | 'canary' // its group gets a share of the traffic beside stable
+  | 'promoting' // the canary grows to full size, takes all, and stable goes
   | 'rolling_back' // a failure after something was replaced: going back to `from`
   | 'succeeded'
   | 'failed'
@@ -99,6 +105,65 @@ export interface Rollout {
   progressAtMs: number;
   endedAtMs: number | null;
   failure: Failure | null;
+  /** Not null: held by a user; it goes on with `orca rollout resume`. */
+  paused: { by: string; atMs: number } | null;
+  /** Null but for a canary. */
+  canary: Canary | null;
+  /** What users did to it since it began, oldest first. */
+  acts: Act[];
+}
+
+export interface Act {
+  verb: 'promote' | 'weight' | 'pause' | 'resume' | 'rollback';
+  detail: string;
+  by: string;
+  source: Rollout['source'];
+  atMs: number;
+}
+
+/** How far a canary has come. The planner writes it; `weight` and `promotedAtMs` are written by users' requests too. */
+export interface Canary {
+  /** Wanted allocations of the group. */
+  replicas: number;
+  /** Percentages, and which of them it stands at. */
+  steps: number[];
+  step: number;
+  /** Percent wanted now; a step's, or what a user set (`isManual`: then no step moves it). */
+  weight: number;
+  isManual: boolean;
+  /** Since when every ingress has had this weight in force, ms; null while it has not. */
+  inForceSinceMs: number | null;
+  /** What was counted when the window under way began; null: none is. */
+  window: { sinceMs: number; base: Counted[] } | null;
+  badInARow: number;
+  /** One a judged window, oldest first. */
+  verdicts: Verdict[];
+  /** Set when it is to become stable: by a user, or after the last step. */
+  promotedAtMs: number | null;
+}
+
+/** Figures of a release by where they were counted (`node|epoch`). */
+export interface Counted extends Figures {
+  source: string;
+}
+
+export interface Verdict {
+  step: number;
+  weight: number;
+  fromMs: number;
+  toMs: number;
+  result: 'passed' | 'failed';
+  reason: string;
+  stable: Measured;
+  canary: Measured;
+}
+
+/** A window in numbers. */
+export interface Measured {
+  requests: number;
+  /** Percent of 5xx; null without requests. */
+  errorRate: number | null;
+  p95Ms: number | null;
 }
 
 /** What the planner wants of an allocation. It only ever moves forward in this order. */

@@ -1,17 +1,17 @@
 /**
- * The conversation between master and agent, over one WebSocket at `/agent` with mutual TLS. Version 1.
+ * The conversation between master and agent, over one WebSocket at `/agent` with mutual TLS. Version 2.
  *
  * Rules: the agent speaks first (`hello`). The master answers with its complete `assignment`; every later one is
  * complete too and carries a greater revision. The agent answers each with a `receipt` at once (accepted, or refused as
  * older); what came of it shows in `status`, which is complete, numbered, and sent again until a `status-receipt`
  * names its number or a newer one. Both sides send `ping` and answer `pong` on this channel, and close after
- * `LIVENESS_MS` of silence. `logs-*` messages are a side stream, keyed by the id the master chose. Unknown fields are
+ * `LIVENESS_MS` of silence. `figures` are counted up and complete, so that a lost one is made good by the next. `logs-*` messages are a side stream, keyed by the id the master chose. Unknown fields are
  * dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `closeCodes`.
  */
 import { z } from 'zod';
 import { containerSpecSchema } from './spec.js';
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 export const HEARTBEAT_MS = 5_000;
 export const LIVENESS_MS = 15_000;
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
@@ -25,7 +25,8 @@ export const closeCodes = {
   versionMismatch: 4426,
 } as const;
 
-export const groupSchema = z.enum(['stable', 'canary']);
+/** `job`: runs once before a rollout (`pre_deploy`), is never routed and never replaced. */
+export const groupSchema = z.enum(['stable', 'canary', 'job']);
 export type Group = z.infer<typeof groupSchema>;
 
 export const endpointSchema = z.object({ address: z.string(), port: z.number().int() });
@@ -153,6 +154,8 @@ export const ingressObservedSchema = z.object({
   resolver: z.enum(['running', 'down']),
   reason: z.string().nullable(),
   traffic: z.array(trafficSchema),
+  /** Percent that the canary of a service gets, once it is in force: published, and one refresh has passed since. */
+  weights: z.array(z.object({ service: z.string(), canaryWeight: z.number() })),
 });
 export type IngressObserved = z.infer<typeof ingressObservedSchema>;
 
@@ -189,6 +192,18 @@ export const statusSchema = z.object({
 });
 export type Status = z.infer<typeof statusSchema>;
 
+/** What the ingress saw of the requests that a release of a service answered, counted up since `epoch` began. */
+export const figuresSchema = z.object({
+  service: z.string(),
+  release: z.number().int(),
+  requests: z.number().int(),
+  /** By class of status: 1xx, 2xx, 3xx, 4xx, 5xx. */
+  classes: z.array(z.number().int()).length(5),
+  /** By bucket of `shared/latency`; requests that are open by design (WebSockets, event streams) are not timed. */
+  latency: z.array(z.number().int()),
+});
+export type Figures = z.infer<typeof figuresSchema>;
+
 export const agentMessageSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('hello'),
@@ -204,6 +219,12 @@ export const agentMessageSchema = z.discriminatedUnion('type', [
     reason: z.string().nullable(),
   }),
   statusSchema,
+  z.object({
+    type: z.literal('figures'),
+    /** Changes when counting begins anew (the agent was started again): differences to an earlier one say nothing. */
+    epoch: z.string(),
+    figures: z.array(figuresSchema),
+  }),
   z.object({
     type: z.literal('logs-lines'),
     id: z.string(),

@@ -46,13 +46,40 @@ export const containerSpecSchema = z.object({
 });
 export type ContainerSpec = z.infer<typeof containerSpecSchema>;
 
+/** Limits that a canary is judged by, from the real traffic of one window; null: not judged by it. */
+export const analysisSpecSchema = z.object({
+  /** Percent of the canary's requests that may end with 5xx. */
+  maxErrorRate: z.number().nullable(),
+  /** The canary's error rate over stable's. */
+  maxErrorRatio: z.number().nullable(),
+  maxP95Ms: z.number().nullable(),
+  /** The canary's 95th percentile over stable's. */
+  maxP95Ratio: z.number().nullable(),
+  /** Fewer requests of the canary in a window are no evidence. */
+  minRequests: z.number().int(),
+  /** So many bad windows in a row take the canary back. */
+  failureThreshold: z.number().int(),
+});
+export type AnalysisSpec = z.infer<typeof analysisSpecSchema>;
+
 export const deploySpecSchema = z.object({
   strategy: z.enum(['rolling', 'canary']),
   maxUnavailable: z.number().int(),
   maxSurge: z.number().int(),
   canaryWeight: z.number(),
   canaryReplicas: z.number().int().nullable(),
+  /** Percentages that the canary goes through, rising; empty: `canaryWeight` alone. */
+  canarySteps: z.array(z.number().int()),
+  /** How long each step lasts at least, and the length of a window of the analysis. */
+  stepMs: z.number(),
+  /** After the last step: promote by itself, or wait for `orca promote`. */
+  autoPromote: z.boolean(),
+  analysis: analysisSpecSchema.nullable(),
   sticky: z.boolean(),
+  /** `X-Orca-Group: canary` (or `stable`) chooses the group. */
+  groupHeader: z.boolean(),
+  /** Runs once in the new image before anything else of a rollout. */
+  preDeploy: z.object({ command: z.array(z.string()), timeoutMs: z.number() }).nullable(),
   minHealthyMs: z.number(),
   drainTimeoutMs: z.number(),
   stopGraceMs: z.number(),

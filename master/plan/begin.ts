@@ -120,6 +120,7 @@ function create(spec: ServiceSpec, context: RequestContext): Begun {
     spec,
     replicas: spec.replicas,
     desired: 'running',
+    maintenance: null,
     planned: {
       stable: null,
       tolerated: null,

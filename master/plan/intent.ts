@@ -29,6 +29,9 @@ export function intentOf(
   switch (rollout?.state) {
     case 'preparing':
       return intent(stable, isStanding);
+    case 'pre_deploy':
+    case 'canary':
+    case 'promoting':
     case 'rolling':
       return intent(find(rollout.release), never);
     case 'rolling_back':

@@ -27,6 +27,9 @@ export function newRollout(
     progressAtMs: nowMs,
     endedAtMs: null,
     failure: null,
+    paused: null,
+    canary: null,
+    acts: [],
   };
 }
 

@@ -31,6 +31,9 @@ export function advance(rollout: Rollout, progress: Progress, nowMs: number): St
   switch (rollout.state) {
     case 'preparing':
       return prepare(rollout, progress, nowMs);
+    case 'pre_deploy':
+    case 'canary':
+    case 'promoting':
     case 'rolling':
       return roll(rollout, progress, nowMs);
     case 'rolling_back':

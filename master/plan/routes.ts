@@ -34,11 +34,16 @@ function routeOf({ service, allocations }: ServiceState): Route {
     stripPrefix: spec.stripPrefix,
     wanted: service.desired === 'running',
     canaryWeight: 0,
+    sticky: spec.deploy.sticky,
+    boundaries: [],
+    groupHeader: spec.deploy.groupHeader,
+    measured: spec.deploy.analysis !== null,
+    maintenance: service.maintenance?.message ?? null,
     allocations: [...allocations].sort(bySlotThenAge).flatMap(routedAllocation),
   };
 }
 
-function routedAllocation({ id, node, group, desired, observed }: Allocation): RoutedAllocation[] {
+function routedAllocation({ id, node, group, release, desired, observed }: Allocation): RoutedAllocation[] {
   if (desired !== 'routed' && desired !== 'draining') return [];
-  return [{ id, node, group, desired, endpoint: observed?.endpoint ?? null }];
+  return [{ id, node, group, release, desired, endpoint: observed?.endpoint ?? null }];
 }

@@ -10,6 +10,7 @@ import { type Got, got } from 'got';
 import { createIngress, type IngressRole } from '../../proxy-config/ingress.js';
 import type { Ingress, Route, RoutedAllocation } from '../../proxy-config/route.js';
 import type { Traffic } from '../../shared/protocol.js';
+import { plainRoute } from '../support/plain-route.js';
 import { fallbackCertificate, shopCertificate } from './ingress-certificates.js';
 
 const run = promisify(execFile);
@@ -95,8 +96,7 @@ export function aRoute(over: Partial<Route> = {}): Route {
     domains: ['shop.test'],
     paths: ['/*'],
     stripPrefix: null,
-    wanted: true,
-    canaryWeight: 0,
+    ...plainRoute,
     allocations: [],
     ...over,
   };

@@ -22,6 +22,7 @@ export function aService(more: Partial<Service> = {}, keys: object = {}): Servic
     spec,
     replicas: spec.replicas,
     desired: 'running',
+    maintenance: null,
     planned: {
       stable: 1,
       tolerated: null,
@@ -65,6 +66,9 @@ export function aRollout(more: Partial<Rollout> = {}): Rollout {
     progressAtMs: 1_000,
     endedAtMs: null,
     failure: null,
+    paused: null,
+    canary: null,
+    acts: [],
     ...more,
   };
 }
@@ -130,6 +134,7 @@ export function aNode(more: Partial<Node> = {}): Node {
       resolver: 'running',
       reason: null,
       traffic: [{ allocation: 'shop.api.1', state: 'routed', inFlight: 2, reason: null }],
+      weights: [],
     },
     revision: 1,
     receivedRevision: 1,

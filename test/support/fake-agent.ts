@@ -113,6 +113,8 @@ export const aHello = (): Extract<AgentMessage, { type: 'hello' }> => ({
 /** What a node that does everything at once sees under this assignment. */
 function statusOf(assignment: Assignment | null, number: number): Status {
   const routes = (assignment?.ingress?.routes ?? []) as {
+    service: string;
+    canaryWeight: number;
     allocations: { id: string; desired: 'routed' | 'draining' }[];
   }[];
   return {
@@ -145,6 +147,7 @@ function statusOf(assignment: Assignment | null, number: number): Status {
               reason: null,
             })),
           ),
+          weights: routes.map(({ service, canaryWeight }) => ({ service, canaryWeight })),
         }
       : null,
   };

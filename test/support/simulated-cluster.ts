@@ -225,6 +225,7 @@ export class SimulatedCluster {
         resolver: 'running',
         reason: null,
         traffic,
+        weights: [],
       },
     });
   }

@@ -9,6 +9,7 @@ import {
   srvNamesOf,
 } from '../../../proxy-config/compile.js';
 import type { Ingress, Route, RoutedAllocation } from '../../../proxy-config/route.js';
+import { plainRoute } from '../../support/plain-route.js';
 
 const certificate = (name: string) => ({ names: [name], certPem: `cert ${name}`, keyPem: `key ${name}` });
 const aRoute = (name: string, over: Partial<Route> = {}): Route => ({
@@ -17,8 +18,7 @@ const aRoute = (name: string, over: Partial<Route> = {}): Route => ({
   domains: [`${name}.test`],
   paths: ['/*'],
   stripPrefix: null,
-  wanted: true,
-  canaryWeight: 0,
+  ...plainRoute,
   allocations: [],
   ...over,
 });

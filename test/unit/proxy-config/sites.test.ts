@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { Route } from '../../../proxy-config/route.js';
 import { comparePaths, normalDomain, sitesOf } from '../../../proxy-config/sites.js';
+import { plainRoute } from '../../support/plain-route.js';
 
 const aRoute = (over: Partial<Route>): Route => ({
   service: 'p/a',
@@ -9,8 +10,7 @@ const aRoute = (over: Partial<Route>): Route => ({
   domains: ['a.test'],
   paths: ['/*'],
   stripPrefix: null,
-  wanted: true,
-  canaryWeight: 0,
+  ...plainRoute,
   allocations: [],
   ...over,
 });

@@ -9,6 +9,7 @@ import {
   trafficFacts,
   ZEROS_WANTED,
 } from '../../../proxy-config/traffic-facts.js';
+import { plainRoute } from '../../support/plain-route.js';
 
 const endpoint = { address: '10.0.0.1', port: 80 };
 const published: Presence = { endpoint, lastEndpoint: endpoint, sinceMs: 1_000 };
@@ -24,6 +25,7 @@ const facts = (
     id: '1',
     node: 'n1',
     group: 'stable',
+    release: 1,
     desired: over.desired ?? 'routed',
     endpoint,
   };
@@ -33,8 +35,8 @@ const facts = (
     domains: ['a.test'],
     paths: ['/*'],
     stripPrefix: null,
+    ...plainRoute,
     wanted: over.wanted ?? true,
-    canaryWeight: 0,
     allocations: [allocation],
   };
   return trafficFacts({

@@ -8,12 +8,14 @@ import {
   type UpstreamInput,
   upstreams,
 } from '../../../proxy-config/upstreams.js';
+import { plainRoute } from '../../support/plain-route.js';
 
 const SORRY = 7_000;
 const anAllocation = (id: string, over: Partial<RoutedAllocation> = {}): RoutedAllocation => ({
   id,
   node: 'n1',
   group: 'stable',
+  release: 1,
   desired: 'routed',
   endpoint: { address: '10.0.0.1', port: 1_000 + Number(id) },
   ...over,
@@ -24,8 +26,7 @@ const aRoute = (allocations: RoutedAllocation[], over: Partial<Route> = {}): Rou
   domains: ['a.test'],
   paths: ['/*'],
   stripPrefix: null,
-  wanted: true,
-  canaryWeight: 0,
+  ...plainRoute,
   allocations,
   ...over,
 });

@@ -36,6 +36,7 @@ function aRunning(change: Partial<ServiceSnapshot> & { planned?: object } = {}):
     resolver: 'running' as const,
     reason: null,
     traffic,
+    weights: [],
   };
   const planned = aPlanned({ stable: 1, nextRelease: 3, nextAllocation: 10, ...change.planned });
   return aSnapshot({

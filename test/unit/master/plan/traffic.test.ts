@@ -22,6 +22,7 @@ function anIngress(
     resolver: 'running' as const,
     reason: caddy === 'down' ? 'port 80 is taken' : null,
     traffic,
+    weights: [],
   };
   return aNode('n1', { ingress: true, ingressObserved, ...change });
 }
