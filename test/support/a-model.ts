@@ -26,6 +26,7 @@ export function aService(more: Partial<Service> = {}, keys: object = {}): Servic
     planned: {
       stable: 1,
       tolerated: null,
+      canaryWeight: 0,
       nextRelease: 2,
       nextAllocation: 2,
       lastFailure: null,

@@ -92,11 +92,14 @@ function isStep(action: Action, state: string | null): boolean {
 function lineOf(action: Action): string[] {
   switch (action.kind) {
     case 'create-allocation': {
-      const { id, release, slot, node } = action.allocation;
-      return [`create ${id}: v${release}, slot ${slot}, ${node}`];
+      const { id, release, slot, node, group } = action.allocation;
+      const of = group === 'stable' ? '' : `${group} `;
+      return [`create ${of}${id}: v${release}, slot ${slot}, ${node}`];
     }
     case 'set-desired':
       return [`${action.id} is to be ${action.desired}`];
+    case 'set-group':
+      return [`${action.id} is of group ${action.group}`];
     case 'delete-allocation':
       return [`forget ${action.id}`];
     case 'put-rollout':
