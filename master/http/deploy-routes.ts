@@ -85,7 +85,6 @@ function refuseUnsupported(spec: ServiceSpec): void {
   const refuse = (what: string): never => {
     throw new OrcaError('NOT_SUPPORTED', `${spec.name}: ${what}`);
   };
-  if (spec.deploy.strategy === 'canary') refuse('strategy = "canary" is not supported yet; use "rolling"');
   if (spec.build) refuse('[service.build] is not supported yet; build the image and name it with image');
   if (spec.tls) refuse('tls_cert is not supported yet; leave it out to get a certificate of the cluster CA');
   for (const [key, value] of Object.entries(spec.container.env)) {

@@ -55,9 +55,9 @@ t.test('bad bodies have their codes, a hint each, and change nothing', async (t)
     ],
     [
       '/deploy',
-      { services: [{ ...services[0], replicas: 2, deploy: { strategy: 'canary' } }] },
-      'NOT_SUPPORTED',
-      /canary/,
+      { services: [{ ...services[0], deploy: { strategy: 'canary', canary_steps: [9, 5] } }] },
+      'CONFIG_INVALID',
+      /canary_steps\[1\]: must be more/,
     ],
     ['/deploy', 'x'.repeat(5 * 1024 * 1024), 'BODY_TOO_LARGE', /4 MiB/],
     ['/deploy?wait=soon', { services }, 'BODY_INVALID', /wait/],
