@@ -65,7 +65,12 @@ t.test('bad bodies have their codes, a hint each, and change nothing', async (t)
     ['/services/api/scale', {}, 'BODY_INVALID', /replicas/],
     ['/services/api/rollback', { to: 'latest' }, 'BODY_INVALID', /latest/],
     ['/services/nope/stop', {}, 'SERVICE_NOT_FOUND', /nope/],
-    ['/services/api/promote', {}, 'NOT_SUPPORTED', /canary/],
+    [
+      '/services/api/promote',
+      { weight: 101 },
+      'BODY_INVALID',
+      /weight: must be a whole number from 0 to 100/,
+    ],
     ['/cluster/nodes/n-1/drain', {}, 'NOT_SUPPORTED', /drain/],
   ];
   for (const [path, body, code, error] of cases) {
