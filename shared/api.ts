@@ -4,6 +4,7 @@
  * send unset options as `null`; answers only ever gain fields.
  */
 import { z } from 'zod';
+import { actSchema, canaryViewSchema, pausedSchema, trafficFiguresSchema } from './api-canary.js';
 import type { OrcaError } from './errors.js';
 import { endpointSchema, groupSchema } from './protocol.js';
 
@@ -47,6 +48,11 @@ export const rolloutSummarySchema = z.object({
   started_at: z.string(),
   ended_at: z.string().nullable(),
   failure: failureSchema.nullable(),
+  /** Who holds it, and since when. */
+  paused: pausedSchema.nullable(),
+  canary: canaryViewSchema.nullable(),
+  /** What users did to it since it began, oldest first. */
+  acts: z.array(actSchema),
 });
 export type RolloutSummary = z.infer<typeof rolloutSummarySchema>;
 
@@ -71,9 +77,13 @@ export type AllocationView = z.infer<typeof allocationViewSchema>;
 
 const groupViewSchema = z.object({
   release: z.string(),
+  /** Percent of the traffic that it was observed to get, and that it should get. */
   weight: z.number(),
+  wanted_weight: z.number(),
   ready: z.number(),
   wanted: z.number(),
+  /** Null while no ingress counts. */
+  traffic: trafficFiguresSchema.nullable(),
 });
 
 export const serviceStatusSchema = z.object({
@@ -96,6 +106,8 @@ export const serviceStatusSchema = z.object({
   groups: z.object({ stable: groupViewSchema.nullable(), canary: groupViewSchema.nullable() }),
   allocations: z.array(allocationViewSchema),
   last_failure: failureSchema.nullable(),
+  /** Not null: every request is answered 503 with this message, and the containers go on. */
+  maintenance: z.object({ message: z.string(), by: z.string(), since: z.string() }).nullable(),
   observed_at: z.string().nullable(),
 });
 export type ServiceStatus = z.infer<typeof serviceStatusSchema>;

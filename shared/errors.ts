@@ -43,7 +43,7 @@ export const errorTable = {
   NOTHING_TO_PROMOTE: {
     status: 409,
     exit: 1,
-    hint: 'Deploy with `strategy = "canary"` first; see `orca status SERVICE`.',
+    hint: 'Deploy with strategy = "canary" first; see `orca status SERVICE` for what is under way.',
   },
   CONFLICT: { status: 409, exit: 1, hint: 'Look at `orca status` and try again.' },
   NOT_SUPPORTED: { status: 400, exit: 2, hint: 'Remove the named setting; this version does not have it.' },

@@ -25,5 +25,15 @@ export function percentileOf(buckets: readonly number[], percent: number): numbe
     seen += count;
     return seen >= rank;
   });
-  return index <= 0 ? FIRST_MS : FIRST_MS * GROWTH ** (index - 0.5);
+  return middleOf(index);
+}
+
+/** What a latency in the bucket is taken for, in ms. */
+export function middleOf(bucket: number): number {
+  return bucket <= 0 ? FIRST_MS : FIRST_MS * GROWTH ** (bucket - 0.5);
+}
+
+/** The greatest latency that the bucket holds, in ms; the last bucket has none. */
+export function upperBoundOf(bucket: number): number {
+  return FIRST_MS * GROWTH ** bucket;
 }

@@ -22,6 +22,7 @@ import type { Begun, RequestContext, ServiceCurrent } from '../plan/snapshot.js'
 import type { Store } from '../store/store.js';
 import type { Transaction } from '../store/transaction.js';
 import { heldKey } from './assignments.js';
+import { createRolloutCommands } from './rollout-commands.js';
 import type { States } from './states.js';
 
 export interface Actor {
@@ -62,6 +63,7 @@ export function createCommands(store: Store, states: States) {
   };
 
   return {
+    ...createRolloutCommands(store, states, { contextOf, currentOf }),
     deploy(specs: ServiceSpec[], actor: Actor): DeployReply['rollouts'] {
       const begun = specs.map((spec) => {
         const key = serviceKey(spec.project, spec.name);

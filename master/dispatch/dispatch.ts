@@ -10,6 +10,7 @@ import { TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { messageOf, OrcaError } from '../../shared/errors.js';
 import type { Log } from '../../shared/log.js';
+import type { Counted } from '../../shared/model.js';
 import {
   type AgentMessage,
   type Assignment,
@@ -22,6 +23,7 @@ import {
   PROTOCOL_VERSION,
 } from '../../shared/protocol.js';
 import type { Store } from '../store/store.js';
+import { changedServices, type HeardFigures, heardFigures } from './figures.js';
 import { createLogStream, type LogStream } from './log-stream.js';
 import { type NodeDescription, recordEnd, recordHello, recordReceipt, recordStatus } from './reports.js';
 import { createSession, type Session } from './session.js';
@@ -41,6 +43,8 @@ export interface Dispatch {
   heardAtMs(node: string): number | null;
   /** Requests in flight on an allocation as its ingress last said; null when nobody says. */
   inFlight(allocation: string): number | null;
+  /** What the connected ingresses counted of the releases of a service; kept in memory only, as long as their sessions. */
+  figures(service: string): Counted[];
   /** Log lines of an allocation as its agent sends them, until `signal`. Throws NODE_UNREACHABLE without a session. */
   openLogs(node: string, request: LogRequest, signal: AbortSignal): AsyncIterable<LogLine[]>;
   /** Ends all sessions. */
@@ -54,6 +58,8 @@ export interface DispatchOptions {
   assignmentFor(node: string, helloRevision: number): Assignment | null;
   /** What the configuration says of a node that is new here. */
   describeNode(node: string, facts: NodeFacts): NodeDescription;
+  /** Called with the services whose figures have changed. */
+  onFigures?(services: string[]): void;
   timing?: { heartbeatMs: number; livenessMs: number };
 }
 
@@ -61,6 +67,7 @@ interface Live {
   session: Session;
   statusNumber: number;
   inFlight: Map<string, number>;
+  figures: HeardFigures | null;
   logs: Map<string, LogStream>;
 }
 
@@ -110,12 +117,20 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     else log.warn({ node, revision: receipt.revision, reason: receipt.reason }, 'assignment refused');
   };
 
+  const onFigures = (state: Live, message: Extract<AgentMessage, { type: 'figures' }>): void => {
+    const before = state.figures;
+    state.figures = heardFigures(state.session.node, message);
+    const changed = changedServices(before, state.figures);
+    if (changed.length > 0) options.onFigures?.(changed);
+  };
+
   const onMessage = (state: Live, message: AgentMessage): void => {
     if (message.type === 'hello') onHello(state, message);
     else if (live.get(state.session.node) !== state)
       state.session.close(closeCodes.badMessage, 'the first message is hello');
     else if (message.type === 'status') onStatus(state, message);
     else if (message.type === 'receipt') onReceipt(state, message);
+    else if (message.type === 'figures') onFigures(state, message);
     else if (message.type === 'logs-lines') state.logs.get(message.id)?.push(message.lines);
     else if (message.type === 'logs-end') state.logs.get(message.id)?.end(message.reason);
   };
@@ -151,6 +166,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       ),
       statusNumber: 0,
       inFlight: new Map(),
+      figures: null,
       logs: new Map(),
     };
   };
@@ -180,6 +196,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       }
       return null;
     },
+    figures: (service) => [...live.values()].flatMap((state) => state.figures?.get(service) ?? []),
     openLogs: (node, request, signal) => {
       const state = live.get(node);
       if (!state) throw new OrcaError('NODE_UNREACHABLE', `node ${node} has no live session`);

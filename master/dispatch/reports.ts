@@ -4,7 +4,13 @@
  */
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Allocation, Node } from '../../shared/model.js';
-import type { AllocationObserved, NodeFacts, Status, Traffic } from '../../shared/protocol.js';
+import type {
+  AllocationObserved,
+  IngressObserved,
+  NodeFacts,
+  Status,
+  Traffic,
+} from '../../shared/protocol.js';
 import type { Transaction } from '../store/transaction.js';
 
 /** What the configuration says of a node. */
@@ -56,6 +62,7 @@ export function recordStatus(tx: Transaction, id: string, status: Status, nowMs:
     if (service && canonicalJson(before ?? null) !== canonicalJson(image)) tx.touchService(service);
   }
   touchTraffic(tx, node.ingressObserved?.traffic ?? [], status.ingress?.traffic ?? []);
+  touchWeights(tx, node.ingressObserved?.weights ?? [], status.ingress?.weights ?? []);
   const concernsAll = !node.reported || node.engine?.state !== status.engine.state;
   const after: Node = {
     ...node,
@@ -105,6 +112,16 @@ function touchTraffic(tx: Transaction, before: Traffic[], after: Traffic[]): voi
     const service = tx.allocation(allocation)?.service;
     if (service) tx.touchService(service);
   }
+}
+
+type Weights = IngressObserved['weights'];
+
+/** A weight that has come into force is what a canary's step waits for. */
+function touchWeights(tx: Transaction, before: Weights, after: Weights): void {
+  const known = new Map(before.map((one) => [one.service, one.canaryWeight]));
+  const said = new Map(after.map((one) => [one.service, one.canaryWeight]));
+  for (const service of new Set([...known.keys(), ...said.keys()]))
+    if (known.get(service) !== said.get(service) && tx.service(service)) tx.touchService(service);
 }
 
 /** A node that comes, goes or loses Docker concerns what runs on it and whatever waits for a place. */

@@ -22,6 +22,7 @@ import { logsRoute } from './logs-route.js';
 import { metricsOf } from './metrics.js';
 import { openapiOf } from './openapi.js';
 import type { Actor, Commands, Live, Settings } from './ports.js';
+import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
 import { serviceRoutes } from './service-routes.js';
 import { createViews } from './views.js';
@@ -69,7 +70,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   for (const one of allRoutes(options, views)) mount(app, one, callers);
   app.get('/metrics', (_, reply) => {
     reply.type('text/plain; version=0.0.4');
-    return metricsOf(views.status(null), process.memoryUsage.rss());
+    return metricsOf(views.status(null), views.traffic(), process.memoryUsage.rss());
   });
   await app.ready();
   return { app, routing: (request, response) => app.routing(request, response) };
@@ -81,6 +82,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): 
     ...clusterRoutes({ store, views, commands, settings, reload }),
     ...deployRoutes(store, commands),
     ...serviceRoutes(store, commands),
+    ...rolloutRoutes(store, commands),
     logsRoute(store, live),
   ];
   const document: Route = route('GET /openapi.json', {

@@ -5,12 +5,9 @@ import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
 import { followEvents, followRollout } from './follow.js';
 import type { Commands, Settings } from './ports.js';
-import { type Answer, answer, type Route, route, unset } from './route.js';
+import { type Answer, answer, flag, isSet, type Route, route, unset } from './route.js';
 import { eventView, type Views } from './views.js';
 
-const flag = unset(z.enum(['true', 'false', '1', '0', '']));
-const isSet = (value: string | undefined): boolean =>
-  value !== undefined && value !== 'false' && value !== '0';
 const ok = z.object({ ok: z.string() });
 
 export interface ClusterRoutesOptions {

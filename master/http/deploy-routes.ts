@@ -9,6 +9,7 @@ import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import type { Store } from '../store/store.js';
 import { rolloutsEnd } from './follow.js';
 import type { Commands } from './ports.js';
+import { waitsForPromote } from './rollout-view.js';
 import { type Answer, answer, type Route, route, unset } from './route.js';
 
 const deployBody = z.object({ services: z.array(z.unknown()).min(1), project: unset(z.string()) });
@@ -85,7 +86,6 @@ function refuseUnsupported(spec: ServiceSpec): void {
   const refuse = (what: string): never => {
     throw new OrcaError('NOT_SUPPORTED', `${spec.name}: ${what}`);
   };
-  if (spec.deploy.strategy === 'canary') refuse('strategy = "canary" is not supported yet; use "rolling"');
   if (spec.build) refuse('[service.build] is not supported yet; build the image and name it with image');
   if (spec.tls) refuse('tls_cert is not supported yet; leave it out to get a certificate of the cluster CA');
   for (const [key, value] of Object.entries(spec.container.env)) {
@@ -139,7 +139,7 @@ async function outcome(
 
 function failureOf(store: Store, id: string): OrcaError | null {
   const rollout = store.rollout(id);
-  if (!rollout || rollout.state === 'succeeded') return null;
+  if (!rollout || rollout.state === 'succeeded' || waitsForPromote(rollout)) return null;
   if (rollout.endedAtMs === null)
     return new OrcaError('TIMEOUT', `not done yet: ${rollout.reason ?? 'it goes on'}`);
   if (rollout.state === 'superseded')

@@ -2,6 +2,7 @@
 import type { ApiEvent, RolloutFrame } from '../../shared/api.js';
 import type { Store } from '../store/store.js';
 import type { Changes } from '../store/transaction.js';
+import { waitsForPromote } from './rollout-view.js';
 import { eventView, type Views } from './views.js';
 
 /** What live sessions add (requests in flight, heartbeats) has no commit: look at least this often. */
@@ -28,14 +29,17 @@ export function nextChange(
   });
 }
 
-/** Resolves with true when the rollouts have all ended, with false at the deadline or when the caller is gone. */
+/** Resolves with true when the rollouts have all ended, or wait for a user's promote; with false at the deadline or when the caller is gone. */
 export async function rolloutsEnd(
   store: Store,
   ids: readonly string[],
   deadlineMs: number,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const isOpen = (id: string): boolean => store.rollout(id)?.endedAtMs === null;
+  const isOpen = (id: string): boolean => {
+    const rollout = store.rollout(id);
+    return rollout?.endedAtMs === null && !waitsForPromote(rollout);
+  };
   while (ids.some(isOpen)) {
     if (signal.aborted || Date.now() >= deadlineMs) return false;
     await nextChange(

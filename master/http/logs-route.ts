@@ -8,8 +8,8 @@ import type { LogLine } from '../../shared/protocol.js';
 import type { Store } from '../store/store.js';
 import { findService } from './find-service.js';
 import type { Live } from './ports.js';
+import { iso } from './rollout-view.js';
 import { type Route, route, unset } from './route.js';
-import { iso } from './status-view.js';
 
 interface LogsQuery {
   tail: number | null;

@@ -1,8 +1,10 @@
 /** `GET /metrics`: figures of the cluster in the text format of Prometheus. PURE. */
 import type { StatusReply } from '../../shared/api.js';
+import { type Labels, metric, type Sample } from './metrics-text.js';
+import { type ServiceTraffic, trafficLines } from './traffic-metrics.js';
 
 /** The page; `rssBytes` is the master's own memory. */
-export function metricsOf(status: StatusReply, rssBytes: number): string {
+export function metricsOf(status: StatusReply, traffic: readonly ServiceTraffic[], rssBytes: number): string {
   const services = status.services;
   return [
     ...metric(
@@ -24,6 +26,13 @@ export function metricsOf(status: StatusReply, rssBytes: number): string {
       services.map((s) => [{ ...labels(s), status: s.status }, 1]),
     ),
     ...metric(
+      'orca_canary_weight',
+      'gauge',
+      'Percent of the traffic that the canary was observed to get.',
+      services.map((s) => [labels(s), s.groups.canary?.weight ?? 0]),
+    ),
+    ...trafficLines(traffic),
+    ...metric(
       'orca_allocation_restarts',
       'gauge',
       'Quick exits in a row.',
@@ -42,24 +51,4 @@ export function metricsOf(status: StatusReply, rssBytes: number): string {
   ].join('\n');
 }
 
-type Sample = [labels: Record<string, string>, value: number];
-
-const labels = ({ project, name }: { project: string; name: string }): Record<string, string> => ({
-  project,
-  service: name,
-});
-
-function metric(name: string, type: 'gauge' | 'counter', help: string, samples: Sample[]): string[] {
-  return [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} ${type}`,
-    ...samples.map(([of, value]) => `${name}${braces(of)} ${value}`),
-  ];
-}
-
-function braces(of: Record<string, string>): string {
-  const pairs = Object.entries(of).map(([key, value]) => `${key}="${escaped(value)}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
-}
-
-const escaped = (value: string): string => value.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n');
+const labels = ({ project, name }: { project: string; name: string }): Labels => ({ project, service: name });

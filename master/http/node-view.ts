@@ -1,7 +1,7 @@
 /** A node as the API shows it. PURE. */
 import type { NodeStatus } from '../../shared/api.js';
 import type { Node } from '../../shared/model.js';
-import { iso } from './status-view.js';
+import { iso } from './rollout-view.js';
 
 export interface NodeFacts {
   node: Node;

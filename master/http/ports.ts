@@ -1,5 +1,6 @@
 /** What the API asks of the rest of the master. Implemented by control and dispatch, put together in main. */
 import type { ClusterInfo, DeployReply, PlanReply } from '../../shared/api.js';
+import type { Counted } from '../../shared/model.js';
 import type { LogLine } from '../../shared/protocol.js';
 import type { ServiceSpec } from '../../shared/spec.js';
 
@@ -15,7 +16,17 @@ export interface Commands {
   scale(service: string, replicas: number): void;
   /** The id of the rollout, or null when that release is what runs. */
   rollback(service: string, to: number | null, actor: Actor): string | null;
+  /** What `rollback` would do, or why it would be refused. */
+  planRollback(service: string, to: number | null): PlanReply['services'][number];
   redeploy(service: string, actor: Actor): string | null;
+  /** Makes the canary stable; with a weight only moves its share of the traffic. The id of its rollout. */
+  promote(service: string, weight: number | null, actor: Actor): string;
+  planPromote(service: string, weight: number | null): PlanReply['services'][number];
+  /** Holds the open rollout, and lets it go on. */
+  pause(service: string, actor: Actor): void;
+  resume(service: string, actor: Actor): void;
+  /** Answers 503 with the message; null ends that. */
+  maintenance(service: string, message: string | null, actor: Actor): void;
   start(service: string): void;
   stop(service: string): void;
   remove(service: string): void;
@@ -26,6 +37,8 @@ export interface Commands {
 export interface Live {
   heardAtMs(node: string): number | null;
   inFlight(allocation: string): number | null;
+  /** What the connected ingresses counted of the releases of a service. */
+  figures(service: string): Counted[];
   openLogs(
     node: string,
     request: { allocation: string; tail: number | null; sinceMs: number | null; follow: boolean },

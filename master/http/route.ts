@@ -76,6 +76,14 @@ function fitting(schema: z.ZodType | undefined, value: unknown, what: string): u
   throw new OrcaError('BODY_INVALID', issues.join('; '), { details: issues });
 }
 
+/** A switch in a query: `?follow`, `?follow=true`, `?follow=1`. */
+export const flag = z.preprocess(
+  (value) => value ?? undefined,
+  z.enum(['true', 'false', '1', '0', '']).optional(),
+);
+export const isSet = (value: string | undefined): boolean =>
+  value !== undefined && value !== 'false' && value !== '0';
+
 /** What clients of the Rust Orca send for "unset", as undefined. */
 export const unset = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => value ?? undefined, schema.optional());

@@ -1,16 +1,15 @@
-/** What is done with one service or one project: scale, rollback, redeploy, start, stop, remove, history. */
+/** What is done with one service or one project as such: scale, start, stop, remove, history. */
 import { z } from 'zod';
 import { historyReplySchema } from '../../shared/api.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
 import { findService } from './find-service.js';
 import type { Commands } from './ports.js';
-import { answer, type Route, route, unset } from './route.js';
-import { iso, rolloutSummary } from './status-view.js';
+import { iso, rolloutSummary } from './rollout-view.js';
+import { answer, flag, isSet, type Route, route, unset } from './route.js';
 
 const inProject = z.object({ project: unset(z.string()) });
 const ok = z.object({ ok: z.string() });
-const begun = ok.extend({ rollout: z.string().nullable() });
 
 export function serviceRoutes(store: Store, commands: Commands): Route[] {
   const keyOf = (call: { params: Record<string, string>; query: { project?: string | undefined } }): string =>
@@ -27,38 +26,6 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
         const key = keyOf(call);
         commands.scale(key, call.body.replicas);
         return answer({ service: nameOf(key), replicas: call.body.replicas });
-      },
-    }),
-    route('POST /services/:name/rollback', {
-      summary: 'Back to the release before, or to the one named',
-      body: z.object({ to: unset(z.union([z.string(), z.number()])) }),
-      query: inProject,
-      reply: begun,
-      run: (call) => {
-        const key = keyOf(call);
-        const rollout = commands.rollback(key, readVersion(call.body.to), call.actor);
-        const done = rollout ? 'rollback begun' : 'that release is what runs; nothing to do';
-        return answer({ ok: `${nameOf(key)}: ${done}`, rollout });
-      },
-    }),
-    route('POST /services/:name/redeploy', {
-      summary: 'Pulls the image again and rolls',
-      query: inProject,
-      reply: begun,
-      run: (call) => {
-        const key = keyOf(call);
-        return answer({ ok: `${nameOf(key)}: redeploy begun`, rollout: commands.redeploy(key, call.actor) });
-      },
-    }),
-    route('POST /services/:name/promote', {
-      summary: 'Makes the canary stable',
-      query: inProject,
-      reply: ok,
-      run: (call) => {
-        throw new OrcaError(
-          'NOT_SUPPORTED',
-          `${nameOf(keyOf(call))} has no canary: this version has none yet`,
-        );
       },
     }),
     route('POST /services/:name/stop', {
@@ -83,11 +50,11 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
     }),
     route('DELETE /services/:name', {
       summary: 'Stops it; with ?purge=true removes it',
-      query: inProject.extend({ purge: unset(z.enum(['true', 'false', '1', '0', ''])) }),
+      query: inProject.extend({ purge: flag }),
       reply: ok,
       run: (call) => {
         const key = keyOf(call);
-        const isPurge = call.query.purge === 'true' || call.query.purge === '1' || call.query.purge === '';
+        const isPurge = isSet(call.query.purge);
         if (isPurge) commands.remove(key);
         else commands.stop(key);
         return answer({ ok: `${nameOf(key)} is ${isPurge ? 'being removed' : 'stopping'}` });
@@ -110,15 +77,6 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
       run: (call) => answer(historyOf(store, keyOf(call))),
     }),
   ];
-}
-
-/** `v3`, `"3"` or 3; null for the one before. */
-function readVersion(to: string | number | undefined): number | null {
-  if (to === undefined) return null;
-  const number = Number(String(to).replace(/^v/, ''));
-  if (!Number.isInteger(number) || number < 1)
-    throw new OrcaError('BODY_INVALID', `to: "${to}" is not a release such as v3`);
-  return number;
 }
 
 function historyOf(store: Store, key: string): z.output<typeof historyReplySchema> {

@@ -2,10 +2,12 @@
  * A service as `orca status` shows it: what was observed, with its time, and a reason for everything that is not as
  * asked for. PURE: from the store's records and what live sessions add.
  */
-import type { AllocationView, RolloutSummary, ServiceStatus } from '../../shared/api.js';
-import type { Allocation, Failure, Node, Release, Rollout, Service } from '../../shared/model.js';
+import type { AllocationView, ServiceStatus } from '../../shared/api.js';
+import type { Allocation, Counted, Node, Release, Rollout, Service } from '../../shared/model.js';
 import type { Traffic } from '../../shared/protocol.js';
 import { isRouted } from '../../shared/spec.js';
+import { groupsOf } from './group-view.js';
+import { failureView, iso, rolloutSummary, versionOf } from './rollout-view.js';
 
 export interface ServiceFacts {
   service: Service;
@@ -17,6 +19,10 @@ export interface ServiceFacts {
   nodes: ReadonlyMap<string, Node>;
   /** By allocation, as an ingress last said. */
   traffic: ReadonlyMap<string, Traffic>;
+  /** By service, the percent that its canary gets by what the ingresses said. */
+  weights: ReadonlyMap<string, number>;
+  /** What the ingresses counted of its releases. */
+  figures: readonly Counted[];
   /** When a live node was last heard; null without a session. */
   heardAtMs(node: string): number | null;
   /** Requests in flight, newer than the store has them; null when nobody says. */
@@ -29,7 +35,7 @@ export function serviceStatus(facts: ServiceFacts): ServiceStatus {
   const views = [...facts.allocations]
     .sort((a, b) => a.slot - b.slot || a.createdAtMs - b.createdAtMs)
     .map((allocation) => allocationView(facts, allocation));
-  const ready = views.filter((view) => view.state === 'ready').length;
+  const ready = replicasReady(views, rollout);
   const wanted = service.desired === 'running' ? service.replicas : 0;
   const domain = service.spec.domains[0] ?? null;
   return {
@@ -45,37 +51,30 @@ export function serviceStatus(facts: ServiceFacts): ServiceStatus {
     desired_replicas: service.replicas,
     running_replicas: ready,
     release: versionOf(service.planned.stable),
-    node: views[0]?.node ?? null,
+    node: views.find(isReplica)?.node ?? null,
     depends_on: service.spec.dependsOn,
     rollout: rollout && rolloutSummary(rollout),
-    groups: {
-      stable:
-        service.planned.stable === null
-          ? null
-          : { release: `v${service.planned.stable}`, weight: 100, ready, wanted },
-      canary: null,
-    },
+    groups: groupsOf({ ...facts, views }),
     allocations: views,
     last_failure: failureView(service.planned.lastFailure),
+    maintenance: maintenanceView(service),
     observed_at: observedAt(facts),
   };
 }
 
-export function rolloutSummary(rollout: Rollout): RolloutSummary {
-  return {
-    id: rollout.id,
-    service: rollout.service.slice(rollout.service.indexOf('/') + 1),
-    kind: rollout.kind,
-    state: rollout.state,
-    reason: rollout.reason,
-    release: versionOf(rollout.release),
-    from: versionOf(rollout.from),
-    by: rollout.by,
-    source: rollout.source,
-    started_at: iso(rollout.startedAtMs),
-    ended_at: rollout.endedAtMs === null ? null : iso(rollout.endedAtMs),
-    failure: failureView(rollout.failure),
-  };
+/** A job (`pre_deploy`) is shown, but is no copy of the service. */
+const isReplica = (view: AllocationView): boolean => view.group !== 'job';
+
+/** A canary runs beside the replicas that are asked for, until it takes their place. */
+function replicasReady(views: readonly AllocationView[], rollout: Rollout | null): number {
+  const isBeside = rollout?.state === 'canary' && rollout.endedAtMs === null;
+  return views.filter(
+    (view) => view.state === 'ready' && isReplica(view) && !(isBeside && view.group === 'canary'),
+  ).length;
+}
+
+function maintenanceView({ maintenance }: Service): ServiceStatus['maintenance'] {
+  return maintenance && { message: maintenance.message, by: maintenance.by, since: iso(maintenance.sinceMs) };
 }
 
 function allocationView(facts: ServiceFacts, allocation: Allocation): AllocationView {
@@ -129,12 +128,16 @@ function verdict(
   wanted: number,
 ): { status: ServiceStatus['status']; reason: string | null } {
   const waits = service.planned.waits.length > 0 ? service.planned.waits.join('; ') : null;
-  const trouble = views.find((view) => view.state !== 'ready' && view.reason !== null);
+  const trouble = views.find((view) => isReplica(view) && view.state !== 'ready' && view.reason !== null);
   const why = trouble ? `${trouble.id}: ${trouble.reason}` : null;
   if (service.desired === 'removed') return { status: 'stopped', reason: waits ?? 'it is being removed' };
   if (service.desired === 'stopped') return { status: 'stopped', reason: waits ?? stoppedReason(views) };
-  if (rollout && rollout.endedAtMs === null)
+  if (service.maintenance !== null)
+    return { status: 'paused', reason: maintenanceReason(service.maintenance) };
+  if (rollout && rollout.endedAtMs === null) {
+    if (rollout.paused !== null) return { status: 'paused', reason: pausedReason(rollout, rollout.paused) };
     return { status: 'deploying', reason: rollout.reason ?? waits ?? why };
+  }
   const failure = service.planned.lastFailure;
   const failed = failure ? `${failure.reason}: ${failure.message}` : (rollout?.reason ?? waits);
   if (service.planned.stable === null && ready === 0) return { status: 'failed', reason: failed };
@@ -147,20 +150,16 @@ function verdict(
   return { status: 'running', reason: waits ?? lastFailed };
 }
 
+const maintenanceReason = ({ message, sinceMs }: NonNullable<Service['maintenance']>): string =>
+  `in maintenance since ${iso(sinceMs)}: ${message}`;
+
+function pausedReason({ reason }: Rollout, { by, atMs }: NonNullable<Rollout['paused']>): string {
+  if (reason?.startsWith('paused')) return reason;
+  return `paused by ${by} since ${iso(atMs)}${reason === null ? '' : `; ${reason}`}`;
+}
+
 const stoppedReason = (views: AllocationView[]): string =>
   views.length === 0 ? 'stopped on request' : `stopped on request; ${views.length} still stopping`;
-
-function failureView(failure: Failure | null): RolloutSummary['failure'] {
-  if (!failure) return null;
-  return {
-    reason: failure.reason,
-    message: failure.message,
-    exit_code: failure.exitCode,
-    restart_count: failure.restartCount,
-    last_logs: failure.lastLogs,
-    observed_at: iso(failure.observedAtMs),
-  };
-}
 
 /** The oldest word of the nodes it runs on: everything shown is at least as new. */
 function observedAt(facts: ServiceFacts): string | null {
@@ -170,5 +169,3 @@ function observedAt(facts: ServiceFacts): string | null {
 }
 
 const urlOf = (domain: string, port: number): string => `https://${domain}${port === 443 ? '' : `:${port}`}/`;
-export const versionOf = (number: number | null): string | null => (number === null ? null : `v${number}`);
-export const iso = (atMs: number): string => new Date(atMs).toISOString();

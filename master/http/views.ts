@@ -1,17 +1,22 @@
 /** Gathers from the store and the live sessions what the pure views need. */
 import type { ApiEvent, RolloutFrame, ServiceStatus, StatusReply } from '../../shared/api.js';
-import type { ClusterEvent } from '../../shared/model.js';
+import type { ClusterEvent, Node, Rollout, Service } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
 import { FALLBACK_NAME } from '../store/tables.js';
 import { nodeStatus } from './node-view.js';
 import type { Live, Settings } from './ports.js';
-import { iso, rolloutSummary, type ServiceFacts, serviceStatus } from './status-view.js';
+import { iso, rolloutSummary } from './rollout-view.js';
+import { type ServiceFacts, serviceStatus } from './status-view.js';
+import type { ServiceTraffic } from './traffic-metrics.js';
+import { byRelease, type ReleaseTraffic } from './traffic-view.js';
 
 export interface Views {
   service(key: string): ServiceStatus | null;
   status(project: string | null): StatusReply;
   nodes(): StatusReply['nodes'];
   rollout(id: string): RolloutFrame | null;
+  /** What was counted of every release that the ingresses still count. */
+  traffic(): ServiceTraffic[];
 }
 
 export function createViews(store: Store, live: Live, settings: () => Settings): Views {
@@ -26,6 +31,7 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
       rollout: store.rollouts(key, 1)[0] ?? null,
       allocations: store.allocations(key),
       ...nodeFacts(),
+      figures: live.figures(key),
       heardAtMs: live.heardAtMs,
       inFlight: live.inFlight,
       httpsPort: settings().httpsPort,
@@ -44,6 +50,12 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
   return {
     service,
     nodes,
+    traffic: () =>
+      store.serviceKeys().flatMap((key) => {
+        const sums = byRelease(live.figures(key));
+        const found = sums.length === 0 ? undefined : store.service(key);
+        return found ? sums.map((sum) => serviceTraffic(found, store.activeRollout(key), sum)) : [];
+      }),
     status: (project) => ({
       cluster_id: settings().cluster_id,
       cluster_name: settings().cluster_name,
@@ -71,9 +83,21 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
   };
 }
 
-/** All nodes and what their ingresses say of each allocation, read again only when a node changed. */
-function cachedNodes(store: Store): () => Pick<ServiceFacts, 'nodes' | 'traffic'> {
-  let cached: Pick<ServiceFacts, 'nodes' | 'traffic'> | null = null;
+function serviceTraffic(
+  { project, name, planned }: Service,
+  open: Rollout | undefined,
+  sum: ReleaseTraffic,
+): ServiceTraffic {
+  const isCanary = open?.canary !== null && open?.release === sum.release;
+  const group = sum.release === planned.stable ? 'stable' : isCanary ? 'canary' : 'retired';
+  return { project, service: name, group, ...sum };
+}
+
+type NodeFacts = Pick<ServiceFacts, 'nodes' | 'traffic' | 'weights'>;
+
+/** All nodes and what their ingresses say of allocations and weights, read again only when a node changed. */
+function cachedNodes(store: Store): () => NodeFacts {
+  let cached: NodeFacts | null = null;
   store.watch((changes) => {
     if (changes.nodes.size > 0) cached = null;
   });
@@ -81,9 +105,19 @@ function cachedNodes(store: Store): () => Pick<ServiceFacts, 'nodes' | 'traffic'
     if (cached) return cached;
     const nodes = new Map(store.nodes().map((node) => [node.id, node]));
     const traffic = [...nodes.values()].flatMap((node) => node.ingressObserved?.traffic ?? []);
-    cached = { nodes, traffic: new Map(traffic.map((one) => [one.allocation, one])) };
+    const weights = weightsOf([...nodes.values()]);
+    cached = { nodes, traffic: new Map(traffic.map((one) => [one.allocation, one])), weights };
     return cached;
   };
+}
+
+/** The weight that every ingress has reached: of different ones the least. */
+function weightsOf(nodes: readonly Node[]): Map<string, number> {
+  const weights = new Map<string, number>();
+  for (const { ingressObserved } of nodes)
+    for (const { service, canaryWeight } of ingressObserved?.weights ?? [])
+      weights.set(service, Math.min(canaryWeight, weights.get(service) ?? canaryWeight));
+  return weights;
 }
 
 export function eventView(event: ClusterEvent): ApiEvent {

@@ -1,7 +1,7 @@
 /** What differs between two specs, in the words of service.toml: `key: old → new`, a line each. The values of env
  *  variables may be secrets and are never shown. */
 import { canonicalJson } from '../../shared/fingerprint.js';
-import type { Probe, ServiceSpec } from '../../shared/spec.js';
+import type { AnalysisSpec, Probe, ServiceSpec } from '../../shared/spec.js';
 
 /** The lines for going from `before` to `after`; `before` null: a service that is new. */
 export function changesOf(before: ServiceSpec | null, after: ServiceSpec): string[] {
@@ -44,7 +44,14 @@ const fields: readonly (readonly [string, Show])[] = [
   ['deploy.max_surge', ({ deploy }) => text(deploy.maxSurge)],
   ['deploy.canary_weight', ({ deploy }) => text(deploy.canaryWeight)],
   ['deploy.canary_replicas', ({ deploy }) => text(deploy.canaryReplicas)],
+  ['deploy.canary_steps', ({ deploy }) => list(deploy.canarySteps.map(String))],
+  ['deploy.step_secs', ({ deploy }) => seconds(deploy.stepMs)],
+  ['deploy.auto_promote', ({ deploy }) => String(deploy.autoPromote)],
+  ['deploy.analysis', ({ deploy }) => deploy.analysis && analysis(deploy.analysis)],
   ['deploy.sticky', ({ deploy }) => String(deploy.sticky)],
+  ['deploy.group_header', ({ deploy }) => String(deploy.groupHeader)],
+  ['deploy.pre_deploy', ({ deploy }) => deploy.preDeploy && list(deploy.preDeploy.command)],
+  ['deploy.pre_deploy_timeout_secs', ({ deploy }) => deploy.preDeploy && seconds(deploy.preDeploy.timeoutMs)],
   ['deploy.min_healthy_secs', ({ deploy }) => seconds(deploy.minHealthyMs)],
   ['deploy.drain_timeout_secs', ({ deploy }) => seconds(deploy.drainTimeoutMs)],
   ['deploy.stop_grace_secs', ({ deploy }) => seconds(deploy.stopGraceMs)],
@@ -94,6 +101,18 @@ function seconds(ms: number): string {
 
 function bytes(value: number | null): string | null {
   return value === null ? null : `${value / 1024 ** 2} MiB`;
+}
+
+function analysis(value: AnalysisSpec): string {
+  const limits: [string, number | null][] = [
+    ['max_error_rate', value.maxErrorRate],
+    ['max_error_ratio', value.maxErrorRatio],
+    ['max_p95_ms', value.maxP95Ms],
+    ['max_p95_ratio', value.maxP95Ratio],
+    ['min_requests', value.minRequests],
+    ['failure_threshold', value.failureThreshold],
+  ];
+  return limits.flatMap(([key, limit]) => (limit === null ? [] : [`${key} ${limit}`])).join(', ');
 }
 
 function probe(value: Probe): string {

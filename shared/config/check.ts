@@ -2,6 +2,7 @@
  * What must hold between the keys of one service, once each value is right alone: impossible combinations are named
  * here, each with what to do.
  */
+import { checkDeploy } from './check-deploy.js';
 import type { Problem } from './problem.js';
 import type { ProbeTable, ServiceTable } from './service-schema.js';
 
@@ -163,12 +164,6 @@ function checkPorts(service: ServiceTable): Problem[] {
     problems.push({ path: ['host_port'], message: 'needs port: the port inside the container' });
   }
   return problems;
-}
-
-function checkDeploy(service: ServiceTable): Problem[] {
-  if (service.deploy?.max_surge !== 0 || service.deploy.max_unavailable !== 0) return [];
-  const message = 'with max_unavailable = 0 nothing could ever be replaced; set one of the two to 1 or more';
-  return [{ path: ['deploy', 'max_surge'], message }];
 }
 
 function filled(list: string[] | undefined): boolean {

@@ -58,7 +58,7 @@ function explain(issue: Issue, schema: z.ZodType, input: unknown): Problem[] {
           message:
             issue.origin === 'array'
               ? 'must not be empty'
-              : `must be at least ${size(issue.minimum)}; it is ${show(valueAt(input, path))}`,
+              : `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${size(issue.minimum)}; it is ${show(valueAt(input, path))}`,
         },
       ];
     case 'too_big':

@@ -41,9 +41,10 @@ function blueGreen(table: Record<string, unknown>): Problem[] {
   const deploy = table.deploy;
   if (!isTable(deploy) || typeof deploy.strategy !== 'string') return [];
   if (!/^blue[-_]?green$/i.test(deploy.strategy)) return [];
-  delete deploy.strategy;
+  // The rest is checked as what it should become.
+  deploy.strategy = 'canary';
   const message =
-    'blue-green is not known here; use "rolling" with max_surge equal to replicas, or "canary" and `orca promote`';
+    'blue-green is a kind of canary here: write strategy = "canary", canary_replicas = (as many as replicas), canary_steps = [0] and auto_promote = false; then `orca promote` switches';
   return [{ path: ['deploy', 'strategy'], message }];
 }
 

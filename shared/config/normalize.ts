@@ -2,11 +2,13 @@
  * From the keys of a file to the one shape the rest of Orca reads: shorthands resolved, older names merged, defaults
  * filled in. Total: what it gets has been checked.
  */
-import type { ContainerSpec, DeploySpec, Probe, PullPolicy, ServiceSpec } from '../spec.js';
-import type { ProbeTable, ServiceTable } from './service-schema.js';
+import type { AnalysisSpec, ContainerSpec, DeploySpec, Probe, PullPolicy, ServiceSpec } from '../spec.js';
+import type { DeployTable, ProbeTable, ServiceTable } from './service-schema.js';
 
 /** How long a container without a port and without a probe must stay up before it counts as ready. */
 const STAYS_UP_MS = 5_000;
+/** Counts when an analysis names no limit of its own. */
+const MAX_ERROR_RATE = 1;
 
 /** The normalized specification; `project` is where the file stands unless the table names one. */
 export function normalize(table: ServiceTable, project: string): ServiceSpec {
@@ -90,26 +92,46 @@ function probeOf(probe: ProbeTable, servicePort: number | null, intervalMs: numb
   return { kind: 'tcp', port, ...timing };
 }
 
-function deployOf(deploy: NonNullable<ServiceTable['deploy']>): DeploySpec {
+function deployOf(deploy: DeployTable): DeploySpec {
+  const steps = deploy.canary_steps ?? [];
   return {
     strategy: deploy.strategy ?? 'rolling',
     maxUnavailable: deploy.max_unavailable ?? 1,
     maxSurge: deploy.max_surge ?? 1,
     canaryWeight: deploy.canary_weight ?? 20,
     canaryReplicas: deploy.canary_replicas ?? null,
-    canarySteps: [],
-    stepMs: 60_000,
-    autoPromote: false,
-    analysis: null,
+    canarySteps: steps,
+    stepMs: deploy.step_secs ?? 60_000,
+    autoPromote: deploy.auto_promote ?? steps.length > 0,
+    analysis: deploy.analysis && deploy.strategy === 'canary' ? analysisOf(deploy.analysis) : null,
     sticky: deploy.sticky ?? false,
-    groupHeader: false,
-    preDeploy: null,
+    groupHeader: deploy.group_header ?? false,
+    preDeploy: preDeployOf(deploy),
     minHealthyMs: deploy.min_healthy_secs ?? 0,
     drainTimeoutMs: deploy.drain_timeout_secs ?? 30_000,
     stopGraceMs: deploy.stop_grace_secs ?? 10_000,
     progressDeadlineMs: deploy.progress_deadline_secs ?? 300_000,
     autoRollback: deploy.auto_rollback ?? true,
   };
+}
+
+function analysisOf(analysis: NonNullable<DeployTable['analysis']>): AnalysisSpec {
+  const { max_error_rate, max_error_ratio, max_p95_ms, max_p95_ratio } = analysis;
+  const limits = [max_error_rate, max_error_ratio, max_p95_ms, max_p95_ratio];
+  const isUnlimited = limits.every((limit) => limit === undefined);
+  return {
+    maxErrorRate: max_error_rate ?? (isUnlimited ? MAX_ERROR_RATE : null),
+    maxErrorRatio: max_error_ratio ?? null,
+    maxP95Ms: max_p95_ms ?? null,
+    maxP95Ratio: max_p95_ratio ?? null,
+    minRequests: analysis.min_requests ?? 50,
+    failureThreshold: analysis.failure_threshold ?? 2,
+  };
+}
+
+function preDeployOf(deploy: DeployTable): DeploySpec['preDeploy'] {
+  const command = listOrNull(deploy.pre_deploy);
+  return command && { command, timeoutMs: deploy.pre_deploy_timeout_secs ?? 300_000 };
 }
 
 function buildOf(build: NonNullable<ServiceTable['build']>): NonNullable<ServiceSpec['build']> {

@@ -35,13 +35,31 @@ const probe = z.strictObject({
   initial_delay_secs: seconds(0).optional(),
 });
 
+const percent = z.number().int().min(0).max(100);
+
+const analysis = z.strictObject({
+  max_error_rate: z.number().min(0).max(100).optional(),
+  max_error_ratio: z.number().gt(0).max(1_000).optional(),
+  max_p95_ms: z.number().gt(0).max(600_000).optional(),
+  max_p95_ratio: z.number().gt(0).max(1_000).optional(),
+  min_requests: z.number().int().min(1).max(1_000_000).optional(),
+  failure_threshold: z.number().int().min(1).max(1_000).optional(),
+});
+
 const deploy = z.strictObject({
   strategy: z.enum(['rolling', 'canary']).optional(),
   max_unavailable: z.number().int().min(0).max(1_000).optional(),
   max_surge: z.number().int().min(0).max(1_000).optional(),
-  canary_weight: z.number().min(0).max(100).optional(),
+  canary_weight: percent.optional(),
   canary_replicas: z.number().int().min(1).max(1_000).optional(),
+  canary_steps: z.array(percent).min(1).max(100).optional(),
+  step_secs: seconds(1).optional(),
+  auto_promote: z.boolean().optional(),
+  analysis: analysis.optional(),
   sticky: z.boolean().optional(),
+  group_header: z.boolean().optional(),
+  pre_deploy: words.optional(),
+  pre_deploy_timeout_secs: seconds(1).optional(),
   min_healthy_secs: seconds(0).optional(),
   drain_timeout_secs: seconds(0).optional(),
   stop_grace_secs: seconds(0).optional(),
@@ -123,3 +141,4 @@ export const serviceSchema = z.strictObject({
 /** One service as it was written, each value checked alone. */
 export type ServiceTable = z.output<typeof serviceSchema>;
 export type ProbeTable = NonNullable<ServiceTable['readiness']>;
+export type DeployTable = NonNullable<ServiceTable['deploy']>;

@@ -137,3 +137,26 @@ t.test('a master that lost its store does not empty a node that remembers', asyn
   t.ok(assigned.revision > revision);
   await back.close();
 });
+
+t.test('what an agent counts is shown as long as its session lives', async (t) => {
+  const m = await testMaster();
+  t.teardown(() => m.stop());
+  const agent = await agentOf(m);
+  agent.obey();
+  await m.api('POST', '/deploy?wait=20s', { services: [aBody()] });
+  const counted = (requests: number) => ({
+    service: 'default/api',
+    release: 1,
+    requests,
+    classes: [0, requests, 0, 0, 0],
+    latency: [requests],
+  });
+  const seen = async () => (await serviceOf(m))?.groups.stable?.traffic ?? null;
+  t.equal(await seen(), null);
+  agent.send({ type: 'figures', epoch: 'e1', figures: [counted(3)] });
+  agent.send({ type: 'figures', epoch: 'e1', figures: [counted(5)] });
+  await waitFor('the newest figures', async () => (await seen())?.requests === 5);
+  t.match(await seen(), { error_rate: 0, p95_ms: 0.5, status: { '2xx': 5, '5xx': 0 } });
+  await agent.close();
+  await waitFor('them to be forgotten', async () => (await seen()) === null);
+});

@@ -1,6 +1,7 @@
 /** Records of the model for tests: say only what matters. */
 import { readService } from '../../shared/config/service.js';
-import type { Allocation, Node, Release, Rollout, Service } from '../../shared/model.js';
+import { bucketOf, LATENCY_BUCKETS } from '../../shared/latency.js';
+import type { Allocation, Canary, Counted, Node, Release, Rollout, Service } from '../../shared/model.js';
 import type { ServiceSpec } from '../../shared/spec.js';
 
 /** A spec from keys of a service file. */
@@ -72,6 +73,33 @@ export function aRollout(more: Partial<Rollout> = {}): Rollout {
     acts: [],
     ...more,
   };
+}
+
+export function aCanary(more: Partial<Canary> = {}): Canary {
+  return {
+    replicas: 1,
+    steps: [20],
+    step: 0,
+    weight: 20,
+    isManual: false,
+    brokenSinceMs: null,
+    stableGoes: false,
+    inForceSinceMs: 3_000,
+    window: null,
+    badInARow: 0,
+    verdicts: [],
+    promotedAtMs: null,
+    ...more,
+  };
+}
+
+/** `good` requests of 10 ms and `bad` ones of 100 ms that ended with 500. */
+export function aCount(release: number, good: number, bad = 0, more: Partial<Counted> = {}): Counted {
+  const latency = Array.from({ length: LATENCY_BUCKETS }, () => 0);
+  latency[bucketOf(10)] = good;
+  latency[bucketOf(100)] = bad;
+  const classes = [0, good, 0, 0, bad];
+  return { service: 'shop/api', release, requests: good + bad, classes, latency, source: 'n-1|e1', ...more };
 }
 
 export function anAllocation(more: Partial<Allocation> = {}): Allocation {

@@ -33,12 +33,16 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
     };
   const commands: Commands = {
     deploy: noting('deploy', [{ service: 'api', id: null, change: 'update' }]),
-    plan: noting('plan', [
-      { service: 'api', action: 'create', changes: [], steps: [], error: null, code: null, hint: null },
-    ]),
+    plan: noting('plan', [aPlan('create')]),
     scale: noting('scale', undefined),
     rollback: noting('rollback', 'r-9'),
+    planRollback: noting('planRollback', aPlan('roll')),
     redeploy: noting('redeploy', 'r-9'),
+    promote: noting('promote', 'r-9'),
+    planPromote: noting('planPromote', aPlan('update')),
+    pause: noting('pause', undefined),
+    resume: noting('resume', undefined),
+    maintenance: noting('maintenance', undefined),
     start: noting('start', undefined),
     stop: noting('stop', undefined),
     remove: noting('remove', undefined),
@@ -48,6 +52,7 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
   const live: Live = {
     heardAtMs: () => 4_000,
     inFlight: () => null,
+    figures: () => [],
     openLogs: () => {
       throw new OrcaError('NODE_UNREACHABLE', 'node n-1 has no live session');
     },
@@ -92,6 +97,16 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
   };
   return { store, asked, call };
 }
+
+const aPlan = (action: string) => ({
+  service: 'api',
+  action,
+  changes: [],
+  steps: [],
+  error: null,
+  code: null,
+  hint: null,
+});
 
 export function withService(store: Store): void {
   store.write((tx) => {

@@ -8,6 +8,8 @@ import type {
   StatusReply,
 } from '../../../shared/api.js';
 
+type GroupView = NonNullable<ServiceStatus['groups']['stable']>;
+
 const at = '2026-01-31T12:00:00.000Z';
 
 export function anAllocation(keys: Partial<AllocationView> = {}): AllocationView {
@@ -30,6 +32,10 @@ export function anAllocation(keys: Partial<AllocationView> = {}): AllocationView
   };
 }
 
+export function aGroup(keys: Partial<GroupView> = {}): GroupView {
+  return { release: 'v2', weight: 100, wanted_weight: 100, ready: 1, wanted: 1, traffic: null, ...keys };
+}
+
 export function aService(keys: Partial<ServiceStatus> = {}): ServiceStatus {
   return {
     name: 'api',
@@ -48,9 +54,10 @@ export function aService(keys: Partial<ServiceStatus> = {}): ServiceStatus {
     node: 'node-1',
     depends_on: [],
     rollout: null,
-    groups: { stable: { release: 'v2', weight: 100, ready: 1, wanted: 1 }, canary: null },
+    groups: { stable: aGroup(), canary: null },
     allocations: [anAllocation()],
     last_failure: null,
+    maintenance: null,
     observed_at: at,
     ...keys,
   };
@@ -70,6 +77,9 @@ export function aRollout(keys: Partial<RolloutSummary> = {}): RolloutSummary {
     started_at: at,
     ended_at: null,
     failure: null,
+    paused: null,
+    canary: null,
+    acts: [],
     ...keys,
   };
 }

@@ -58,6 +58,26 @@ t.test('requests in flight on a routed allocation are no news, on a draining one
   t.equal(changed.length, 2);
 });
 
+t.test('a weight that comes into force is news for its service alone', async (t) => {
+  const { store, changed } = reported(t);
+  const weighing = (canaryWeight: number) =>
+    aStatus({
+      ingress: node.ingressObserved && {
+        ...node.ingressObserved,
+        weights: [
+          { service: 'shop/api', canaryWeight },
+          { service: 'shop/unknown', canaryWeight },
+        ],
+      },
+    });
+  store.write((tx) => recordStatus(tx, 'n-1', weighing(20), 20));
+  t.same([...(changed[0]?.services ?? [])], ['shop/api']);
+  store.write((tx) => recordStatus(tx, 'n-1', weighing(20), 20));
+  t.equal(changed.length, 1);
+  store.write((tx) => recordStatus(tx, 'n-1', weighing(50), 20));
+  t.same([...(changed[1]?.services ?? [])], ['shop/api']);
+});
+
 t.test('an exit is written, planned on, and told once', async (t) => {
   const { store, changed } = reported(t);
   const exited = anObserved({ state: 'exited', reason: 'exited with 1', exitCode: 1, endpoint: null });

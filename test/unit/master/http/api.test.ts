@@ -55,9 +55,9 @@ t.test('bad bodies have their codes, a hint each, and change nothing', async (t)
     ],
     [
       '/deploy',
-      { services: [{ ...services[0], replicas: 2, deploy: { strategy: 'canary' } }] },
-      'NOT_SUPPORTED',
-      /canary/,
+      { services: [{ ...services[0], deploy: { strategy: 'canary', canary_steps: [9, 5] } }] },
+      'CONFIG_INVALID',
+      /canary_steps\[1\]: must be more/,
     ],
     ['/deploy', 'x'.repeat(5 * 1024 * 1024), 'BODY_TOO_LARGE', /4 MiB/],
     ['/deploy?wait=soon', { services }, 'BODY_INVALID', /wait/],
@@ -65,7 +65,12 @@ t.test('bad bodies have their codes, a hint each, and change nothing', async (t)
     ['/services/api/scale', {}, 'BODY_INVALID', /replicas/],
     ['/services/api/rollback', { to: 'latest' }, 'BODY_INVALID', /latest/],
     ['/services/nope/stop', {}, 'SERVICE_NOT_FOUND', /nope/],
-    ['/services/api/promote', {}, 'NOT_SUPPORTED', /canary/],
+    [
+      '/services/api/promote',
+      { weight: 101 },
+      'BODY_INVALID',
+      /weight: must be a whole number from 0 to 100/,
+    ],
     ['/cluster/nodes/n-1/drain', {}, 'NOT_SUPPORTED', /drain/],
   ];
   for (const [path, body, code, error] of cases) {

@@ -10,6 +10,8 @@ const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
   allocations: [anAllocation()],
   nodes: new Map([['n-1', aNode()]]),
   traffic: new Map(aNode().ingressObserved?.traffic.map((one) => [one.allocation, one])),
+  weights: new Map(),
+  figures: [],
   heardAtMs: () => 4_000,
   inFlight: () => 7,
   httpsPort: 443,

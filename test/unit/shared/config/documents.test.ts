@@ -2,22 +2,26 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
+import { beginDeploy } from '../../../../master/plan/begin.js';
 import { parseClusterToml } from '../../../../shared/config/cluster.js';
 import { parseServiceFile } from '../../../../shared/config/service-file.js';
 import { serviceSchema } from '../../../../shared/config/service-schema.js';
 
+const request = { id: 'r-1', nowMs: 1, by: 'me', source: 'cli' } as const;
 const configuration = readFileSync('docs/configuration.md', 'utf8');
 
-t.test('every example loads', async (t) => {
+t.test('every example loads, and comes to a rollout', async (t) => {
   const files = readdirSync('examples', { recursive: true, encoding: 'utf8' }).filter((file) =>
     /\.(toml|ya?ml)$/.test(file),
   );
-  t.ok(files.length >= 6);
+  t.ok(files.length >= 7);
   for (const file of files) {
     const folder = dirname(join('examples', file));
     const project = basename(dirname(folder)) === 'services' ? basename(folder) : 'default';
     const { services } = await parseServiceFile(readFileSync(join('examples', file), 'utf8'), file, project);
     t.ok(services.length > 0, file);
+    for (const { spec } of services)
+      t.match(beginDeploy(null, spec, request), { action: 'create', rollout: { spec } }, spec.name);
   }
 });
 

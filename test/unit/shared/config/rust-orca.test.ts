@@ -62,7 +62,7 @@ t.test('what has no meaning here is refused with what to do instead', async (t) 
     [{ triggers: ['cron:* * * * *'] }, /triggers: .*domain and routes/],
     [{ assets: './public' }, /assets: .*image/],
     [{ resources: { gpu: { count: 1 } } }, /resources.gpu: .*placement.node/],
-    [{ deploy: { strategy: 'blue-green' } }, /deploy.strategy: .*"rolling"/],
+    [{ deploy: { strategy: 'blue-green' } }, /deploy.strategy: .*"canary".*canary_steps = \[0\]/],
     [{ restart_policy: 'no' }, /restart_policy: /],
     [{ cmd: ['a'], command: ['b'] }, /cmd: is the older name of command/],
     [{ pull: 'always', pull_policy: 'auto' }, /pull_policy: is the older name of pull/],

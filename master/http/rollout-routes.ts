@@ -1,0 +1,110 @@
+/**
+ * What users do to the rollouts of one service: rollback, redeploy, promote, pause and resume; and maintenance, which
+ * holds its traffic. With ?dry_run=true promote and rollback only say what they would do, or why they would refuse.
+ */
+import { z } from 'zod';
+import { planReplySchema, refusedPlan } from '../../shared/api.js';
+import { OrcaError } from '../../shared/errors.js';
+import type { Store } from '../store/store.js';
+import { findService } from './find-service.js';
+import type { Commands } from './ports.js';
+import { type Answer, answer, flag, isSet, type Route, route, unset } from './route.js';
+
+const inProject = z.object({ project: unset(z.string()) });
+const dryRun = inProject.extend({ dry_run: flag });
+const ok = z.object({ ok: z.string() });
+const begun = ok.extend({ rollout: z.string().nullable() });
+const begunOrPlan = z.union([begun, planReplySchema]);
+const notAWeight = 'must be a whole number from 0 to 100';
+const weight = z.number(notAWeight).int(notAWeight).min(0, notAWeight).max(100, notAWeight);
+const MAINTENANCE = 'This service is being worked on and will be back soon.';
+
+export function rolloutRoutes(store: Store, commands: Commands): Route[] {
+  const keyOf = (call: { params: Record<string, string>; query: { project?: string | undefined } }): string =>
+    findService(store, call.params.name ?? '', call.query.project ?? null);
+
+  return [
+    route('POST /services/:name/rollback', {
+      summary: 'Takes a canary away; without one, back to the release before, or to the one named',
+      body: z.object({ to: unset(z.union([z.string(), z.number()])) }),
+      query: dryRun,
+      reply: begunOrPlan,
+      run: (call) => {
+        const key = keyOf(call);
+        const to = readVersion(call.body.to);
+        if (isSet(call.query.dry_run)) return planned(key, () => commands.planRollback(key, to));
+        const rollout = commands.rollback(key, to, call.actor);
+        const done = rollout ? 'rollback begun' : 'that release is what runs; nothing to do';
+        return answer({ ok: `${nameOf(key)}: ${done}`, rollout });
+      },
+    }),
+    route('POST /services/:name/promote', {
+      summary: 'Makes the canary stable; with a weight only moves its share of the traffic',
+      body: z.object({ weight: unset(weight) }),
+      query: dryRun,
+      reply: begunOrPlan,
+      run: (call) => {
+        const key = keyOf(call);
+        const to = call.body.weight ?? null;
+        if (isSet(call.query.dry_run)) return planned(key, () => commands.planPromote(key, to));
+        const rollout = commands.promote(key, to, call.actor);
+        const done = to === null ? 'promote begun' : `the canary is to get ${to} %`;
+        return answer({ ok: `${nameOf(key)}: ${done}`, rollout });
+      },
+    }),
+    route('POST /services/:name/redeploy', {
+      summary: 'Pulls the image again and rolls',
+      query: inProject,
+      reply: begun,
+      run: (call) => {
+        const key = keyOf(call);
+        return answer({ ok: `${nameOf(key)}: redeploy begun`, rollout: commands.redeploy(key, call.actor) });
+      },
+    }),
+    ...(['pause', 'resume'] as const).map((verb) =>
+      route(`POST /services/:name/${verb}`, {
+        summary: verb === 'pause' ? 'Holds the rollout that is under way' : 'Lets a held rollout go on',
+        query: inProject,
+        reply: ok,
+        run: (call) => {
+          const key = keyOf(call);
+          commands[verb](key, call.actor);
+          return answer({ ok: `${nameOf(key)}: the rollout ${verb === 'pause' ? 'is held' : 'goes on'}` });
+        },
+      }),
+    ),
+    route('POST /services/:name/maintenance', {
+      summary: 'Answers 503 with a page and keeps the containers, or ends that',
+      body: z.object({ on: z.boolean(), message: unset(z.string().trim().max(1_000)) }),
+      query: inProject,
+      reply: ok,
+      run: (call) => {
+        const key = keyOf(call);
+        const { on, message } = call.body;
+        commands.maintenance(key, on ? message || MAINTENANCE : null, call.actor);
+        return answer({ ok: `${nameOf(key)}: maintenance is ${on ? 'on' : 'off'}` });
+      },
+    }),
+  ];
+}
+
+const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1);
+
+/** A refusal is an answer to "what would happen" too. */
+function planned(key: string, plan: () => ReturnType<Commands['planPromote']>): Answer {
+  try {
+    return answer({ services: [plan()] });
+  } catch (error) {
+    if (!(error instanceof OrcaError)) throw error;
+    return answer({ services: [refusedPlan(nameOf(key), error)] });
+  }
+}
+
+/** `v3`, `"3"` or 3; null for the one before. */
+function readVersion(to: string | number | undefined): number | null {
+  if (to === undefined) return null;
+  const number = Number(String(to).replace(/^v/, ''));
+  if (!Number.isInteger(number) || number < 1)
+    throw new OrcaError('BODY_INVALID', `to: "${to}" is not a release such as v3`);
+  return number;
+}

@@ -1,0 +1,220 @@
+import t from 'tap';
+import { rolloutSummary, waitsForPromote } from '../../../../master/http/rollout-view.js';
+import { type ServiceFacts, serviceStatus } from '../../../../master/http/status-view.js';
+import type { Verdict } from '../../../../shared/model.js';
+import {
+  aCanary,
+  aCount,
+  aNode,
+  anAllocation,
+  anObserved,
+  aRelease,
+  aRollout,
+  aService,
+  aSpec,
+} from '../../../support/a-model.js';
+
+const inCanary = aRollout({
+  state: 'canary',
+  release: 2,
+  from: 1,
+  reason: 'canary v2 at 20 %: promote or roll back',
+  spec: aSpec({ deploy: { strategy: 'canary' } }),
+  canary: aCanary(),
+});
+const canaryAllocation = anAllocation({ id: 'shop.api.2', group: 'canary', release: 2 });
+const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
+  service: aService(),
+  stable: aRelease(),
+  rollout: inCanary,
+  allocations: [anAllocation(), canaryAllocation],
+  nodes: new Map([['n-1', aNode()]]),
+  traffic: new Map(),
+  weights: new Map([['shop/api', 20]]),
+  figures: [],
+  heardAtMs: () => 4_000,
+  inFlight: () => null,
+  httpsPort: 443,
+  ...more,
+});
+
+t.test('a service with a canary is deploying, with the words of its rollout', async (t) => {
+  t.match(serviceStatus(facts()), {
+    status: 'deploying',
+    reason: 'canary v2 at 20 %: promote or roll back',
+    replicas: 1,
+    running_replicas: 1,
+    groups: {
+      stable: { release: 'v1', weight: 80, wanted_weight: 80, ready: 1, wanted: 1 },
+      canary: { release: 'v2', weight: 20, wanted_weight: 20, ready: 1, wanted: 1 },
+    },
+  });
+});
+
+t.test('the weight that is shown is the observed one, beside the one that is wanted', async (t) => {
+  const rollout = { ...inCanary, canary: aCanary({ weight: 50, inForceSinceMs: null }) };
+  t.match(serviceStatus(facts({ rollout })).groups, {
+    stable: { weight: 80, wanted_weight: 50 },
+    canary: { weight: 20, wanted_weight: 50 },
+  });
+  t.match(serviceStatus(facts({ weights: new Map() })).groups, {
+    stable: { weight: 100, wanted_weight: 80 },
+    canary: { weight: 0, wanted_weight: 20 },
+  });
+});
+
+t.test(
+  'a canary that is about to start is a group already; one that is stable is none any more',
+  async (t) => {
+    t.match(serviceStatus(facts({ allocations: [anAllocation()] })).groups.canary, {
+      release: 'v2',
+      ready: 0,
+      wanted: 1,
+    });
+    const planned = { ...aService().planned, stable: 2 };
+    const done = { ...inCanary, state: 'succeeded', endedAtMs: 9 } as const;
+    const after = serviceStatus(
+      facts({ service: aService({ planned }), rollout: done, allocations: [canaryAllocation] }),
+    );
+    t.match(after, {
+      status: 'running',
+      running_replicas: 1,
+      groups: { stable: { release: 'v2', weight: 100, ready: 1 }, canary: null },
+    });
+    const gone = aRollout({ ...inCanary, state: 'failed', endedAtMs: 9 });
+    const leaving = { ...canaryAllocation, desired: 'stopped' } as const;
+    t.equal(
+      serviceStatus(facts({ rollout: gone, allocations: [anAllocation(), leaving] })).groups.canary,
+      null,
+    );
+  },
+);
+
+t.test('while it is promoted its copies count as replicas', async (t) => {
+  const rollout = { ...inCanary, state: 'promoting' } as const;
+  t.equal(serviceStatus(facts({ rollout })).running_replicas, 2);
+});
+
+t.test('what each release answered is added up over the ingresses', async (t) => {
+  const figures = [
+    aCount(1, 90, 10),
+    aCount(1, 100, 0, { source: 'n-2|e1' }),
+    aCount(2, 0, 0),
+    aCount(7, 5, 5),
+  ];
+  const { stable, canary } = serviceStatus(facts({ figures })).groups;
+  t.match(stable?.traffic, {
+    requests: 200,
+    error_rate: 5,
+    status: { '1xx': 0, '2xx': 190, '3xx': 0, '4xx': 0, '5xx': 10 },
+  });
+  t.ok(Math.abs((stable?.traffic?.p50_ms ?? 0) - 10) <= 1);
+  t.ok(Math.abs((stable?.traffic?.p99_ms ?? 0) - 100) <= 10);
+  t.match(canary?.traffic, { requests: 0, error_rate: null, p50_ms: null, p95_ms: null });
+  t.equal(serviceStatus(facts()).groups.canary?.traffic, null, 'null where nobody counts');
+});
+
+t.test(
+  'a held rollout and a service in maintenance are paused, and say by whom and since when',
+  async (t) => {
+    const held = { ...inCanary, paused: { by: 'ann', atMs: 0 } };
+    t.match(serviceStatus(facts({ rollout: held })), {
+      status: 'paused',
+      reason: /^paused by ann since 1970-01-01T00:00:00.000Z; canary v2 at 20 %/,
+      rollout: { paused: { by: 'ann', at: '1970-01-01T00:00:00.000Z' } },
+    });
+    const service = aService({ maintenance: { message: 'back at noon', by: 'ann', sinceMs: 0 } });
+    t.match(serviceStatus(facts({ service })), {
+      status: 'paused',
+      reason: 'in maintenance since 1970-01-01T00:00:00.000Z: back at noon',
+      maintenance: { message: 'back at noon', by: 'ann', since: '1970-01-01T00:00:00.000Z' },
+    });
+    t.equal(serviceStatus(facts({ service: { ...service, desired: 'stopped' } })).status, 'stopped');
+    t.equal(serviceStatus(facts()).maintenance, null);
+  },
+);
+
+t.test('a job is shown, but is no replica and no trouble', async (t) => {
+  const job = anAllocation({
+    id: 'shop.api.9',
+    group: 'job',
+    release: 2,
+    observed: anObserved({ state: 'exited', reason: 'exited with 0', exitCode: 0 }),
+  });
+  const rollout = aRollout({ state: 'succeeded', endedAtMs: 9 });
+  t.match(serviceStatus(facts({ rollout, allocations: [anAllocation(), job] })), {
+    status: 'running',
+    reason: null,
+    running_replicas: 1,
+    groups: { stable: { ready: 1 }, canary: null },
+    allocations: [{ group: 'stable' }, { group: 'job', exit_code: 0 }],
+  });
+  const ready = { ...job, observed: anObserved() };
+  t.equal(serviceStatus(facts({ rollout, allocations: [ready] })).running_replicas, 0);
+});
+
+t.test('a rollout is shown with its verdicts and what users did to it', async (t) => {
+  const verdict: Verdict = {
+    step: 0,
+    weight: 20,
+    fromMs: 1_000,
+    toMs: 2_000,
+    result: 'failed',
+    reason: '5 % of errors, 1 % allowed',
+    stable: { requests: 100, errorRate: 0, p95Ms: 12 },
+    canary: { requests: 60, errorRate: 5, p95Ms: null },
+  };
+  const summary = rolloutSummary({
+    ...inCanary,
+    canary: aCanary({ verdicts: [verdict], isManual: true }),
+    acts: [{ verb: 'weight', detail: '20 → 50 %', by: 'ann', source: 'cli', atMs: 5_000 }],
+  });
+  t.match(summary, {
+    paused: null,
+    canary: {
+      steps: [20],
+      step: 0,
+      weight: 20,
+      weight_in_force: true,
+      promoted: false,
+      replicas: 1,
+      waits_for_promote: true,
+      verdicts: [
+        {
+          step: 0,
+          weight: 20,
+          from: '1970-01-01T00:00:01.000Z',
+          to: '1970-01-01T00:00:02.000Z',
+          result: 'failed',
+          reason: '5 % of errors, 1 % allowed',
+          stable: { requests: 100, error_rate: 0, p95_ms: 12 },
+          canary: { requests: 60, error_rate: 5, p95_ms: null },
+        },
+      ],
+    },
+    acts: [{ verb: 'weight', detail: '20 → 50 %', by: 'ann', source: 'cli', at: '1970-01-01T00:00:05.000Z' }],
+  });
+  t.equal(rolloutSummary(aRollout()).canary, null);
+});
+
+t.test('a canary waits for a promote when nothing else will move it', async (t) => {
+  const waits = (canary: object, deploy: object = {}, more: object = {}) =>
+    waitsForPromote({
+      ...inCanary,
+      spec: aSpec({ deploy: { strategy: 'canary', ...deploy } }),
+      canary: aCanary(canary),
+      ...more,
+    });
+  t.ok(waits({}));
+  t.notOk(waits({ inForceSinceMs: null }), 'not before it has its share');
+  t.notOk(waits({}, { auto_promote: true }), 'not when it is promoted by itself');
+  t.notOk(waits({ promotedAtMs: 1 }), 'not when it is promoted');
+  t.notOk(
+    waits({ steps: [5, 50] }, { canary_steps: [5, 50], auto_promote: false }),
+    'not before the last step',
+  );
+  t.ok(waits({ steps: [5, 50], step: 1 }, { canary_steps: [5, 50], auto_promote: false }));
+  t.ok(waits({ isManual: true, steps: [5, 50] }, { canary_steps: [5, 50] }), 'a user has set its weight');
+  t.notOk(waits({}, {}, { state: 'promoting' }));
+  t.notOk(waitsForPromote(aRollout()));
+});

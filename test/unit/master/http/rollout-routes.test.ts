@@ -1,0 +1,154 @@
+import t from 'tap';
+import { OrcaError } from '../../../../shared/errors.js';
+import { aCanary, aCount, anAllocation, aRollout, aSpec } from '../../../support/a-model.js';
+import { anApi, withService } from '../../../support/an-api.js';
+
+const actor = { by: 'admin', source: 'api' };
+
+t.test('promote makes the canary stable, or only moves its weight', async (t) => {
+  const { call, asked, store } = await anApi(t);
+  withService(store);
+  t.match(await call('POST', '/services/api/promote'), {
+    status: 200,
+    json: { ok: 'api: promote begun', rollout: 'r-9' },
+  });
+  for (const weight of [null, 0, 100]) await call('POST', '/services/api/promote?project=shop', { weight });
+  t.same(asked, [
+    { name: 'promote', args: ['shop/api', null, actor] },
+    { name: 'promote', args: ['shop/api', null, actor] },
+    { name: 'promote', args: ['shop/api', 0, actor] },
+    { name: 'promote', args: ['shop/api', 100, actor] },
+  ]);
+});
+
+t.test('a weight that is none is refused and changes nothing', async (t) => {
+  const { call, asked, store } = await anApi(t);
+  withService(store);
+  for (const weight of [-1, 101, 2.5, '20', true])
+    t.match(
+      await call('POST', '/services/api/promote', { weight }),
+      { status: 400, json: { code: 'BODY_INVALID', error: 'weight: must be a whole number from 0 to 100' } },
+      String(weight),
+    );
+  t.match(await call('POST', '/services/nope/promote'), { status: 404, json: { code: 'SERVICE_NOT_FOUND' } });
+  t.match(await call('POST', '/services/api/promote', {}, 'look'), { status: 403 });
+  t.same(asked, []);
+});
+
+t.test('a dry run answers with the plan, a refusal too, and changes nothing', async (t) => {
+  const { call, asked, store } = await anApi(t, {
+    commands: {
+      planPromote: () => {
+        throw new OrcaError('NOTHING_TO_PROMOTE', 'api has no canary');
+      },
+    },
+  });
+  withService(store);
+  t.match(await call('POST', '/services/api/promote?dry_run=true', { weight: 50 }), {
+    status: 200,
+    json: {
+      services: [
+        {
+          service: 'api',
+          action: 'refused',
+          error: 'api has no canary',
+          code: 'NOTHING_TO_PROMOTE',
+          hint: /./,
+        },
+      ],
+    },
+  });
+  t.match((await call('POST', '/services/api/rollback?dry_run=1', { to: 'v3' })).json, {
+    services: [{ service: 'api', action: 'roll', error: null }],
+  });
+  t.match(await call('POST', '/services/api/rollback?dry_run=maybe'), { status: 400 });
+  t.same(asked, [{ name: 'planRollback', args: ['shop/api', 3] }]);
+  await call('POST', '/services/api/rollback?dry_run=false');
+  t.match(asked.at(-1), { name: 'rollback' });
+});
+
+t.test('nothing to promote, and a promote that came too late, are errors of their own', async (t) => {
+  const errors = [
+    new OrcaError('NOTHING_TO_PROMOTE', 'api has no canary'),
+    new OrcaError('CONFLICT', 'api is being promoted already'),
+  ];
+  const { call, store } = await anApi(t, {
+    commands: {
+      promote: () => {
+        throw errors.shift();
+      },
+    },
+  });
+  withService(store);
+  t.match(await call('POST', '/services/api/promote'), { status: 409, json: { code: 'NOTHING_TO_PROMOTE' } });
+  t.match(await call('POST', '/services/api/promote'), { status: 409, json: { code: 'CONFLICT' } });
+});
+
+t.test('a rollout is held and goes on; maintenance is switched with a message', async (t) => {
+  const { call, asked, store } = await anApi(t);
+  withService(store);
+  t.match((await call('POST', '/services/api/pause')).json, { ok: 'api: the rollout is held' });
+  t.match((await call('POST', '/services/api/resume')).json, { ok: 'api: the rollout goes on' });
+  t.match((await call('POST', '/services/api/maintenance', { on: true, message: ' noon ' })).json, {
+    ok: 'api: maintenance is on',
+  });
+  await call('POST', '/services/api/maintenance', { on: true, message: null });
+  t.match((await call('POST', '/services/api/maintenance', { on: false })).json, {
+    ok: 'api: maintenance is off',
+  });
+  t.match(asked, [
+    { name: 'pause', args: ['shop/api', actor] },
+    { name: 'resume', args: ['shop/api', actor] },
+    { name: 'maintenance', args: ['shop/api', 'noon', actor] },
+    { name: 'maintenance', args: ['shop/api', /back soon/, actor] },
+    { name: 'maintenance', args: ['shop/api', null, actor] },
+  ]);
+  t.match(await call('POST', '/services/api/maintenance', {}), { status: 400, json: { error: /on/ } });
+});
+
+t.test('a deploy that waits is answered when its canary has its share', async (t) => {
+  const { call, store } = await anApi(t, {
+    commands: { deploy: () => [{ service: 'api', id: 'r-1', change: 'roll' }] },
+  });
+  withService(store);
+  const rollout = aRollout({
+    state: 'canary',
+    release: 2,
+    spec: aSpec({ deploy: { strategy: 'canary' } }),
+    canary: aCanary(),
+  });
+  store.write((tx) => tx.putRollout(rollout));
+  const services = [{ name: 'api', image: 'app:2', port: 80, domain: 'new.example.com' }];
+  t.match(await call('POST', '/deploy?wait=1m', { services }), { status: 200, json: { deployed: ['api'] } });
+});
+
+t.test('metrics have what was counted of each release, and the weight of the canary', async (t) => {
+  const { call, store } = await anApi(t, {
+    live: { figures: () => [aCount(1, 90, 10), aCount(2, 4), aCount(9, 1)] },
+  });
+  withService(store);
+  store.write((tx) => {
+    tx.putRollout(aRollout({ id: 'r-2', state: 'canary', release: 2, canary: aCanary() }));
+    tx.putAllocation(anAllocation({ id: 'shop.api.2', group: 'canary', release: 2 }));
+  });
+  const { body } = await call('GET', '/metrics');
+  const of = (release: string, group: string) =>
+    `{project="shop",service="api",release="${release}",group="${group}"`;
+  for (const line of [
+    '# TYPE orca_requests_total counter',
+    `orca_requests_total${of('v1', 'stable')},class="2xx"} 90`,
+    `orca_requests_total${of('v1', 'stable')},class="5xx"} 10`,
+    `orca_requests_total${of('v2', 'canary')},class="2xx"} 4`,
+    `orca_requests_total${of('v9', 'retired')},class="2xx"} 1`,
+    '# TYPE orca_request_duration_seconds histogram',
+    `orca_request_duration_seconds_bucket${of('v1', 'stable')},le="0.0005"} 0`,
+    `orca_request_duration_seconds_bucket${of('v1', 'stable')},le="+Inf"} 100`,
+    `orca_request_duration_seconds_count${of('v1', 'stable')}} 100`,
+    'orca_canary_weight{project="shop",service="api"} 0',
+  ])
+    t.ok(body.split('\n').includes(line), line);
+  const counts = [...body.matchAll(/duration_seconds_bucket\{.*release="v1".*,le="([^"]+)"\} (\d+)/g)];
+  t.equal(counts.length, 22);
+  t.ok(counts.every(([, , count], index) => Number(count) >= Number(counts[index - 1]?.[2] ?? 0)));
+  t.equal(counts.find(([, bound]) => Number(bound) >= 0.011 && Number(bound) < 0.09)?.[2], '90');
+});

@@ -1,0 +1,27 @@
+import t from 'tap';
+import { changesOf } from '../../../../master/plan/changes.js';
+import { aSpec } from '../../../support/a-model.js';
+
+t.test('what a deploy changes of a canary is said in the words of the file', async (t) => {
+  const before = aSpec({ deploy: { strategy: 'canary' } });
+  const after = aSpec({
+    deploy: {
+      strategy: 'canary',
+      canary_steps: [5, 50],
+      step_secs: 30,
+      group_header: true,
+      pre_deploy: ['./migrate', 'up'],
+      analysis: { max_p95_ms: 500 },
+    },
+  });
+  t.same(changesOf(before, after), [
+    'deploy.canary_steps: none → 5, 50',
+    'deploy.step_secs: 60 → 30',
+    'deploy.auto_promote: false → true',
+    'deploy.analysis: none → max_p95_ms 500, min_requests 50, failure_threshold 2',
+    'deploy.group_header: false → true',
+    'deploy.pre_deploy: none → ./migrate, up',
+    'deploy.pre_deploy_timeout_secs: none → 300',
+  ]);
+  t.same(changesOf(after, after), []);
+});
