@@ -60,6 +60,9 @@ function ask(shop: Shop, request: string, specOf: (image: string) => ReturnType<
   if (verb === 'deploy') shop.deploy(specOf(argument));
   else if (verb === 'rollback') shop.rollback();
   else if (verb === 'scale') shop.scale(Number(argument));
+  else if (verb === 'promote') shop.promote(argument === '' ? null : Number(argument));
+  else if (verb === 'pause') shop.pause();
+  else if (verb === 'resume') shop.resume();
   else if (verb === 'stop') shop.stop();
   else if (verb === 'crash') shop.cluster.crash(argument);
   else throw new Error(`unknown request ${request}`);
