@@ -14,6 +14,7 @@ import { ingressPaths, makeIngressFolders } from './paths.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import { createPublisher, type Publisher } from './publisher.js';
 import type { Ingress, Route } from './route.js';
+import { type PublishedShare, sharesInForce } from './shares.js';
 import {
   inFlightOf,
   isSettledOut,
@@ -67,6 +68,7 @@ class Role implements IngressRole {
   #local: ReadonlyMap<string, Endpoint | null> = new Map();
   #ports: ResolverPorts | null = null;
   #resolverUp = false;
+  readonly #shares = new Map<string, PublishedShare>();
   #memory: UpstreamMemory = new Map();
   #presence: ReadonlyMap<string, Presence> = new Map();
   #samples: ReadonlyMap<string, Sample> = new Map();
@@ -129,8 +131,9 @@ class Role implements IngressRole {
     const isSampled = ports !== null && first.watch.length > 0;
     if (isSampled) await this.#sample(first.watch, ingress);
     const facts = isSampled ? this.#facts(ingress) : first;
-    if (facts.wakeAtMs !== null) this.#loop.wakeAt(facts.wakeAtMs);
-    if (this.#want === want) this.#say(want.revision, facts);
+    const shares = this.#sharesOf(ingress);
+    for (const atMs of [facts.wakeAtMs, shares.wakeAtMs]) if (atMs !== null) this.#loop.wakeAt(atMs);
+    if (this.#want === want) this.#say(want.revision, facts, shares.weights);
   }
 
   async #publish(routes: Route[], ports: ResolverPorts): Promise<void> {
@@ -160,13 +163,16 @@ class Role implements IngressRole {
     const next = new Map<string, Presence>();
     for (const route of routes) {
       const changedAtMs = sinceMs[route.srvName.toLowerCase()] ?? Date.now();
+      this.#shares.set(route.service, { canaryWeight: route.canaryWeight, sinceMs: changedAtMs });
       for (const allocation of route.allocations) {
         const endpoint = chosen.published.get(allocation.id) ?? null;
         const before = this.#presence.get(allocation.id);
         const isSame = before !== undefined && sameEndpoint(before.endpoint, endpoint);
         const local = this.#local.get(allocation.id) ?? null;
         const lastEndpoint = endpoint ?? before?.lastEndpoint ?? allocation.endpoint ?? local;
-        next.set(allocation.id, { endpoint, lastEndpoint, sinceMs: isSame ? before.sinceMs : changedAtMs });
+        const isIdle = chosen.idle.has(allocation.id);
+        const since = isSame ? before.sinceMs : changedAtMs;
+        next.set(allocation.id, { endpoint, lastEndpoint, isIdle, sinceMs: since });
       }
     }
     return next;
@@ -214,7 +220,17 @@ class Role implements IngressRole {
     });
   }
 
-  #say(revision: number, facts: TrafficFacts): void {
+  #sharesOf(ingress: Ingress) {
+    return sharesInForce({
+      routes: ingress.routes,
+      published: this.#shares,
+      loadedNames: this.#edge.state().loadedNames,
+      refreshMs: this.#refreshMs(ingress),
+      nowMs: Date.now(),
+    });
+  }
+
+  #say(revision: number, facts: TrafficFacts, weights: IngressObserved['weights']): void {
     const { state, version, reason, loadReason, refusals } = this.#edge.state();
     const refused = [...refusals].map(([service, why]) => `${service}: ${why}`)[0];
     const value: IngressObserved = {
@@ -224,7 +240,7 @@ class Role implements IngressRole {
       resolver: this.#resolverUp ? 'running' : 'down',
       reason: reason ?? loadReason ?? this.#publisher.reason() ?? refused ?? null,
       traffic: facts.traffic,
-      weights: [],
+      weights,
     };
     const json = JSON.stringify(value);
     if (json === this.#observed?.json) return;

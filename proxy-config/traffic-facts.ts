@@ -2,6 +2,7 @@
  * Decides what may be said of the traffic of each allocation, PURE: publications, ages and samples in, facts out.
  *
  * `routed`: its service is in Caddy's running config, its record was acknowledged, and one refresh has passed since.
+ * At a share of 0 or 100 a group has no records: its usable allocations are `routed` without, since nothing else is to come.
  * `drained`: out of the acknowledged records, one refresh has passed since, then nothing in flight three times in a
  * row. Neither is ever said early: looking at what is in flight before a refresh has passed loses requests (measured).
  */
@@ -15,6 +16,8 @@ export interface Presence {
   endpoint: Endpoint | null;
   /** Where it was last published or said to listen: what is watched while it drains. */
   lastEndpoint: Endpoint | null;
+  /** Usable, and without a record on purpose: its group gets no share now. */
+  isIdle: boolean;
   sinceMs: number;
 }
 
@@ -87,7 +90,8 @@ function routeFact(
   const pending = (reason: string): Fact => ({ state: 'pending', inFlight: 0, reason });
   const refused = input.refusals.get(route.service);
   if (refused !== undefined) return pending(refused);
-  if (!presence?.endpoint) return pending(unpublishedReason(route, allocation, presence));
+  if (!presence?.endpoint && !presence?.isIdle)
+    return pending(unpublishedReason(route, allocation, presence));
   if (!input.loadedNames.has(route.srvName)) {
     return pending(input.loadReason ?? "its route is not in Caddy's configuration yet");
   }

@@ -40,6 +40,8 @@ export interface Upstreams {
   table: RecordTable;
   /** Endpoint of every allocation that has a record, by allocation id. */
   published: Map<string, Endpoint>;
+  /** Usable allocations without a record, because their group gets no share now (a weight of 0 or 100). */
+  idle: Set<string>;
   memory: UpstreamMemory;
   /** When a hold ends, ms since the epoch: the answer changes then by itself. */
   wakeAtMs: number | null;
@@ -53,10 +55,13 @@ export const REFUSING_PORT = 1;
 export function upstreams(input: UpstreamInput): Upstreams {
   const table: RecordTable = { srv: {}, hosts: {} };
   const published = new Map<string, Endpoint>();
+  const idle = new Set<string>();
   const memory = new Map<string, number | null>();
   let wakeAtMs: number | null = null;
   for (const route of input.routes) {
-    const chosen = weighted(route, input);
+    const usable = weighted(route, input);
+    const chosen = usable.filter(({ count }) => count > 0);
+    for (const { allocation, count } of usable) if (count === 0) idle.add(allocation.id);
     for (const { allocation, endpoint } of chosen) published.set(allocation.id, endpoint);
     const since = remember(route, chosen.length > 0, input, memory);
     const holdEndsMs = route.wanted && typeof since === 'number' ? since + HOLD_MS : 0;
@@ -66,7 +71,7 @@ export function upstreams(input: UpstreamInput): Upstreams {
     table.srv[route.srvName.toLowerCase()] = records.flatMap((r) => recordsOf(r.endpoint, r.count));
     for (const { endpoint } of records) table.hosts[hostName(endpoint.address)] = endpoint.address;
   }
-  return { table, published, memory, wakeAtMs };
+  return { table, published, idle, memory, wakeAtMs };
 }
 
 /** The name that stands for an address in SRV records: Caddy dials a name, and asks for its A or AAAA record. */
@@ -94,6 +99,7 @@ interface Weighted {
   count: number;
 }
 
+/** Every usable allocation with the number of its records, which may be 0. */
 function weighted(route: Route, input: UpstreamInput): Weighted[] {
   const usable = route.allocations
     .filter((allocation) => route.wanted && allocation.desired === 'routed')
@@ -108,7 +114,7 @@ function weighted(route: Route, input: UpstreamInput): Weighted[] {
   return [
     ...stable.map((entry, i) => ({ ...entry, count: counts.stable[i] ?? 0 })),
     ...canary.map((entry, i) => ({ ...entry, count: counts.canary[i] ?? 0 })),
-  ].filter(({ count }) => count > 0);
+  ];
 }
 
 function remember(

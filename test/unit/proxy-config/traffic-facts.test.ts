@@ -12,8 +12,8 @@ import {
 import { plainRoute } from '../../support/plain-route.js';
 
 const endpoint = { address: '10.0.0.1', port: 80 };
-const published: Presence = { endpoint, lastEndpoint: endpoint, sinceMs: 1_000 };
-const withdrawn: Presence = { endpoint: null, lastEndpoint: endpoint, sinceMs: 1_000 };
+const published: Presence = { endpoint, lastEndpoint: endpoint, isIdle: false, sinceMs: 1_000 };
+const withdrawn: Presence = { endpoint: null, lastEndpoint: endpoint, isIdle: false, sinceMs: 1_000 };
 const facts = (
   over: Partial<TrafficInput> & {
     presence1?: Presence;
@@ -126,3 +126,15 @@ t.test('requests are counted under both names that Caddy may have for an endpoin
   ]);
   t.equal(inFlightOf(endpoint, counts), 3);
 });
+
+t.test(
+  'without a share it has no record, and is routed all the same; not when it is not usable',
+  async (t) => {
+    const nowMs = 1_250;
+    t.match(facts({ presence1: { ...withdrawn, isIdle: true }, nowMs }), { traffic: [{ state: 'routed' }] });
+    t.match(facts({ presence1: withdrawn, nowMs }), { traffic: [{ state: 'pending' }] });
+    t.match(facts({ presence1: { ...withdrawn, isIdle: true }, nowMs, loadedNames: new Set() }), {
+      state: 'pending',
+    });
+  },
+);

@@ -1,0 +1,38 @@
+/**
+ * Decides which canary shares are in force, PURE. In force: the records made with it are acknowledged, its service is in
+ * Caddy's running config, and one refresh has passed since, so that no request is split by an older one.
+ */
+import type { IngressObserved } from '../shared/protocol.js';
+import type { Route } from './route.js';
+
+/** A service's share as it was last acknowledged, and since when its records are as they are, ms. */
+export interface PublishedShare {
+  canaryWeight: number;
+  sinceMs: number;
+}
+
+export interface ShareInput {
+  routes: Route[];
+  /** By service. */
+  published: ReadonlyMap<string, PublishedShare>;
+  loadedNames: ReadonlySet<string>;
+  refreshMs: number;
+  nowMs: number;
+}
+
+/** The shares in force at `nowMs`, and when time alone brings the next one. */
+export function sharesInForce(input: ShareInput): {
+  weights: IngressObserved['weights'];
+  wakeAtMs: number | null;
+} {
+  const weights: IngressObserved['weights'] = [];
+  let wakeAtMs: number | null = null;
+  for (const { service, srvName } of input.routes) {
+    const share = input.published.get(service);
+    if (!share || !input.loadedNames.has(srvName)) continue;
+    const atMs = share.sinceMs + input.refreshMs;
+    if (input.nowMs >= atMs) weights.push({ service, canaryWeight: share.canaryWeight });
+    else wakeAtMs = Math.min(wakeAtMs ?? atMs, atMs);
+  }
+  return { weights, wakeAtMs };
+}
