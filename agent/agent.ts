@@ -15,7 +15,7 @@ import type {
 } from '../shared/protocol.js';
 import { type Converger, startConverge } from './converge.js';
 import type { Engine } from './engine.js';
-import { type Link, startLink, type Work } from './link.js';
+import { type CountedFigures, type Link, startLink, type Work } from './link.js';
 import { createLogs } from './logs.js';
 import type { Memory } from './memory.js';
 import type { AgentSettings } from './settings.js';
@@ -27,6 +27,7 @@ export interface IngressPart<I> {
   apply(ingress: I | null, revision: number): void;
   setLocal(endpoints: ReadonlyMap<string, Endpoint | null>): void;
   observed(): IngressObserved | null;
+  figures(): CountedFigures;
   stop(): Promise<void>;
 }
 
@@ -115,6 +116,7 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
     facts: options.facts,
     revision,
     status,
+    figures: () => state.ingress?.figures() ?? null,
     onMessage,
     onEnd: logs.closeAll,
     log,

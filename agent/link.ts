@@ -30,11 +30,15 @@ export interface LinkOptions {
   revision: () => number;
   /** What there is to report now, or null; asked for when it is about to be sent. */
   status: () => Omit<Status, 'type' | 'number'> | null;
+  /** What the ingress has counted so far, or null. */
+  figures: () => CountedFigures | null;
   onMessage: (message: Work, reply: (message: AgentMessage) => Promise<void>) => void;
   onEnd: () => void;
   log: Log;
   timing?: { heartbeatMs: number; livenessMs: number; retryMs: number };
 }
+
+export type CountedFigures = Omit<Extract<AgentMessage, { type: 'figures' }>, 'type'>;
 
 /** What the link does not answer by itself. */
 export type Work = Exclude<MasterMessage, { type: 'ping' | 'pong' | 'status-receipt' }>;
@@ -92,12 +96,14 @@ export function startLink(options: LinkOptions): Link {
       if (stopped) return made.terminate();
       socket = made;
       const watch = keepAlive(made, timing, say);
+      const teller = tellFigures(options.figures, say);
       made.on('open', () => {
         failures = 0;
         log.info({ url: options.url }, 'session with the master');
         const { facts, revision } = options;
         say({ type: 'hello', protocol: PROTOCOL_VERSION, facts: facts(), revision: revision() });
         outbox.start();
+        teller.start();
       });
       made.on('message', (data, isBinary) => {
         watch.heard();
@@ -111,6 +117,7 @@ export function startLink(options: LinkOptions): Link {
       });
       made.once('close', (code, text) => {
         watch.stop();
+        teller.stop();
         retry(code, text.toString() || reason || 'closed');
       });
     } catch (error) {
@@ -146,6 +153,33 @@ async function connect({ url, credentials }: LinkOptions): Promise<WebSocket> {
   const tls = { ca, cert, key, minVersion: 'TLSv1.2' as const };
   const limits = { handshakeTimeout: 10_000, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false };
   return new WebSocket(url, { ...tls, ...limits });
+}
+
+const FIGURES_MS = 1_000;
+
+/** Figures are counted up and complete: they are said when they have changed, and on each new session from the start. */
+function tellFigures(
+  figures: () => CountedFigures | null,
+  say: (message: AgentMessage) => void,
+): { start(): void; stop(): void } {
+  let timer: NodeJS.Timeout | null = null;
+  let said = '';
+  const tell = (): void => {
+    const counted = figures();
+    const json = JSON.stringify(counted);
+    if (counted === null || json === said) return;
+    said = json;
+    say({ type: 'figures', ...counted });
+  };
+  return {
+    start() {
+      tell();
+      timer = setInterval(tell, FIGURES_MS);
+    },
+    stop() {
+      if (timer) clearInterval(timer);
+    },
+  };
 }
 
 /** Pings on the channel that carries the work, and cuts a session on which nothing was heard for too long. */

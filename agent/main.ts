@@ -86,6 +86,7 @@ function ingressPart(
     apply: role.apply.bind(role),
     setLocal: role.setLocal.bind(role),
     observed: role.observed.bind(role),
+    figures: role.figures.bind(role),
     stop: role.stop.bind(role),
   };
 }

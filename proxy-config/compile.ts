@@ -11,10 +11,13 @@ import { errorPage, notFoundPage, RETRY_AFTER_SECONDS, unavailablePage } from '.
 import { proxyHandlers, type ResolverPorts } from './proxy-handler.js';
 import type { Certificate, Ingress } from './route.js';
 import { normalDomain, type Site, type Sites, sitesOf } from './sites.js';
+import { silence, trafficLogs, trafficSink } from './traffic-log.js';
 
 export interface CompileInput {
   ingress: Ingress;
   resolver: ResolverPorts;
+  /** Where the log of measured services goes; null: nowhere. */
+  trafficPort: number | null;
   /** Absolute path of Caddy's admin socket. */
   adminSocketPath: string;
   /** Where Caddy keeps what it stores (later: ACME accounts and certificates). */
@@ -56,7 +59,7 @@ export function compile(input: CompileInput): Compiled {
   const { sites, refused } = sitesOf(input.ingress.routes);
   const refreshMs = refreshMsFor(input.ingress.routes.length);
   const configWith = (https: object): CaddyConfig => ({
-    ...bootConfig(input),
+    ...withTraffic(bootConfig(input), trafficSink(sites, input.trafficPort)),
     apps: {
       http: {
         http_port: input.ingress.httpPort,
@@ -75,16 +78,39 @@ export function compile(input: CompileInput): Compiled {
  * All of an ingress that its config depends on, as text: equal keys compile to equal fingerprints. Far cheaper than
  * compiling (1,000 services: 5 ms against 400), and asked at every change of membership.
  */
-export function configKey(ingress: Ingress, resolver: ResolverPorts): string {
+export function configKey(ingress: Ingress, resolver: ResolverPorts, trafficPort: number | null): string {
   const { httpPort, httpsPort, certificates, fallbackCertificate } = ingress;
-  const routes = ingress.routes.map((r) => [r.service, r.srvName, r.domains, r.paths, r.stripPrefix]);
-  return JSON.stringify([httpPort, httpsPort, resolver, routes, certificates, fallbackCertificate]);
+  const routes = ingress.routes.map((r) => [
+    ...[r.service, r.srvName, r.domains, r.paths, r.stripPrefix],
+    ...[r.measured, r.sticky, r.boundaries, r.groupHeader],
+  ]);
+  return JSON.stringify([
+    httpPort,
+    httpsPort,
+    resolver,
+    trafficPort,
+    routes,
+    certificates,
+    fallbackCertificate,
+  ]);
+}
+
+/** The lines of the traffic log go to its sink alone. */
+function withTraffic(config: CaddyConfig & BootConfig, traffic: ReturnType<typeof trafficSink>): CaddyConfig {
+  if (traffic === null) return config;
+  const { default: own } = config.logging.logs;
+  const logs = { default: { ...own, exclude: [...own.exclude, traffic.name] }, traffic: traffic.sink };
+  return { ...config, logging: { logs } };
+}
+
+interface BootConfig {
+  logging: { logs: { default: { exclude: string[]; [key: string]: unknown } } };
 }
 
 /** What every load must repeat and Caddy is first started with: the admin socket, storage and logging. */
 export function bootConfig(
   input: Pick<CompileInput, 'adminSocketPath' | 'storageRoot' | 'logFile'>,
-): CaddyConfig {
+): CaddyConfig & BootConfig {
   const writer =
     input.logFile === null
       ? { output: 'stderr' }
@@ -138,7 +164,12 @@ function httpsServer(input: CompileInput, sites: Site[], refreshMs: number): obj
     read_header_timeout: '30s',
     automatic_https: { disable: true },
     tls_connection_policies: connectionPolicies(input.ingress.certificates),
-    routes: [...sites.map((site) => siteRoute(site, input, refreshMs)), { handle: [notFound()] }],
+    ...trafficLogs(sites),
+    routes: [
+      ...silence(sites),
+      ...sites.map((site) => siteRoute(site, input, refreshMs)),
+      { handle: [notFound()] },
+    ],
     errors: { routes: errorRoutes() },
   };
 }

@@ -17,6 +17,8 @@ import { createSidecar, type Sidecar, type SidecarState } from './sidecar.js';
 export interface EdgeWant {
   ingress: Ingress;
   ports: ResolverPorts;
+  /** Where the traffic log goes; null: nothing is measured, or it is not open yet. */
+  trafficPort: number | null;
   fallback: () => ReadonlyMap<string, string[]>;
 }
 
@@ -63,7 +65,7 @@ export function startEdge(options: EdgeOptions): Edge {
     if (describe(before) !== describe(state)) options.onChange();
   };
   const compileNow = (want: EdgeWant, anew: boolean): Compiled => {
-    const key = configKey(want.ingress, want.ports);
+    const key = configKey(want.ingress, want.ports, want.trafficPort);
     if (cached !== null && cached.key === key && !anew) return cached.compiled;
     const compiled = compile({ ...compileInput(options.paths), ...inputOf(want) });
     cached = { key, compiled };
@@ -142,5 +144,10 @@ function compileInput(paths: IngressPaths) {
 }
 
 function inputOf(want: EdgeWant) {
-  return { ingress: want.ingress, resolver: want.ports, fallback: want.fallback() };
+  return {
+    ingress: want.ingress,
+    resolver: want.ports,
+    trafficPort: want.trafficPort,
+    fallback: want.fallback(),
+  };
 }

@@ -7,7 +7,7 @@
  */
 import { messageOf } from '../shared/errors.js';
 import { type Loop, startLoop } from '../shared/loop.js';
-import type { Endpoint, IngressObserved } from '../shared/protocol.js';
+import type { Endpoint, Figures, IngressObserved } from '../shared/protocol.js';
 import { refreshMsFor } from './compile.js';
 import { type Edge, startEdge } from './edge.js';
 import { ingressPaths, makeIngressFolders } from './paths.js';
@@ -23,7 +23,8 @@ import {
   type TrafficFacts,
   trafficFacts,
 } from './traffic-facts.js';
-import { endpointOf, type UpstreamMemory, type Upstreams, upstreams } from './upstreams.js';
+import { createTrafficMeter, type TrafficMeter } from './traffic-meter.js';
+import { dialOf, endpointOf, type UpstreamMemory, type Upstreams, upstreams } from './upstreams.js';
 
 export interface IngressRole {
   /** The complete set to serve, with the revision it came by. Null: no ingress here (what runs is left alone). */
@@ -32,6 +33,8 @@ export interface IngressRole {
   setLocal(endpoints: ReadonlyMap<string, Endpoint | null>): void;
   /** What was last seen; null until the first look at what `apply` gave. */
   observed(): IngressObserved | null;
+  /** What went through since this role began to count (`epoch`): of measured services, by release. */
+  figures(): { epoch: string; figures: Figures[] };
   /** Stops the watching only: Caddy and the resolver go on. */
   stop(): Promise<void>;
   /** Stops the watching, Caddy and the resolver (uninstall). */
@@ -68,6 +71,7 @@ class Role implements IngressRole {
   #local: ReadonlyMap<string, Endpoint | null> = new Map();
   #ports: ResolverPorts | null = null;
   #resolverUp = false;
+  readonly #meter: TrafficMeter;
   readonly #shares = new Map<string, PublishedShare>();
   #memory: UpstreamMemory = new Map();
   #presence: ReadonlyMap<string, Presence> = new Map();
@@ -76,6 +80,7 @@ class Role implements IngressRole {
 
   constructor(options: IngressOptions, paths: ReturnType<typeof ingressPaths>) {
     this.#options = options;
+    this.#meter = createTrafficMeter(paths.trafficPort);
     this.#publisher = createPublisher(paths, () => this.#loop.wake());
     this.#edge = startEdge({
       paths,
@@ -102,12 +107,17 @@ class Role implements IngressRole {
     this.#loop.wake();
   }
 
+  figures(): { epoch: string; figures: Figures[] } {
+    return this.#meter.figures();
+  }
+
   observed(): IngressObserved | null {
     return this.#observed?.value ?? null;
   }
 
   async stop(): Promise<void> {
     this.#publisher.stop();
+    this.#meter.close();
     await this.#edge.stop();
     await this.#loop.stop();
   }
@@ -122,6 +132,7 @@ class Role implements IngressRole {
     const want = this.#want;
     if (want === null) return;
     const { ingress } = want;
+    if (ingress.routes.some((route) => route.measured)) await this.#meter.open();
     const ports = await this.#publisher.ensure();
     this.#resolverUp = ports !== null;
     if (ports === null) this.#loop.wakeAt(Math.max(this.#publisher.notBeforeMs(), Date.now() + 100));
@@ -150,6 +161,7 @@ class Role implements IngressRole {
     this.#memory = chosen.memory;
     this.#presence = this.#presenceAfter(routes, chosen, sinceMs);
     this.#ports = ports;
+    this.#meter.follow(routes, (id) => this.#presence.get(id)?.lastEndpoint ?? null);
     if (isNew) this.#edge.wake();
     if (chosen.wakeAtMs !== null) this.#loop.wakeAt(chosen.wakeAtMs);
   }
@@ -252,7 +264,12 @@ class Role implements IngressRole {
     const want = this.#want;
     const ports = this.#ports;
     if (want === null || ports === null) return null;
-    return { ingress: want.ingress, ports, fallback: () => this.#fallback(want.ingress) };
+    return {
+      ingress: want.ingress,
+      ports,
+      trafficPort: this.#meter.port(),
+      fallback: () => this.#fallback(want.ingress),
+    };
   }
 
   #fallback(ingress: Ingress): ReadonlyMap<string, string[]> {
@@ -262,17 +279,11 @@ class Role implements IngressRole {
         const usable = route.allocations.filter(
           (a) => route.wanted && a.desired === 'routed' && a.group === 'stable',
         );
-        const dials = usable.flatMap((a) => dialOf(endpointOf(a, known)));
+        const dials = usable.flatMap((a) => endpointOf(a, known) ?? []).map(dialOf);
         return [route.service, dials.sort()];
       }),
     );
   }
-}
-
-function dialOf(endpoint: Endpoint | null): string[] {
-  if (endpoint === null) return [];
-  const host = endpoint.address.includes(':') ? `[${endpoint.address}]` : endpoint.address;
-  return [`${host}:${endpoint.port}`];
 }
 
 function sameEndpoint(a: Endpoint | null, b: Endpoint | null): boolean {

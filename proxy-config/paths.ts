@@ -9,6 +9,8 @@ export interface IngressPaths {
   adminSocket: string;
   resolverSocket: string;
   resolverTable: string;
+  /** The UDP port that the traffic log is received on. */
+  trafficPort: string;
   bootConfig: string;
   xdg: string;
   autosave: string;
@@ -31,6 +33,7 @@ export function ingressPaths(home: string): IngressPaths {
     directory,
     adminSocket: join(home, 'caddy.sock'),
     resolverSocket: join(directory, 'resolver.sock'),
+    trafficPort: join(directory, 'traffic.json'),
     resolverTable: join(directory, 'resolver.json'),
     bootConfig: join(directory, 'boot.json'),
     xdg,

@@ -7,6 +7,7 @@
  * health turns a short restart into seconds of 503, and a resolver address must name its network.
  */
 import type { Route } from './route.js';
+import { markTraffic } from './traffic-log.js';
 
 /** Loopback ports of the resolver process. */
 export interface ResolverPorts {
@@ -35,7 +36,7 @@ export function proxyHandlers(route: Route, context: ProxyContext): object[] {
     { match: [safeRequest()], handle: [reverseProxy(route, context, true)], terminal: true },
     { handle: [reverseProxy(route, context, false)] },
   ];
-  return [...strip, { handler: 'subroute', routes }];
+  return [...(route.measured ? markTraffic() : []), ...strip, { handler: 'subroute', routes }];
 }
 
 /** A request that may be sent twice: a safe method, and no body that would be missing the second time. */

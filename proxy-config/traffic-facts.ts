@@ -8,7 +8,7 @@
  */
 import type { Endpoint, Traffic } from '../shared/protocol.js';
 import type { Route, RoutedAllocation } from './route.js';
-import { upstreamKey } from './upstreams.js';
+import { dialOf, upstreamKey } from './upstreams.js';
 
 /** What is known of the publication of one allocation: in or out of the acknowledged records, and since when. */
 export interface Presence {
@@ -74,8 +74,7 @@ export function isSettledOut(presence: Presence | undefined, refreshMs: number, 
 
 /** The names under which Caddy may count requests of an endpoint: from its SRV record, or as a static fallback. */
 export function inFlightOf(endpoint: Endpoint, counts: ReadonlyMap<string, number>): number {
-  const host = endpoint.address.includes(':') ? `[${endpoint.address}]` : endpoint.address;
-  return (counts.get(upstreamKey(endpoint)) ?? 0) + (counts.get(`${host}:${endpoint.port}`) ?? 0);
+  return (counts.get(upstreamKey(endpoint)) ?? 0) + (counts.get(dialOf(endpoint)) ?? 0);
 }
 
 type Fact = Omit<Traffic, 'allocation'>;

@@ -84,6 +84,11 @@ export function upstreamKey(endpoint: Endpoint): string {
   return `${hostName(endpoint.address)}:${endpoint.port}`;
 }
 
+/** How a static upstream of an endpoint is written, and named by Caddy. */
+export function dialOf({ address, port }: Endpoint): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
 /** Where an allocation is to be reached now: this node's own knowledge first, else what the route says. */
 export function endpointOf(
   allocation: RoutedAllocation,

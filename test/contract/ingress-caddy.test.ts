@@ -35,6 +35,7 @@ for (const file of readdirSync(folder).filter((name) => /^caddy-.*\.json$/.test(
     const compiled = compile({
       ingress: { ...ingressSchema.parse(input.ingress), ...ports },
       resolver: input.resolver,
+      trafficPort: input.trafficPort ?? null,
       adminSocketPath: paths.adminSocket,
       storageRoot: paths.storageRoot,
       logFile: paths.caddyLog,

@@ -17,6 +17,7 @@ for (const file of files) {
     const { config, refused } = compile({
       ingress: ingressSchema.parse(golden.input.ingress),
       resolver: golden.input.resolver,
+      trafficPort: golden.input.trafficPort ?? null,
       adminSocketPath: '/var/lib/orca/caddy.sock',
       storageRoot: '/var/lib/orca/ingress/caddy/storage',
       logFile: '/var/lib/orca/logs/caddy.log',

@@ -12,6 +12,7 @@ import type { Test } from 'tap';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Agent, type IngressPart, startAgent } from '../../agent/agent.js';
 import type { Engine } from '../../agent/engine.js';
+import type { CountedFigures } from '../../agent/link.js';
 import { createLog } from '../../agent/log.js';
 import { openMemory } from '../../agent/memory.js';
 import { nodeFacts } from '../../agent/node-facts.js';
@@ -112,7 +113,11 @@ export async function masterEnd(t: Test): Promise<MasterEnd> {
 export interface AgentUnderTest {
   agent: Agent;
   home: string;
-  ingress: { applied: { ingress: unknown; revision: number }[]; local: ReadonlyMap<string, unknown> };
+  ingress: {
+    applied: { ingress: unknown; revision: number }[];
+    local: ReadonlyMap<string, unknown>;
+    figures: CountedFigures;
+  };
 }
 
 /** An agent of node `n1` in this process. The same `home` again is the same agent started anew. */
@@ -128,7 +133,11 @@ export async function agentUnderTest(
   await writeFile(paths.credentials.cert, certPem);
   await writeFile(paths.credentials.key, keyPem);
   const settings = { nodeId: 'n1', name: 'one', masterUrl: options.master.url, docker: '', advertise: null };
-  const ingress: AgentUnderTest['ingress'] = { applied: [], local: new Map() };
+  const ingress: AgentUnderTest['ingress'] = {
+    applied: [],
+    local: new Map(),
+    figures: { epoch: 'e-1', figures: [] },
+  };
   const agent = await startAgent({
     settings,
     credentials: paths.credentials,
@@ -156,6 +165,7 @@ function fakeIngress(seen: AgentUnderTest['ingress']): IngressPart<{ domain: str
       seen.local = endpoints;
     },
     observed: () => null,
+    figures: () => seen.figures,
     stop: async () => undefined,
   };
 }

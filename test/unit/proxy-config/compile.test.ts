@@ -33,6 +33,7 @@ const compiled = (over: Partial<Ingress>, fallback: ReadonlyMap<string, string[]
       fallbackCertificate: certificate('orca.invalid'),
       ...over,
     },
+    trafficPort: 61_003,
     resolver: { srvTcpPort: 61_001, dnsUdpPort: 61_001, sorryPort: 61_002 },
     adminSocketPath: '/home/caddy.sock',
     storageRoot: '/home/storage',
@@ -144,12 +145,19 @@ t.test('the key that stands for a config leaves membership out and nothing else'
     certificates: [],
     fallbackCertificate: certificate('x'),
   };
-  const keyOf = (route: Partial<Route>) => configKey({ ...base, routes: [aRoute('a', route)] }, resolver);
+  const keyOf = (route: Partial<Route>) =>
+    configKey({ ...base, routes: [aRoute('a', route)] }, resolver, null);
   t.equal(keyOf({ wanted: false, canaryWeight: 5 }), keyOf({}));
-  for (const other of [{ domains: ['b.test'] }, { paths: ['/x'] }, { stripPrefix: '/x' }])
+  for (const other of [
+    { domains: ['b.test'] },
+    { paths: ['/x'] },
+    { stripPrefix: '/x' },
+    { measured: true },
+    { sticky: true },
+  ])
     t.not(keyOf(other), keyOf({}));
   t.not(
-    configKey({ ...base, routes: [] }, { ...resolver, sorryPort: 3 }),
-    configKey({ ...base, routes: [] }, resolver),
+    configKey({ ...base, routes: [] }, { ...resolver, sorryPort: 3 }, null),
+    configKey({ ...base, routes: [] }, resolver, null),
   );
 });

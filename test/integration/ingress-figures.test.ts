@@ -1,0 +1,111 @@
+/** What went through a real Caddy, by release: requests, classes and latencies as the backends gave them. */
+import { connect } from 'node:tls';
+import t from 'tap';
+import type { Route } from '../../proxy-config/route.js';
+import { percentileOf } from '../../shared/latency.js';
+import { anAllocation, aRoute, startBackend, startEdge, until } from './ingress-harness.js';
+
+t.setTimeout(120_000);
+const edge = await startEdge();
+const answering = (name: string) =>
+  startBackend(name, (request, response) => {
+    const [, status = '200', ms = '0', type = 'text/plain'] = (request.url ?? '').split('/');
+    response.statusCode = Number(status);
+    response.setHeader('content-type', type.replace('-', '/'));
+    setTimeout(() => response.end(name), Number(ms));
+  });
+const one = await answering('one');
+const two = await answering('two');
+const quiet = await answering('quiet');
+one.server.on('upgrade', (_request, socket) => {
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+  socket.on('data', () => socket.end());
+});
+t.teardown(async () => {
+  await edge.close();
+  for (const backend of [one, two, quiet]) await backend.close();
+});
+
+const stable = anAllocation('a.1', one.endpoint.port, { release: 1 });
+const canary = anAllocation('a.2', two.endpoint.port, { release: 2, group: 'canary' });
+const loads = () => edge.logs.filter((line) => line.startsWith('Caddy serves')).length;
+const figures = (release: number) =>
+  edge.role.figures().figures.find((one) => one.service === 'shop/api' && one.release === release);
+const requests = (release: number) => figures(release)?.requests ?? 0;
+
+async function at(canaryWeight: number, over: Partial<Route> = {}): Promise<void> {
+  const silent = aRoute({
+    service: 'shop/quiet',
+    srvName: 'quiet.shop.orca',
+    paths: ['/quiet/*'],
+    allocations: [anAllocation('q.1', quiet.endpoint.port, { release: 1 })],
+  });
+  edge.apply([aRoute({ measured: true, canaryWeight, allocations: [stable, canary], ...over }), silent]);
+  await until('in force', () =>
+    edge.role.observed()?.weights.some((w) => w.service === 'shop/api' && w.canaryWeight === canaryWeight),
+  );
+}
+
+t.test('each release has what it answered, and nothing else', async (t) => {
+  await at(0);
+  for (const path of ['200/0', '200/0', '404/0', '200/0/text-event-stream']) await edge.client(path);
+  await edge.client('quiet/200').text();
+  await until('counted', () => requests(1) === 4);
+  await at(100);
+  await Promise.all([...Array(8)].map(() => edge.client('200/150')));
+  await edge.client('500/0');
+  await edge.client.post('503/0', { body: 'x' });
+  await until('counted', () => requests(2) === 10);
+  t.match(figures(1), { requests: 4, classes: [0, 3, 0, 1, 0] });
+  t.equal(
+    figures(1)?.latency.reduce((a, b) => a + b),
+    3,
+    'an event stream is not timed',
+  );
+  t.match(figures(2), { requests: 10, classes: [0, 8, 0, 0, 2] });
+  const p50 = percentileOf(figures(2)?.latency ?? [], 50) ?? 0;
+  t.ok(p50 > 130 && p50 < 1_000, `p50 is ${p50} ms`);
+  t.notOk(
+    edge.role.figures().figures.some((f) => f.service === 'shop/quiet'),
+    'what is not measured is not counted',
+  );
+});
+
+t.test('a WebSocket is counted and not timed', async (t) => {
+  await at(0);
+  const before = figures(1)?.latency.reduce((a, b) => a + b) ?? 0;
+  const socket = connect({
+    host: '127.0.0.1',
+    port: edge.httpsPort,
+    servername: 'shop.test',
+    rejectUnauthorized: false,
+  });
+  socket.write('GET / HTTP/1.1\r\nHost: shop.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+  socket.once('data', () => socket.write('bye'));
+  await until('counted', () => (figures(1)?.classes[0] ?? 0) === 1);
+  t.equal(
+    figures(1)?.latency.reduce((a, b) => a + b),
+    before,
+  );
+});
+
+t.test('what Caddy itself answers for an upstream that refuses is that release’s', async (t) => {
+  await at(100);
+  await two.close();
+  const before = requests(2);
+  const reply = await edge.client.post('200/0', { body: 'x' });
+  t.equal(reply.statusCode, 503);
+  await until('counted', () => requests(2) === before + 1);
+  t.equal(figures(2)?.classes[4], 3);
+});
+
+t.test('a restarted agent counts anew on the same port, without a load of Caddy', async (t) => {
+  const { epoch } = edge.role.figures();
+  const before = loads();
+  await edge.restartRole();
+  await at(0);
+  await edge.client('200/0');
+  await until('counted', () => requests(1) === 1);
+  t.not(edge.role.figures().epoch, epoch);
+  t.equal(loads(), before);
+});
