@@ -116,6 +116,7 @@ export const verbs: Verb[] = [
       ['-f, --follow', 'go on showing it'],
       ['-n, --tail <lines>', 'only the last lines of each'],
       ['--since <time>', 'only what is younger, such as 10m'],
+      ['--group <group>', 'only of stable, canary, or the job before a deploy (job)'],
       project,
       json,
     ],
