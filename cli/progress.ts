@@ -48,12 +48,10 @@ const VERDICTS = 8;
 
 function verdictLines({ rollout }: RolloutFrame, colors: Colors): LiveLine[] {
   const verdicts = rollout.canary?.verdicts ?? [];
-  return verdicts
-    .map((verdict, index) => ({
-      key: `${rollout.id}/verdict/${index}`,
-      text: `  ${serviceName(rollout.service)} step ${verdict.step + 1} ${verdictText(verdict, colors)}`,
-    }))
-    .slice(-VERDICTS);
+  return verdicts.slice(-VERDICTS).map((verdict) => ({
+    key: `${rollout.id}/${verdict.step}/${verdict.to}`,
+    text: `  ${serviceName(rollout.service)} step ${verdict.step + 1} ${verdictText(verdict, colors)}`,
+  }));
 }
 
 function allocationLine(frame: RolloutFrame, allocation: AllocationView, colors: Colors): string {

@@ -5,7 +5,7 @@
 import type { LogFrame } from '../../shared/api.js';
 import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
-import { groupSchema } from '../../shared/protocol.js';
+import type { Group } from '../../shared/protocol.js';
 import { cleaned } from '../clean.js';
 import type { Query } from '../client.js';
 import { type Context, optionText, servicePath } from '../context.js';
@@ -49,7 +49,8 @@ function print({ json, output }: Context, line: LogFrame): void {
 
 function groupOf(context: Context): string | undefined {
   const text = optionText(context.options, 'group');
-  if (text === undefined || groupSchema.safeParse(text).success) return text;
+  const groups: Group[] = ['stable', 'canary', 'job'];
+  if (text === undefined || groups.some((group) => group === text)) return text;
   throw new OrcaError('USAGE', `--group must be stable, canary or job; it is ${JSON.stringify(text)}`);
 }
 
