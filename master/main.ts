@@ -72,7 +72,7 @@ async function construct(
   const version = readVersion();
   const admin = adminToken(home, store);
 
-  const states = createStates(store);
+  const states = createStates(store, (service) => dispatch.figures(service));
   const certificates = createCertificates(store, authority);
   certificates.ensure(states.all(), Date.now());
   const assignments = createAssignments({
@@ -87,6 +87,10 @@ async function construct(
     store,
     log,
     assignmentFor: assignments.forHello,
+    onFigures: (services) => {
+      for (const key of services) if (states.get(key)?.rollout?.canary) store.dirty.services.add(key);
+      reconcile.wake();
+    },
     describeNode: (id, facts) => ({ ingress: id === localId, labels: labelsOf(settings, facts) }),
   });
 

@@ -37,6 +37,8 @@ export interface Planned {
   stable: number | null;
   /** After a failure that was not rolled back (`auto_rollback = false`): healthy allocations of it may stay. */
   tolerated: number | null;
+  /** Percent of the traffic that the canary group is given. */
+  canaryWeight: number;
   /** The numbers the next release and the next allocation get. */
   nextRelease: number;
   nextAllocation: number;
@@ -121,25 +123,29 @@ export interface Act {
   atMs: number;
 }
 
-/** How far a canary has come. The planner writes it; `weight` and `promotedAtMs` are written by users' requests too. */
+/** How far a canary has come. The planner writes it; `weight`, `isManual` and `promotedAtMs` are users' requests too. */
 export interface Canary {
   /** Wanted allocations of the group. */
   replicas: number;
   /** Percentages, and which of them it stands at. */
   steps: number[];
   step: number;
-  /** Percent wanted now; a step's, or what a user set (`isManual`: then no step moves it). */
+  /** Percent wanted now: the step's, or what a user set (`isManual`: then no step moves it). */
   weight: number;
   isManual: boolean;
+  /** Since when not all of the group serves; null while it is whole. */
+  brokenSinceMs: number | null;
   /** Since when every ingress has had this weight in force, ms; null while it has not. */
   inForceSinceMs: number | null;
   /** What was counted when the window under way began; null: none is. */
   window: { sinceMs: number; base: Counted[] } | null;
   badInARow: number;
-  /** One a judged window, oldest first. */
+  /** One a judged window, oldest first; the newest twenty. */
   verdicts: Verdict[];
   /** Set when it is to become stable: by a user, or after the last step. */
   promotedAtMs: number | null;
+  /** It has all the traffic, and the stable group is told to go. */
+  stableGoes: boolean;
 }
 
 /** Figures of a release by where they were counted (`node|epoch`). */

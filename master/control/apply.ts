@@ -15,6 +15,10 @@ const executors: { [K in Action['kind']]: Execute<K> } = {
     const allocation = tx.allocation(id);
     if (allocation) tx.putAllocation({ ...allocation, desired, drainingSinceMs });
   },
+  'set-group': (tx, _service, { id, group }) => {
+    const allocation = tx.allocation(id);
+    if (allocation) tx.putAllocation({ ...allocation, group });
+  },
   'delete-allocation': (tx, _service, { id }) => tx.deleteAllocation(id),
   'put-rollout': (tx, _service, { rollout }) => tx.putRollout(rollout),
   'put-release': (tx, _service, { release }) => tx.putRelease(release),

@@ -22,6 +22,7 @@ import type { Begun, RequestContext, ServiceCurrent } from '../plan/snapshot.js'
 import type { Store } from '../store/store.js';
 import type { Transaction } from '../store/transaction.js';
 import { heldKey } from './assignments.js';
+import { createRolloutCommands } from './rollout-commands.js';
 import type { States } from './states.js';
 
 export interface Actor {
@@ -62,6 +63,7 @@ export function createCommands(store: Store, states: States) {
   };
 
   return {
+    ...createRolloutCommands(store, states, { contextOf, currentOf }),
     deploy(specs: ServiceSpec[], actor: Actor): DeployReply['rollouts'] {
       const begun = specs.map((spec) => {
         const key = serviceKey(spec.project, spec.name);
@@ -83,22 +85,12 @@ export function createCommands(store: Store, states: States) {
     /** The id of the rollout, or null when that release is what runs. */
     rollback: (key: string, to: number | null, actor: Actor): string | null =>
       roll(key, actor, (current, context) => beginRollback(current, to, context)),
-    planRollback: (): PlanReply['services'][number] => notYet('a dry run of a rollback'),
     redeploy: (key: string, actor: Actor): string | null => roll(key, actor, beginRedeploy),
-    promote: (): string => notYet('promote'),
-    planPromote: (): PlanReply['services'][number] => notYet('promote'),
-    pause: (): void => notYet('pause'),
-    resume: (): void => notYet('resume'),
-    maintenance: (): void => notYet('maintenance'),
     start: (key: string): void => change(key, 'start', beginStart),
     stop: (key: string): void => change(key, 'stop', beginStop),
     remove: (key: string): void => change(key, 'remove', beginRemove),
     cordon: (id: string, cordoned: boolean): void => store.write((tx) => cordon(tx, id, cordoned)),
   };
-}
-
-function notYet(what: string): never {
-  throw new OrcaError('NOT_SUPPORTED', `${what} is not supported yet`);
 }
 
 function putBegun(tx: Transaction, begun: Begun, nowMs: number): void {

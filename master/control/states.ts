@@ -2,7 +2,7 @@
  * The services and nodes as the planner wants them, read once and kept until they change: one place in memory where a
  * pass, an assignment and a request find a service with its releases, open rollout and allocations.
  */
-import type { Node } from '../../shared/model.js';
+import type { Counted, Node } from '../../shared/model.js';
 import type { NodeView, ServiceCurrent, ServiceSnapshot, ServiceState } from '../plan/snapshot.js';
 import type { Store } from '../store/store.js';
 import { KEPT_ROLLOUTS } from '../store/transaction.js';
@@ -25,7 +25,8 @@ export interface States {
   nodeViews(except: string | null): NodeView[];
 }
 
-export function createStates(store: Store): States {
+/** `figures`: what the ingress nodes have counted of a service. */
+export function createStates(store: Store, figures: (key: string) => Counted[] = () => []): States {
   const states = new Map<string, ServiceState>();
   const room = createRoom();
   const nodes = new Map<string, Node>();
@@ -98,7 +99,7 @@ export function createStates(store: Store): States {
       const siblings = depends
         ? siblingsOf(state).map((s) => ({ name: s.service.name, ready: readyOf(s) }))
         : [];
-      return { ...state, nodes: nodeViews(key), siblings };
+      return { ...state, nodes: nodeViews(key), siblings, figures: figures(key) };
     },
     dependents: (key) => {
       const state = get(key);
@@ -122,4 +123,6 @@ function readState(store: Store, key: string): ServiceState | null {
 }
 
 const readyOf = (state: ServiceState): number =>
-  state.allocations.filter((a) => a.observed?.state === 'ready' && a.desired !== 'stopped').length;
+  state.allocations.filter(
+    (a) => a.group !== 'job' && a.observed?.state === 'ready' && a.desired !== 'stopped',
+  ).length;

@@ -5,6 +5,7 @@
 import type { Certificate, Ingress, Route } from '../../proxy-config/route.js';
 import type { Allocation, Node, Release, Rollout } from '../../shared/model.js';
 import type { AllocationAssignment, Assignment, ImageKeep, ImageWant } from '../../shared/protocol.js';
+import { jobContainer } from './jobs.js';
 import { keepTagOf } from './names.js';
 import { routesOf } from './routes.js';
 import { bySlotThenAge } from './seen.js';
@@ -74,13 +75,15 @@ function allocationOf(
     onExit: isOnTrial(allocation, rollout) ? 'report' : 'replace',
     stopGraceMs: service.spec.deploy.stopGraceMs,
     imageId: release.image.id,
-    container: release.spec.container,
+    container: allocation.group === 'job' ? jobContainer(release.spec) : release.spec.container,
   };
 }
 
 /** What a rollout started and judges by its first exit; and what drains, which nobody needs again. */
 function isOnTrial(allocation: Allocation, rollout: Rollout | null): boolean {
   if (allocation.desired === 'draining' || allocation.desired === 'stopped') return true;
+  if (allocation.group === 'job') return true;
+  if (allocation.group === 'canary') return allocation.desired === 'running';
   return (
     rollout?.state === 'rolling' &&
     allocation.release === rollout.release &&

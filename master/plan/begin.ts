@@ -124,6 +124,7 @@ function create(spec: ServiceSpec, context: RequestContext): Begun {
     planned: {
       stable: null,
       tolerated: null,
+      canaryWeight: 0,
       nextRelease: 1,
       nextAllocation: 1,
       lastFailure: null,

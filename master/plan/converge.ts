@@ -1,8 +1,9 @@
-/** One step of all slots towards the intent: what is made, what goes into the traffic, what is retired. */
+/** One step of a group's slots towards its intent: what is made, what goes into the traffic, what is retired. */
 import type { Allocation } from '../../shared/model.js';
 import { createMissing, isPortHeld } from './create.js';
 import type { Intent } from './intent.js';
 import { type Order, orderOf } from './order.js';
+import type { Own } from './place.js';
 import { isDrained, retirable, retireAction } from './retire.js';
 import type { Seen } from './seen.js';
 import { type Slots, slotsOf } from './slots.js';
@@ -13,21 +14,29 @@ export interface Converged {
   actions: Action[];
   waits: string[];
   wakes: number[];
-  /** How many allocations are made. */
-  made: number;
+  /** The allocations that are made. */
+  made: Allocation[];
 }
 
-/** `snapshot.releases` holds the wanted release too if it begins in this pass; `snapshot.rollout` is the open one. */
-export function converge(
-  snapshot: ServiceSnapshot,
-  seen: readonly Seen[],
-  intent: Intent,
-  nowMs: number,
-): Converged {
+export interface ConvergeInput {
+  /** `releases` holds the wanted release too if it begins in this pass; `rollout` is the open one. */
+  snapshot: ServiceSnapshot;
+  intent: Intent;
+  /** The group's. */
+  seen: readonly Seen[];
+  /** The service's in other groups, and those just made. */
+  others: readonly Own[];
+  /** False: what nobody wants of this group stays for now. */
+  mayGo: boolean;
+}
+
+/** One step of one group. */
+export function converge({ snapshot, intent, seen, others, mayGo }: ConvergeInput, nowMs: number): Converged {
   const slots = slotsOf(seen, intent.wish);
-  const created = createMissing(snapshot, intent, slots, nowMs);
-  const going = retirable(snapshot, intent, slots, currentOrder(snapshot, intent, slots));
-  const routable = seen.filter((s) => !going.includes(s) && isRoutable(s, slots, snapshot));
+  const isHeld = snapshot.rollout?.state === 'rolling' && snapshot.rollout.paused !== null;
+  const created = isHeld ? nothingCreated : createMissing(snapshot, intent, slots, others, nowMs);
+  const going = isHeld ? [] : leaving(snapshot, intent, slots, mayGo);
+  const routable = seen.filter((s) => !going.includes(s) && isRoutable(s, slots, snapshot, intent));
   const rest = { ...slots, extras: slots.extras.filter((s) => !going.includes(s)) };
   return {
     actions: [
@@ -45,8 +54,17 @@ export function converge(
     wakes: seen.flatMap((s) =>
       s.isLive && s.healthyAtMs !== null && s.healthyAtMs > nowMs ? [s.healthyAtMs] : [],
     ),
-    made: created.allocations.length,
+    made: created.allocations,
   };
+}
+
+const nothingCreated = { allocations: [], waits: [] };
+
+/** A canary replaces nothing, so that what it does not want goes at once; stable's capacity is guarded. */
+function leaving(snapshot: ServiceSnapshot, intent: Intent, slots: Slots, mayGo: boolean): Seen[] {
+  if (!mayGo) return [];
+  if (intent.group === 'canary') return slots.extras;
+  return retirable(snapshot, intent, slots, currentOrder(snapshot, intent, slots));
 }
 
 function currentOrder(snapshot: ServiceSnapshot, { wanted }: Intent, slots: Slots): Order {
@@ -55,11 +73,17 @@ function currentOrder(snapshot: ServiceSnapshot, { wanted }: Intent, slots: Slot
   return orderOf(snapshot.service.spec.deploy, wanted.spec.container, isHeld);
 }
 
-/** Healthy, and of use: it holds a slot, or is of the release that serves until it is replaced. */
-function isRoutable(s: Seen, slots: Slots, { service, rollout }: ServiceSnapshot): boolean {
+/** Healthy, and of use: it holds a slot, or is of the release that serves until it is replaced. A canary comes as a group. */
+function isRoutable(s: Seen, slots: Slots, { service, rollout }: ServiceSnapshot, intent: Intent): boolean {
   if (!s.isWeb || !s.isHealthy || s.allocation.desired !== 'running') return false;
+  if (intent.group === 'canary') return slots.holders.includes(s) && isGroupReady(slots);
   const { release } = s.allocation;
   return slots.holders.includes(s) || release === service.planned.stable || release === rollout?.from;
+}
+
+/** All of it is healthy, or it was routed before: then one that was replaced joins it. */
+function isGroupReady({ holders }: Slots): boolean {
+  return holders.some((s) => s?.allocation.desired === 'routed') || holders.every((s) => s?.isHealthy);
 }
 
 function routeAction(s: Seen): Action {

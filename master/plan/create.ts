@@ -1,8 +1,9 @@
 /**
- * Which allocations are made now. Never more containers than replicas + max_surge, counting those that drain or stop,
- * and never a second writer of a named volume in one slot.
+ * Which allocations are made now. Never more containers in a group than its replicas + max_surge, counting those that
+ * drain or stop, and never a second writer of a named volume in one slot.
  */
 import type { Allocation, Node, Release } from '../../shared/model.js';
+import type { Group } from '../../shared/protocol.js';
 import type { Intent } from './intent.js';
 import { type Own, place } from './place.js';
 import type { Seen } from './seen.js';
@@ -14,26 +15,31 @@ export interface Created {
   waits: string[];
 }
 
-/** Places the missing slots, empty ones first, as far as there is room. */
+/** Places the missing slots of a group, empty ones first, as far as there is room. `others` are the service's in other groups. */
 export function createMissing(
   snapshot: ServiceSnapshot,
   intent: Intent,
   slots: Slots,
+  others: readonly Own[],
   nowMs: number,
 ): Created {
-  const { wanted } = intent;
+  const { wanted, group } = intent;
   const made: Allocation[] = [];
   if (wanted === null) return { allocations: made, waits: [] };
   const present = presentIn(slots);
   const free = missingSlots(slots).filter((slot) => !isVolumeHeld(wanted, slot, present));
-  const room = snapshot.service.replicas + snapshot.service.spec.deploy.maxSurge - present.length;
+  const room = intent.wish.replicas + snapshot.service.spec.deploy.maxSurge - present.length;
   for (const slot of free.slice(0, Math.max(0, room))) {
-    const own: Own[] = [...present, ...made.map((allocation) => ({ allocation, release: wanted }))];
+    const own: Own[] = [
+      ...others,
+      ...present,
+      ...made.map((allocation) => ({ allocation, release: wanted })),
+    ];
     const { node, refusal } = place(needOf(snapshot, wanted), snapshot.nodes, own);
     if (node === null) {
       return { allocations: made, waits: [`slot ${slot} of v${wanted.number} can't be placed: ${refusal}`] };
     }
-    made.push(newAllocation(snapshot, wanted, slot, node, made.length, nowMs));
+    made.push(newAllocation(snapshot, { release: wanted, group, slot, node, offset: made.length }, nowMs));
   }
   return { allocations: made, waits: [] };
 }
@@ -66,21 +72,19 @@ function needOf(snapshot: ServiceSnapshot, wanted: Release) {
   return { placement: snapshot.service.spec.placement, container: wanted.spec.container };
 }
 
-function newAllocation(
-  { service }: ServiceSnapshot,
-  release: Release,
-  slot: number,
-  node: Node,
-  offset: number,
+/** One more allocation; `offset` counts those that were made before it in the same pass. */
+export function newAllocation(
+  { service }: Pick<ServiceSnapshot, 'service'>,
+  made: { release: Release; group: Group; slot: number; node: Node; offset: number },
   nowMs: number,
 ): Allocation {
   return {
-    id: `${service.project}.${service.name}.${service.planned.nextAllocation + offset}`,
+    id: `${service.project}.${service.name}.${service.planned.nextAllocation + made.offset}`,
     service: service.key,
-    slot,
-    group: 'stable',
-    release: release.number,
-    node: node.id,
+    slot: made.slot,
+    group: made.group,
+    release: made.release.number,
+    node: made.node.id,
     desired: 'running',
     createdAtMs: nowMs,
     drainingSinceMs: null,

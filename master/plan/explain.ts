@@ -1,4 +1,6 @@
 /** A plan in words, for `orca deploy --dry-run` and `orca diff`: in which order things will happen, and why so. Pure. */
+import type { Rollout } from '../../shared/model.js';
+import { canarySize, stepsOf } from './canary.js';
 import { refusalOf, sumUp } from './filters.js';
 import { allowedMissing, type Order, orderOf } from './order.js';
 import { place } from './place.js';
@@ -39,8 +41,51 @@ function rollLines(begun: Begun, current: ServiceCurrent | null, nodes: readonly
   const { deploy, container } = service.spec;
   const running = current?.allocations.filter((a) => a.desired === 'running' || a.desired === 'routed') ?? [];
   if (running.length === 0) return createLines(begun);
+  if (isCanary(begun, current)) return canaryLines(begun);
   const order = orderOf(deploy, container, isPortTaken(begun, current, nodes));
   return [orderLine(order, begun), ...afterLines(begun)];
+}
+
+function isCanary({ rollout, service }: Begun, current: ServiceCurrent | null): boolean {
+  const hasStable = current !== null && current.service.planned.stable !== null;
+  return service.spec.deploy.strategy === 'canary' && rollout?.kind !== 'rollback' && hasStable;
+}
+
+function canaryLines({ service }: Begun): string[] {
+  const { deploy } = service.spec;
+  const [first = 0, ...next] = stepsOf(deploy);
+  const size = canarySize(deploy, service.replicas, first);
+  const steps = next.map((weight) => `${weight} %`).join(', then ');
+  const seconds = deploy.stepMs / 1_000;
+  const judged = deploy.analysis === null ? '' : ', as long as its figures are within the limits';
+  return [
+    `canary: starts ${copies(size)} beside stable, which get ${first} % when all of them are healthy`,
+    ...(next.length === 0 ? [] : [`then ${steps}, each for ${seconds} s at least${judged}`]),
+    deploy.autoPromote
+      ? `then it is promoted: grows to ${service.replicas}, takes all, and the old release drains and goes`
+      : `then it waits for \`orca promote ${service.name}\` or \`orca rollback ${service.name}\``,
+    'a canary that fails is taken back; stable is not touched before it is promoted',
+  ];
+}
+
+/** What a promotion comes to: `after` is the rollout as it would be put. */
+export function explainPromotion(
+  { service, rollout }: ServiceCurrent,
+  after: Rollout,
+): { action: 'roll'; changes: string[]; steps: string[] } {
+  const { canaryWeight } = service.planned;
+  if (after.canary?.promotedAtMs == null) {
+    const changes = [`weight: ${canaryWeight} % → ${after.canary?.weight} %`];
+    return { action: 'roll', changes, steps: ['moves the share alone; no step moves it any more'] };
+  }
+  return {
+    action: 'roll',
+    changes: [`release: v${rollout?.from} → v${rollout?.release}`],
+    steps: [
+      `the canary grows to ${copies(service.replicas)}, takes 100 % when all of them serve`,
+      `then v${rollout?.from} drains and goes`,
+    ],
+  };
 }
 
 function orderLine(order: Order, { service }: Begun): string {

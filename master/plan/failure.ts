@@ -1,5 +1,5 @@
 /** What is said of a rollout that fails: what happened, where, and what to do next. */
-import type { Failure, Rollout } from '../../shared/model.js';
+import type { Canary, Failure, Rollout } from '../../shared/model.js';
 import type { Seen } from './seen.js';
 
 /** An allocation that exited or can't be made. */
@@ -28,6 +28,33 @@ export function failureOfDeadline(blockers: readonly string[], rollout: Rollout,
 export function failureOfImage(why: string | null, rollout: Rollout, nowMs: number): Failure {
   const reason = `image ${rollout.spec.container.image}: ${why ?? 'it could not be resolved'}`;
   return plainFailure(reason, `${reason}. Mend the image's name or its registry, and deploy again.`, nowMs);
+}
+
+/** The pre_deploy job did not end well; null: it was not even placed. `timeoutMs`: it had so long, and was not done. */
+export function failureOfJob(job: Seen | null, timeoutMs: number | null, nowMs: number): Failure {
+  const observed = job?.allocation.observed ?? null;
+  const why =
+    timeoutMs === null
+      ? (observed?.reason ?? 'it did not end well')
+      : `it was not done within ${timeoutMs / 1_000} s (deploy.pre_deploy_timeout_secs)`;
+  const reason = `the pre_deploy job failed: ${why}`;
+  const where = job === null ? '' : ` on ${job.nodeName}`;
+  return {
+    reason,
+    message: `${reason}${where}. Nothing was changed; mend the job and deploy again.`,
+    exitCode: observed?.exitCode ?? null,
+    restartCount: 0,
+    lastLogs: (observed?.lastLogs ?? []).slice(-20),
+    observedAtMs: observed?.sinceMs ?? nowMs,
+  };
+}
+
+/** The canary's figures were over its limits too often in a row. */
+export function failureOfAnalysis(canary: Canary, { release }: Rollout, nowMs: number): Failure {
+  const last = canary.verdicts.at(-1);
+  const times = canary.badInARow === 1 ? '1 window' : `${canary.badInARow} windows in a row`;
+  const reason = `canary v${release} at ${canary.weight} % was over its limits for ${times}: ${last?.reason ?? ''}`;
+  return plainFailure(reason, `${reason}. It was taken back; see \`orca history\` for its figures.`, nowMs);
 }
 
 export function plainFailure(reason: string, message: string, nowMs: number): Failure {

@@ -1,25 +1,41 @@
-/** Towards which release a service moves now, and which others may stay meanwhile. */
+/** Towards what each group of a service moves now, and which other releases may stay meanwhile. */
 import type { Planned, Release, Rollout, Service } from '../../shared/model.js';
 import type { Seen } from './seen.js';
 import type { Wish } from './slots.js';
 
 export interface Intent {
+  group: 'stable' | 'canary';
   /** The release to move to; null: none is wanted. */
   wanted: Release | null;
   wish: Wish;
-  /** True: nothing is wanted of this service, so everything goes at once. False: capacity is guarded. */
+  /** True: nothing is wanted of this group, so everything goes at once. False: capacity is guarded. */
   isEnding: boolean;
 }
 
-/** The intent under the rollout as it stands (null or ended: the steady state). */
-export function intentOf(
+export interface Intents {
+  stable: Intent;
+  canary: Intent;
+}
+
+/** The intents under the rollout as it stands (null or ended: the steady state). */
+export function intentsOf(
   service: Service,
   planned: Planned,
   rollout: Rollout | null,
   releases: readonly Release[],
-): Intent {
+): Intents {
   const find = (number: number | null): Release | null => releases.find((r) => r.number === number) ?? null;
+  return {
+    stable: stableIntent(service, planned, rollout, find),
+    canary: canaryIntent(service, rollout, find),
+  };
+}
+
+type Find = (number: number | null) => Release | null;
+
+function stableIntent(service: Service, planned: Planned, rollout: Rollout | null, find: Find): Intent {
   const intent = (wanted: Release | null, isAlsoFine: (seen: Seen) => boolean, isEnding = false): Intent => ({
+    group: 'stable',
     wanted,
     wish: { replicas: isEnding ? 0 : service.replicas, wanted: wanted?.number ?? null, isAlsoFine },
     isEnding,
@@ -28,20 +44,34 @@ export function intentOf(
   const stable = find(planned.stable);
   switch (rollout?.state) {
     case 'preparing':
-      return intent(stable, isStanding);
     case 'pre_deploy':
-    case 'canary':
-    case 'promoting':
+      return intent(stable, isStanding);
     case 'rolling':
       return intent(find(rollout.release), never);
+    case 'canary':
     case 'rolling_back':
       return intent(find(rollout.from), never);
+    case 'promoting':
+      return rollout.canary?.stableGoes ? intent(null, never, true) : intent(find(rollout.from), never);
     case 'succeeded':
     case 'failed':
     case 'superseded':
     case undefined:
       return intent(stable, isTolerated(planned.tolerated), stable === null);
   }
+}
+
+/** Only a canary's own rollout wants a canary; what is left of any other goes. */
+function canaryIntent(service: Service, rollout: Rollout | null, find: Find): Intent {
+  const isWanted = rollout?.state === 'canary' || rollout?.state === 'promoting';
+  const wanted = isWanted && service.desired === 'running' ? find(rollout.release) : null;
+  const replicas = wanted === null ? 0 : (rollout?.canary?.replicas ?? 0);
+  return {
+    group: 'canary',
+    wanted,
+    wish: { replicas, wanted: wanted?.number ?? null, isAlsoFine: never },
+    isEnding: wanted === null,
+  };
 }
 
 function never(): boolean {

@@ -4,39 +4,59 @@
  */
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Planned, Rollout } from '../../shared/model.js';
-import { converge } from './converge.js';
 import { type Finished, finish } from './finish.js';
-import { intentOf } from './intent.js';
+import { type Groups, groupsOf } from './groups.js';
+import { moveGroups } from './move-groups.js';
 import { progressOf } from './progress.js';
 import { prune } from './releases.js';
-import { advance, type Step } from './rollout.js';
-import { type Seen, seenOf } from './seen.js';
+import { advance } from './rollout.js';
+import { seenOf } from './seen.js';
 import type { Action, Plan, ServiceSnapshot } from './snapshot.js';
+import type { Step } from './steps.js';
 
 /** Plans one service. Same snapshot and time, same plan; the order of the snapshot's lists does not matter. */
 export function planService(snapshot: ServiceSnapshot, nowMs: number): Plan {
   const { service } = snapshot;
   const seen = seenOf(snapshot, nowMs);
+  const groups = groupsOf(seen);
   const finished = finish(snapshot, seen, nowMs);
-  const step = stepOf(snapshot, seen, finished, nowMs);
+  const step = stepOf(snapshot, groups, finished, nowMs);
   const planned: Planned = { ...service.planned, ...step?.planned };
   const releases = step?.release ? [...snapshot.releases, step.release] : snapshot.releases;
   const open = step && step.rollout.endedAtMs === null ? step.rollout : null;
-  const intent = intentOf(service, planned, open, releases);
-  const converged = converge({ ...snapshot, releases, rollout: open }, seen, intent, nowMs);
-  const waits = [...new Set([...(step?.waits ?? []), ...finished.waits, ...converged.waits])];
-  const next: Planned = { ...planned, nextAllocation: planned.nextAllocation + converged.made, waits };
+  const after: ServiceSnapshot = { ...snapshot, releases, rollout: open };
+  const settled = step?.isPromoted ? regroup(groups) : { groups, actions: [] };
+  const moved = moveGroups(after, settled.groups, planned, nowMs);
+  const waits = [...new Set([...(step?.waits ?? []), ...finished.waits, ...moved.waits])];
+  const next: Planned = { ...planned, ...moved.planned, waits };
   const actions = [
     ...(step?.release ? [{ kind: 'put-release', release: step.release } satisfies Action] : []),
     ...finished.actions,
-    ...converged.actions,
+    ...settled.actions,
+    ...moved.actions,
     ...rolloutActions(snapshot, step, waits),
     ...(open ? [] : prune(snapshot, planned.stable, snapshot.rollout)),
     ...changed(service.planned, next, { kind: 'put-planned', planned: next }),
     ...deleteService(snapshot),
   ];
-  const wakes = [step?.wakeAtMs ?? null, ...finished.wakes, ...converged.wakes];
+  const wakes = [step?.wakeAtMs ?? null, ...finished.wakes, ...moved.wakes];
   return { actions, waits, wakeAtMs: nextOf(wakes, nowMs) };
+}
+
+/** The canary group is the stable group from now on; what is left of the old one is leaving. */
+function regroup(groups: Groups): { groups: Groups; actions: Action[] } {
+  const staying = groups.canary.map((s) => ({
+    ...s,
+    allocation: { ...s.allocation, group: 'stable' as const },
+  }));
+  return {
+    groups: { ...groups, stable: [...groups.stable, ...staying], canary: [] },
+    actions: groups.canary.map(({ allocation }) => ({
+      kind: 'set-group',
+      id: allocation.id,
+      group: 'stable',
+    })),
+  };
 }
 
 /** A time that has passed and changed nothing (a deadline that waits for a drain) will not change anything again. */
@@ -45,16 +65,11 @@ function nextOf(wakes: readonly (number | null)[], nowMs: number): number | null
   return coming.length === 0 ? null : Math.min(...coming);
 }
 
-function stepOf(
-  snapshot: ServiceSnapshot,
-  seen: readonly Seen[],
-  finished: Finished,
-  nowMs: number,
-): Step | null {
+function stepOf(snapshot: ServiceSnapshot, groups: Groups, finished: Finished, nowMs: number): Step | null {
   const { rollout, service } = snapshot;
   if (rollout === null || rollout.endedAtMs !== null) return null;
   if (service.desired === 'running') {
-    return advance(rollout, progressOf(snapshot, rollout, seen, finished), nowMs);
+    return advance(rollout, progressOf(snapshot, rollout, groups, finished), nowMs);
   }
   const reason = `the service was ${service.desired}`;
   const ended: Rollout = { ...rollout, state: 'superseded', reason, endedAtMs: nowMs };

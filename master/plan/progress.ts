@@ -1,16 +1,30 @@
 /** How far an open rollout has come: the observed facts that `advance` decides on, and nothing else. */
-import type { Node, Release, Rollout } from '../../shared/model.js';
+import type { Counted, Node, Release, Rollout } from '../../shared/model.js';
 import type { ImageObserved } from '../../shared/protocol.js';
+import type { DeploySpec } from '../../shared/spec.js';
 import type { Finished } from './finish.js';
-import { intentOf } from './intent.js';
+import { type Groups, isGone } from './groups.js';
+import { intentsOf } from './intent.js';
 import { place } from './place.js';
 import { doubtOf, type Seen } from './seen.js';
 import { type Slots, slotsOf } from './slots.js';
 import type { ServiceSnapshot } from './snapshot.js';
+import { weightInForce } from './traffic.js';
 import { lackOf, slotWaits } from './waits.js';
 
 export interface Progress {
   replicas: number;
+  /** The settings as they are now: a deploy may have changed them in place since the rollout began. */
+  deploy: DeploySpec;
+  /** Percent that the canary group is given. */
+  weight: number;
+  canary: CanaryProgress;
+  isStableGone: boolean;
+  figures: readonly Counted[];
+  /** The pre_deploy job of this rollout. */
+  job: Seen | null;
+  /** The release it brings, once that exists. */
+  target: Release | null;
   /** False: no node can be heard, so that no deadline is held against the rollout. */
   canJudge: boolean;
   /** Old allocations are finishing requests (their own deadline bounds that); the progress deadline waits for them. */
@@ -35,6 +49,17 @@ export interface Progress {
   nextRelease: number;
 }
 
+export interface CanaryProgress {
+  /** Every wanted allocation of the group serves. */
+  isWhole: boolean;
+  /** Every live ingress node says that it gives the group its `weight`; the reason when one does not. */
+  isInForce: boolean;
+  forceReason: string;
+  /** Nothing of the group is left. */
+  isGone: boolean;
+  blockers: string[];
+}
+
 export interface Preparation {
   /** Where the image is resolved; null while no node is eligible (`refusal` says why). */
   node: Node | null;
@@ -48,30 +73,65 @@ export interface Preparation {
 export function progressOf(
   snapshot: ServiceSnapshot,
   rollout: Rollout,
-  seen: readonly Seen[],
+  groups: Groups,
   finished: Finished,
 ): Progress {
   const { service, releases } = snapshot;
   const { planned } = service;
   const find = (number: number | null): Release | null => releases.find((r) => r.number === number) ?? null;
-  const slots = slotsOf(seen, intentOf(service, planned, rollout, releases).wish);
-  const culprit = culpritOf(rollout, slots);
+  const intents = intentsOf(service, planned, rollout, releases);
+  const slots = slotsOf(groups.stable, intents.stable.wish);
+  const canary = slotsOf(groups.canary, intents.canary.wish);
+  const target = find(rollout.release);
   return {
     replicas: service.replicas,
+    deploy: service.spec.deploy,
+    weight: planned.canaryWeight,
+    canary: canaryProgress(snapshot, canary, groups),
+    isStableGone: isGone(groups.stable),
+    figures: snapshot.figures,
+    job: groups.job.find((s) => s.isLive && s.allocation.release === rollout.release) ?? null,
+    target,
     canJudge: snapshot.nodes.some((view) => doubtOf(view.node) === null),
     isLetting: slots.leaving.some((s) => s.isKnown && s.allocation.desired === 'draining'),
     hasLeft: finished.hasLeft,
     preparation: preparationOf(snapshot, rollout),
-    culprit,
-    healthyAtMs: lastHealthyAt(slots),
-    isDone: isDone(slots),
-    isReplaced: isReplaced(seen, service.replicas, rollout),
+    culprit: rollout.state === 'rolling' ? culpritOf(rollout, slots) : canaryCulprit(canary),
+    healthyAtMs: lastHealthyAt([...slots.holders, ...canary.holders]),
+    isDone: isDone(slots) && isGone(groups.canary),
+    isReplaced: isReplaced(groups.stable, service.replicas, rollout),
     blockers: blockersOf(slots),
     stable: find(planned.stable),
     from: find(rollout.from),
-    stored: rollout.kind === 'rollback' ? find(rollout.release) : null,
+    stored: rollout.kind === 'rollback' ? target : null,
     nextRelease: planned.nextRelease,
   };
+}
+
+function canaryProgress(snapshot: ServiceSnapshot, slots: Slots, groups: Groups): CanaryProgress {
+  const { service, nodes } = snapshot;
+  const ingress = nodes.map((view) => view.node).filter((node) => node.ingress);
+  const force = weightInForce(service.key, service.planned.canaryWeight, ingress);
+  return {
+    isWhole: slots.holders.every((s) => s?.isServing),
+    isInForce: force.isInForce,
+    forceReason: force.reason,
+    isGone: isGone(groups.canary),
+    blockers: blockersOf(slots),
+  };
+}
+
+/** So many crashes of one that was routed already say more than bad luck. */
+const CANARY_CRASHES = 3;
+
+/** Before it is routed its first exit is one too many; after that its agent replaces it, up to a point. */
+function canaryCulprit({ holders }: Slots): Seen | null {
+  const isFatal = (s: Seen | null): boolean =>
+    s !== null &&
+    (s.state === 'exited' ||
+      s.state === 'failed' ||
+      (s.allocation.observed?.restarts ?? 0) >= CANARY_CRASHES);
+  return holders.find(isFatal) ?? null;
 }
 
 function preparationOf(snapshot: ServiceSnapshot, rollout: Rollout): Preparation {
@@ -100,7 +160,7 @@ function culpritOf(rollout: Rollout, { holders }: Slots): Seen | null {
 }
 
 /** Routed ones were counted when they were routed; counting them again would let a flapping one go on for ever. */
-function lastHealthyAt({ holders }: Slots): number | null {
+function lastHealthyAt(holders: readonly (Seen | null)[]): number | null {
   const times = holders.flatMap((s) =>
     s?.isHealthy && s.healthyAtMs !== null && s.allocation.desired === 'running' ? [s.healthyAtMs] : [],
   );

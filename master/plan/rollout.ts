@@ -1,30 +1,34 @@
 /**
  * The state machine of a rollout:
  *
- *     preparing → rolling → succeeded
- *         ↘          ↓  ↘
- *          failed ← rolling_back        (superseded is written by the request that takes its place)
+ *     preparing → pre_deploy → rolling → succeeded
+ *                     ↘ canary → promoting ↗
  *
- * One pure `advance`; it only ever moves forward, one decision a call, on observed facts. What the allocations do
- * meanwhile is not decided here: that follows from the state (`intent`).
+ * From each of them to `failed`, from `rolling` and `promoting` by way of `rolling_back` once something was replaced;
+ * `superseded` is written by the request that takes its place. One pure `advance`; it only ever moves forward, one
+ * decision a call, on observed facts. What the allocations do meanwhile is not decided here: that follows from the state
+ * (`intent`). What a canary does is in `canary`.
  */
-import type { Failure, Planned, Release, Rollout } from '../../shared/model.js';
-import { failureOfCulprit, failureOfDeadline, failureOfImage } from './failure.js';
+import type { Failure, Release, Rollout } from '../../shared/model.js';
+import { isRouted } from '../../shared/spec.js';
+import { advanceCanary, newCanary } from './canary.js';
+import { failureOfCulprit, failureOfDeadline, failureOfImage, failureOfJob } from './failure.js';
 import type { Progress } from './progress.js';
+import { advancePromotion } from './promotion.js';
 import { newRelease } from './releases.js';
-
-export interface Step {
-  rollout: Rollout;
-  /** The release that begins to exist with this step. */
-  release: Release | null;
-  planned: Partial<Planned>;
-  /** What to write in the event log; null when the state did not change. */
-  event: string | null;
-  /** What it waits for, as far as `advance` knows. */
-  waits: string[];
-  /** When time alone moves it on. */
-  wakeAtMs: number | null;
-}
+import {
+  counted,
+  deadlineOf,
+  end,
+  fail,
+  goBack,
+  isOverdue,
+  move,
+  pausedWords,
+  type Step,
+  stay,
+  succeed,
+} from './steps.js';
 
 /** The next step of `rollout`; an ended one stays as it is. */
 export function advance(rollout: Rollout, progress: Progress, nowMs: number): Step {
@@ -32,10 +36,13 @@ export function advance(rollout: Rollout, progress: Progress, nowMs: number): St
     case 'preparing':
       return prepare(rollout, progress, nowMs);
     case 'pre_deploy':
-    case 'canary':
-    case 'promoting':
+      return preDeploy(rollout, progress, nowMs);
     case 'rolling':
       return roll(rollout, progress, nowMs);
+    case 'canary':
+      return advanceCanary(rollout, progress, nowMs);
+    case 'promoting':
+      return advancePromotion(rollout, progress, nowMs);
     case 'rolling_back':
       return rollBack(rollout, progress, nowMs);
     case 'succeeded':
@@ -48,11 +55,12 @@ export function advance(rollout: Rollout, progress: Progress, nowMs: number): St
 /* ---- preparing: a node, the image, what it depends on --------------------------------------------------------- */
 
 function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
-  const { node, refusal, image, missing } = progress.preparation;
+  const { node, refusal, image } = progress.preparation;
   const rollout = { ...before, node: node?.id ?? before.node };
   if (image?.state === 'failed')
     return fail(rollout, failureOfImage(image.reason, rollout, nowMs), progress, nowMs);
   const imageId = image?.state === 'ready' ? image.imageId : null;
+  const missing = missingFor(rollout, progress);
   const waits = [...(imageId === null ? [imageWait(rollout, progress)] : []), ...missing];
   if (imageId !== null && missing.length === 0) {
     const resolved = { ref: rollout.spec.container.image, id: imageId, digest: image?.digest ?? null };
@@ -67,6 +75,16 @@ function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
     );
   }
   return stay(rollout, waits, deadlineOf(rollout));
+}
+
+/** What else has to hold before allocations are made. */
+function missingFor(rollout: Rollout, { preparation, canary }: Progress): string[] {
+  const hasOldCanary = isCanary(rollout) && !canary.isGone;
+  return [
+    ...preparation.missing,
+    ...(hasOldCanary ? ['the canary before it goes first'] : []),
+    ...(rollout.paused ? [pausedWords(rollout)] : []),
+  ];
 }
 
 function imageWait({ spec }: Rollout, { preparation }: Progress): string {
@@ -87,15 +105,54 @@ function begin(before: Rollout, progress: Progress, fresh: Release, nowMs: numbe
     return end({ ...rollout, release: null }, `nothing to change: v${known.number} already runs`, nowMs);
   }
   const release = known ?? fresh;
-  const to = `v${release.number}`;
-  return {
-    rollout: { ...rollout, state: 'rolling', release: release.number, reason: `rolling to ${to}` },
-    release: known === null ? fresh : null,
-    planned: known === null ? { nextRelease: fresh.number + 1 } : {},
-    event: `rolling to ${to} (${release.spec.container.image})`,
-    waits: [],
-    wakeAtMs: deadlineOf(rollout),
-  };
+  const next: Rollout = { ...rollout, release: release.number };
+  const isJobWanted = known === null && rollout.spec.deploy.preDeploy !== null;
+  const step = isJobWanted
+    ? move({ ...next, state: 'pre_deploy', reason: 'its pre_deploy job is to run' }, 'pre_deploy begins')
+    : enter(next, release, progress, nowMs);
+  return known === null
+    ? { ...step, release: fresh, planned: { ...step.planned, nextRelease: fresh.number + 1 } }
+    : step;
+}
+
+/** Towards the release: as a canary beside stable, or slot by slot. */
+function enter(rollout: Rollout, release: Release, progress: Progress, nowMs: number): Step {
+  const to = `v${release.number} (${release.spec.container.image})`;
+  if (!isCanary(rollout) || rollout.release === rollout.from) {
+    const reason = `rolling to v${release.number}`;
+    return move({ ...rollout, state: 'rolling', reason, progressAtMs: nowMs }, `rolling to ${to}`);
+  }
+  const canary = newCanary(progress, nowMs);
+  const reason = `canary v${release.number} is starting`;
+  const next: Rollout = { ...rollout, state: 'canary', reason, canary, progressAtMs: nowMs };
+  return move(next, `canary ${to} begins`, { canaryWeight: canary.weight });
+}
+
+/** Only beside something that serves: a first release and a rollback go without, and what no traffic or one writer allows
+ *  (the configuration refuses those two). */
+function isCanary({ kind, from, spec }: Rollout): boolean {
+  const isPossible = isRouted(spec) && spec.container.volumes.length === 0;
+  return spec.deploy.strategy === 'canary' && isPossible && kind !== 'rollback' && from !== null;
+}
+
+/* ---- pre_deploy ------------------------------------------------------------------------------------------------- */
+
+/** Its job runs once; nothing else is touched before it has ended well. */
+function preDeploy(rollout: Rollout, progress: Progress, nowMs: number): Step {
+  const { job, target } = progress;
+  const timeoutMs = rollout.spec.deploy.preDeploy?.timeoutMs ?? 0;
+  const deadlineMs = rollout.progressAtMs + timeoutMs;
+  const observed = job?.allocation.observed ?? null;
+  if (job?.state === 'exited' && observed?.exitCode === 0 && target !== null) {
+    if (rollout.paused) return stay(rollout, [pausedWords(rollout)]);
+    return enter(rollout, target, progress, nowMs);
+  }
+  if (job?.state === 'exited' || job?.state === 'failed')
+    return fail(rollout, failureOfJob(job, null, nowMs), progress, nowMs);
+  if (progress.canJudge && nowMs >= deadlineMs)
+    return fail(rollout, failureOfJob(job, timeoutMs, nowMs), progress, nowMs);
+  const where = job === null ? 'waits to be placed' : `runs on ${job.nodeName}`;
+  return stay(rollout, [`its pre_deploy job ${where}`], deadlineMs);
 }
 
 /* ---- rolling ---------------------------------------------------------------------------------------------------- */
@@ -106,45 +163,21 @@ function roll(before: Rollout, progress: Progress, nowMs: number): Step {
   }
   const rollout = counted(before, progress, nowMs);
   if (progress.isDone) return succeed(rollout, progress, nowMs);
+  if (rollout.paused) return stay(rollout, [pausedWords(rollout)]);
   if (isOverdue(rollout, progress, nowMs)) {
     return failRolling(rollout, failureOfDeadline(progress.blockers, rollout, nowMs), progress, nowMs);
   }
   return stay(rollout, [], deadlineOf(rollout));
 }
 
-function succeed(rollout: Rollout, progress: Progress, nowMs: number): Step {
-  const step = end(
-    rollout,
-    `${progress.replicas} of ${progress.replicas} replicas run v${rollout.release}`,
-    nowMs,
-  );
-  return { ...step, planned: { ...step.planned, stable: rollout.release, tolerated: null } };
-}
-
 /** Before anything was replaced: the old release was never touched. After: back, or stay half-way if that was asked. */
 function failRolling(rollout: Rollout, failure: Failure, progress: Progress, nowMs: number): Step {
   if (!progress.isReplaced) return fail(rollout, failure, progress, nowMs);
   const goesBack = rollout.spec.deploy.autoRollback && rollout.kind !== 'rollback' && progress.from !== null;
-  if (!goesBack) {
-    const step = fail(
-      rollout,
-      failure,
-      progress,
-      nowMs,
-      `its healthy allocations stay beside v${rollout.from}`,
-    );
-    return { ...step, planned: { ...step.planned, tolerated: rollout.release } };
-  }
-  const reason = `${failure.reason}; rolling back to v${rollout.from}`;
-  const next: Rollout = { ...rollout, state: 'rolling_back', reason, failure, progressAtMs: nowMs };
-  return {
-    rollout: next,
-    release: null,
-    planned: { lastFailure: failure },
-    event: `failed: ${reason}`,
-    waits: [],
-    wakeAtMs: deadlineOf(next),
-  };
+  if (goesBack) return goBack(rollout, failure, nowMs);
+  const ending = `its healthy allocations stay beside v${rollout.from}`;
+  const step = fail(rollout, failure, progress, nowMs, ending);
+  return { ...step, planned: { ...step.planned, tolerated: rollout.release } };
 }
 
 /* ---- rolling back ------------------------------------------------------------------------------------------------ */
@@ -158,51 +191,4 @@ function rollBack(before: Rollout, progress: Progress, nowMs: number): Step {
     return fail(rollout, failure, progress, nowMs, `rolling back to v${rollout.from} goes on${why}`);
   }
   return stay(rollout, [], deadlineOf(rollout));
-}
-
-/* ---- steps ------------------------------------------------------------------------------------------------------- */
-
-function stay(rollout: Rollout, waits: string[], wakeAtMs: number | null = null): Step {
-  return { rollout, release: null, planned: {}, event: null, waits, wakeAtMs };
-}
-
-function end(rollout: Rollout, reason: string, nowMs: number): Step {
-  return {
-    rollout: { ...rollout, state: 'succeeded', reason, endedAtMs: nowMs },
-    release: null,
-    planned: { lastFailure: null },
-    event: `succeeded: ${reason}`,
-    waits: [],
-    wakeAtMs: null,
-  };
-}
-
-function fail(rollout: Rollout, failure: Failure, progress: Progress, nowMs: number, ending?: string): Step {
-  const serves =
-    progress.stable === null ? 'nothing of it is left running' : `v${progress.stable.number} goes on serving`;
-  const reason = `${failure.reason}; ${ending ?? serves}`;
-  return {
-    rollout: { ...rollout, state: 'failed', reason, failure, endedAtMs: nowMs },
-    release: null,
-    planned: { lastFailure: failure },
-    event: `failed: ${reason}`,
-    waits: [],
-    wakeAtMs: null,
-  };
-}
-
-/* ---- the progress deadline ---------------------------------------------------------------------------------------- */
-
-/** The deadline starts anew with each allocation that turns healthy and each old one that has left. */
-function counted(rollout: Rollout, progress: Progress, nowMs: number): Rollout {
-  const leftAtMs = progress.hasLeft ? nowMs : 0;
-  return { ...rollout, progressAtMs: Math.max(rollout.progressAtMs, progress.healthyAtMs ?? 0, leftAtMs) };
-}
-
-function deadlineOf(rollout: Rollout): number {
-  return rollout.progressAtMs + rollout.spec.deploy.progressDeadlineMs;
-}
-
-function isOverdue(rollout: Rollout, progress: Progress, nowMs: number): boolean {
-  return progress.canJudge && !progress.isLetting && nowMs >= deadlineOf(rollout);
 }

@@ -6,6 +6,7 @@
 import type { Route, RoutedAllocation } from '../../proxy-config/route.js';
 import type { Allocation } from '../../shared/model.js';
 import { isRouted } from '../../shared/spec.js';
+import { stepsOf } from './canary.js';
 import { srvNameOf } from './names.js';
 import { bySlotThenAge } from './seen.js';
 import type { ServiceState } from './snapshot.js';
@@ -24,7 +25,7 @@ function hasRoute({ service, releases, allocations }: ServiceState): boolean {
   return containers.some((container) => isRouted({ ...service.spec, container }));
 }
 
-function routeOf({ service, allocations }: ServiceState): Route {
+function routeOf({ service, rollout, allocations }: ServiceState): Route {
   const { spec } = service;
   return {
     service: service.key,
@@ -33,14 +34,23 @@ function routeOf({ service, allocations }: ServiceState): Route {
     paths: [...spec.routes],
     stripPrefix: spec.stripPrefix,
     wanted: service.desired === 'running',
-    canaryWeight: 0,
+    canaryWeight: service.planned.canaryWeight,
     sticky: spec.deploy.sticky,
-    boundaries: [],
+    boundaries: spec.deploy.sticky ? boundariesOf(service, rollout) : [],
     groupHeader: spec.deploy.groupHeader,
     measured: spec.deploy.analysis !== null,
     maintenance: service.maintenance?.message ?? null,
     allocations: [...allocations].sort(bySlotThenAge).flatMap(routedAllocation),
   };
+}
+
+/** Every share that a client may have to be held to: of the steps, and what a user set by hand. */
+function boundariesOf(
+  { spec, planned }: ServiceState['service'],
+  rollout: ServiceState['rollout'],
+): number[] {
+  const weights = [...stepsOf(spec.deploy), planned.canaryWeight, rollout?.canary?.weight ?? 0];
+  return [...new Set(weights)].filter((weight) => weight > 0 && weight < 100).sort((a, b) => a - b);
 }
 
 function routedAllocation({ id, node, group, release, desired, observed }: Allocation): RoutedAllocation[] {

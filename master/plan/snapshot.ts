@@ -6,12 +6,14 @@ import type {
   Allocation,
   AllocationDesired,
   ClusterEvent,
+  Counted,
   Node,
   Planned,
   Release,
   Rollout,
   Service,
 } from '../../shared/model.js';
+import type { Group } from '../../shared/protocol.js';
 
 /** All that one service's plan depends on. */
 export interface ServiceSnapshot {
@@ -24,6 +26,8 @@ export interface ServiceSnapshot {
   nodes: NodeView[];
   /** Services of the same project: for `depends_on`. */
   siblings: { name: string; ready: number }[];
+  /** What the ingress nodes have counted of it, as far as it is measured. */
+  figures: Counted[];
 }
 
 /** A node with what others have taken of it already (this service's own allocations not counted). */
@@ -38,6 +42,7 @@ export interface NodeView {
 export type Action =
   | { kind: 'create-allocation'; allocation: Allocation }
   | { kind: 'set-desired'; id: string; desired: AllocationDesired; drainingSinceMs: number | null }
+  | { kind: 'set-group'; id: string; group: Group }
   | { kind: 'delete-allocation'; id: string }
   | { kind: 'put-rollout'; rollout: Rollout }
   | { kind: 'put-release'; release: Release }

@@ -23,6 +23,22 @@ export function routingOf(
   return { isRouted: false, reason: reason === null ? `${who} does not route it yet` : `${who}: ${reason}` };
 }
 
+/** Whether all live ingress nodes give the canary of `service` its `weight`; why not otherwise. */
+export function weightInForce(
+  service: string,
+  weight: number,
+  ingress: readonly Node[],
+): { isInForce: boolean; reason: string } {
+  const live = ingress.filter(isLiveNode);
+  if (live.length === 0) return { isInForce: false, reason: noIngress(ingress) };
+  const late = live.find(
+    (node) => node.ingressObserved?.weights.find((w) => w.service === service)?.canaryWeight !== weight,
+  );
+  return late === undefined
+    ? { isInForce: true, reason: '' }
+    : { isInForce: false, reason: `the ingress on ${late.facts.name} has not said so` };
+}
+
 export type Drain =
   | { kind: 'done'; inFlight: number }
   | { kind: 'wait'; reason: string | null; wakeAtMs: number | null };

@@ -46,7 +46,12 @@ export function overallWaits(
     waits.push(`${missing} of ${intent.wish.replicas} replicas of v${intent.wanted.number} still to be made`);
   }
   if (slots.extras.length > 0 && !intent.isEnding) waits.push(`${slots.extras.length} still to be replaced`);
-  if (snapshot.service.desired === 'running' && snapshot.rollout === null && intent.wanted === null) {
+  if (
+    intent.group === 'stable' &&
+    snapshot.service.desired === 'running' &&
+    snapshot.rollout === null &&
+    intent.wanted === null
+  ) {
     waits.push(noRelease(snapshot));
   }
   return waits;

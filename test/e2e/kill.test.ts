@@ -12,7 +12,7 @@ import { isAlive, killHard, processesOf } from '../support/processes.js';
 import { serviceToml } from '../support/service-toml.js';
 import { waitFor } from '../support/wait-for.js';
 
-const REPLICAS = 2;
+const REPLICAS = 1;
 const program = fileURLToPath(new URL('../support/dying-server.js', import.meta.url));
 
 const orca = await startOrca({ serverProgram: [process.execPath, program] });

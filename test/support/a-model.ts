@@ -27,6 +27,7 @@ export function aService(more: Partial<Service> = {}, keys: object = {}): Servic
     planned: {
       stable: 1,
       tolerated: null,
+      canaryWeight: 0,
       nextRelease: 2,
       nextAllocation: 2,
       lastFailure: null,
@@ -81,6 +82,8 @@ export function aCanary(more: Partial<Canary> = {}): Canary {
     step: 0,
     weight: 20,
     isManual: false,
+    brokenSinceMs: null,
+    stableGoes: false,
     inForceSinceMs: 3_000,
     window: null,
     badInARow: 0,

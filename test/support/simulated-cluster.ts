@@ -9,7 +9,7 @@ import { assignmentOf } from '../../master/plan/assignments.js';
 import { planService } from '../../master/plan/plan.js';
 import type { Action, NodeView, Plan, ServiceSnapshot } from '../../master/plan/snapshot.js';
 import type { Route } from '../../proxy-config/route.js';
-import type { Allocation, Node } from '../../shared/model.js';
+import type { Allocation, Counted, Node } from '../../shared/model.js';
 import type { AllocationAssignment } from '../../shared/protocol.js';
 import {
   type Container,
@@ -20,6 +20,7 @@ import {
   newHost,
   nextRouting,
   observedOf,
+  REFRESH_MS,
 } from './simulated-host.js';
 
 export class SimulatedCluster {
@@ -32,6 +33,8 @@ export class SimulatedCluster {
   readonly faults: string[] = [];
   /** Requests in flight on an allocation when its drain begins; each second one ends. */
   inFlight = 2;
+  /** What the ingress has counted; nothing by itself. */
+  figures: Counted[] = [];
 
   constructor(snapshot: ServiceSnapshot) {
     this.snapshot = snapshot;
@@ -40,7 +43,7 @@ export class SimulatedCluster {
 
   /** Plans once and applies the plan in one go (or not at all, as if the master died before its transaction). */
   plan(isDropped = false): Plan {
-    const plan = planService(this.snapshot, this.nowMs);
+    const plan = planService({ ...this.snapshot, figures: this.figures }, this.nowMs);
     if (!isDropped) for (const action of plan.actions) this.apply(action);
     return plan;
   }
@@ -139,6 +142,9 @@ export class SimulatedCluster {
           drainingSinceMs: action.drainingSinceMs,
         });
         break;
+      case 'set-group':
+        this.updateAllocation(action.id, { group: action.group });
+        break;
       case 'delete-allocation':
         this.snapshot = { ...s, allocations: s.allocations.filter((a) => a.id !== action.id) };
         break;
@@ -225,7 +231,9 @@ export class SimulatedCluster {
         resolver: 'running',
         reason: null,
         traffic,
-        weights: [],
+        weights: [...host.weights]
+          .filter(([, { sinceMs }]) => this.nowMs - sinceMs >= REFRESH_MS)
+          .map(([service, { weight }]) => ({ service, canaryWeight: weight })),
       },
     });
   }
@@ -241,6 +249,9 @@ export class SimulatedCluster {
     }
     host.images = new Map(assignment.images.map((want) => [want.id, imageOf(want.id, want.ref)]));
     const routes = (assignment.ingress?.routes ?? []) as Route[];
+    for (const { service, canaryWeight: weight } of routes)
+      if (host.weights.get(service)?.weight !== weight)
+        host.weights.set(service, { weight, sinceMs: this.nowMs });
     this.route(
       routes.flatMap((route) => route.allocations),
       host,

@@ -5,7 +5,7 @@ import { createCommands } from '../../../../master/control/commands.js';
 import { startReconcile } from '../../../../master/control/reconcile.js';
 import { createStates } from '../../../../master/control/states.js';
 import type { Assignment } from '../../../../shared/protocol.js';
-import { aNode, anAllocation, aRelease, aService, aSpec } from '../../../support/a-model.js';
+import { aNode, anAllocation, aRelease, aRollout, aService, aSpec } from '../../../support/a-model.js';
 import { aStore } from '../../../support/a-store.js';
 import { waitFor } from '../../../support/wait-for.js';
 
@@ -91,7 +91,8 @@ t.test('a service that can not be planned does not keep the others waiting', asy
   const { store, commands, sent, errors, start } = aControl(t);
   store.write((tx) => {
     tx.putNode(aNode({ ingressObserved: null }));
-    tx.putService(aService({ key: 'shop/aaa', name: 'aaa', planned: null as never }));
+    tx.putService(aService({ key: 'shop/aaa', name: 'aaa' }));
+    tx.putRollout(aRollout({ service: 'shop/aaa', state: 'preparing', node: null, spec: null as never }));
   });
   start();
   commands.deploy([aSpec()], actor);

@@ -1,4 +1,6 @@
 /** What users do to a simulated cluster: requests go through the same pure functions as the master's. */
+
+import { beginPause, beginPromote, beginResume } from '../../../../master/plan/acts.js';
 import {
   beginDeploy,
   beginRedeploy,
@@ -45,6 +47,18 @@ export class Shop {
     return this.#begin(beginRollback(this.current(), to, this.#context()));
   }
 
+  promote(weight: number | null = null): void {
+    this.#act(beginPromote(this.current(), weight, this.#context()));
+  }
+
+  pause(): void {
+    this.#act(beginPause(this.current(), this.#context()));
+  }
+
+  resume(): void {
+    this.#act(beginResume(this.current(), this.#context()));
+  }
+
   scale(replicas: number): void {
     this.#change(beginScale(this.current(), replicas, this.cluster.nowMs));
   }
@@ -72,6 +86,10 @@ export class Shop {
     const rollout = begun.rollout ?? (begun.superseded ? null : snapshot.rollout);
     this.cluster.snapshot = { ...snapshot, service: begun.service, rollout };
     return begun;
+  }
+
+  #act(rollout: Rollout): void {
+    this.cluster.snapshot = { ...this.cluster.snapshot, rollout };
   }
 
   #change(changed: Changed): void {

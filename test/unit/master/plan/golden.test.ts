@@ -60,6 +60,9 @@ function ask(shop: Shop, request: string, specOf: (image: string) => ReturnType<
   if (verb === 'deploy') shop.deploy(specOf(argument));
   else if (verb === 'rollback') shop.rollback();
   else if (verb === 'scale') shop.scale(Number(argument));
+  else if (verb === 'promote') shop.promote(argument === '' ? null : Number(argument));
+  else if (verb === 'pause') shop.pause();
+  else if (verb === 'resume') shop.resume();
   else if (verb === 'stop') shop.stop();
   else if (verb === 'crash') shop.cluster.crash(argument);
   else throw new Error(`unknown request ${request}`);
@@ -92,11 +95,14 @@ function isStep(action: Action, state: string | null): boolean {
 function lineOf(action: Action): string[] {
   switch (action.kind) {
     case 'create-allocation': {
-      const { id, release, slot, node } = action.allocation;
-      return [`create ${id}: v${release}, slot ${slot}, ${node}`];
+      const { id, release, slot, node, group } = action.allocation;
+      const of = group === 'stable' ? '' : `${group} `;
+      return [`create ${of}${id}: v${release}, slot ${slot}, ${node}`];
     }
     case 'set-desired':
       return [`${action.id} is to be ${action.desired}`];
+    case 'set-group':
+      return [`${action.id} is of group ${action.group}`];
     case 'delete-allocation':
       return [`forget ${action.id}`];
     case 'put-rollout':

@@ -1,6 +1,7 @@
 /** What must hold of every plan on a simulated cluster; each check throws when it does not. */
 import type { ServiceSnapshot } from '../../../../master/plan/snapshot.js';
 import type { Allocation } from '../../../../shared/model.js';
+import type { Group } from '../../../../shared/protocol.js';
 import type { Shop } from './cluster.js';
 
 /** One pass of the planner, with what it may and may not do. */
@@ -12,24 +13,40 @@ export function step(shop: Shop): void {
   if (cluster.faults.length > 0) throw new Error(cluster.faults.join('; '));
   checkSurge(
     after,
-    plan.actions.some((a) => a.kind === 'create-allocation'),
+    plan.actions.flatMap((a) => (a.kind === 'create-allocation' ? [a.allocation.group] : [])),
   );
+  checkShares(after);
   checkWriters(after);
   checkCapacity(shop, before, after);
   if (plan.actions.length === 0 && plan.waits.length === 0) checkShape(shop);
 }
 
-function checkSurge({ service, allocations }: ServiceSnapshot, hasCreated: boolean): void {
+/** By group: a canary is beside stable, at most as large. */
+function checkSurge({ service, allocations }: ServiceSnapshot, created: readonly Group[]): void {
   const most = service.replicas + service.spec.deploy.maxSurge;
-  if (hasCreated && allocations.length > most)
-    throw new Error(`${allocations.length} allocations, at most ${most}`);
+  for (const [group, limit] of [
+    ['stable', most],
+    ['canary', Math.max(most, (service.spec.deploy.canaryReplicas ?? 1) + service.spec.deploy.maxSurge)],
+    ['job', 2],
+  ] as const) {
+    const found = allocations.filter((a) => a.group === group).length;
+    if (created.includes(group) && found > limit)
+      throw new Error(`${found} allocations of ${group}, at most ${limit}`);
+  }
+}
+
+/** All of the traffic goes only to a canary that is as large as stable was told to be, or was when it got it. */
+function checkShares({ service, allocations, rollout }: ServiceSnapshot): void {
+  const hasCanary = allocations.some((a) => a.group === 'canary');
+  if (!hasCanary && rollout?.canary == null && service.planned.canaryWeight !== 0)
+    throw new Error(`${service.planned.canaryWeight} % for no canary`);
 }
 
 /** A named volume has one writer a slot, from the first container to the last trace of it. */
 function checkWriters({ releases, allocations }: ServiceSnapshot): void {
   const writers = allocations.filter((a) => {
     const release = releases.find((r) => r.number === a.release);
-    return release !== undefined && release.spec.container.volumes.length > 0;
+    return a.group !== 'job' && release !== undefined && release.spec.container.volumes.length > 0;
   });
   if (new Set(writers.map((a) => a.slot)).size < writers.length) throw new Error('two writers in one slot');
 }
@@ -68,6 +85,8 @@ export function checkShape(shop: Shop): void {
   if (live.some((a) => a.release !== stable && a.release !== tolerated))
     throw new Error('of a wrong release');
   if (allocations.length !== live.length) throw new Error('some still leave');
+  if (live.some((a) => a.group !== 'stable')) throw new Error('a canary at rest');
+  if (service.planned.canaryWeight !== 0) throw new Error('a share at rest');
 }
 
 /** With no replicas any release succeeds, and shows what it is at the next scale. */

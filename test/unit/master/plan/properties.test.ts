@@ -11,7 +11,8 @@ import { aSpec } from './things.js';
 type Event =
   | { kind: 'tick' }
   | { kind: 'deploy'; image: string }
-  | { kind: 'redeploy' | 'rollback' | 'stop' | 'start' }
+  | { kind: 'redeploy' | 'rollback' | 'stop' | 'start' | 'pause' | 'resume' }
+  | { kind: 'promote'; weight: number | null }
   | { kind: 'scale'; replicas: number }
   | { kind: 'crash'; index: number }
   | { kind: 'cut' | 'join'; node: number };
@@ -37,6 +38,14 @@ const events: fc.Arbitrary<Event> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: kinds('redeploy', 'rollback') },
+  { weight: 1, arbitrary: kinds('pause', 'resume') },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('promote' as const),
+      weight: fc.constantFrom(null, null, 0, 7, 100),
+    }),
+  },
   { weight: 1, arbitrary: kinds('stop', 'start') },
   {
     weight: 2,
@@ -84,6 +93,17 @@ const setups: fc.Arbitrary<Setup> = fc.record({
     drainTimeoutMs: fc.constantFrom(0, 3_000),
     autoRollback: fc.boolean(),
     progressDeadlineMs: fc.constant(20_000),
+    strategy: fc.constantFrom('rolling' as const, 'canary' as const),
+    canaryReplicas: fc.constantFrom(null, 2),
+    canarySteps: fc.constantFrom([], [0], [5, 50], [100]),
+    stepMs: fc.constant(2_000),
+    autoPromote: fc.boolean(),
+    preDeploy: fc.constantFrom(
+      null,
+      null,
+      { command: ['migrates'], timeoutMs: 20_000 },
+      { command: ['fails'], timeoutMs: 20_000 },
+    ),
   }),
 });
 
@@ -95,6 +115,7 @@ t.test('whatever happens, the promises hold at every step and the service comes 
       const shop = aShop(setup);
       live(shop, setup, story, () => step(shop));
       for (const host of shop.cluster.hosts.keys()) shop.cluster.connect(host);
+      conclude(shop);
       const hasSettled = shop.cluster.settle();
       same(shop.cluster.faults, [], 'faults');
       if (hasBadStable(shop)) return shop.cluster.plan().waits.length > 0 || shop.cluster.containers() === 0;
@@ -186,7 +207,12 @@ function happen(shop: Shop, event: Event, setup: Setup): void {
     case 'rollback':
     case 'stop':
     case 'start':
+    case 'pause':
+    case 'resume':
       unlessRefused(() => shop[event.kind as 'stop']());
+      break;
+    case 'promote':
+      unlessRefused(() => shop.promote(event.weight));
       break;
     case 'crash': {
       const { allocations } = cluster.snapshot;
@@ -201,6 +227,12 @@ function happen(shop: Shop, event: Event, setup: Setup): void {
       if (cluster.hosts.has(`n${event.node}`)) cluster.connect(`n${event.node}`);
       break;
   }
+}
+
+/** What only a user ends: a pause, and a canary that waits for its promotion. */
+function conclude(shop: Shop): void {
+  unlessRefused(() => shop.resume());
+  if (shop.cluster.snapshot.rollout?.spec.deploy.strategy === 'canary') unlessRefused(() => shop.rollback());
 }
 
 function unlessRefused(request: () => void): void {

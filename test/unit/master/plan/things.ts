@@ -98,6 +98,7 @@ export function aPlanned(change: Partial<Planned> = {}): Planned {
   return {
     stable: null,
     tolerated: null,
+    canaryWeight: 0,
     nextRelease: 1,
     nextAllocation: 1,
     lastFailure: null,
@@ -221,6 +222,7 @@ export function aSnapshot(change: Partial<ServiceSnapshot> = {}): ServiceSnapsho
     allocations: [],
     nodes: [aView()],
     siblings: [],
+    figures: [],
     ...change,
   };
 }

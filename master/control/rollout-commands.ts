@@ -1,0 +1,101 @@
+/** What users do to a rollout that is under way, and to the traffic of a service: each one transaction, told as an event. */
+import type { PlanReply } from '../../shared/api.js';
+import { refusedPlan } from '../../shared/api.js';
+import { OrcaError } from '../../shared/errors.js';
+import type { Rollout, Service } from '../../shared/model.js';
+import { beginPause, beginPromote, beginResume } from '../plan/acts.js';
+import { beginRollback } from '../plan/begin.js';
+import { explain, explainPromotion } from '../plan/explain.js';
+import { refuseRemoved } from '../plan/requests.js';
+import type { RequestContext, ServiceCurrent } from '../plan/snapshot.js';
+import type { Store } from '../store/store.js';
+import type { States } from './states.js';
+
+interface Actor {
+  by: string;
+  source: Rollout['source'];
+}
+
+type Plan = PlanReply['services'][number];
+
+export function createRolloutCommands(
+  store: Store,
+  states: States,
+  {
+    contextOf,
+    currentOf,
+  }: { contextOf: (actor: Actor) => RequestContext; currentOf: (key: string) => ServiceCurrent },
+) {
+  const act = (
+    key: string,
+    actor: Actor,
+    begin: (current: ServiceCurrent, context: RequestContext) => Rollout,
+  ): string => {
+    const context = contextOf(actor);
+    const rollout = begin(currentOf(key), context);
+    const did = rollout.acts.at(-1);
+    store.write((tx) => {
+      tx.putRollout(rollout);
+      const what = `${did?.verb ?? ''}${did?.detail ? `: ${did.detail}` : ''}`;
+      tx.addEvent({
+        atMs: context.nowMs,
+        kind: `rollout.${did?.verb ?? 'act'}`,
+        service: key,
+        node: null,
+        rollout: rollout.id,
+        message: `${key}: ${what} by ${actor.by}`,
+      });
+    });
+    return rollout.id;
+  };
+  const asPlan = (key: string, plan: () => Omit<Plan, 'service' | 'error' | 'code' | 'hint'>): Plan => {
+    const name = currentOf(key).service.name;
+    try {
+      return { service: name, ...plan(), error: null, code: null, hint: null };
+    } catch (error) {
+      if (!(error instanceof OrcaError)) throw error;
+      return refusedPlan(name, error);
+    }
+  };
+  const nobody = { by: 'plan', source: 'api' as const };
+
+  return {
+    promote: (key: string, weight: number | null, actor: Actor): string =>
+      act(key, actor, (current, context) => beginPromote(current, weight, context)),
+    planPromote: (key: string, weight: number | null): Plan =>
+      asPlan(key, () =>
+        explainPromotion(currentOf(key), beginPromote(currentOf(key), weight, contextOf(nobody))),
+      ),
+    planRollback: (key: string, to: number | null): Plan =>
+      asPlan(key, () => {
+        const current = currentOf(key);
+        const begun = beginRollback(current, to, contextOf(nobody));
+        return {
+          action: begun.action,
+          changes: begun.changes,
+          steps: explain(begun, current, states.nodeViews(key)),
+        };
+      }),
+    pause: (key: string, actor: Actor): void => void act(key, actor, beginPause),
+    resume: (key: string, actor: Actor): void => void act(key, actor, beginResume),
+    maintenance: (key: string, message: string | null, actor: Actor): void => {
+      const nowMs = Date.now();
+      const current = currentOf(key);
+      refuseRemoved(current);
+      const maintenance = message === null ? null : { message, by: actor.by, sinceMs: nowMs };
+      const service: Service = { ...current.service, maintenance };
+      store.write((tx) => {
+        tx.putService(service);
+        const what = message === null ? 'maintenance ended' : `in maintenance: ${message}`;
+        tx.addEvent({
+          atMs: nowMs,
+          kind: 'service.maintenance',
+          service: key,
+          node: null,
+          rollout: null,
+          message: `${key}: ${what}, by ${actor.by}`,
+        });
+      });
+    },
+  };
+}

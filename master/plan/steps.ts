@@ -1,0 +1,90 @@
+/** What a decision about a rollout can come to: it stays, ends or fails; and the progress deadline that all states share. */
+import type { Failure, Planned, Release, Rollout } from '../../shared/model.js';
+import type { Progress } from './progress.js';
+
+export interface Step {
+  rollout: Rollout;
+  /** The release that begins to exist with this step. */
+  release: Release | null;
+  planned: Partial<Planned>;
+  /** What to write in the event log; null when the state did not change. */
+  event: string | null;
+  /** What it waits for, as far as `advance` knows. */
+  waits: string[];
+  /** When time alone moves it on. */
+  wakeAtMs: number | null;
+  /** The canary group is the stable group from now on. */
+  isPromoted?: boolean;
+}
+
+export function stay(rollout: Rollout, waits: string[], wakeAtMs: number | null = null): Step {
+  return { rollout, release: null, planned: {}, event: null, waits, wakeAtMs };
+}
+
+/** It goes on in another way than before. */
+export function move(rollout: Rollout, event: string, planned: Partial<Planned> = {}): Step {
+  return { rollout, release: null, planned, event, waits: [], wakeAtMs: deadlineOf(rollout) };
+}
+
+export function end(rollout: Rollout, reason: string, nowMs: number): Step {
+  return {
+    rollout: { ...rollout, state: 'succeeded', reason, endedAtMs: nowMs },
+    release: null,
+    planned: { lastFailure: null },
+    event: `succeeded: ${reason}`,
+    waits: [],
+    wakeAtMs: null,
+  };
+}
+
+/** It brought its release: that is stable from now on. */
+export function succeed(rollout: Rollout, { replicas }: Progress, nowMs: number): Step {
+  const step = end(rollout, `${replicas} of ${replicas} replicas run v${rollout.release}`, nowMs);
+  return { ...step, planned: { ...step.planned, stable: rollout.release, tolerated: null } };
+}
+
+export function fail(
+  rollout: Rollout,
+  failure: Failure,
+  progress: Progress,
+  nowMs: number,
+  ending?: string,
+): Step {
+  const serves =
+    progress.stable === null ? 'nothing of it is left running' : `v${progress.stable.number} goes on serving`;
+  const reason = `${failure.reason}; ${ending ?? serves}`;
+  return {
+    rollout: { ...rollout, state: 'failed', reason, failure, endedAtMs: nowMs },
+    release: null,
+    planned: { lastFailure: failure },
+    event: `failed: ${reason}`,
+    waits: [],
+    wakeAtMs: null,
+  };
+}
+
+/** Something was replaced already: the same path back to the old release. */
+export function goBack(rollout: Rollout, failure: Failure, nowMs: number): Step {
+  const reason = `${failure.reason}; rolling back to v${rollout.from}`;
+  const next: Rollout = { ...rollout, state: 'rolling_back', reason, failure, progressAtMs: nowMs };
+  return move(next, `failed: ${reason}`, { lastFailure: failure });
+}
+
+/** The deadline starts anew with each allocation that turns healthy and each old one that has left. */
+export function counted(rollout: Rollout, progress: Progress, nowMs: number): Rollout {
+  const leftAtMs = progress.hasLeft ? nowMs : 0;
+  return { ...rollout, progressAtMs: Math.max(rollout.progressAtMs, progress.healthyAtMs ?? 0, leftAtMs) };
+}
+
+export function deadlineOf(rollout: Rollout): number {
+  const fromMs = Math.max(rollout.progressAtMs, rollout.canary?.brokenSinceMs ?? 0);
+  return fromMs + rollout.spec.deploy.progressDeadlineMs;
+}
+
+export function isOverdue(rollout: Rollout, progress: Progress, nowMs: number): boolean {
+  return progress.canJudge && !progress.isLetting && nowMs >= deadlineOf(rollout);
+}
+
+export function pausedWords({ paused }: Rollout): string {
+  return `paused by ${paused?.by ?? 'somebody'}; \`orca rollout resume\` lets it go on`;
+}

@@ -1,0 +1,128 @@
+import t from 'tap';
+import { begun, counted, inForce, isOver, limits, specOf, until, weight } from './canary-shop.js';
+import { count, running } from './cluster.js';
+import { step } from './promises.js';
+import { aSpec } from './things.js';
+
+t.test('steps follow each other in time, and the last one promotes', async (t) => {
+  const shop = begun('good:2', { canarySteps: [5, 25, 50], stepMs: 10_000, autoPromote: true });
+  const seen: number[] = [];
+  until(shop, () => {
+    if (seen.at(-1) !== weight(shop)) seen.push(weight(shop));
+    return isOver(shop)();
+  });
+  t.same(seen, [0, 5, 25, 50, 100, 0]);
+  t.equal(shop.lastRollout()?.state, 'succeeded');
+});
+
+t.test('paused, nothing moves; resumed, it goes on', async (t) => {
+  const shop = begun('good:2', { canarySteps: [5, 25], stepMs: 2_000, autoPromote: true });
+  until(shop, inForce(shop, 5));
+  t.throws(() => shop.resume(), { code: 'CONFLICT' });
+  shop.pause();
+  t.throws(() => shop.pause(), { code: 'CONFLICT' });
+  t.throws(() => shop.promote(), { code: 'CONFLICT', message: /paused by ops/ });
+  shop.cluster.tick(60_000);
+  step(shop);
+  t.equal(weight(shop), 5);
+  t.match(shop.cluster.plan().waits, [/paused by ops/]);
+  shop.resume();
+  until(shop, isOver(shop));
+  t.equal(shop.lastRollout()?.state, 'succeeded');
+});
+
+t.test('a rolling update can be paused half-way', async (t) => {
+  const shop = running();
+  shop.deploy(aSpec({ container: { image: 'good:2' } }));
+  until(shop, () => count(shop, 2, 'routed') === 1);
+  shop.pause();
+  const before = shop.cluster.snapshot.allocations.length;
+  for (let i = 0; i < 50; i += 1) {
+    shop.cluster.tick(3_000);
+    step(shop);
+  }
+  t.equal(shop.cluster.snapshot.rollout?.state, 'rolling', 'no deadline is held against it');
+  t.ok(shop.cluster.snapshot.allocations.length <= before);
+  shop.resume();
+  until(shop, isOver(shop));
+  t.equal(shop.lastRollout()?.state, 'succeeded');
+});
+
+t.test('without enough requests a step is prolonged and says so', async (t) => {
+  const shop = begun('good:2', { canarySteps: [5], stepMs: 5_000, autoPromote: true, analysis: limits() });
+  until(shop, inForce(shop, 5));
+  shop.cluster.figures = counted([10, 0, 20], [0, 0, 20]);
+  step(shop);
+  shop.cluster.figures = counted([500, 0, 20], [49, 0, 20]);
+  shop.cluster.tick(60_000);
+  step(shop);
+  t.match(shop.cluster.plan().waits.join(), /had 49 of 50 requests, so the step is prolonged/);
+  shop.cluster.figures = counted([600, 0, 20], [50, 0, 20]);
+  until(shop, isOver(shop));
+  t.match(shop.lastRollout(), {
+    state: 'succeeded',
+    canary: { verdicts: [{ weight: 5, result: 'passed', canary: { requests: 50, errorRate: 0 } }] },
+  });
+});
+
+t.test('over its limits for two windows in a row it is taken back, with its figures', async (t) => {
+  const shop = begun('good:2', {
+    canarySteps: [5, 50],
+    stepMs: 5_000,
+    autoPromote: true,
+    analysis: limits(),
+  });
+  until(shop, inForce(shop, 5));
+  let requests = 0;
+  until(
+    shop,
+    () => {
+      requests += 20;
+      shop.cluster.figures = counted([requests * 10, 0, 20], [requests, requests / 20, 20]);
+      return isOver(shop)();
+    },
+    250,
+  );
+  t.match(shop.lastRollout(), {
+    state: 'failed',
+    reason: /over its limits for 2 windows in a row: 5\.0 % of \d+ requests failed, at most 1 %; v1 goes on/,
+    canary: { verdicts: [{ result: 'failed' }, { result: 'failed' }] },
+  });
+  t.equal(count(shop, 1, 'routed'), 3);
+});
+
+t.test('a job runs before anything else, and its failure changes nothing', async (t) => {
+  for (const strategy of ['rolling', 'canary'] as const) {
+    const deploy = { strategy, preDeploy: { command: ['./migrate'], timeoutMs: 60_000 } };
+    const shop = running(specOf('good:1', { strategy }));
+    shop.deploy(specOf('good:2', deploy));
+    until(shop, () => shop.cluster.snapshot.allocations.some((a) => a.group === 'job'));
+    t.equal(shop.cluster.snapshot.allocations.length, 4);
+    if (strategy === 'rolling') until(shop, isOver(shop));
+    else until(shop, inForce(shop, 20));
+    t.equal(
+      shop.cluster.log.filter((a) => a.kind === 'create-allocation' && a.allocation.group === 'job').length,
+      1,
+    );
+    t.notOk(
+      shop.cluster.snapshot.allocations.some((a) => a.group === 'job'),
+      'and it is gone',
+    );
+  }
+  for (const [command, says] of [
+    ['fails', /pre_deploy job failed: exited with 1/],
+    ['hangs', /not done within 60 s/],
+  ] as const) {
+    const shop = running();
+    const before = shop.cluster.snapshot.allocations.map((a) => a.id);
+    const preDeploy = { command: [command], timeoutMs: 60_000 };
+    shop.deploy(aSpec({ container: { image: 'good:2' }, deploy: { preDeploy } }));
+    until(shop, isOver(shop));
+    t.match(shop.lastRollout(), { state: 'failed', reason: says });
+    t.ok(shop.cluster.settle());
+    t.same(
+      shop.cluster.snapshot.allocations.map((a) => a.id),
+      before,
+    );
+  }
+});

@@ -1,0 +1,139 @@
+import t from 'tap';
+import { begun, canaries, inForce, isOver, specOf, until, weight } from './canary-shop.js';
+import { count } from './cluster.js';
+import { step } from './promises.js';
+
+t.test('it gets its share when all of it is healthy, and stable stays whole', async (t) => {
+  const shop = begun('slow:2', { canaryWeight: 50 });
+  until(shop, () => canaries(shop).length === 2);
+  until(shop, () => canaries(shop).some((a) => a.desired === 'routed'));
+  t.ok(
+    canaries(shop).every((a) => a.desired === 'routed'),
+    'as a group',
+  );
+  until(shop, inForce(shop, 50));
+  t.equal(count(shop, 1, 'routed'), 3);
+  t.match(shop.cluster.plan().waits, [/canary v2 gets 50 %: `orca promote api` or `orca rollback api`/]);
+  shop.cluster.tick(3_600_000);
+  t.same(shop.cluster.plan().actions, [], 'and stands there');
+});
+
+t.test('its size is in proportion to its share unless it was given', async (t) => {
+  for (const [deploy, size] of [
+    [{ canaryWeight: 5 }, 1],
+    [{ canaryWeight: 50 }, 2],
+    [{ canaryWeight: 0 }, 1],
+    [{ canaryWeight: 50, canaryReplicas: 3 }, 3],
+  ] as const) {
+    const shop = begun('good:2', deploy);
+    until(shop, inForce(shop, deploy.canaryWeight));
+    t.equal(canaries(shop).length, size);
+  }
+});
+
+t.test('promoted, it grows, takes all, and only then stable goes; all of it is stable then', async (t) => {
+  const shop = begun();
+  until(shop, inForce(shop, 20));
+  shop.promote();
+  t.throws(() => shop.promote(), { code: 'CONFLICT', message: /being promoted already, by ops/ });
+  until(shop, () => canaries(shop).length === 3);
+  t.equal(weight(shop), 20, 'its share waits for its size');
+  until(shop, () => weight(shop) === 100);
+  t.equal(count(shop, 1, 'routed'), 3);
+  until(shop, () => count(shop, 1, 'draining') === 3);
+  until(shop, isOver(shop));
+  t.match(shop.lastRollout(), { state: 'succeeded', acts: [{ verb: 'promote', by: 'ops' }] });
+  t.same(canaries(shop), []);
+  t.equal(weight(shop), 0);
+  t.equal(shop.cluster.snapshot.service.planned.stable, 2);
+  t.ok(shop.cluster.settle());
+  t.equal(count(shop, 2, 'routed'), 3);
+});
+
+t.test('a rollback takes it away and leaves stable as it was', async (t) => {
+  const shop = begun();
+  until(shop, inForce(shop, 20));
+  const before = shop.cluster.snapshot.allocations.filter((a) => a.group === 'stable');
+  shop.rollback();
+  until(shop, isOver(shop));
+  t.match(shop.lastRollout(), { kind: 'rollback', state: 'succeeded' });
+  t.ok(shop.cluster.settle());
+  t.same(
+    shop.cluster.snapshot.allocations.map((a) => a.id),
+    before.map((a) => a.id),
+  );
+});
+
+t.test('a rollback while stable goes brings stable back before the canary leaves', async (t) => {
+  const shop = begun();
+  until(shop, inForce(shop, 20));
+  shop.promote();
+  until(shop, () => count(shop, 1, 'draining') > 0);
+  shop.rollback();
+  until(shop, isOver(shop));
+  t.ok(shop.cluster.settle());
+  t.equal(count(shop, 1, 'routed'), 3);
+  t.equal(shop.cluster.snapshot.allocations.length, 3);
+  t.equal(weight(shop), 0);
+});
+
+t.test('a canary that can not come up is taken back at once', async (t) => {
+  const shop = begun('exits:2');
+  until(shop, isOver(shop));
+  t.match(shop.lastRollout(), { state: 'failed', reason: /v1 goes on serving/, failure: { exitCode: 1 } });
+  t.ok(shop.cluster.settle());
+  t.equal(count(shop, 1, 'routed'), 3);
+  t.equal(shop.cluster.snapshot.allocations.length, 3);
+});
+
+t.test('what dies is replaced by its own release, and the canary goes on', async (t) => {
+  const shop = begun();
+  until(shop, inForce(shop, 20));
+  for (const victim of [canaries(shop)[0], shop.cluster.snapshot.allocations[0]]) {
+    if (victim) shop.cluster.crash(victim.id);
+    shop.cluster.tick(250);
+    step(shop);
+  }
+  until(shop, () => shop.cluster.serving().length === 4);
+  t.equal(count(shop, 1, 'routed'), 3);
+  t.equal(count(shop, 2, 'routed'), 1);
+  t.equal(shop.cluster.snapshot.rollout?.state, 'canary');
+});
+
+t.test('a deploy during a canary replaces the canary alone', async (t) => {
+  const shop = begun();
+  until(shop, inForce(shop, 20));
+  shop.deploy(specOf('good:3'));
+  until(shop, () => canaries(shop).some((a) => a.release === 3));
+  until(shop, inForce(shop, 20));
+  t.equal(count(shop, 1, 'routed'), 3);
+  t.equal(count(shop, 2, 'routed'), 0);
+});
+
+t.test('a deploy of what stable runs takes the canary away', async (t) => {
+  const shop = begun();
+  until(shop, inForce(shop, 20));
+  shop.deploy(specOf('good:1'));
+  until(shop, isOver(shop));
+  t.ok(shop.cluster.settle());
+  t.equal(shop.cluster.snapshot.allocations.length, 3);
+  t.equal(shop.cluster.snapshot.service.planned.stable, 1);
+});
+
+t.test('a share set by hand moves alone, and no step moves it any more', async (t) => {
+  const shop = begun('good:2', { canarySteps: [5, 25], stepMs: 2_000, autoPromote: true });
+  until(shop, inForce(shop, 5));
+  shop.promote(60);
+  until(shop, inForce(shop, 60));
+  t.equal(canaries(shop).length, 2, 'its size follows');
+  shop.cluster.tick(60_000);
+  step(shop);
+  t.equal(weight(shop), 60);
+  shop.promote(0);
+  until(shop, inForce(shop, 0));
+  for (const wrong of [-1, 101, 1.5, Number.NaN])
+    t.throws(() => shop.promote(wrong), { code: 'BODY_INVALID' });
+  shop.promote();
+  until(shop, isOver(shop));
+  t.equal(shop.lastRollout()?.state, 'succeeded');
+});
