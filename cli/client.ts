@@ -15,7 +15,7 @@ export type Query = Record<string, string | number | boolean | undefined>;
 export interface Client {
   url: string;
   get<T>(path: string, query?: Query): Promise<T>;
-  post<T>(path: string, body?: unknown): Promise<T>;
+  post<T>(path: string, body?: unknown, query?: Query): Promise<T>;
   delete<T>(path: string, query?: Query): Promise<T>;
   /** The lines of a newline-delimited JSON answer, until it ends or `signal` aborts. */
   lines<T>(path: string, query: Query, signal: AbortSignal): AsyncGenerator<T>;
@@ -73,7 +73,7 @@ function clientOf(url: string, http: Got): Client {
   return {
     url,
     get: (path, query) => call('GET', full(path, query)),
-    post: (path, body = {}) => call('POST', full(path), body),
+    post: (path, body = {}, query = {}) => call('POST', full(path, query), body),
     delete: (path, query) => call('DELETE', full(path, query)),
     lines: (path, query, signal) => streamLines(full(path, query), http, signal, url),
   };

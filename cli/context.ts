@@ -24,9 +24,10 @@ export function optionText(options: Options, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** `name` as the API's paths take it: `project/name` in one segment when a project is given. */
-export function servicePath(context: Context): string {
-  const name = context.args[0] ?? '';
+/** The service that the arguments name (the first of them, or the one at `at`) as the API's paths take it: `project/name` in
+ *  one segment when a project is given. */
+export function servicePath(context: Context, at = 0): string {
+  const name = context.args[at] ?? '';
   const project = optionText(context.options, 'project');
   return `/services/${encodeURIComponent(project === undefined || name.includes('/') ? name : `${project}/${name}`)}`;
 }

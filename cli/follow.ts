@@ -1,5 +1,5 @@
 /**
- * Follows one rollout to its end over the API's stream, through restarts of the master: a stream that breaks or falls
+ * Follows one rollout to its end, or as far as it is waited for, over the API's stream, through restarts of the master: a stream that breaks or falls
  * silent is opened again, and its first line is the whole state, so nothing is missed. Gives up when the master has not
  * answered for a while; the rollout itself does not depend on anybody following it.
  */
@@ -16,12 +16,14 @@ const LONGEST_PAUSE_MS = 2_000;
 export interface FollowOptions {
   signal: AbortSignal;
   onFrame(frame: RolloutFrame): void;
+  /** Nothing more is waited for. */
+  isDone(frame: RolloutFrame): boolean;
   /** The master went away (true) or is back (false). */
   onLost(lost: boolean): void;
   giveUpMs?: number;
 }
 
-/** The last frame of the ended rollout; null when `signal` aborted before. Throws the API's errors, MASTER_UNREACHABLE last. */
+/** The frame that is done; null when `signal` aborted before. Throws the API's errors, MASTER_UNREACHABLE last. */
 export async function followRollout(
   client: Client,
   id: string,
@@ -36,7 +38,7 @@ export async function followRollout(
         lostSinceMs = null;
         pauseMs = 100;
         options.onFrame(frame);
-        if (frame.rollout.ended_at !== null) return frame;
+        if (options.isDone(frame)) return frame;
       }
     } catch (error) {
       if (!(error instanceof OrcaError) || error.code !== 'MASTER_UNREACHABLE') throw error;

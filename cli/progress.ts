@@ -1,5 +1,6 @@
-/** PURE: what a rollout's frame looks like while it goes on: a line for the service and one an allocation. */
-import type { AllocationView, RolloutFrame } from '../shared/api.js';
+/** PURE: what a rollout's frame looks like while it goes on: a line for the service, one a verdict and one an allocation. */
+import type { AllocationView, RolloutFrame, RolloutSummary } from '../shared/api.js';
+import { verdictText, weightText } from './canary-view.js';
 import type { LiveLine } from './live.js';
 import type { Colors } from './output.js';
 
@@ -11,9 +12,10 @@ export function progressLines(frame: RolloutFrame, colors: Colors): LiveLine[] {
   );
   return [
     { key: frame.rollout.id, text: serviceLine(frame, colors) },
+    ...verdictLines(frame, colors),
     ...ordered.map((allocation) => ({
       key: allocation.id,
-      text: `  ${shortId(allocation.id)}  ${allocation.release}  ${allocation.node}  ${allocationText(allocation, isServed(frame), colors)}`,
+      text: allocationLine(frame, allocation, colors),
     })),
   ];
 }
@@ -26,6 +28,7 @@ export function shortId(id: string): string {
 /** The state of an allocation in words: `pulling 43 %`, `starting: …`, `draining, 5 requests in flight`. */
 export function allocationText(allocation: AllocationView, served: boolean, colors: Colors): string {
   const { state, reason } = allocation;
+  if (allocation.group === 'job') return jobText(allocation, colors);
   if (state === 'draining') return colors.dim(draining(allocation));
   if (state === 'ready')
     return served && !allocation.routed ? 'ready, not routed yet' : colors.green('ready');
@@ -40,6 +43,32 @@ export function plural(word: string, count: number): string {
   return count === 1 ? word : `${word}s`;
 }
 
+/** So many verdicts stay in sight; each is printed once where lines are not rewritten. */
+const VERDICTS = 8;
+
+function verdictLines({ rollout }: RolloutFrame, colors: Colors): LiveLine[] {
+  const verdicts = rollout.canary?.verdicts ?? [];
+  return verdicts.slice(-VERDICTS).map((verdict) => ({
+    key: `${rollout.id}/${verdict.step}/${verdict.to}`,
+    text: `  ${serviceName(rollout.service)} step ${verdict.step + 1} ${verdictText(verdict, colors)}`,
+  }));
+}
+
+function allocationLine(frame: RolloutFrame, allocation: AllocationView, colors: Colors): string {
+  const { id, release, group, node } = allocation;
+  const parts = [shortId(id), release, group === 'stable' ? '' : group, node];
+  const text = allocationText(allocation, isServed(frame), colors);
+  return `  ${[...parts, text].filter((part) => part !== '').join('  ')}`;
+}
+
+/** A job ends, and is done when it did so with 0. */
+function jobText({ state, reason, exit_code }: AllocationView, colors: Colors): string {
+  if (exit_code === 0) return colors.green('done');
+  if (state === 'ready' || state === 'unready') return 'runs';
+  const text = reason === null || reason.startsWith(state) ? (reason ?? state) : `${state}: ${reason}`;
+  return paint(state, colors)(text);
+}
+
 function serviceLine({ rollout, service }: RolloutFrame, colors: Colors): string {
   const move =
     rollout.release === null
@@ -50,17 +79,25 @@ function serviceLine({ rollout, service }: RolloutFrame, colors: Colors): string
   const parts = [
     colors.bold(serviceName(rollout.service)),
     move,
-    rollout.state.replaceAll('_', ' '),
-    readyText(rollout.release, service),
+    stateText(rollout),
+    readyText(rollout, service),
     rollout.reason ?? '',
   ];
   return parts.filter((part) => part !== '').join('  ');
 }
 
-function readyText(release: string | null, service: RolloutFrame['service']): string {
-  if (release === null || service === null) return '';
-  const ready = service.allocations.filter((one) => one.release === release && one.state === 'ready').length;
-  return `ready ${ready}/${service.replicas}`;
+function stateText({ state, paused, canary }: RolloutSummary): string {
+  const text = state.replaceAll('_', ' ');
+  const share = state === 'canary' && canary !== null ? ` ${weightText(canary)}` : '';
+  return `${paused === null ? '' : `held by ${paused.by}: `}${text}${share}`;
+}
+
+function readyText({ release, state, canary }: RolloutSummary, service: RolloutFrame['service']): string {
+  if (release === null || service === null || state === 'pre_deploy') return '';
+  const ready = service.allocations.filter(
+    (one) => one.release === release && one.group !== 'job' && one.state === 'ready',
+  ).length;
+  return `ready ${ready}/${state === 'canary' && canary !== null ? canary.replicas : service.replicas}`;
 }
 
 /** `api` of `shop/api`; the project is left out where it says nothing. */

@@ -20,6 +20,7 @@ const project: [string, string] = [
 const file: [string, string] = ['-f, --file <path>', 'a service file, or a folder that holds some'];
 const detach: [string, string] = ['--detach', "don't wait for the result"];
 const timeout: [string, string] = ['--timeout <time>', 'stop waiting after this time, such as 5m'];
+const dryRun: [string, string] = ['--dry-run', 'show the plan and stop'];
 const follow: [string, string][] = [detach, timeout, project, json];
 
 /** For the help and the completions; `run` hands these two over before any option is read. */
@@ -33,7 +34,7 @@ export const verbs: Verb[] = [
     usage: 'deploy [service...]',
     summary:
       'bring services to what their files say; shows the plan, then progress, and waits for the result',
-    options: [file, ['--dry-run', 'show the plan and stop'], detach, timeout, json],
+    options: [file, dryRun, detach, timeout, json],
     load: async () => (await import('./commands/deploy.js')).deploy,
   },
   {
@@ -50,21 +51,33 @@ export const verbs: Verb[] = [
   },
   {
     usage: 'history <service>',
-    summary: 'releases that are kept, and rollouts',
+    summary: 'releases that are kept, and rollouts: who, when, what came of it, and why',
     options: [project, json],
     load: async () => (await import('./commands/history.js')).history,
   },
   {
     usage: 'rollback <service>',
-    summary: 'bring back the release before this one, or the one named',
-    options: [['--to <release>', 'such as v3'], ...follow],
+    summary: 'take a canary away; without one bring back the release before this one, or the one named',
+    options: [['--to <release>', 'such as v3'], dryRun, ...follow],
     load: async () => (await import('./commands/rollback.js')).rollback,
   },
   {
     usage: 'promote <service>',
     summary: 'make the canary the stable release',
-    options: [['--weight <percent>', 'only move this much of the traffic'], project, json],
+    options: [['--weight <percent>', 'only give it this much of the traffic'], dryRun, ...follow],
     load: async () => (await import('./commands/promote.js')).promote,
+  },
+  {
+    usage: 'rollout <pause|resume> <service>',
+    summary: 'hold what is under way where it stands, or let it go on',
+    options: [project, json],
+    load: async () => (await import('./commands/rollout.js')).rollout,
+  },
+  {
+    usage: 'maintenance <on|off> <service>',
+    summary: 'answer 503 with a page and keep the containers, or end that',
+    options: [['--message <text>', 'what the page says'], project, json],
+    load: async () => (await import('./commands/maintenance.js')).maintenance,
   },
   {
     usage: 'scale <service> <replicas>',
@@ -103,6 +116,7 @@ export const verbs: Verb[] = [
       ['-f, --follow', 'go on showing it'],
       ['-n, --tail <lines>', 'only the last lines of each'],
       ['--since <time>', 'only what is younger, such as 10m'],
+      ['--group <group>', 'only of stable, canary, or the job before a deploy (job)'],
       project,
       json,
     ],

@@ -1,40 +1,38 @@
-/** PURE: what is said when a rollout has ended, and what it means for the exit code. */
+/** PURE: what is said when a rollout has come as far as it was waited for. */
 import type { RolloutFrame } from '../shared/api.js';
 import { formatDuration } from '../shared/duration.js';
 import { errorTable } from '../shared/errors.js';
+import { standsText, verdictText } from './canary-view.js';
+import { wasTakenBack } from './ends.js';
 import type { Colors } from './output.js';
 import { serviceName } from './progress.js';
-
-export interface Verdict {
-  ok: boolean;
-  lines: string[];
-}
 
 /** How many of the last log lines are shown; the master keeps 20. */
 const LOG_LINES = 20;
 
-export function verdictOf(frame: RolloutFrame, colors: Colors): Verdict {
+/** The lines for a frame that nothing more is waited for. */
+export function verdictOf(frame: RolloutFrame, colors: Colors): string[] {
   const name = serviceName(frame.rollout.service);
   switch (frame.rollout.state) {
     case 'succeeded':
-      return { ok: true, lines: [success(frame, name, colors)] };
+      return [success(frame, name, colors)];
     case 'superseded':
-      return {
-        ok: false,
-        lines: [
-          `${colors.yellow('superseded')} ${name}: ${frame.rollout.reason ?? 'a newer change took its place'}`,
-        ],
-      };
+      return [wasTakenBack(frame) ? takenBack(frame, name, colors) : superseded(frame, name, colors)];
     case 'failed':
-      return { ok: false, lines: failure(frame, name, colors) };
+      return wasTakenBack(frame) ? [takenBack(frame, name, colors)] : failure(frame, name, colors);
+    case 'canary':
+      return [`${colors.green('ok')} ${standsText(name, frame)}`];
     case 'preparing':
     case 'pre_deploy':
-    case 'canary':
     case 'promoting':
     case 'rolling':
     case 'rolling_back':
-      return { ok: false, lines: [`${name}: ${frame.rollout.state}`] };
+      return [`${name}: ${frame.rollout.state}`];
   }
+}
+
+function superseded({ rollout }: RolloutFrame, name: string, colors: Colors): string {
+  return `${colors.yellow('superseded')} ${name}: ${rollout.reason ?? 'a newer change took its place'}`;
 }
 
 function success({ rollout, service }: RolloutFrame, name: string, colors: Colors): string {
@@ -51,7 +49,13 @@ function success({ rollout, service }: RolloutFrame, name: string, colors: Color
   return `${colors.green('ok')} ${name}: ${rollout.release} runs${ready}${took}${url}`;
 }
 
-function failure({ rollout, service }: RolloutFrame, name: string, colors: Colors): string[] {
+function takenBack({ rollout, service }: RolloutFrame, name: string, colors: Colors): string {
+  const serves = service?.release ?? rollout.from;
+  return `${colors.yellow('taken back')} ${name} ${rollout.release ?? ''}${serves === null ? '' : `: ${serves} serves`}`;
+}
+
+function failure(frame: RolloutFrame, name: string, colors: Colors): string[] {
+  const { rollout, service } = frame;
   const failed = rollout.failure;
   const what = rollout.release === null ? name : `${name} ${rollout.release}`;
   const lines = [
@@ -60,14 +64,22 @@ function failure({ rollout, service }: RolloutFrame, name: string, colors: Color
   if (rollout.reason !== null && failed !== null && !failed.message.includes(rollout.reason))
     lines.push(`  ${rollout.reason}`);
   if (failed !== null && failed.exit_code !== null) lines.push(`  exit code ${failed.exit_code}`);
-  if (failed !== null && failed.last_logs.length > 0) {
-    lines.push(
-      '  its last log lines:',
-      ...failed.last_logs.slice(-LOG_LINES).map((line) => colors.dim(`    ${line}`)),
-    );
+  const judged = rollout.canary?.verdicts.at(-1);
+  if (judged?.result === 'failed') lines.push(`  ${verdictText(judged, colors)}`);
+  const logs = lastLogs(frame);
+  if (logs.length > 0) {
+    lines.push('  its last log lines:', ...logs.slice(-LOG_LINES).map((line) => colors.dim(`    ${line}`)));
   }
   if (service?.release && !rollout.reason?.includes(service.release))
     lines.push(`  ${service.release} goes on serving`);
   lines.push(`${colors.cyan('hint:')} ${errorTable.ROLLOUT_FAILED.hint.replaceAll('SERVICE', name)}`);
   return lines;
+}
+
+/** Of what failed; a job that failed keeps its own. */
+function lastLogs({ rollout, service }: RolloutFrame): string[] {
+  const logs = rollout.failure?.last_logs ?? [];
+  if (logs.length > 0) return logs;
+  const job = service?.allocations.find((one) => one.group === 'job' && one.last_logs.length > 0);
+  return job && job.exit_code !== 0 && job.release === rollout.release ? job.last_logs : [];
 }

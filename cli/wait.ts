@@ -1,5 +1,5 @@
 /**
- * Waits for rollouts and shows them meanwhile. Exit code 0 when all succeeded, 1 when one did not, 130 on Ctrl-C: then
+ * Waits for rollouts and shows them meanwhile. Exit code 0 when all came to what was asked for, 1 when one did not, 130 on Ctrl-C: then
  * it says that the rollouts go on, and how to follow them. With a timeout it stops waiting and throws TIMEOUT.
  */
 import type { RolloutFrame, RolloutSummary } from '../shared/api.js';
@@ -7,6 +7,7 @@ import { formatDuration, parseDuration } from '../shared/duration.js';
 import { OrcaError } from '../shared/errors.js';
 import type { Client } from './client.js';
 import { type Context, optionText } from './context.js';
+import { deployEnds, type Ends } from './ends.js';
 import { followRollout } from './follow.js';
 import { createLive } from './live.js';
 import { progressLines } from './progress.js';
@@ -20,7 +21,12 @@ export interface Waited {
 }
 
 /** Follows all of them at once. With `--json` nothing is shown; the caller prints the result. */
-export async function waitForRollouts(context: Context, client: Client, ids: string[]): Promise<Waited> {
+export async function waitForRollouts(
+  context: Context,
+  client: Client,
+  ids: string[],
+  ends: Ends = deployEnds,
+): Promise<Waited> {
   const timeoutMs = timeoutOf(context);
   const stop = new AbortController();
   const why = { timeout: false, interrupt: false };
@@ -35,13 +41,12 @@ export async function waitForRollouts(context: Context, client: Client, ids: str
   }
   const view = context.json ? silent() : viewOf(context);
   try {
-    const ended = await Promise.all(ids.map((id) => followOne(client, id, stop.signal, view)));
+    const ended = await Promise.all(ids.map((id) => followOne(client, id, stop.signal, view, ends)));
     const frames = ended.filter((frame) => frame !== null);
     view.end(frames);
     if (why.interrupt) return interrupted(context, ids, frames);
     if (why.timeout) throw timedOut(timeoutMs ?? 0);
-    const ok = frames.every((frame) => frame.rollout.state === 'succeeded');
-    return { exit: ok ? 0 : 1, rollouts: frames.map((frame) => frame.rollout) };
+    return { exit: frames.every(ends.isGood) ? 0 : 1, rollouts: frames.map((frame) => frame.rollout) };
   } finally {
     stop.abort();
     undo();
@@ -63,9 +68,11 @@ function followOne(
   id: string,
   signal: AbortSignal,
   view: View,
+  ends: Ends,
 ): Promise<RolloutFrame | null> {
   return followRollout(client, id, {
     signal,
+    isDone: ends.isDone,
     onFrame: (frame) => view.frame(frame),
     onLost: (lost) => view.lost(lost),
   });
@@ -92,7 +99,7 @@ function viewOf(context: Context): View {
       ),
     end(frames) {
       live.end();
-      for (const frame of frames) for (const line of verdictOf(frame, output.colors).lines) output.line(line);
+      for (const frame of frames) for (const line of verdictOf(frame, output.colors)) output.line(line);
     },
   };
 }

@@ -6,6 +6,7 @@ import { type Verb, verbs } from '../verbs.js';
 interface Word {
   name: string;
   summary: string;
+  /** What can follow: the choices of its first argument, then its options. */
   flags: string[];
 }
 
@@ -23,11 +24,12 @@ export async function completions({ args, output }: Context): Promise<number> {
 }
 
 function wordOf(verb: Verb): Word {
+  const choices = verb.usage.match(/<(\w+(\|\w+)+)>/)?.[1]?.split('|') ?? [];
   const flags = (verb.options ?? []).flatMap(([text]) => text.match(/--?[a-z][a-z-]*/g) ?? []);
   return {
     name: verb.usage.split(' ')[0] ?? '',
     summary: verb.summary,
-    flags: [...flags, '--api', '--token', '--help'],
+    flags: [...choices, ...flags, '--api', '--token', '--help'],
   };
 }
 
@@ -83,6 +85,7 @@ function fish(words: Word[]): string {
 }
 
 function fishFlag(flag: string): string {
+  if (!flag.startsWith('-')) return `-a ${flag}`;
   if (flag === '--file') return '-l file -r -F';
   return flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`;
 }

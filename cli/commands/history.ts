@@ -1,7 +1,12 @@
-/** `orca history SERVICE`: releases that are kept (what a rollback can go to), then its rollouts, newest first. */
-import type { HistoryReply } from '../../shared/api.js';
+/**
+ * `orca history SERVICE`: releases that are kept (what a rollback can go to), then its rollouts, newest first, each with
+ * what users did to it and what its windows came to.
+ */
+import type { HistoryReply, RolloutSummary } from '../../shared/api.js';
+import { verdictText } from '../canary-view.js';
 import { cleaned } from '../clean.js';
 import { type Context, servicePath } from '../context.js';
+import type { Output } from '../output.js';
 import { localTime } from '../time.js';
 
 export async function history(context: Context): Promise<number> {
@@ -23,16 +28,53 @@ export async function history(context: Context): Promise<number> {
       one.stable ? 'stable' : '',
     ]),
   );
-  if (rollouts.length === 0) return 0;
+  if (rollouts.length > 0) printRollouts(output, rollouts);
+  for (const rollout of rollouts) printLife(output, rollout);
+  return 0;
+}
+
+function printRollouts(output: Output, rollouts: RolloutSummary[]): void {
   output.line();
   output.table(
-    ['ROLLOUT', 'KIND', 'CHANGE', 'STATE', 'STARTED', 'BY', 'REASON'],
-    rollouts.map((one) => {
-      const change = `${one.from ?? '–'} → ${one.release ?? '–'}`;
-      return [one.id, one.kind, change, one.state, localTime(one.started_at), one.by, one.reason ?? ''];
-    }),
+    ['ROLLOUT', 'KIND', 'CHANGE', 'STATE', 'STARTED', 'ENDED', 'BY', 'FROM', 'REASON'],
+    rollouts.map((one) => [
+      one.id,
+      one.kind,
+      `${one.from ?? '–'} → ${one.release ?? '–'}`,
+      one.state,
+      localTime(one.started_at),
+      one.ended_at === null ? '–' : localTime(one.ended_at),
+      one.by,
+      one.source,
+      one.reason ?? '',
+    ]),
   );
-  return 0;
+}
+
+/** Windows go on while a canary stands; beyond so many of its newest lines `--json` has the rest. */
+const LIFE_LINES = 20;
+
+/** Acts and verdicts of a rollout in the order of their time; nothing for one without. */
+function printLife(output: Output, { id, acts, canary }: RolloutSummary): void {
+  const { colors } = output;
+  const life = [
+    ...acts.map((act) => ({
+      at: act.at,
+      text: `${act.verb} ${act.detail}`.trim(),
+      who: `${act.by} (${act.source})`,
+    })),
+    ...(canary?.verdicts ?? []).map((verdict) => ({
+      at: verdict.to,
+      text: `step ${verdict.step + 1} ${verdictText(verdict, colors)}`,
+      who: 'analysis',
+    })),
+  ].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  if (life.length === 0) return;
+  output.line();
+  output.line(colors.bold(id));
+  if (life.length > LIFE_LINES)
+    output.line(colors.dim(`  … ${life.length - LIFE_LINES} earlier with --json`));
+  for (const { at, text, who } of life.slice(-LIFE_LINES)) output.line(`  ${localTime(at)}  ${who}  ${text}`);
 }
 
 function shortDigest(digest: string): string {

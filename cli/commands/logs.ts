@@ -5,6 +5,7 @@
 import type { LogFrame } from '../../shared/api.js';
 import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
+import type { Group } from '../../shared/protocol.js';
 import { cleaned } from '../clean.js';
 import type { Query } from '../client.js';
 import { type Context, optionText, servicePath } from '../context.js';
@@ -14,16 +15,19 @@ import { shortId } from '../progress.js';
 export async function logs(context: Context): Promise<number> {
   const tail = tailOf(context);
   const since = sinceOf(context);
+  const group = groupOf(context);
   const path = `${servicePath(context)}/logs`;
   const client = await context.connect();
   if (context.options.follow !== true) {
     const signal = new AbortController().signal;
-    for await (const line of client.lines<LogFrame>(path, { tail, since }, signal)) print(context, line);
+    for await (const line of client.lines<LogFrame>(path, { tail, since, group }, signal))
+      print(context, line);
     return 0;
   }
   const seen = new Set<string>();
   let last: string | null = null;
-  const query = (): Query => (last === null ? { follow: true, tail, since } : { follow: true, since: last });
+  const query = (): Query =>
+    last === null ? { follow: true, tail, since, group } : { follow: true, since: last, group };
   return await followLines<LogFrame>(context, client, path, query, (line) => {
     const key = `${line.at} ${line.allocation} ${line.stream} ${line.text}`;
     if (seen.has(key)) return;
@@ -41,6 +45,13 @@ function print({ json, output }: Context, line: LogFrame): void {
   }
   const { allocation, text } = cleaned(line);
   output.line(`${output.colors.dim(shortId(allocation))}  ${text.replace(/\n$/, '')}`);
+}
+
+function groupOf(context: Context): string | undefined {
+  const text = optionText(context.options, 'group');
+  const groups: Group[] = ['stable', 'canary', 'job'];
+  if (text === undefined || groups.some((group) => group === text)) return text;
+  throw new OrcaError('USAGE', `--group must be stable, canary or job; it is ${JSON.stringify(text)}`);
 }
 
 function tailOf(context: Context): number | undefined {

@@ -1,14 +1,18 @@
-/** `orca promote SERVICE [--weight N]`: the canary becomes the stable release, or gets more of the traffic. */
-
+/** `orca promote SERVICE [--weight N]`: the canary becomes the stable release, or only gets another share of the traffic. */
 import { OrcaError } from '../../shared/errors.js';
 import { changeService } from '../change.js';
 import { type Context, optionText } from '../context.js';
+import { promoteEnds, weightEnds } from '../ends.js';
 
 export async function promote(context: Context): Promise<number> {
-  const weight = optionText(context.options, 'weight');
-  if (weight === undefined) return await changeService(context, 'promote');
-  if (!/^\d+(\.\d+)?$/.test(weight) || Number(weight) > 100) {
-    throw new OrcaError('USAGE', `--weight must be a number from 0 to 100; it is ${JSON.stringify(weight)}`);
+  const text = optionText(context.options, 'weight');
+  if (text === undefined) return await changeService(context, { verb: 'promote', ends: promoteEnds });
+  if (!/^\d+$/.test(text) || Number(text) > 100) {
+    throw new OrcaError(
+      'USAGE',
+      `--weight must be a whole number from 0 to 100; it is ${JSON.stringify(text)}`,
+    );
   }
-  return await changeService(context, 'promote', { weight: Number(weight) });
+  const weight = Number(text);
+  return await changeService(context, { verb: 'promote', body: { weight }, ends: weightEnds(weight) });
 }

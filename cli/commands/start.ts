@@ -3,5 +3,5 @@ import { changeService } from '../change.js';
 import type { Context } from '../context.js';
 
 export async function start(context: Context): Promise<number> {
-  return await changeService(context, 'start');
+  return await changeService(context, { verb: 'start' });
 }

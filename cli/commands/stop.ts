@@ -3,5 +3,5 @@ import { changeService } from '../change.js';
 import type { Context } from '../context.js';
 
 export async function stop(context: Context): Promise<number> {
-  return await changeService(context, 'stop');
+  return await changeService(context, { verb: 'stop' });
 }

@@ -139,7 +139,9 @@ async function outcome(
 
 function failureOf(store: Store, id: string): OrcaError | null {
   const rollout = store.rollout(id);
-  if (!rollout || rollout.state === 'succeeded' || waitsForPromote(rollout)) return null;
+  const service = rollout && store.service(rollout.service);
+  if (!rollout || rollout.state === 'succeeded') return null;
+  if (service && waitsForPromote(rollout, service)) return null;
   if (rollout.endedAtMs === null)
     return new OrcaError('TIMEOUT', `not done yet: ${rollout.reason ?? 'it goes on'}`);
   if (rollout.state === 'superseded')

@@ -38,7 +38,8 @@ export async function rolloutsEnd(
 ): Promise<boolean> {
   const isOpen = (id: string): boolean => {
     const rollout = store.rollout(id);
-    return rollout?.endedAtMs === null && !waitsForPromote(rollout);
+    const service = rollout && store.service(rollout.service);
+    return rollout?.endedAtMs === null && !(service && waitsForPromote(rollout, service));
   };
   while (ids.some(isOpen)) {
     if (signal.aborted || Date.now() >= deadlineMs) return false;

@@ -4,12 +4,12 @@ import { type LogFrame, logFrameSchema } from '../../shared/api.js';
 import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Allocation } from '../../shared/model.js';
-import type { LogLine } from '../../shared/protocol.js';
+import { groupSchema, type LogLine } from '../../shared/protocol.js';
 import type { Store } from '../store/store.js';
 import { findService } from './find-service.js';
 import type { Live } from './ports.js';
 import { iso } from './rollout-view.js';
-import { type Route, route, unset } from './route.js';
+import { flag, isSet, type Route, route, unset } from './route.js';
 
 interface LogsQuery {
   tail: number | null;
@@ -26,8 +26,8 @@ export function logsRoute(store: Store, live: Live): Route {
       project: unset(z.string()),
       tail: unset(z.coerce.number().int().min(0).max(100_000)),
       since: unset(z.string()),
-      follow: unset(z.enum(['true', 'false', '1', '0', ''])),
-      group: unset(z.enum(['stable', 'canary'])),
+      follow: flag,
+      group: unset(groupSchema),
     }),
     reply: logFrameSchema,
     run: ({ params, query, signal }) => {
@@ -38,8 +38,7 @@ export function logsRoute(store: Store, live: Live): Route {
         sinceMs,
         group: query.group ?? null,
       };
-      const follows = query.follow !== undefined && query.follow !== 'false' && query.follow !== '0';
-      const lines = follows
+      const lines = isSet(query.follow)
         ? followLogs(store, live, key, wanted, signal)
         : readLogs(store, live, key, wanted, signal);
       return { kind: 'lines', lines };

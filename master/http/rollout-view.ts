@@ -1,10 +1,11 @@
-/** A rollout as the API shows it. PURE: from the store's record. */
+/** A rollout as the API shows it. PURE: from the store's records of it and of its service. */
 
 import type { RolloutSummary } from '../../shared/api.js';
 import type { ActView, CanaryView, MeasuredView, VerdictView } from '../../shared/api-canary.js';
-import type { Act, Failure, Measured, Rollout, Verdict } from '../../shared/model.js';
+import type { Act, Canary, Failure, Measured, Rollout, Service, Verdict } from '../../shared/model.js';
 
-export function rolloutSummary(rollout: Rollout): RolloutSummary {
+/** `service` is null for one that is gone. */
+export function rolloutSummary(rollout: Rollout, service: Service | null): RolloutSummary {
   const { paused } = rollout;
   return {
     id: rollout.id,
@@ -20,30 +21,34 @@ export function rolloutSummary(rollout: Rollout): RolloutSummary {
     ended_at: rollout.endedAtMs === null ? null : iso(rollout.endedAtMs),
     failure: failureView(rollout.failure),
     paused: paused && { by: paused.by, at: iso(paused.atMs) },
-    canary: canaryView(rollout),
+    canary: canaryView(rollout, service),
     acts: rollout.acts.map(actView),
   };
 }
 
 /** True while a canary gets the share it was meant to get, and only a user moves it on: what a deploy waits for. */
-export function waitsForPromote({ state, canary, spec }: Rollout): boolean {
-  if (state !== 'canary' || canary === null) return false;
-  if (canary.inForceSinceMs === null || canary.promotedAtMs !== null) return false;
+export function waitsForPromote({ state, canary }: Rollout, service: Service): boolean {
+  if (state !== 'canary' || canary === null || canary.promotedAtMs !== null) return false;
   const isLast = canary.step >= canary.steps.length - 1;
-  return canary.isManual || (isLast && !spec.deploy.autoPromote);
+  const stands = canary.isManual || (isLast && !service.spec.deploy.autoPromote);
+  return stands && isInForce(canary, service);
 }
 
-function canaryView(rollout: Rollout): CanaryView | null {
+/** A share that a user has just asked for is not given yet, whatever was in force before. */
+const isInForce = ({ weight, inForceSinceMs }: Canary, { planned }: Service): boolean =>
+  inForceSinceMs !== null && planned.canaryWeight === weight;
+
+function canaryView(rollout: Rollout, service: Service | null): CanaryView | null {
   const { canary } = rollout;
   if (canary === null) return null;
   return {
     steps: canary.steps,
     step: canary.step,
     weight: canary.weight,
-    weight_in_force: canary.inForceSinceMs !== null,
+    weight_in_force: service !== null && isInForce(canary, service),
     promoted: canary.promotedAtMs !== null,
     replicas: canary.replicas,
-    waits_for_promote: waitsForPromote(rollout),
+    waits_for_promote: service !== null && waitsForPromote(rollout, service),
     verdicts: canary.verdicts.map(verdictView),
   };
 }

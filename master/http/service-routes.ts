@@ -80,7 +80,8 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
 }
 
 function historyOf(store: Store, key: string): z.output<typeof historyReplySchema> {
-  const stable = store.service(key)?.planned.stable ?? null;
+  const service = store.service(key) ?? null;
+  const stable = service?.planned.stable ?? null;
   return {
     service: key.slice(key.indexOf('/') + 1),
     releases: store
@@ -93,6 +94,6 @@ function historyOf(store: Store, key: string): z.output<typeof historyReplySchem
         created_at: iso(release.createdAtMs),
         stable: release.number === stable,
       })),
-    rollouts: store.rollouts(key, 30).map(rolloutSummary),
+    rollouts: store.rollouts(key, 30).map((rollout) => rolloutSummary(rollout, service)),
   };
 }

@@ -53,7 +53,7 @@ export function serviceStatus(facts: ServiceFacts): ServiceStatus {
     release: versionOf(service.planned.stable),
     node: views.find(isReplica)?.node ?? null,
     depends_on: service.spec.dependsOn,
-    rollout: rollout && rolloutSummary(rollout),
+    rollout: rollout && rolloutSummary(rollout, service),
     groups: groupsOf({ ...facts, views }),
     allocations: views,
     last_failure: failureView(service.planned.lastFailure),

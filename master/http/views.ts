@@ -78,7 +78,9 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
     }),
     rollout: (id) => {
       const found = store.rollout(id);
-      return found ? { rollout: rolloutSummary(found), service: service(found.service) } : null;
+      if (!found) return null;
+      const of = store.service(found.service) ?? null;
+      return { rollout: rolloutSummary(found, of), service: service(found.service) };
     },
   };
 }

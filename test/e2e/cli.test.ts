@@ -25,9 +25,12 @@ t.test('a file with a mistake names file, line and key, and changes nothing', as
     ['two services on one domain and path', web + web.replace('"web"', '"web2"'), /web\.localhost/],
     ['no image', web.replace(/image = .*\n/, ''), /image/],
     [
-      'a canary',
-      web.replace('[service.readiness]', '[service.deploy]\nstrategy = "canary"\n\n[service.readiness]'),
-      /canary/,
+      'steps of a canary that fall',
+      web.replace(
+        '[service.readiness]',
+        '[service.deploy]\nstrategy = "canary"\ncanary_steps = [50, 5]\n\n[service.readiness]',
+      ),
+      /service\.toml:\d+:\d+: .*canary_steps\[1\]: must be more than the step before it/,
     ],
     ['an unknown secret', `${web}\n[service.env]\nA = "\${secrets.nothing}"\n`, /nothing/],
   ];

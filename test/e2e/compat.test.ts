@@ -132,7 +132,12 @@ t.test('one that fails of two is 206, a body with a mistake is 400 and deploys n
   const none = await orca.api('POST', '/deploy?wait=1m', { services: [absent] });
   t.equal(none.status, 500, none.body);
   await orca.api('DELETE', '/services/absent?purge=true');
-  const wrong = { ...good, name: 'wrong', domain: 'wrong.localhost', deploy: { strategy: 'canary' } };
+  const wrong = {
+    ...good,
+    name: 'wrong',
+    domain: 'wrong.localhost',
+    deploy: { strategy: 'canary', canary_steps: [9, 5] },
+  };
   const before = (await orca.service('api')).release;
   const refused = await orca.api('POST', '/deploy', { services: [{ ...good, env: {} }, wrong] });
   t.equal(refused.status, 400, refused.body);

@@ -26,6 +26,8 @@ t.test('wrong usage ends with 2, an error and a hint', async (t) => {
     ['completions', 'tcsh'],
     ['rollback', 'api', '--to', 'old'],
     ['promote', 'api', '--weight', '101'],
+    ['rollout', 'halt', 'api'],
+    ['maintenance', 'api'],
     ['status', 'a', 'b'],
   ]) {
     const { exit, out, err } = await orca(argv, { home });

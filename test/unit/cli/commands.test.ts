@@ -139,11 +139,14 @@ t.test('logs prints each line with its allocation, cleaned; --json as it came', 
   t.same(await orca(['logs', 'api', '--tail', '5'], fake), { exit: 0, out: 'api.2  hello red\n', err: '' });
   t.same(fake.asked.at(-1)?.query, { tail: '5' });
   t.same(JSON.parse((await orca(['logs', 'api', '--json'], fake)).out), line);
+  await orca(['logs', 'api', '--group', 'canary'], fake);
+  t.same(fake.asked.at(-1)?.query, { group: 'canary' });
   await orca(['logs', 'api', '--since', '10m'], fake);
   t.match(fake.asked.at(-1)?.query.since, /^\d{4}-.*Z$/);
   for (const argv of [
     ['--tail', 'x'],
     ['--since', 'x'],
+    ['--group', 'x'],
   ])
     t.equal((await orca(['logs', 'api', ...argv], fake)).exit, 2);
 });

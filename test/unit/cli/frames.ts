@@ -1,4 +1,5 @@
 /** API replies that tests build: only what a test is about is named. */
+
 import type {
   AllocationView,
   NodeStatus,
@@ -7,6 +8,7 @@ import type {
   ServiceStatus,
   StatusReply,
 } from '../../../shared/api.js';
+import type { CanaryView, VerdictView } from '../../../shared/api-canary.js';
 
 type GroupView = NonNullable<ServiceStatus['groups']['stable']>;
 
@@ -28,6 +30,34 @@ export function anAllocation(keys: Partial<AllocationView> = {}): AllocationView
     exit_code: null,
     last_logs: [],
     since: at,
+    ...keys,
+  };
+}
+
+export function aCanary(keys: Partial<CanaryView> = {}): CanaryView {
+  return {
+    steps: [20],
+    step: 0,
+    weight: 20,
+    weight_in_force: true,
+    promoted: false,
+    replicas: 1,
+    waits_for_promote: false,
+    verdicts: [],
+    ...keys,
+  };
+}
+
+export function aVerdict(keys: Partial<VerdictView> = {}): VerdictView {
+  return {
+    step: 0,
+    weight: 20,
+    from: at,
+    to: at,
+    result: 'passed',
+    reason: 'within all limits',
+    stable: { requests: 940, error_rate: 0, p95_ms: 20 },
+    canary: { requests: 60, error_rate: 0.5, p95_ms: 21.23 },
     ...keys,
   };
 }

@@ -14,6 +14,11 @@ import {
   aSpec,
 } from '../../../support/a-model.js';
 
+const withCanary = (deploy: object = {}) =>
+  aService(
+    { planned: { ...aService().planned, canaryWeight: 20 } },
+    { deploy: { strategy: 'canary', ...deploy } },
+  );
 const inCanary = aRollout({
   state: 'canary',
   release: 2,
@@ -164,11 +169,14 @@ t.test('a rollout is shown with its verdicts and what users did to it', async (t
     stable: { requests: 100, errorRate: 0, p95Ms: 12 },
     canary: { requests: 60, errorRate: 5, p95Ms: null },
   };
-  const summary = rolloutSummary({
-    ...inCanary,
-    canary: aCanary({ verdicts: [verdict], isManual: true }),
-    acts: [{ verb: 'weight', detail: '20 → 50 %', by: 'ann', source: 'cli', atMs: 5_000 }],
-  });
+  const summary = rolloutSummary(
+    {
+      ...inCanary,
+      canary: aCanary({ verdicts: [verdict], isManual: true }),
+      acts: [{ verb: 'weight', detail: '20 → 50 %', by: 'ann', source: 'cli', atMs: 5_000 }],
+    },
+    withCanary(),
+  );
   t.match(summary, {
     paused: null,
     canary: {
@@ -194,17 +202,12 @@ t.test('a rollout is shown with its verdicts and what users did to it', async (t
     },
     acts: [{ verb: 'weight', detail: '20 → 50 %', by: 'ann', source: 'cli', at: '1970-01-01T00:00:05.000Z' }],
   });
-  t.equal(rolloutSummary(aRollout()).canary, null);
+  t.equal(rolloutSummary(aRollout(), null).canary, null);
 });
 
 t.test('a canary waits for a promote when nothing else will move it', async (t) => {
   const waits = (canary: object, deploy: object = {}, more: object = {}) =>
-    waitsForPromote({
-      ...inCanary,
-      spec: aSpec({ deploy: { strategy: 'canary', ...deploy } }),
-      canary: aCanary(canary),
-      ...more,
-    });
+    waitsForPromote({ ...inCanary, canary: aCanary(canary), ...more }, withCanary(deploy));
   t.ok(waits({}));
   t.notOk(waits({ inForceSinceMs: null }), 'not before it has its share');
   t.notOk(waits({}, { auto_promote: true }), 'not when it is promoted by itself');
@@ -216,5 +219,6 @@ t.test('a canary waits for a promote when nothing else will move it', async (t) 
   t.ok(waits({ steps: [5, 50], step: 1 }, { canary_steps: [5, 50], auto_promote: false }));
   t.ok(waits({ isManual: true, steps: [5, 50] }, { canary_steps: [5, 50] }), 'a user has set its weight');
   t.notOk(waits({}, {}, { state: 'promoting' }));
-  t.notOk(waitsForPromote(aRollout()));
+  t.notOk(waitsForPromote(aRollout(), withCanary()));
+  t.notOk(waits({ weight: 50, isManual: true }), 'a share that was just asked for is not given yet');
 });

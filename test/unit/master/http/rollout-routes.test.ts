@@ -1,6 +1,6 @@
 import t from 'tap';
 import { OrcaError } from '../../../../shared/errors.js';
-import { aCanary, aCount, anAllocation, aRollout, aSpec } from '../../../support/a-model.js';
+import { aCanary, aCount, anAllocation, aRollout, aService, aSpec } from '../../../support/a-model.js';
 import { anApi, withService } from '../../../support/an-api.js';
 
 const actor = { by: 'admin', source: 'api' };
@@ -117,7 +117,10 @@ t.test('a deploy that waits is answered when its canary has its share', async (t
     spec: aSpec({ deploy: { strategy: 'canary' } }),
     canary: aCanary(),
   });
-  store.write((tx) => tx.putRollout(rollout));
+  store.write((tx) => {
+    tx.putService(aService({ planned: { ...aService().planned, canaryWeight: 20 } }));
+    tx.putRollout(rollout);
+  });
   const services = [{ name: 'api', image: 'app:2', port: 80, domain: 'new.example.com' }];
   t.match(await call('POST', '/deploy?wait=1m', { services }), { status: 200, json: { deployed: ['api'] } });
 });

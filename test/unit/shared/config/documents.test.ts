@@ -25,9 +25,10 @@ t.test('every example loads, and comes to a rollout', async (t) => {
   }
 });
 
-t.test('every block of docs/configuration.md loads', async (t) => {
-  const blocks = [...configuration.matchAll(/^```toml (service|cluster)\.toml\n(.*?)^```/gms)];
-  t.ok(blocks.length >= 2);
+t.test('every block of the documents loads', async (t) => {
+  const canary = readFileSync('docs/canary.md', 'utf8');
+  const blocks = [...`${configuration}${canary}`.matchAll(/^```toml (service|cluster)\.toml\n(.*?)^```/gms)];
+  t.ok(blocks.length >= 3);
   for (const [, kind, text = ''] of blocks) {
     if (kind === 'cluster') await parseClusterToml(text, 'cluster.toml');
     else await parseServiceFile(text, 'service.toml', 'default');

@@ -1,0 +1,109 @@
+import t, { type Test } from 'tap';
+import { type FakeApi, startFakeApi } from './fake-api.js';
+import { orca } from './fake-io.js';
+import { aCanary, aGroup, aRollout, aService, aStatus, aVerdict, ended } from './frames.js';
+
+async function api(t: Test): Promise<FakeApi> {
+  const fake = await startFakeApi();
+  t.teardown(() => fake.stop());
+  return fake;
+}
+
+const at = '2026-01-31T12:00:00Z';
+const traffic = {
+  requests: 1_200,
+  error_rate: 0.125,
+  p50_ms: 3.24,
+  p95_ms: 12,
+  p99_ms: 40.5,
+  status: { '1xx': 0, '2xx': 1_199, '3xx': 0, '4xx': 0, '5xx': 1 },
+};
+
+t.test('status shows both groups, their traffic, the step and its last verdict', async (t) => {
+  const fake = await api(t);
+  const rollout = aRollout({
+    state: 'canary',
+    reason: 'step 2 of 3',
+    canary: aCanary({ steps: [5, 25, 50], step: 1, weight: 25, verdicts: [aVerdict({ weight: 5 })] }),
+  });
+  const groups = {
+    stable: aGroup({ release: 'v1', weight: 95, wanted_weight: 75, ready: 3, wanted: 3, traffic }),
+    canary: aGroup({ weight: 5, wanted_weight: 25 }),
+  };
+  const service = aService({ status: 'deploying', release: 'v1', rollout, groups });
+  fake.on('GET /status', { body: aStatus({ services: [service] }) });
+  t.match((await orca(['status'], fake)).out, /shop +api +deploying +v1 \+ v2 \(5 %\) +1\/1/);
+  const { out } = await orca(['status', 'api'], fake);
+  for (const text of [
+    /stable +v1, weight 95 % \(to 75 %\), ready 3\/3\n +1200 requests, 0\.125 % errors, p50 3\.24 ms, p95 12 ms, p99 40\.5 ms\n/,
+    /canary +v2, weight 5 % \(to 25 %\), ready 1\/1\n/,
+    /rollout +r1 canary: step 2 of 3\n/,
+    /step +25 % \(step 2 of 3\)\n/,
+    /verdict +passed at 5 %: within all limits; canary 60 requests/,
+  ])
+    t.match(out, text);
+  const waiting = { ...rollout, canary: aCanary({ waits_for_promote: true }) };
+  fake.on('GET /status', { body: aStatus({ services: [{ ...service, rollout: waiting }] }) });
+  t.match((await orca(['status', 'api'], fake)).out, /step +20 %; waits for `orca promote api`\n/);
+});
+
+t.test('status says what is held, by whom and since when', async (t) => {
+  const fake = await api(t);
+  const rollout = aRollout({ state: 'canary', paused: { by: 'ann', at }, canary: aCanary() });
+  const maintenance = { message: 'back at noon', by: 'bob', since: at };
+  fake.on('GET /status', {
+    body: aStatus({ services: [aService({ status: 'paused', reason: 'held', rollout, maintenance })] }),
+  });
+  const { out } = await orca(['status', 'api'], fake);
+  t.match(out, /shop\/api {2}paused {2}held\n/);
+  t.match(out, /held +maintenance by bob since \d{4}-[^:]+:\d\d:\d\d: back at noon\n/);
+  t.match(out, /held +rollout r1 by ann since \d{4}-/);
+  fake.on('GET /status', {
+    body: aStatus({ services: [aService({ rollout: { ...rollout, ...ended } })] }),
+  });
+  t.notMatch((await orca(['status', 'api'], fake)).out, /held/, 'an ended rollout is held no more');
+});
+
+t.test('history shows who, when, from what, the result and why; then what was done and judged', async (t) => {
+  const fake = await api(t);
+  const acts = [
+    { verb: 'weight', detail: '20 → 50 %', by: 'ann', source: 'cli', at: '2026-01-31T12:05:00Z' },
+    { verb: 'promote', detail: '', by: 'ci', source: 'webhook', at: '2026-01-31T12:09:00Z' },
+  ] as const;
+  const canary = aCanary({ verdicts: [aVerdict({ to: '2026-01-31T12:07:00Z' })] });
+  const rollouts = [
+    aRollout({ ...ended, id: 'r2', reason: 'v2 is stable', acts: [...acts], canary }),
+    aRollout({ ...ended, id: 'r1', kind: 'rollback', source: 'webhook', by: 'ci' }),
+  ];
+  fake.on('GET /services/api/history', { body: { service: 'api', releases: [], rollouts } });
+  const { exit, out } = await orca(['history', 'api'], fake);
+  t.equal(exit, 0);
+  t.match(out, /ROLLOUT +KIND +CHANGE +STATE +STARTED +ENDED +BY +FROM +REASON/);
+  t.match(out, /r2 +deploy +v1 → v2 +succeeded +\S+ \S+ +\S+ \S+ +admin +cli +v2 is stable\n/);
+  t.match(out, /r1 +rollback +v1 → v2 +succeeded +\S+ \S+ +\S+ \S+ +ci +webhook\n/);
+  t.match(
+    out,
+    /\nr2\n[^\n]+ ann \(cli\) {2}weight 20 → 50 %\n[^\n]+ analysis {2}step 1 passed at 20 %: [^\n]+\n[^\n]+ ci \(webhook\) {2}promote\n$/,
+  );
+});
+
+t.test('a long life is shown by its newest lines', async (t) => {
+  const fake = await api(t);
+  const canary = aCanary({ verdicts: Array.from({ length: 30 }, () => aVerdict()) });
+  fake.on('GET /services/api/history', {
+    body: { service: 'api', releases: [], rollouts: [aRollout({ canary })] },
+  });
+  const { out } = await orca(['history', 'api'], fake);
+  t.match(out, /… 10 earlier with --json/);
+  t.equal(out.match(/ analysis /g)?.length, 20);
+});
+
+t.test('completions know the choices of a command', async (t) => {
+  const home = t.testdir();
+  t.match((await orca(['completions', 'bash'], { home })).out, /rollout\) words="pause resume --project/);
+  t.match((await orca(['completions', 'zsh'], { home })).out, /maintenance\) compadd -- on off --message/);
+  t.match(
+    (await orca(['completions', 'fish'], { home })).out,
+    "'__fish_seen_subcommand_from rollout' -a resume\n",
+  );
+});
