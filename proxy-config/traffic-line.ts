@@ -8,7 +8,7 @@ export interface TrafficLine {
   durationMs: number | null;
 }
 
-/** Null: not such a line, or no upstream was chosen. */
+/** Null: not such a line, no upstream was chosen, or no status was given (2.6.2: the client went away, or upgraded). */
 export function readTrafficLine(text: string): TrafficLine | null {
   const line = parse(text);
   const { user_id: mark, status, duration } = line;
@@ -16,7 +16,12 @@ export function readTrafficLine(text: string): TrafficLine | null {
   const cut = mark.indexOf('|');
   if (cut < 1 || status < 100 || status > 599) return null;
   const isOpen = status === 101 || mark.startsWith('text/event-stream', cut + 1);
-  return { upstream: mark.slice(0, cut), status, durationMs: isOpen ? null : duration * 1_000 };
+  return { upstream: bareName(mark.slice(0, cut)), status, durationMs: isOpen ? null : duration * 1_000 };
+}
+
+/** SRV targets come with the dot of the root at their end. */
+function bareName(hostport: string): string {
+  return hostport.replace(/\.(?=:\d+$)/, '');
 }
 
 function parse(text: string): Record<string, unknown> {
