@@ -7,6 +7,7 @@
  * The seam for ACME: `tls.automation` and `automatic_https`, both off here.
  */
 import { canonicalJson, fingerprint } from '../shared/fingerprint.js';
+import { chosenName } from './choose-group.js';
 import { errorPage, notFoundPage, RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
 import { proxyHandlers, type ResolverPorts } from './proxy-handler.js';
 import type { Certificate, Ingress } from './route.js';
@@ -131,7 +132,8 @@ export function configFingerprint(config: CaddyConfig): string {
 export function srvNamesOf(config: unknown): Set<string> {
   const names = new Set<string>();
   JSON.stringify(config, (key, value) => {
-    if (key === 'dynamic_upstreams' && typeof value?.name === 'string') names.add(value.name);
+    const name = key === 'dynamic_upstreams' ? value?.name : chosenName(key, value);
+    if (typeof name === 'string') names.add(name);
     return value;
   });
   return names;

@@ -14,6 +14,7 @@ import { ingressPaths, makeIngressFolders } from './paths.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import { createPublisher, type Publisher } from './publisher.js';
 import type { Ingress, Route } from './route.js';
+import { sharesByName } from './segments.js';
 import { type PublishedShare, sharesInForce } from './shares.js';
 import {
   inFlightOf,
@@ -174,7 +175,8 @@ class Role implements IngressRole {
   ): ReadonlyMap<string, Presence> {
     const next = new Map<string, Presence>();
     for (const route of routes) {
-      const changedAtMs = sinceMs[route.srvName.toLowerCase()] ?? Date.now();
+      const names = [...sharesByName(route).keys()];
+      const changedAtMs = Math.max(...names.map((name) => sinceMs[name.toLowerCase()] ?? Date.now()));
       this.#shares.set(route.service, { canaryWeight: route.canaryWeight, sinceMs: changedAtMs });
       for (const allocation of route.allocations) {
         const endpoint = chosen.published.get(allocation.id) ?? null;
@@ -277,7 +279,7 @@ class Role implements IngressRole {
     return new Map(
       ingress.routes.map((route) => {
         const usable = route.allocations.filter(
-          (a) => route.wanted && a.desired === 'routed' && a.group === 'stable',
+          (a) => route.wanted && route.maintenance === null && a.desired === 'routed' && a.group === 'stable',
         );
         const dials = usable.flatMap((a) => endpointOf(a, known) ?? []).map(dialOf);
         return [route.service, dials.sort()];

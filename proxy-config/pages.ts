@@ -1,6 +1,6 @@
 /**
- * The small pages that the ingress answers with by itself. They hold no user text and no braces: Caddy would read
- * `{…}` in a body as a placeholder.
+ * The small pages that the ingress answers with by itself. But for the maintenance page, which Caddy never sees as its own,
+ * they hold no user text and no braces: Caddy would read `{…}` in a body as a placeholder.
  */
 
 /** What `Retry-After` says on every 503 of ours, in seconds. */
@@ -19,9 +19,19 @@ export function unavailablePage(): string {
   );
 }
 
+/** 503: taken out of service by its owner, who says why. Shown by the sorry server alone, never as a body of Caddy's. */
+export function maintenancePage(text: string): string {
+  return page('503 In maintenance', escaped(text));
+}
+
 /** Any other error of the proxy itself. */
 export function errorPage(): string {
   return page('The request could not be answered', 'Please try again in a moment.');
+}
+
+function escaped(text: string): string {
+  const names: Record<string, string> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": '#39' };
+  return text.replace(/[&<>"']/g, (char) => `&${names[char]};`);
 }
 
 function page(title: string, sentence: string): string {

@@ -6,6 +6,7 @@
  * the client. The reasons are facts measured on Caddy 2.6.2 and 2.11.9: a POST isn't safely retried on 2.6.2, passive
  * health turns a short restart into seconds of 503, and a resolver address must name its network.
  */
+import { chooseGroup, srvNameFor } from './choose-group.js';
 import type { Route } from './route.js';
 import { markTraffic } from './traffic-log.js';
 
@@ -36,7 +37,12 @@ export function proxyHandlers(route: Route, context: ProxyContext): object[] {
     { match: [safeRequest()], handle: [reverseProxy(route, context, true)], terminal: true },
     { handle: [reverseProxy(route, context, false)] },
   ];
-  return [...(route.measured ? markTraffic() : []), ...strip, { handler: 'subroute', routes }];
+  return [
+    ...(route.measured ? markTraffic() : []),
+    ...chooseGroup(route),
+    ...strip,
+    { handler: 'subroute', routes },
+  ];
 }
 
 /** A request that may be sent twice: a safe method, and no body that would be missing the second time. */
@@ -56,7 +62,7 @@ function reverseProxy(route: Route, context: ProxyContext, retries: boolean): ob
     },
     dynamic_upstreams: {
       source: 'srv',
-      name: route.srvName,
+      name: srvNameFor(route),
       refresh: `${context.refreshMs}ms`,
       resolver: { addresses: [`tcp/127.0.0.1:${context.resolver.srvTcpPort}`] },
     },

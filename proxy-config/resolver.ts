@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { type DnsAnswerer, dnsAnswerer } from './dns-answer.js';
 import { startDnsServers } from './dns-server.js';
 import { readJsonFile, writeJsonFile } from './json-file.js';
+import type { Notice } from './notices.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import { startSorryServer } from './sorry-server.js';
 import type { RecordTable } from './upstreams.js';
@@ -44,7 +45,11 @@ export async function startResolver(directory: string): Promise<RunningResolver 
   const file = join(directory, 'resolver.json');
   let publication = publicationOf(readJsonFile(file));
   let answerer: DnsAnswerer = dnsAnswerer(publication?.table ?? null);
-  const { ports, stop } = await startServers(directory, () => answerer);
+  const { ports, stop } = await startServers(
+    directory,
+    () => answerer,
+    () => publication?.table.notices ?? [],
+  );
   const reply = (): ControlReply => ({
     ok: true,
     pid: process.pid,
@@ -74,7 +79,7 @@ export async function startResolver(directory: string): Promise<RunningResolver 
 export function publicationOf(value: unknown): Publication | null {
   const { revision, table, sinceMs } = (value ?? {}) as Partial<Publication>;
   if (typeof revision !== 'number' || !table?.srv || !table.hosts || !sinceMs) return null;
-  return { revision, table, sinceMs };
+  return { revision, table: { ...table, notices: table.notices ?? [] }, sinceMs };
 }
 
 function sinceOf(before: Publication | null, table: RecordTable, nowMs: number): Record<string, number> {
@@ -85,11 +90,11 @@ function sinceOf(before: Publication | null, table: RecordTable, nowMs: number):
   return Object.fromEntries(since);
 }
 
-async function startServers(directory: string, answerer: () => DnsAnswerer) {
+async function startServers(directory: string, answerer: () => DnsAnswerer, notices: () => Notice[]) {
   const portsFile = join(directory, 'ports.json');
   const saved = (readJsonFile(portsFile) ?? {}) as Partial<ResolverPorts>;
   const dns = await startDnsServers(saved.srvTcpPort ?? null, answerer);
-  const sorry = await startSorryServer(saved.sorryPort ?? null);
+  const sorry = await startSorryServer(saved.sorryPort ?? null, notices);
   const ports = { srvTcpPort: dns.port, dnsUdpPort: dns.port, sorryPort: sorry.port };
   writeJsonFile(portsFile, ports);
   const stop = async () => {
@@ -105,10 +110,11 @@ function answerControl(
   reply: () => ControlReply,
 ): ControlReply {
   try {
-    const message = JSON.parse(line) as { op?: unknown; revision?: unknown; table?: RecordTable };
+    const message = JSON.parse(line) as { op?: unknown; revision?: unknown; table?: Partial<RecordTable> };
     if (message.op === 'ping') return reply();
     if (message.op === 'publish' && typeof message.revision === 'number' && message.table?.srv) {
-      return publish(message.revision, { srv: message.table.srv, hosts: message.table.hosts ?? {} });
+      const { srv, hosts = {}, notices = [] } = message.table;
+      return publish(message.revision, { srv, hosts, notices });
     }
     return { ok: false, reason: 'unknown message' };
   } catch (error) {

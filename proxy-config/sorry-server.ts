@@ -1,17 +1,20 @@
-/** The sorry server: the upstream of services that have nothing ready. Answers everything with 503 and Retry-After. */
-import { createServer, type Server } from 'node:http';
+/** The sorry server: the upstream of services that have nothing ready, or are in maintenance. Answers everything with 503
+ *  and Retry-After; the page says why where that is known. */
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { bindLoopback } from './dns-server.js';
-import { RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
+import { type Notice, noticeFor } from './notices.js';
+import { maintenancePage, RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
 
 /** Listens on loopback, on `preferred` if it can. A body that is still being sent is read and dropped. */
 export async function startSorryServer(
   preferred: number | null,
+  notices: () => readonly Notice[] = () => [],
 ): Promise<{ port: number; stop(): Promise<void> }> {
-  const page = unavailablePage();
   return bindLoopback(preferred, async (port) => {
     const server = createServer((request, response) => {
       request.resume();
       request.on('error', () => {});
+      const page = pageFor(request, notices());
       response.writeHead(503, {
         'content-type': 'text/html; charset=utf-8',
         'content-length': Buffer.byteLength(page),
@@ -28,6 +31,14 @@ export async function startSorryServer(
     await listen(server, port);
     return { port, stop: async () => void server.close() };
   });
+}
+
+/** Caddy takes a stripped prefix off the path and says it in a header, which it never lets a client set. */
+function pageFor({ headers, url = '/' }: IncomingMessage, notices: readonly Notice[]): string {
+  const prefix = headers['x-forwarded-prefix'];
+  const path = `${typeof prefix === 'string' ? prefix : ''}${url.split('?')[0]}`;
+  const notice = noticeFor(notices, headers.host ?? '', path);
+  return notice === null ? unavailablePage() : maintenancePage(notice);
 }
 
 function listen(server: Server, port: number): Promise<void> {

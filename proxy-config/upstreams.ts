@@ -3,11 +3,14 @@
  *
  * Promises: one record per usable allocation outside a canary; with one, the groups' exact shares. A service that is
  * wanted and lost its last usable allocation is *held* for `HOLD_MS` (a record that always refuses: safe requests wait
- * in Caddy's retry loop); after that, or when it is stopped or never had any, its record is the sorry server's.
+ * in Caddy's retry loop); after that, or when it is stopped, in maintenance or never had any, its record is the sorry
+ * server's.
  * There is always at least one record: an empty answer would make Caddy fall back to static upstreams.
  */
 import type { Endpoint } from '../shared/protocol.js';
+import { type Notice, noticesOf } from './notices.js';
 import type { Route, RoutedAllocation } from './route.js';
+import { sharesByName } from './segments.js';
 import { splitRecords } from './split.js';
 
 export interface SrvRecord {
@@ -21,6 +24,8 @@ export interface SrvRecord {
 export interface RecordTable {
   srv: Record<string, SrvRecord[]>;
   hosts: Record<string, string>;
+  /** What the sorry server says for services in maintenance. */
+  notices: Notice[];
 }
 
 /** By service: absent, it never had a usable allocation; null, it has one now; a number, it has had none since then (ms). */
@@ -53,23 +58,29 @@ export const REFUSING_PORT = 1;
 
 /** Computes the complete record table. The order of routes and allocations does not matter. */
 export function upstreams(input: UpstreamInput): Upstreams {
-  const table: RecordTable = { srv: {}, hosts: {} };
+  const table: RecordTable = { srv: {}, hosts: {}, notices: noticesOf(input.routes) };
   const published = new Map<string, Endpoint>();
   const idle = new Set<string>();
   const memory = new Map<string, number | null>();
   let wakeAtMs: number | null = null;
   for (const route of input.routes) {
-    const usable = weighted(route, input);
-    const chosen = usable.filter(({ count }) => count > 0);
-    for (const { allocation, count } of usable) if (count === 0) idle.add(allocation.id);
-    for (const { allocation, endpoint } of chosen) published.set(allocation.id, endpoint);
-    const since = remember(route, chosen.length > 0, input, memory);
-    const holdEndsMs = route.wanted && typeof since === 'number' ? since + HOLD_MS : 0;
+    const groups = usableOf(route, input);
+    const isUsable = groups.stable.length + groups.canary.length > 0;
+    const since = remember(route, isUsable, input, memory);
+    const holdEndsMs =
+      route.wanted && route.maintenance === null && typeof since === 'number' ? since + HOLD_MS : 0;
     if (holdEndsMs > input.nowMs) wakeAtMs = Math.min(wakeAtMs ?? holdEndsMs, holdEndsMs);
     const port = holdEndsMs > input.nowMs ? REFUSING_PORT : input.sorryPort;
-    const records = chosen.length > 0 ? chosen : [{ endpoint: { address: '127.0.0.1', port }, count: 1 }];
-    table.srv[route.srvName.toLowerCase()] = records.flatMap((r) => recordsOf(r.endpoint, r.count));
-    for (const { endpoint } of records) table.hosts[hostName(endpoint.address)] = endpoint.address;
+    const nothing = { endpoint: { address: '127.0.0.1', port }, count: 1 };
+    for (const [name, share] of sharesByName(route)) {
+      const chosen = route.maintenance === null ? chosenAt(groups, share, route.canaryWeight) : [];
+      for (const { allocation, endpoint } of chosen) published.set(allocation.id, endpoint);
+      const records = chosen.length > 0 ? chosen : [nothing];
+      table.srv[name.toLowerCase()] = records.flatMap((r) => recordsOf(r.endpoint, r.count));
+      for (const { endpoint } of records) table.hosts[hostName(endpoint.address)] = endpoint.address;
+    }
+    for (const { allocation } of [...groups.stable, ...groups.canary])
+      if (!published.has(allocation.id)) idle.add(allocation.id);
   }
   return { table, published, idle, memory, wakeAtMs };
 }
@@ -98,14 +109,13 @@ export function endpointOf(
   return own === undefined ? allocation.endpoint : own;
 }
 
-interface Weighted {
+interface Usable {
   allocation: RoutedAllocation;
   endpoint: Endpoint;
-  count: number;
 }
 
-/** Every usable allocation with the number of its records, which may be 0. */
-function weighted(route: Route, input: UpstreamInput): Weighted[] {
+/** The allocations that could answer now, by group. */
+function usableOf(route: Route, input: UpstreamInput): { stable: Usable[]; canary: Usable[] } {
   const usable = route.allocations
     .filter((allocation) => route.wanted && allocation.desired === 'routed')
     .flatMap((allocation) => {
@@ -113,13 +123,23 @@ function weighted(route: Route, input: UpstreamInput): Weighted[] {
       return endpoint === null ? [] : [{ allocation, endpoint }];
     })
     .sort((a, b) => (a.allocation.id < b.allocation.id ? -1 : 1));
-  const stable = usable.filter(({ allocation }) => allocation.group === 'stable');
-  const canary = usable.filter(({ allocation }) => allocation.group === 'canary');
-  const counts = splitRecords(stable.length, canary.length, route.canaryWeight);
+  const of = (group: string): Usable[] => usable.filter(({ allocation }) => allocation.group === group);
+  return { stable: of('stable'), canary: of('canary') };
+}
+
+/** Who answers under a name whose canary share is `share`, with the number of records of each. A group without any leaves
+ *  all to the other; but at a weight of 0 nobody gets to the canary who did not ask for it. */
+function chosenAt(
+  { stable, canary }: { stable: Usable[]; canary: Usable[] },
+  share: number,
+  weight: number,
+): (Usable & { count: number })[] {
+  const isLent = share === 0 && weight > 0 && stable.length === 0;
+  const counts = splitRecords(stable.length, canary.length, isLent ? 100 : share);
   return [
     ...stable.map((entry, i) => ({ ...entry, count: counts.stable[i] ?? 0 })),
     ...canary.map((entry, i) => ({ ...entry, count: counts.canary[i] ?? 0 })),
-  ];
+  ].filter(({ count }) => count > 0);
 }
 
 function remember(

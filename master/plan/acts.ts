@@ -27,7 +27,14 @@ export function beginPromote(
       },
     );
   if (weight !== null) {
-    const next: Canary = { ...canary, weight, isManual: true, badInARow: 0 };
+    const next: Canary = {
+      ...canary,
+      weight,
+      isManual: true,
+      inForceSinceMs: null,
+      window: null,
+      badInARow: 0,
+    };
     return acted({ ...rollout, canary: next }, 'weight', `${weight} %`, context);
   }
   const next: Canary = { ...canary, promotedAtMs: context.nowMs };

@@ -38,7 +38,7 @@ function routeOf({ service, rollout, allocations }: ServiceState): Route {
     sticky: spec.deploy.sticky,
     boundaries: spec.deploy.sticky ? boundariesOf(service, rollout) : [],
     groupHeader: spec.deploy.groupHeader,
-    measured: spec.deploy.analysis !== null,
+    measured: spec.deploy.strategy === 'canary',
     maintenance: service.maintenance?.message ?? null,
     allocations: [...allocations].sort(bySlotThenAge).flatMap(routedAllocation),
   };

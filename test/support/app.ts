@@ -3,7 +3,7 @@
  *
  * PORT (8080) · RELEASE (the `x-release` header) · START_DELAY_MS (listens late) · EXIT_CODE and EXIT_AFTER_MS (ends by
  * itself) · LOG_LINES (printed at start) · HEALTH=fail, or NEVER_READY=1 · ON_SIGTERM=exit|ignore|drain (exit at once is the
- * default). Paths: see `routes`. It refuses nothing: what it does not know is answered like `/`.
+ * default) · FAIL_PERCENT, DELAY_MS (of what `/` answers). Paths: see `routes`. It refuses nothing: what it does not know is answered like `/`.
  */
 import { createHash } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
@@ -14,7 +14,7 @@ import { acceptEcho } from './echo-socket.js';
 
 const env = process.env;
 const release = env.RELEASE ?? 'none';
-const state = { healthy: env.HEALTH !== 'fail', startedAtMs: Date.now() };
+const state = { healthy: env.HEALTH !== 'fail', startedAtMs: Date.now(), answers: 0 };
 
 type Handler = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => Promise<void>;
 
@@ -103,7 +103,14 @@ function handleSigterm(): void {
   });
 }
 
-const hello: Handler = async (_request, response) => send(response, 200, `hello from ${release}\n`);
+/** FAIL_PERCENT of the answers are 500, evenly; DELAY_MS before each. */
+const hello: Handler = async (_request, response) => {
+  state.answers += 1;
+  const share = Number(env.FAIL_PERCENT ?? 0) / 100;
+  const isFailing = Math.floor(state.answers * share) > Math.floor((state.answers - 1) * share);
+  const answer = () => send(response, isFailing ? 500 : 200, `hello from ${release}\n`);
+  setTimeout(answer, Number(env.DELAY_MS ?? 0));
+};
 
 function serverSentEvents(request: IncomingMessage, response: ServerResponse, everyMs: number): void {
   response.writeHead(200, {

@@ -15,6 +15,7 @@ import { resolverClient } from '../../../proxy-config/resolver-client.js';
 import type { RecordTable } from '../../../proxy-config/upstreams.js';
 
 const table = (port: number, count = 1): RecordTable => ({
+  notices: [],
   srv: {
     'a.p.orca': Array.from({ length: count }, (_, i) => ({
       target: 'ip-10-0-0-1.orca',

@@ -1,0 +1,107 @@
+/** Who gets to which group of a canary on a real Caddy, by cookie and by header; and maintenance. None of it loads Caddy. */
+import { Agent } from 'node:https';
+import t from 'tap';
+import type { Route } from '../../proxy-config/route.js';
+import { anAllocation, aRoute, startBackend, startEdge, until } from './ingress-harness.js';
+
+const CLIENTS = 200;
+
+t.setTimeout(120_000);
+const edge = await startEdge();
+const stable = await startBackend('stable');
+const canary = await startBackend('canary');
+t.teardown(async () => {
+  await edge.close();
+  for (const backend of [stable, canary]) await backend.close();
+});
+const loads = () => edge.logs.filter((line) => line.startsWith('Caddy serves')).length;
+
+async function at(canaryWeight: number, over: Partial<Route> = {}): Promise<void> {
+  const allocations = [
+    anAllocation('a.1', stable.endpoint.port, { release: 1 }),
+    anAllocation('a.2', canary.endpoint.port, { release: 2, group: 'canary' }),
+  ];
+  edge.apply([
+    aRoute({ sticky: true, boundaries: [5, 20, 50], groupHeader: true, canaryWeight, allocations, ...over }),
+  ]);
+  await until('in force', () => edge.role.observed()?.weights[0]?.canaryWeight === canaryWeight);
+  await until('routed', () => edge.traffic('a.2')?.state === 'routed');
+}
+
+/** The group that answered, and the cookie that was set. */
+async function ask(headers: Record<string, string> = {}): Promise<{ group: string; cookie: string | null }> {
+  const { body, headers: answered } = await edge.client('', { headers });
+  const set = answered['set-cookie']?.find((one) => one.startsWith('orca_group='));
+  return { group: body, cookie: set ?? null };
+}
+
+t.test('a client keeps its group in each step, and moves only with the weight', async (t) => {
+  await at(0);
+  const clients = await Promise.all(Array.from({ length: CLIENTS }, () => ask()));
+  for (const { cookie } of clients)
+    t.match(cookie, /^orca_group=[0-9a-f]{8}; Path=\/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax$/);
+  const cookies = clients.map(({ cookie }) => (cookie ?? '').split(';')[0] ?? '');
+  t.equal(new Set(cookies).size, CLIENTS);
+  const before = loads();
+  let held = cookies.map(() => 'stable');
+  let last = 0;
+  for (const weight of [0, 5, 20, 50, 100, 20, 0]) {
+    await at(weight);
+    const now: string[] = [];
+    for (const cookie of cookies) {
+      const answers = await Promise.all([ask({ cookie }), ask({ cookie: `a=b; ${cookie}` })]);
+      if (answers[0]?.group !== answers[1]?.group) t.fail(`${cookie} saw both groups at ${weight} %`);
+      if (answers.some((answer) => answer.cookie !== null)) t.fail(`${cookie} was given another one`);
+      now.push(answers[0]?.group ?? '');
+    }
+    const wrong = weight >= last ? ['canary', 'stable'] : ['stable', 'canary'];
+    const movedBack = now.filter((group, i) => held[i] === wrong[0] && group === wrong[1]).length;
+    t.equal(movedBack, 0, `at ${weight} % nobody moves the other way`);
+    const share = (now.filter((group) => group === 'canary').length / CLIENTS) * 100;
+    const deviation = 100 * Math.sqrt(((weight / 100) * (1 - weight / 100)) / CLIENTS);
+    t.ok(Math.abs(share - weight) <= Math.max(1, 4 * deviation), `${share} % at ${weight} %`);
+    held = now;
+    last = weight;
+  }
+  t.equal(loads(), before);
+});
+
+t.test('a cookie that is not one of ours is replaced, and reaches nothing', async (t) => {
+  for (const value of ['', 'zzzzzzzz', '{http.request.host}', '00000000x', 'ABCDEF01'])
+    t.ok((await ask({ cookie: `orca_group=${value}` })).cookie, value);
+});
+
+t.test('the header chooses the group, over the cookie; anything else in it is ignored', async (t) => {
+  await at(0);
+  t.equal((await ask({ 'x-orca-group': 'canary' })).group, 'canary');
+  t.equal((await ask({ 'x-orca-group': 'canary', cookie: 'orca_group=ffffffff' })).group, 'canary');
+  await at(100);
+  t.equal((await ask({ 'x-orca-group': 'stable' })).group, 'stable');
+  t.equal((await ask({ 'x-orca-group': 'STABLE' })).group, 'canary');
+  t.equal((await ask({ 'x-orca-group': '{http.request.host}' })).group, 'canary');
+  edge.role.setLocal(new Map([['a.1', null]]));
+  await until('withdrawn', () => edge.traffic('a.1')?.state === 'pending');
+  await until('the other group', async () => (await ask({ 'x-orca-group': 'stable' })).group === 'canary');
+  edge.role.setLocal(new Map());
+});
+
+t.test('maintenance is a page over the same connection, and its end too, without a load', async (t) => {
+  await at(0);
+  const before = loads();
+  const agent = { https: new Agent({ keepAlive: true, maxSockets: 1 }) };
+  t.teardown(() => agent.https.destroy());
+  const port = async () => (await edge.client('', { agent })).statusCode;
+  t.equal(await port(), 200);
+  await at(0, { maintenance: 'back at <noon> {now}' });
+  const page = await until('the page', async () => {
+    const reply = await edge.client('', { agent });
+    return reply.statusCode === 503 ? reply : null;
+  });
+  t.match(page, { statusCode: 503, headers: { 'retry-after': /\d+/ } });
+  t.match(page.body, /back at &lt;noon&gt; \{now\}/);
+  t.equal((await edge.client.post('', { agent, body: 'x' })).statusCode, 503);
+  t.equal(edge.traffic('a.1')?.state, 'routed', 'its containers are as they were');
+  await at(0);
+  await until('its end', async () => (await port()) === 200);
+  t.equal(loads(), before);
+});
