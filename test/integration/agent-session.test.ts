@@ -24,7 +24,7 @@ t.test(
     await master.until('a first status', (status) => status.engine.state === 'up');
     t.match(master.heard[0], {
       type: 'hello',
-      protocol: 1,
+      protocol: 2,
       revision: 0,
       facts: { name: 'one', pid: process.pid },
     });
@@ -43,6 +43,21 @@ t.test(
     await master.until('ready', () => master.allocation()?.state === 'ready');
   },
 );
+
+t.test('what its ingress has counted is said when it changes, and anew on each session', async (t) => {
+  const master = await masterEnd(t);
+  const { ingress } = await agentUnderTest(t, { master, engine: anEngine() });
+  const figures = () => master.heard.filter((m) => m.type === 'figures');
+  await master.until('a session', () => true);
+  master.send(anAssignment({ revision: 1, ingress: { domain: 'a.test' } }));
+  await waitFor('first figures', () => figures().length > 0);
+  ingress.figures = { epoch: 'e-2', figures: [] };
+  await waitFor('changed figures', () => figures().at(-1)?.epoch === 'e-2');
+  const before = figures().length;
+  master.cut();
+  await waitFor('the same ones on another session', () => figures().length > before);
+  t.match(figures().at(-1), { epoch: 'e-2' });
+});
 
 t.test('an older revision is refused; the same one again is taken', async (t) => {
   const master = await masterEnd(t);
