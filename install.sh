@@ -204,13 +204,13 @@ build() {
   if [ -f dist/.built ] && [ -z "$newest" ]; then return 0; fi
   say "building Orca"
   [ -d dist ] || note folder "$here/dist"
-  "$node" node_modules/typescript/bin/tsc >"$log" 2>&1 || fail "the build failed: $(head -n 1 "$log")"
+  npm run build >"$log" 2>&1 || fail "the build failed: $(grep -v '^>' "$log" | grep . | head -n 1)"
   touch dist/.built
   changed=yes
 }
 
 link() {
-  target=$here/dist/cli/main.js
+  target=$here/dist/cli/orca.js
   chmod +x "$target"
   command=$run/orca
   # A wrapper rather than a bare link: it names the Node that this machine has for Orca.
@@ -224,7 +224,7 @@ link() {
   fi
 }
 
-orca() { ORCA_HOME=$home "$node" "$here/dist/cli/main.js" "$@"; }
+orca() { ORCA_HOME=$home "$node" "$here/dist/cli/orca.js" "$@"; }
 answers() { orca status --json >"$run/status.json" 2>"$run/status.error"; }
 
 server_arguments() {

@@ -113,6 +113,11 @@ export class OrcaError extends Error {
     this.details = options.details ?? null;
   }
 
+  /** By name: the bundled CLI (cli/bundle.sh) has a copy of this class of its own, and runs the server, which has another. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === 'OrcaError';
+  }
+
   get status(): number {
     return errorTable[this.code].status;
   }

@@ -19,7 +19,7 @@ import type { LoadTarget } from './load.js';
 import { processesOf } from './processes.js';
 import { waitFor } from './wait-for.js';
 
-const program = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+const program = fileURLToPath(new URL('../../cli/orca.js', import.meta.url));
 
 export interface CommandResult {
   code: number;
