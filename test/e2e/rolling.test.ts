@@ -30,15 +30,20 @@ const file = (image: string, deploy?: string[]) =>
 await orca.deployed(file('a'));
 const load = () => startLoad({ target: orca.target('roll.localhost'), mix: fullMix, lifetimeMs: 4_000 });
 
-t.test(`${ROLLS} rolling updates lose nothing and cut nothing`, { timeout: 900_000 }, async (t) => {
-  await lossless(t, async () => {
-    for (let roll = 1; roll <= ROLLS; roll += 1) {
-      const result = await orca.deploy(file(roll % 2 ? 'b' : 'a'));
-      t.equal(result.code, 0, `update ${roll}: ${result.stdout}${result.stderr}`);
-    }
-  });
-  t.equal((await orca.containers({ 'orca.service': 'roll' })).length, 3);
-});
+t.test(
+  `${ROLLS} rolling updates, one at a time and all at once, lose nothing and cut nothing`,
+  { timeout: 900_000 },
+  async (t) => {
+    await lossless(t, async () => {
+      for (let roll = 1; roll <= ROLLS; roll += 1) {
+        const surge = roll > ROLLS / 2 ? ['max_surge = 3'] : [];
+        const result = await orca.deploy(file(roll % 2 ? 'b' : 'a', surge));
+        t.equal(result.code, 0, `update ${roll}: ${result.stdout}${result.stderr}`);
+      }
+    });
+    t.equal((await orca.containers({ 'orca.service': 'roll' })).length, 3);
+  },
+);
 
 t.test(
   'scaling up and down, a rollback, and another service that stops and starts lose nothing',

@@ -1,7 +1,7 @@
 /** The agent's end of the session against a master of the test's own, over real WebSockets and mutual TLS. */
 import t from 'tap';
 import { openAuthority } from '../../master/authority.js';
-import { closeCodes, type LogLine, PROTOCOL_VERSION } from '../../shared/protocol.js';
+import { closeCodes, type LogLine } from '../../shared/protocol.js';
 import { fakeEngine } from '../support/fake-engine.js';
 import { waitFor } from '../support/wait-for.js';
 import { anAllocation, anAssignment } from '../unit/agent/an.js';
@@ -24,7 +24,7 @@ t.test(
     await master.until('a first status', (status) => status.engine.state === 'up');
     t.match(master.heard[0], {
       type: 'hello',
-      protocol: PROTOCOL_VERSION,
+      protocol: 2,
       revision: 0,
       facts: { name: 'one', pid: process.pid },
     });
@@ -43,6 +43,21 @@ t.test(
     await master.until('ready', () => master.allocation()?.state === 'ready');
   },
 );
+
+t.test('what its ingress has counted is said when it changes, and anew on each session', async (t) => {
+  const master = await masterEnd(t);
+  const { ingress } = await agentUnderTest(t, { master, engine: anEngine() });
+  const figures = () => master.heard.filter((m) => m.type === 'figures');
+  await master.until('a session', () => true);
+  master.send(anAssignment({ revision: 1, ingress: { domain: 'a.test' } }));
+  await waitFor('first figures', () => figures().length > 0);
+  ingress.figures = { epoch: 'e-2', figures: [] };
+  await waitFor('changed figures', () => figures().at(-1)?.epoch === 'e-2');
+  const before = figures().length;
+  master.cut();
+  await waitFor('the same ones on another session', () => figures().length > before);
+  t.match(figures().at(-1), { epoch: 'e-2' });
+});
 
 t.test('an older revision is refused; the same one again is taken', async (t) => {
   const master = await masterEnd(t);
@@ -88,33 +103,42 @@ t.test('a session that breaks is made again, with hello and the whole status', a
   ]);
 });
 
-t.test('what the ingress has counted is said when it changes, and on every new session', async (t) => {
-  const master = await masterEnd(t);
-  const { ingress } = await agentUnderTest(t, { master, engine: anEngine() });
-  ingress.figures = null;
-  await master.until('a session', () => true);
-  master.send(anAssignment({ revision: 1, ingress: { domain: 'a.com' } }));
-  await master.until('an ingress', (status) => status.revision === 1);
-  const said = () => master.heard.flatMap((m) => (m.type === 'figures' ? [m] : []));
-  const counted = (requests: number) => {
-    const one = { service: 'shop/api', release: 1, requests, classes: [0, requests, 0, 0, 0], latency: [1] };
-    ingress.figures = { epoch: 'e-1', figures: [one] };
-  };
-  t.same(said(), [], 'nothing was ever measured');
-  counted(3);
-  await waitFor('the figures', () => said().length === 1);
-  master.cut();
-  counted(4);
-  counted(5);
-  await waitFor('a second session', () => master.sessions.length === 2);
-  await waitFor('them on it', () => said().length === 2);
-  master.cut();
-  await waitFor('them on a third, unchanged', () => said().length === 3);
-  t.match(
-    said(),
-    [3, 5, 5].map((requests) => ({ epoch: 'e-1', figures: [{ requests }] })),
-  );
-});
+t.test(
+  'nothing is said before something was measured, and nothing waits for a session but the newest',
+  async (t) => {
+    const master = await masterEnd(t);
+    const { ingress } = await agentUnderTest(t, { master, engine: anEngine() });
+    ingress.figures = null;
+    await master.until('a session', () => true);
+    master.send(anAssignment({ revision: 1, ingress: { domain: 'a.com' } }));
+    await master.until('an ingress', (status) => status.revision === 1);
+    const said = () => master.heard.flatMap((m) => (m.type === 'figures' ? [m] : []));
+    const counted = (requests: number) => {
+      const one = {
+        service: 'shop/api',
+        release: 1,
+        requests,
+        classes: [0, requests, 0, 0, 0],
+        latency: [1],
+      };
+      ingress.figures = { epoch: 'e-1', figures: [one] };
+    };
+    t.same(said(), [], 'nothing was ever measured');
+    counted(3);
+    await waitFor('the figures', () => said().length === 1);
+    master.cut();
+    counted(4);
+    counted(5);
+    await waitFor('a second session', () => master.sessions.length === 2);
+    await waitFor('them on it', () => said().length === 2);
+    master.cut();
+    await waitFor('them on a third, unchanged', () => said().length === 3);
+    t.match(
+      said(),
+      [3, 5, 5].map((requests) => ({ epoch: 'e-1', figures: [{ requests }] })),
+    );
+  },
+);
 
 t.test('a status without a receipt is sent again', async (t) => {
   const master = await masterEnd(t);

@@ -1,6 +1,6 @@
 /**
- * `kill -9` of the master at every commit of a rollout: the rollout ends as if nothing had happened, with no allocation
- * too many or too few. The agent here is a fake that obeys at once (test/e2e/kill.test.ts has the real one). The commits
+ * `kill -9` of the master at the commits of a rollout, of a canary at every one: the rollout ends as if nothing had happened, with no allocation
+ * too many or too few. The agent here is a fake that obeys at once (test/e2e/kill.test.ts has the real one, and every step). The commits
  * of one undisturbed run are counted first; then each is the last thing a master did.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -9,7 +9,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { ServiceStatus, StatusReply } from '../../shared/api.js';
 import { type FakeAgent, fakeAgent } from '../support/fake-agent.js';
 import { freePorts } from '../support/free-port.js';
@@ -19,6 +19,8 @@ import { waitFor } from '../support/wait-for.js';
 
 /** What the agent remembers of the first run: more than it had. */
 const FIRST_RUN_REVISIONS = 1_000;
+/** Each run has a home and ports of its own. */
+const SIDE_BY_SIDE = 3;
 const program = fileURLToPath(new URL('../support/dying-server.js', import.meta.url));
 
 interface Cluster {
@@ -31,49 +33,66 @@ interface Cluster {
 }
 
 t.setTimeout(900_000);
-t.test('the rollout ends well whichever commit is the last before a kill', async (t) => {
-  const template = await runsFirstRelease();
+t.test('a rolling update ends well, whichever third commit is the last before a kill', (t) =>
+  endsWell(t, { replicas: 2 }, 3),
+);
+
+t.test('a canary goes through its steps and is promoted, whichever commit is the last before a kill', (t) =>
+  endsWell(t, { replicas: 1, deploy: { strategy: 'canary', canary_steps: [20, 50], step_secs: 1 } }),
+);
+
+interface Settings {
+  replicas: number;
+  deploy?: object;
+}
+
+/** Kills after every `stride`th commit, the first one always. */
+async function endsWell(t: Test, settings: Settings, stride = 1): Promise<void> {
+  const template = await runsFirstRelease(settings);
   t.teardown(() => rmSync(template, { recursive: true, force: true }));
-  const { commits } = await updated(template, 0);
+  const { commits } = await updated(template, 0, settings);
   t.ok(commits > 5, `an undisturbed rollout has ${commits} commits`);
-  for (let n = 1; n <= commits; n++) {
-    const { service, assigned } = await updated(template, n);
-    t.same(
-      service.allocations.map((a) => [a.slot, a.release, a.state]),
-      [
-        [0, 'v2', 'ready'],
-        [1, 'v2', 'ready'],
-      ],
-      `killed at commit ${n}`,
-    );
-    t.equal(assigned, 2, `killed at commit ${n}: nothing else is assigned`);
-  }
-});
+  let next = 1;
+  const worker = async () => {
+    for (let n = next; n <= commits; n = next) {
+      next += stride;
+      const { service, assigned } = await updated(template, n, settings);
+      t.same(
+        service.allocations.map((a) => [a.slot, a.release, a.state]),
+        Array.from({ length: settings.replicas }, (_, slot) => [slot, 'v2', 'ready']),
+        `killed at commit ${n}`,
+      );
+      t.equal(assigned, settings.replicas, `killed at commit ${n}: nothing else is assigned`);
+      t.match(service.groups, { stable: { weight: 100 }, canary: null });
+    }
+  };
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
+}
 
 /** A home whose master has brought two replicas of app:1 to run. */
-async function runsFirstRelease(): Promise<string> {
+async function runsFirstRelease(settings: Settings): Promise<string> {
   const cluster = await aCluster();
   await start(cluster, 0);
-  await deploy(cluster, 'app:1');
-  await serviceThat(cluster, (s) => isWhole(s, 'v1'));
+  await deploy(cluster, 'app:1', settings);
+  await serviceThat(cluster, (s) => isWhole(s, 'v1', settings));
   await stop(cluster);
   return cluster.home;
 }
 
 /** Rolls a copy of that home to app:2 while the master dies at commit `killAt` (0: never). */
-async function updated(template: string, killAt: number) {
+async function updated(template: string, killAt: number, settings: Settings) {
   const cluster = await aCluster(template);
   try {
     await start(cluster, killAt);
-    const asked = deploy(cluster, 'app:2').catch(() => null);
+    const asked = deploy(cluster, 'app:2', settings).catch(() => null);
     if (killAt > 0) {
       await waitFor(`the kill at ${killAt}`, () => cluster.master?.signalCode === 'SIGKILL');
       await asked;
       await start(cluster, 0);
       // Whoever asked got no answer, and asks again: the same deploy is the same deploy.
-      await deploy(cluster, 'app:2');
+      await deploy(cluster, 'app:2', settings);
     }
-    const service = await serviceThat(cluster, (s) => isWhole(s, 'v2'));
+    const service = await serviceThat(cluster, (s) => isWhole(s, 'v2', settings));
     const commits = Number(readFileSync(join(cluster.home, 'steps'), 'utf8'));
     return { commits, service, assigned: cluster.agent?.assignment()?.allocations.length };
   } finally {
@@ -89,10 +108,10 @@ async function aCluster(template?: string): Promise<Cluster> {
   return { home, port, master: null, agent: null, remembered: template ? FIRST_RUN_REVISIONS : 0 };
 }
 
-const isWhole = (s: ServiceStatus, release: string): boolean =>
+const isWhole = (s: ServiceStatus, release: string, { replicas }: Settings): boolean =>
   s.status === 'running' &&
   s.release === release &&
-  s.allocations.length === 2 &&
+  s.allocations.length === replicas &&
   s.allocations.every((a) => a.release === release && a.state === 'ready' && a.routed);
 
 async function start(cluster: Cluster, killAt: number): Promise<void> {
@@ -151,8 +170,8 @@ async function call(cluster: Cluster, method: string, path: string, body?: objec
   return JSON.parse(answer.body);
 }
 
-const deploy = (cluster: Cluster, image: string): Promise<unknown> =>
-  call(cluster, 'POST', '/deploy', { services: [aBody({ image, replicas: 2 })] });
+const deploy = (cluster: Cluster, image: string, { replicas, deploy = {} }: Settings): Promise<unknown> =>
+  call(cluster, 'POST', '/deploy', { services: [aBody({ image, replicas, deploy })] });
 
 async function serviceThat(
   cluster: Cluster,
