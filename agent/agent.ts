@@ -27,7 +27,7 @@ export interface IngressPart<I> {
   apply(ingress: I | null, revision: number): void;
   setLocal(endpoints: ReadonlyMap<string, Endpoint | null>): void;
   observed(): IngressObserved | null;
-  figures(): CountedFigures;
+  figures(): CountedFigures | null;
   stop(): Promise<void>;
 }
 

@@ -12,7 +12,7 @@ import { errorPage, notFoundPage, RETRY_AFTER_SECONDS, unavailablePage } from '.
 import { proxyHandlers, type ResolverPorts } from './proxy-handler.js';
 import type { Certificate, Ingress } from './route.js';
 import { normalDomain, type Site, type Sites, sitesOf } from './sites.js';
-import { silence, trafficLogs, trafficSink } from './traffic-log.js';
+import { measurable, silence, trafficLogs, trafficSink } from './traffic-log.js';
 
 export interface CompileInput {
   ingress: Ingress;
@@ -57,7 +57,7 @@ export function refreshMsFor(services: number): number {
 
 /** Compiles the complete configuration of Caddy; the same input in any order gives the same output. */
 export function compile(input: CompileInput): Compiled {
-  const { sites, refused } = sitesOf(input.ingress.routes);
+  const { sites, refused } = sitesOf(measurable(input.ingress.routes, input.trafficPort));
   const refreshMs = refreshMsFor(input.ingress.routes.length);
   const configWith = (https: object): CaddyConfig => ({
     ...withTraffic(bootConfig(input), trafficSink(sites, input.trafficPort)),

@@ -34,8 +34,8 @@ export interface IngressRole {
   setLocal(endpoints: ReadonlyMap<string, Endpoint | null>): void;
   /** What was last seen; null until the first look at what `apply` gave. */
   observed(): IngressObserved | null;
-  /** What went through since this role began to count (`epoch`): of measured services, by release. */
-  figures(): { epoch: string; figures: Figures[] };
+  /** What went through since this role began to count (`epoch`): of measured services, by release; null: none ever was. */
+  figures(): { epoch: string; figures: Figures[] } | null;
   /** Stops the watching only: Caddy and the resolver go on. */
   stop(): Promise<void>;
   /** Stops the watching, Caddy and the resolver (uninstall). */
@@ -81,7 +81,7 @@ class Role implements IngressRole {
 
   constructor(options: IngressOptions, paths: ReturnType<typeof ingressPaths>) {
     this.#options = options;
-    this.#meter = createTrafficMeter(paths.trafficPort);
+    this.#meter = createTrafficMeter(paths.trafficPort, options.log);
     this.#publisher = createPublisher(paths, () => this.#loop.wake());
     this.#edge = startEdge({
       paths,
@@ -108,7 +108,7 @@ class Role implements IngressRole {
     this.#loop.wake();
   }
 
-  figures(): { epoch: string; figures: Figures[] } {
+  figures(): { epoch: string; figures: Figures[] } | null {
     return this.#meter.figures();
   }
 
@@ -118,9 +118,9 @@ class Role implements IngressRole {
 
   async stop(): Promise<void> {
     this.#publisher.stop();
-    this.#meter.close();
     await this.#edge.stop();
     await this.#loop.stop();
+    this.#meter.close();
   }
 
   async shutdown(): Promise<void> {
@@ -133,7 +133,7 @@ class Role implements IngressRole {
     const want = this.#want;
     if (want === null) return;
     const { ingress } = want;
-    if (ingress.routes.some((route) => route.measured)) await this.#meter.open();
+    if (isMeasured(ingress) && (await this.#meter.open())) this.#edge.wake();
     const ports = await this.#publisher.ensure();
     this.#resolverUp = ports !== null;
     if (ports === null) this.#loop.wakeAt(Math.max(this.#publisher.notBeforeMs(), Date.now() + 100));
@@ -266,10 +266,13 @@ class Role implements IngressRole {
     const want = this.#want;
     const ports = this.#ports;
     if (want === null || ports === null) return null;
+    const trafficPort = this.#meter.port();
+    // A config without the port, and soon after one with it, would be two loads.
+    if (trafficPort === undefined && isMeasured(want.ingress)) return null;
     return {
       ingress: want.ingress,
       ports,
-      trafficPort: this.#meter.port(),
+      trafficPort: trafficPort ?? null,
       fallback: () => this.#fallback(want.ingress),
     };
   }
@@ -286,6 +289,10 @@ class Role implements IngressRole {
       }),
     );
   }
+}
+
+function isMeasured({ routes }: Ingress): boolean {
+  return routes.some((route) => route.measured);
 }
 
 function sameEndpoint(a: Endpoint | null, b: Endpoint | null): boolean {

@@ -1,6 +1,7 @@
 /**
- * Counts what went through, by service and release, upwards from its start. Knows whose an upstream is from the routes,
- * also for a while after it has left them: a request that was in flight is counted when it ends.
+ * Counts what went through, by service and release, upwards from its start: what was once said never gets less. Knows
+ * whose an upstream is from the routes, also for a while after it has left them: a request that was in flight is counted
+ * when it ends. What belongs to nobody (the sorry server, an upstream that was never in the routes) is not counted.
  */
 import { bucketOf, LATENCY_BUCKETS } from '../shared/latency.js';
 import type { Endpoint, Figures } from '../shared/protocol.js';
@@ -8,8 +9,9 @@ import type { Route } from './route.js';
 import { readTrafficLine } from './traffic-line.js';
 import { dialOf, upstreamKey } from './upstreams.js';
 
-/** Upstreams remembered after they have left the routes, and releases counted for a service. */
+/** Upstreams remembered after they have left the routes. */
 const MAX_UPSTREAMS = 4_000;
+/** Releases kept of a service, beside those in the routes: which one is old does not show in its number (a rollback). */
 const MAX_RELEASES = 5;
 
 export interface TrafficCounter {
@@ -17,39 +19,40 @@ export interface TrafficCounter {
   follow(routes: readonly Route[], endpointOf: (allocation: string) => Endpoint | null): void;
   /** One line of the log. */
   count(text: string): void;
-  figures(): Figures[];
+  /** Of the services that are measured now; null when none ever was. */
+  figures(): Figures[] | null;
 }
 
 export function createTrafficCounter(): TrafficCounter {
   const owners = new Map<string, { service: string; release: number }>();
+  /** Also of services that are not measured now: if they are again, their counts go on. */
   const counted = new Map<string, Map<number, Figures>>();
+  /** Releases in the routes, by service that is measured. */
+  let current: ReadonlyMap<string, ReadonlySet<number>> = new Map();
 
   const own = (name: string, owner: { service: string; release: number }): void => {
     owners.delete(name);
     owners.set(name, owner);
   };
-  const figuresOf = (service: string, release: number): Figures | undefined => {
-    const releases = counted.get(service);
-    if (!releases) return undefined;
+  const figuresOf = (service: string, release: number): Figures => {
+    const releases = counted.get(service) ?? new Map<number, Figures>();
     const found = releases.get(release) ?? noFigures(service, release);
-    releases.set(release, found);
-    if (releases.size > MAX_RELEASES) releases.delete(Math.min(...releases.keys()));
+    counted.set(service, releases.set(release, found));
+    const others = [...releases.keys()].filter((one) => !current.get(service)?.has(one));
+    for (const old of others.slice(0, -MAX_RELEASES)) releases.delete(old);
     return found;
   };
 
   return {
     follow(routes, endpointOf) {
       const measured = routes.filter((route) => route.measured);
-      for (const { service, allocations } of measured) {
-        if (!counted.has(service)) counted.set(service, new Map());
-        for (const { id, release } of allocations) {
-          const endpoint = endpointOf(id);
-          if (endpoint === null) continue;
-          for (const name of [upstreamKey(endpoint), dialOf(endpoint)]) own(name, { service, release });
-        }
+      current = new Map(measured.map((r) => [r.service, new Set(r.allocations.map((a) => a.release))]));
+      for (const { service } of measured) if (!counted.has(service)) counted.set(service, new Map());
+      for (const { service, id, release } of routedLast(measured)) {
+        const endpoint = endpointOf(id);
+        if (endpoint === null) continue;
+        for (const name of [upstreamKey(endpoint), dialOf(endpoint)]) own(name, { service, release });
       }
-      const names = new Set(measured.map((route) => route.service));
-      for (const service of counted.keys()) if (!names.has(service)) counted.delete(service);
       for (const name of owners.keys()) {
         if (owners.size <= MAX_UPSTREAMS) break;
         owners.delete(name);
@@ -58,14 +61,27 @@ export function createTrafficCounter(): TrafficCounter {
     count(text) {
       const line = readTrafficLine(text);
       const owner = line && owners.get(line.upstream);
-      const figures = owner && figuresOf(owner.service, owner.release);
-      if (!line || !figures) return;
+      if (!line || !owner) return;
+      const figures = figuresOf(owner.service, owner.release);
       figures.requests += 1;
       add(figures.classes, Math.floor(line.status / 100) - 1);
       if (line.durationMs !== null) add(figures.latency, bucketOf(line.durationMs));
     },
-    figures: () => [...counted.values()].flatMap((releases) => [...releases.values()]),
+    figures() {
+      if (counted.size === 0) return null;
+      const shown = [...counted].filter(([service]) => current.has(service));
+      return shown.flatMap(([, releases]) => [...releases.values()]);
+    },
   };
+}
+
+/** A port that one which drains has left may be another's by now: the routed one is the owner. */
+function routedLast(routes: readonly Route[]): { service: string; id: string; release: number }[] {
+  const all = routes.flatMap(({ service, allocations }) => allocations.map((a) => ({ ...a, service })));
+  return [
+    ...all.filter(({ desired }) => desired === 'draining'),
+    ...all.filter(({ desired }) => desired === 'routed'),
+  ];
 }
 
 function noFigures(service: string, release: number): Figures {

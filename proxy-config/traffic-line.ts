@@ -8,15 +8,24 @@ export interface TrafficLine {
   durationMs: number | null;
 }
 
-/** Null: not such a line, no upstream was chosen, or no status was given (2.6.2: the client went away, or upgraded). */
+const UPGRADED = 101;
+/** What 2.11.9 says of a client that went away before it had an answer. */
+const CLIENT_GONE = 499;
+
+/** Null: not such a line, or no upstream was chosen. */
 export function readTrafficLine(text: string): TrafficLine | null {
-  const line = parse(text);
-  const { user_id: mark, status, duration } = line;
-  if (typeof mark !== 'string' || typeof status !== 'number' || typeof duration !== 'number') return null;
-  const cut = mark.indexOf('|');
-  if (cut < 1 || status < 100 || status > 599) return null;
-  const isOpen = status === 101 || mark.startsWith('text/event-stream', cut + 1);
-  return { upstream: bareName(mark.slice(0, cut)), status, durationMs: isOpen ? null : duration * 1_000 };
+  const { user_id: mark, status: said, duration } = parse(text);
+  if (typeof mark !== 'string' || typeof said !== 'number' || typeof duration !== 'number') return null;
+  const [upstream = '', upgrade = '', type = ''] = mark.split('|', 3);
+  const status = said === 0 ? unsaidStatus(upgrade) : said;
+  if (upstream === '' || status < 100 || status > 599) return null;
+  const isOpen = status === UPGRADED || type.startsWith('text/event-stream');
+  return { upstream: bareName(upstream), status, durationMs: isOpen ? null : duration * 1_000 };
+}
+
+/** 2.6.2 says 0 where 2.11.9 says 101 or 499; only after an upgrade does the answer keep its Upgrade header. */
+function unsaidStatus(upgrade: string): number {
+  return upgrade === '' ? CLIENT_GONE : UPGRADED;
 }
 
 /** SRV targets come with the dot of the root at their end. */

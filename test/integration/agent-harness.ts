@@ -116,7 +116,7 @@ export interface AgentUnderTest {
   ingress: {
     applied: { ingress: unknown; revision: number }[];
     local: ReadonlyMap<string, unknown>;
-    figures: CountedFigures;
+    figures: CountedFigures | null;
   };
 }
 

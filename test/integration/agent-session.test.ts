@@ -103,6 +103,43 @@ t.test('a session that breaks is made again, with hello and the whole status', a
   ]);
 });
 
+t.test(
+  'nothing is said before something was measured, and nothing waits for a session but the newest',
+  async (t) => {
+    const master = await masterEnd(t);
+    const { ingress } = await agentUnderTest(t, { master, engine: anEngine() });
+    ingress.figures = null;
+    await master.until('a session', () => true);
+    master.send(anAssignment({ revision: 1, ingress: { domain: 'a.com' } }));
+    await master.until('an ingress', (status) => status.revision === 1);
+    const said = () => master.heard.flatMap((m) => (m.type === 'figures' ? [m] : []));
+    const counted = (requests: number) => {
+      const one = {
+        service: 'shop/api',
+        release: 1,
+        requests,
+        classes: [0, requests, 0, 0, 0],
+        latency: [1],
+      };
+      ingress.figures = { epoch: 'e-1', figures: [one] };
+    };
+    t.same(said(), [], 'nothing was ever measured');
+    counted(3);
+    await waitFor('the figures', () => said().length === 1);
+    master.cut();
+    counted(4);
+    counted(5);
+    await waitFor('a second session', () => master.sessions.length === 2);
+    await waitFor('them on it', () => said().length === 2);
+    master.cut();
+    await waitFor('them on a third, unchanged', () => said().length === 3);
+    t.match(
+      said(),
+      [3, 5, 5].map((requests) => ({ epoch: 'e-1', figures: [{ requests }] })),
+    );
+  },
+);
+
 t.test('a status without a receipt is sent again', async (t) => {
   const master = await masterEnd(t);
   master.answers.statuses = false;

@@ -1,5 +1,8 @@
 /** What went through a real Caddy, by release: requests, classes and latencies as the backends gave them. */
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { connect } from 'node:tls';
 import t from 'tap';
 import type { Route } from '../../proxy-config/route.js';
@@ -33,7 +36,7 @@ const stable = anAllocation('a.1', one.endpoint.port, { release: 1 });
 const canary = anAllocation('a.2', two.endpoint.port, { release: 2, group: 'canary' });
 const loads = () => edge.logs.filter((line) => line.startsWith('Caddy serves')).length;
 const figures = (release: number) =>
-  edge.role.figures().figures.find((one) => one.service === 'shop/api' && one.release === release);
+  edge.role.figures()?.figures.find((one) => one.service === 'shop/api' && one.release === release);
 const requests = (release: number) => figures(release)?.requests ?? 0;
 
 async function at(canaryWeight: number, over: Partial<Route> = {}): Promise<void> {
@@ -69,15 +72,16 @@ t.test('each release has what it answered, and nothing else', async (t) => {
   const p50 = percentileOf(figures(2)?.latency ?? [], 50) ?? 0;
   t.ok(p50 > 130 && p50 < 1_000, `p50 is ${p50} ms`);
   t.notOk(
-    edge.role.figures().figures.some((f) => f.service === 'shop/quiet'),
+    edge.role.figures()?.figures.some((f) => f.service === 'shop/quiet'),
     'what is not measured is not counted',
   );
 });
 
-t.test('a WebSocket is not timed', async (t) => {
+t.test('a WebSocket is counted, and not timed', async (t) => {
   await at(0);
   const timed = () => figures(1)?.latency.reduce((a, b) => a + b) ?? 0;
-  const before = timed();
+  const opened = () => figures(1)?.classes[0] ?? 0;
+  const [before, openedBefore] = [timed(), opened()];
   const socket = connect({
     host: '127.0.0.1',
     port: edge.httpsPort,
@@ -87,9 +91,38 @@ t.test('a WebSocket is not timed', async (t) => {
   socket.write('GET / HTTP/1.1\r\nHost: shop.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
   socket.once('data', () => socket.write('bye'));
   await once(socket, 'close');
+  await until('it is counted', () => opened() === openedBefore + 1);
   await edge.client('200/0');
-  await until('the plain one is counted', () => timed() === before + 1);
-  t.ok((figures(1)?.classes[0] ?? 0) <= 1);
+  await until('a plain one is timed', () => timed() === before + 1);
+  t.equal(opened(), openedBefore + 1);
+});
+
+t.test(
+  'a client that goes away before its answer is a 4xx of the release that kept it waiting',
+  async (t) => {
+    await at(0);
+    const failures = () => figures(1)?.classes[3] ?? 0;
+    const before = failures();
+    const arrived = once(one.server, 'request');
+    const request = edge.client('200/5000');
+    request.catch(() => {});
+    await arrived;
+    request.cancel();
+    await until('counted', () => failures() === before + 1);
+    t.pass();
+  },
+);
+
+t.test('the sorry server’s answers are nobody’s', async (t) => {
+  await at(0);
+  const [one, two] = [requests(1), requests(2)];
+  await at(0, { maintenance: 'Back soon' });
+  await until('in maintenance', async () => (await edge.client('200/0')).statusCode === 503);
+  await at(0);
+  await until('back', async () => (await edge.client('200/0')).statusCode === 200);
+  await until('counted', () => requests(1) > one);
+  t.equal(figures(1)?.classes[4], 0);
+  t.equal(requests(2), two);
 });
 
 t.test('what Caddy itself answers for an upstream that refuses is that release’s', async (t) => {
@@ -102,13 +135,69 @@ t.test('what Caddy itself answers for an upstream that refuses is that release�
   t.equal(figures(2)?.classes[4], 3);
 });
 
+t.test('a line says nothing of who asked for what', async (t) => {
+  await at(0);
+  const { port } = JSON.parse(readFileSync(join(edge.home, 'ingress', 'traffic.json'), 'utf8'));
+  await edge.role.stop();
+  const reader = createSocket('udp4');
+  t.teardown(() => reader.close());
+  reader.bind(port, '127.0.0.1');
+  const line = once(reader, 'message');
+  await edge.client('200/0?token=hush', { headers: { cookie: 'a=hush', authorization: 'Bearer hush' } });
+  const [text] = await line;
+  t.same(Object.keys(JSON.parse(text)).sort(), [
+    'duration',
+    'level',
+    'logger',
+    'msg',
+    'status',
+    'ts',
+    'user_id',
+  ]);
+  t.notMatch(text.toString(), /hush/);
+  t.ok(text.length < 300, `${text.length} bytes`);
+  t.notMatch(readFileSync(join(edge.home, 'logs', 'caddy.log'), 'utf8'), /handled request/);
+});
+
+t.test('requests are answered while nobody reads', async (t) => {
+  for (let asked = 0; asked < 200; asked += 20) {
+    const replies = await Promise.all([...Array(20)].map(() => edge.client('200/0')));
+    t.ok(replies.every((reply) => reply.statusCode === 200));
+  }
+});
+
 t.test('a restarted agent counts anew on the same port, without a load of Caddy', async (t) => {
-  const { epoch } = edge.role.figures();
+  const epoch = edge.role.figures()?.epoch;
   const before = loads();
   await edge.restartRole();
+  t.equal(edge.role.figures(), null);
   await at(0);
   await edge.client('200/0');
   await until('counted', () => requests(1) === 1);
-  t.not(edge.role.figures().epoch, epoch);
+  t.not(edge.role.figures()?.epoch, epoch);
   t.equal(loads(), before);
 });
+
+t.test(
+  'a service that is measured from now on is one load, also when the port is taken by then',
+  async (t) => {
+    const unmeasured = loads();
+    await at(0, { measured: false });
+    await until('loaded', () => loads() === unmeasured + 1);
+    const { port } = JSON.parse(readFileSync(join(edge.home, 'ingress', 'traffic.json'), 'utf8'));
+    await edge.role.stop();
+    const other = createSocket('udp4');
+    t.teardown(() => other.close());
+    other.bind(port, '127.0.0.1');
+    await once(other, 'listening');
+    await edge.restartRole();
+    await at(0, { measured: false });
+    await edge.client('200/0');
+    t.equal(edge.role.figures(), null);
+    await at(0);
+    await until('loaded', () => loads() > unmeasured + 1);
+    await edge.client('200/0');
+    await until('counted', () => requests(1) === 1);
+    t.equal(loads(), unmeasured + 2);
+  },
+);

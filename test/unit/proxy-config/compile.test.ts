@@ -22,7 +22,11 @@ const aRoute = (name: string, over: Partial<Route> = {}): Route => ({
   allocations: [],
   ...over,
 });
-const compiled = (over: Partial<Ingress>, fallback: ReadonlyMap<string, string[]> = new Map()) =>
+const compiled = (
+  over: Partial<Ingress>,
+  fallback: ReadonlyMap<string, string[]> = new Map(),
+  trafficPort: number | null = 61_003,
+) =>
   compile({
     ingress: {
       httpPort: 80,
@@ -33,7 +37,7 @@ const compiled = (over: Partial<Ingress>, fallback: ReadonlyMap<string, string[]
       fallbackCertificate: certificate('orca.invalid'),
       ...over,
     },
-    trafficPort: 61_003,
+    trafficPort,
     resolver: { srvTcpPort: 61_001, dnsUdpPort: 61_001, sorryPort: 61_002 },
     adminSocketPath: '/home/caddy.sock',
     storageRoot: '/home/storage',
@@ -87,6 +91,19 @@ t.test('membership, weights and fallbacks never change the fingerprint, nor does
     { numRuns: 200 },
   );
 });
+
+t.test(
+  'a measured service is one more input: with a port a log, without one as if it were not',
+  async (t) => {
+    const routes = [aRoute('a', { measured: true }), aRoute('b')];
+    const plain = compiled({});
+    const measured = compiled({ routes });
+    t.not(measured.fingerprint, plain.fingerprint);
+    t.match(JSON.stringify(measured.config), '"address":"udp/127.0.0.1:61003"');
+    t.same(compiled({ routes }, new Map(), null), compiled({}, new Map(), null));
+    t.same(compiled({}, new Map(), null).config, plain.config, 'nor does a port change anything alone');
+  },
+);
 
 t.test('fallback upstreams stand in the handlers of their service only', async (t) => {
   const text = JSON.stringify(compiled({}, new Map([['p/a', ['10.0.0.1:80']]])).config);
@@ -156,6 +173,7 @@ t.test('the key that stands for a config leaves membership out and nothing else'
     { sticky: true },
   ])
     t.not(keyOf(other), keyOf({}));
+  t.not(configKey({ ...base, routes: [] }, resolver, 3), configKey({ ...base, routes: [] }, resolver, null));
   t.not(
     configKey({ ...base, routes: [] }, { ...resolver, sorryPort: 3 }, null),
     configKey({ ...base, routes: [] }, resolver, null),

@@ -5,7 +5,7 @@ import { readTrafficLine } from '../../../proxy-config/traffic-line.js';
 import { plainRoute } from '../../support/plain-route.js';
 
 const line = (over: object = {}) =>
-  JSON.stringify({ user_id: 'ip-10-0-0-1.orca.:8001|text/html', status: 200, duration: 0.02, ...over });
+  JSON.stringify({ user_id: 'ip-10-0-0-1.orca.:8001||text/html', status: 200, duration: 0.02, ...over });
 const aRoute = (releases: number[], over: Partial<Route> = {}): Route => ({
   service: 'shop/api',
   srvName: 'api.shop.orca',
@@ -29,7 +29,13 @@ const endpointOf = (id: string) => ({ address: '10.0.0.1', port: 8_000 + Number(
 t.test('a line says upstream, status and time', async (t) => {
   t.same(readTrafficLine(line()), { upstream: 'ip-10-0-0-1.orca:8001', status: 200, durationMs: 20 });
   t.equal(readTrafficLine(line({ status: 101 }))?.durationMs, null);
-  t.equal(readTrafficLine(line({ user_id: '10.0.0.1:80|text/event-stream; x' }))?.durationMs, null);
+  t.equal(readTrafficLine(line({ user_id: '10.0.0.1:80||text/event-stream; x' }))?.durationMs, null);
+});
+
+t.test('where Caddy 2.6.2 gives no status it was an upgrade, or a client that went away', async (t) => {
+  const upgraded = { status: 0, user_id: '10.0.0.1:80|websocket|' };
+  t.match(readTrafficLine(line(upgraded)), { status: 101, durationMs: null });
+  t.match(readTrafficLine(line({ status: 0 })), { status: 499, durationMs: 20 });
 });
 
 t.test('what is no such line is nothing', async (t) => {
@@ -38,8 +44,12 @@ t.test('what is no such line is nothing', async (t) => {
     '{',
     'null',
     '7',
-    line({ status: 0 }),
-    line({ user_id: '|' }),
+    '[]',
+    line({ status: 7 }),
+    line({ status: 600 }),
+    line({ user_id: 7 }),
+    line({ user_id: '' }),
+    line({ user_id: '||text/html' }),
     line({ duration: 'x' }),
   ])
     t.equal(readTrafficLine(text), null, text);
@@ -52,32 +62,80 @@ t.test('counts by release, under the name of the record and of the fallback', as
   counter.count(line({ user_id: '10.0.0.1:8001|' }));
   counter.count(line({ user_id: 'ip-10-0-0-1.orca.:8002|', status: 503 }));
   counter.count(line({ user_id: 'ip-10-0-0-9.orca.:8002|' }));
-  const [one, two] = counter.figures();
+  const [one, two] = counter.figures() ?? [];
   t.match(one, { service: 'shop/api', release: 1, requests: 2, classes: [0, 2, 0, 0, 0] });
   t.match(two, { release: 2, requests: 1, classes: [0, 0, 0, 0, 1] });
 });
 
+t.test('one that has left the routes is counted still', async (t) => {
+  const counter = createTrafficCounter();
+  counter.follow([aRoute([1])], endpointOf);
+  counter.follow([aRoute([])], endpointOf);
+  counter.count(line());
+  t.equal(counter.figures()?.[0]?.requests, 1);
+});
+
 t.test(
-  'one that has left the routes is counted still; a service that is not measured any more is not',
+  'nothing is said before a service is measured; once it was, an empty list says that none is',
   async (t) => {
     const counter = createTrafficCounter();
-    counter.follow([aRoute([1])], endpointOf);
-    counter.follow([aRoute([])], endpointOf);
-    counter.count(line());
-    t.equal(counter.figures()[0]?.requests, 1);
     counter.follow([aRoute([1], { measured: false })], endpointOf);
     counter.count(line());
+    t.equal(counter.figures(), null);
+    counter.follow([aRoute([1])], endpointOf);
+    t.same(counter.figures(), []);
+    counter.count(line());
+    counter.follow([aRoute([1], { measured: false })], endpointOf);
     t.same(counter.figures(), []);
   },
 );
 
-t.test('of a service the newest five releases are kept', async (t) => {
+t.test('a service that is measured again goes on from where it was: counts never get less', async (t) => {
   const counter = createTrafficCounter();
-  counter.follow([aRoute([1, 2, 3, 4, 5, 6])], endpointOf);
-  for (const release of [1, 2, 3, 4, 5, 6])
-    counter.count(line({ user_id: `ip-10-0-0-1.orca.:${8_000 + release}|` }));
-  t.same(
-    counter.figures().map((f) => f.release),
-    [2, 3, 4, 5, 6],
+  counter.follow([aRoute([1])], endpointOf);
+  counter.count(line());
+  counter.follow([aRoute([1], { measured: false })], endpointOf);
+  counter.follow([aRoute([1])], endpointOf);
+  counter.count(line());
+  t.equal(counter.figures()?.[0]?.requests, 2);
+});
+
+t.test('an upstream that one which drains has left and another took is the other’s', async (t) => {
+  const counter = createTrafficCounter();
+  const [first, second] = aRoute([1, 2]).allocations;
+  if (!first || !second) throw new Error('two allocations');
+  counter.follow([aRoute([], { allocations: [second, { ...first, desired: 'draining' }] })], () => ({
+    address: '10.0.0.1',
+    port: 8_001,
+  }));
+  counter.count(line());
+  t.match(counter.figures(), [{ release: 2, requests: 1 }]);
+});
+
+const lineOf = (release: number) => line({ user_id: `ip-10-0-0-1.orca.:${8_000 + release}||` });
+const releasesOf = (counter: ReturnType<typeof createTrafficCounter>) =>
+  (counter.figures() ?? []).map((f) => f.release).sort((a, b) => a - b);
+
+t.test('of a service the five releases that left the routes last are kept', async (t) => {
+  const counter = createTrafficCounter();
+  for (const release of [1, 2, 3, 4, 5, 6, 7]) {
+    counter.follow([aRoute([release])], endpointOf);
+    counter.count(lineOf(release));
+  }
+  t.same(releasesOf(counter), [2, 3, 4, 5, 6, 7]);
+});
+
+t.test('an old release that a rollback brought back is counted like any other', async (t) => {
+  const counter = createTrafficCounter();
+  for (const release of [2, 3, 4, 5, 6, 7, 8]) {
+    counter.follow([aRoute([release])], endpointOf);
+    counter.count(lineOf(release));
+  }
+  counter.follow([aRoute([1, 8])], endpointOf);
+  counter.count(lineOf(1));
+  counter.count(lineOf(1));
+  t.match(
+    counter.figures()?.find((f) => f.release === 1),
+    { requests: 2 },
   );
 });
