@@ -2,6 +2,7 @@
  * `npm run bench`: what Orca costs, each figure beside what it is measured against, in one run on one machine. Starts real
  * Orcas in temporary homes and leaves nothing behind; prints only what it has measured.
  */
+import { benchCanary } from './canary.js';
 import { benchDeploy } from './deploy.js';
 import { writeReport } from './document.js';
 import { machineFacts } from './machine.js';
@@ -10,6 +11,7 @@ import { type BenchmarkName, parseOptions } from './options.js';
 import { type Progress, showProgress } from './progress.js';
 import { benchReplace } from './replace.js';
 import { printed, type Report } from './report.js';
+import { benchSplit } from './split.js';
 import { benchThroughput } from './throughput.js';
 
 const benchmarks: Record<
@@ -20,6 +22,8 @@ const benchmarks: Record<
   replace: { rounds: 10, run: benchReplace },
   throughput: { rounds: 5, run: benchThroughput },
   memory: { rounds: 10, run: benchMemory },
+  canary: { rounds: 7, run: benchCanary },
+  split: { rounds: 10, run: benchSplit },
 };
 
 async function main(): Promise<void> {

@@ -1,7 +1,7 @@
 /** The options of `npm run bench --`; anything else is refused with how to call it. */
 import { parseArgs } from 'node:util';
 
-export const benchmarkNames = ['deploy', 'replace', 'throughput', 'memory'] as const;
+export const benchmarkNames = ['deploy', 'replace', 'throughput', 'memory', 'canary', 'split'] as const;
 export type BenchmarkName = (typeof benchmarkNames)[number];
 
 export interface Options {
@@ -13,7 +13,7 @@ export interface Options {
   write: boolean;
 }
 
-export const usage = 'npm run bench -- [--only deploy|replace|throughput|memory]… [--rounds N] [--write]';
+export const usage = `npm run bench -- [--only ${benchmarkNames.join('|')}]… [--rounds N] [--write]`;
 
 /** Throws an Error that ends with the usage. */
 export function parseOptions(args: string[]): Options {
