@@ -70,7 +70,7 @@ function mountsOf({ allocation, cluster }: ContainerRequest): DockerMount[] {
     ...volumes.map(
       ({ name, path }): DockerMount => ({
         Type: 'volume',
-        Source: `${allocation.project}_${name}`,
+        Source: `${allocation.project}_${allocation.service}_${name}`,
         Target: path,
         ReadOnly: false,
         VolumeOptions: { NoCopy: false, Labels, DriverConfig: { Name: 'local', Options: {} } },

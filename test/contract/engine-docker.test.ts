@@ -96,12 +96,12 @@ t.test('Docker refuses in its own words, and the advice says what to do', async 
       RestartPolicy: { Name: 'no' },
       LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
     });
-    t.match(inspect.Mounts, [{ Type: 'volume', Name: `shop_v-${cluster}`, Destination: '/data' }]);
+    t.match(inspect.Mounts, [{ Type: 'volume', Name: `shop_api_v-${cluster}`, Destination: '/data' }]);
     const aliases: string[] = inspect.NetworkSettings.Networks[network].Aliases;
     t.ok(aliases.includes('api') && aliases.includes('backend'), aliases.join());
     await engine.stop(id, 0);
     await engine.remove(id);
-    t.equal((await dockerCall('DELETE', `/volumes/shop_v-${cluster}`)).status, 204, 'the volume had stayed');
+    t.equal((await dockerCall('DELETE', `/volumes/shop_api_v-${cluster}`)).status, 204, 'the volume had stayed');
   });
 });
 

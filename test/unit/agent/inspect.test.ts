@@ -99,7 +99,7 @@ t.test('a request becomes the body of a create', async (t) => {
       },
       Mounts: [
         { Type: 'bind', Source: '/host', Target: '/in', ReadOnly: true },
-        { Type: 'volume', Source: 'shop_data', Target: '/var/lib/data' },
+        { Type: 'volume', Source: 'shop_api_data', Target: '/var/lib/data' },
       ],
       Memory: 1_000,
       NanoCpus: 500_000_000,
