@@ -17,7 +17,11 @@ export const errorTable = {
     hint: 'Run the command below a folder with services/<project>/service.toml, or pass -f PATH.',
   },
   USAGE: { status: 400, exit: 2, hint: 'See `orca help` for the commands and their options.' },
-  BODY_INVALID: { status: 400, exit: 2, hint: 'See GET /api/v1/openapi.json for the shape that this path takes.' },
+  BODY_INVALID: {
+    status: 400,
+    exit: 2,
+    hint: 'See GET /api/v1/openapi.json for the shape that this path takes.',
+  },
   BODY_TOO_LARGE: { status: 413, exit: 2, hint: 'Send fewer services in one call; a body may have 4 MiB.' },
   NOT_AUTHENTICATED: {
     status: 401,

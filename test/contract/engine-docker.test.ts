@@ -101,7 +101,11 @@ t.test('Docker refuses in its own words, and the advice says what to do', async 
     t.ok(aliases.includes('api') && aliases.includes('backend'), aliases.join());
     await engine.stop(id, 0);
     await engine.remove(id);
-    t.equal((await dockerCall('DELETE', `/volumes/shop_api_v-${cluster}`)).status, 204, 'the volume had stayed');
+    t.equal(
+      (await dockerCall('DELETE', `/volumes/shop_api_v-${cluster}`)).status,
+      204,
+      'the volume had stayed',
+    );
   });
 });
 
