@@ -2,6 +2,7 @@
  * The share of the requests that a canary is seen to get, beside the weight that it was given, with groups of several sizes, and
  * again with a copy of each group down. Ends within four minutes: a slow machine makes fewer requests, and its rows say so.
  */
+import type { ServiceStatus } from '../shared/api.js';
 import { type Orca, startOrca } from '../test/support/orca.js';
 import { runCommand } from './command.js';
 import { type BenchImage, benchImages } from './images.js';
@@ -19,7 +20,8 @@ const SIZES: Size[] = [
 ];
 const REQUESTS_A_ROUND = 1_000;
 /** What is left of the four minutes is for the start, a command that takes long, and the clean-up. */
-const MEASURE_MS = 190_000;
+const MEASURE_MS = 210_000;
+const IN_FORCE_MS = 20_000;
 const COMMAND_TIMEOUT = ['--timeout', '60s'];
 
 interface Size {
@@ -96,7 +98,8 @@ async function measured(orca: Orca, requests: number, endMs: number, progress: P
 /** Detached, since the command goes on waiting while a copy of the canary is down; the ingress says when it splits so. */
 async function give(orca: Orca, name: string, weight: number): Promise<void> {
   await runOrca(orca, ['promote', name, '--weight', String(weight), '--detach']);
-  await orca.serviceThat(name, `to split at ${weight} %`, ({ groups }) => groups.canary?.weight === weight);
+  const splits = ({ groups }: ServiceStatus) => groups.canary?.weight === weight;
+  await orca.serviceThat(name, `to split at ${weight} %`, splits, IN_FORCE_MS);
 }
 
 /**
