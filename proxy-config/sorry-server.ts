@@ -23,11 +23,12 @@ export async function startSorryServer(
       });
       response.end(page);
     });
-    server.on('upgrade', (_request, socket) =>
+    server.on('upgrade', (_request, socket) => {
+      socket.on('error', () => {});
       socket.end(
         'HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',
-      ),
-    );
+      );
+    });
     await listen(server, port);
     return { port, stop: async () => void server.close() };
   });
