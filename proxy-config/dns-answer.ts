@@ -56,7 +56,10 @@ function encodeAnswer(table: RecordTable | null, query: Buffer, transport: 'tcp'
 function lookUp(table: RecordTable | null, question: Question): { rcode: number; answers: Answer[] } {
   if (table === null) return { rcode: SERVFAIL, answers: [] };
   const name = question.name.toLowerCase().replace(/\.$/, '');
-  const records = Object.hasOwn(table.srv, name) ? table.srv[name] : undefined;
+  // A name of a segment that is not in the table: Caddy's config is older or newer than it. Its service answers.
+  const service = name.slice(name.indexOf('.') + 1);
+  const known = [name, service].find((one) => Object.hasOwn(table.srv, one));
+  const records = known === undefined ? undefined : table.srv[known];
   const address = Object.hasOwn(table.hosts, name) ? table.hosts[name] : undefined;
   if (records === undefined && address === undefined) return { rcode: NXDOMAIN, answers: [] };
   if (question.type === 'SRV' && records) {

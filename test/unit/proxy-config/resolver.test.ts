@@ -93,6 +93,37 @@ t.test('a damaged table file is as none', async (t) => {
   await running.stop();
 });
 
+t.test('a table that was written before there were notices is served', async (t) => {
+  const { notices, ...older } = table(80);
+  const directory = mkdtempSync(join(tmpdir(), 'orca-resolver-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  writeFileSync(
+    join(directory, 'resolver.json'),
+    JSON.stringify({ revision: 5, table: older, sinceMs: { 'a.p.orca': 1 } }),
+  );
+  const running = await startResolver(directory);
+  if (!running) throw new Error('it did not start');
+  t.match(await resolverClient(join(directory, 'resolver.sock')).ping(), {
+    revision: 5,
+    sinceMs: { 'a.p.orca': 1 },
+  });
+  t.equal((await askTcp(running.ports.srvTcpPort, 'SRV', 'a.p.orca')).answers?.length, 1);
+  t.equal((await fetch(`http://127.0.0.1:${running.ports.sorryPort}/`)).status, 503);
+  t.same(notices, []);
+  await running.stop();
+});
+
+t.test('a segment that only another config of Caddy has is answered as its service is', async (t) => {
+  const ask = (name: string) => {
+    const query = dnsPacket.encode({ type: 'query', id: 1, questions: [{ type: 'SRV', name }] });
+    const reply = dnsAnswerer(table(80)).answer(query, 'tcp');
+    return reply ? (dnsPacket.decode(reply).answers?.length ?? 0) : null;
+  };
+  t.equal(ask('u33.a.p.orca'), 1);
+  t.equal(ask('canary.A.p.orca'), 1);
+  for (const name of ['x.u33.a.p.orca', 'b.p.orca', 'p.orca', 'orca', '']) t.equal(ask(name), 0, name);
+});
+
 t.test('no packet makes it throw, and an answer is never longer than what asked for it allows', async (t) => {
   const answerer = dnsAnswerer(table(80, 100));
   const query = dnsPacket.encode({ type: 'query', id: 7, questions: [{ type: 'SRV', name: 'a.p.orca' }] });
