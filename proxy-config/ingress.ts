@@ -14,7 +14,7 @@ import { ingressPaths, makeIngressFolders } from './paths.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import { createPublisher, type Publisher } from './publisher.js';
 import type { Ingress, Route } from './route.js';
-import { sharesByName } from './segments.js';
+import { countNames, sharesByName } from './segments.js';
 import { type PublishedShare, sharesInForce } from './shares.js';
 import {
   inFlightOf,
@@ -174,6 +174,7 @@ class Role implements IngressRole {
     sinceMs: Record<string, number>,
   ): ReadonlyMap<string, Presence> {
     const next = new Map<string, Presence>();
+    this.#shares.clear();
     for (const route of routes) {
       const names = [...sharesByName(route).keys()];
       const changedAtMs = Math.max(...names.map((name) => sinceMs[name.toLowerCase()] ?? Date.now()));
@@ -184,9 +185,12 @@ class Role implements IngressRole {
         const isSame = before !== undefined && sameEndpoint(before.endpoint, endpoint);
         const local = this.#local.get(allocation.id) ?? null;
         const lastEndpoint = endpoint ?? before?.lastEndpoint ?? allocation.endpoint ?? local;
-        const isIdle = chosen.idle.has(allocation.id);
-        const since = isSame ? before.sinceMs : changedAtMs;
-        next.set(allocation.id, { endpoint, lastEndpoint, isIdle, sinceMs: since });
+        // A name that is gone has no age any more: what left the records just now did so now.
+        const leftMs = before?.endpoint && endpoint === null ? Date.now() : changedAtMs;
+        const since = isSame ? before.sinceMs : leftMs;
+        const isUsable = endpoint !== null || chosen.idle.has(allocation.id);
+        const usableSinceMs = isUsable ? (before?.usableSinceMs ?? changedAtMs) : null;
+        next.set(allocation.id, { endpoint, lastEndpoint, sinceMs: since, usableSinceMs });
       }
     }
     return next;
@@ -217,7 +221,7 @@ class Role implements IngressRole {
   }
 
   #refreshMs(ingress: Ingress): number {
-    return Math.max(refreshMsFor(ingress.routes.length), this.#edge.state().refreshMs);
+    return Math.max(refreshMsFor(countNames(ingress.routes)), this.#edge.state().refreshMs);
   }
 
   #facts(ingress: Ingress): TrafficFacts {
@@ -234,7 +238,9 @@ class Role implements IngressRole {
     });
   }
 
-  #sharesOf(ingress: Ingress) {
+  /** Without the resolver Caddy falls back to stable: no share is in force. */
+  #sharesOf(ingress: Ingress): ReturnType<typeof sharesInForce> {
+    if (!this.#resolverUp) return { weights: [], wakeAtMs: null };
     return sharesInForce({
       routes: ingress.routes,
       published: this.#shares,

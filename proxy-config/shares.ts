@@ -1,9 +1,10 @@
 /**
- * Decides which canary shares are in force, PURE. In force: the records made with it are acknowledged, its service is in
- * Caddy's running config, and one refresh has passed since, so that no request is split by an older one.
+ * Decides which canary shares are in force, PURE. In force: the records made with it are acknowledged, Caddy's running
+ * config looks up all their names, and one refresh has passed since, so that no request is split by an older one.
  */
 import type { IngressObserved } from '../shared/protocol.js';
 import type { Route } from './route.js';
+import { sharesByName } from './segments.js';
 
 /** A service's share as it was last acknowledged, and since when its records are as they are, ms. */
 export interface PublishedShare {
@@ -27,9 +28,11 @@ export function sharesInForce(input: ShareInput): {
 } {
   const weights: IngressObserved['weights'] = [];
   let wakeAtMs: number | null = null;
-  for (const { service, srvName } of input.routes) {
+  for (const route of input.routes) {
+    const { service } = route;
     const share = input.published.get(service);
-    if (!share || !input.loadedNames.has(srvName)) continue;
+    const names = [...sharesByName(route).keys()];
+    if (!share || !names.every((name) => input.loadedNames.has(name))) continue;
     const atMs = share.sinceMs + input.refreshMs;
     if (input.nowMs >= atMs) weights.push({ service, canaryWeight: share.canaryWeight });
     else wakeAtMs = Math.min(wakeAtMs ?? atMs, atMs);

@@ -2,7 +2,8 @@
  * Decides what may be said of the traffic of each allocation, PURE: publications, ages and samples in, facts out.
  *
  * `routed`: its service is in Caddy's running config, its record was acknowledged, and one refresh has passed since.
- * At a share of 0 or 100 a group has no records: its usable allocations are `routed` without, since nothing else is to come.
+ * At a share of 0 or 100 a group has no records, in maintenance none has: those that are usable are `routed` without, and
+ * stay it when their records go, since nothing else is to come. One that is not ready never is.
  * `drained`: out of the acknowledged records, one refresh has passed since, then nothing in flight three times in a
  * row. Neither is ever said early: looking at what is in flight before a refresh has passed loses requests (measured).
  */
@@ -16,9 +17,9 @@ export interface Presence {
   endpoint: Endpoint | null;
   /** Where it was last published or said to listen: what is watched while it drains. */
   lastEndpoint: Endpoint | null;
-  /** Usable, and without a record on purpose: its group gets no share now. */
-  isIdle: boolean;
   sinceMs: number;
+  /** Since when it is in the records, or usable and out of them on purpose; null: neither. */
+  usableSinceMs: number | null;
 }
 
 export interface Sample {
@@ -89,12 +90,12 @@ function routeFact(
   const pending = (reason: string): Fact => ({ state: 'pending', inFlight: 0, reason });
   const refused = input.refusals.get(route.service);
   if (refused !== undefined) return pending(refused);
-  if (!presence?.endpoint && !presence?.isIdle)
+  if (!presence || presence.usableSinceMs === null)
     return pending(unpublishedReason(route, allocation, presence));
   if (!input.loadedNames.has(route.srvName)) {
     return pending(input.loadReason ?? "its route is not in Caddy's configuration yet");
   }
-  const atMs = presence.sinceMs + input.refreshMs;
+  const atMs = (presence.endpoint ? presence.sinceMs : presence.usableSinceMs) + input.refreshMs;
   if (input.nowMs >= atMs) return { state: 'routed', inFlight: 0, reason: null };
   facts.wakeAtMs = Math.min(facts.wakeAtMs ?? atMs, atMs);
   return pending('Caddy may not have asked for the new records yet');

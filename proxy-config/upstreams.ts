@@ -2,7 +2,7 @@
  * Decides which records the resolver serves: routes and what is known of allocations in, SRV and A records out, PURE.
  *
  * Promises: one record per usable allocation outside a canary; with one, the groups' exact shares. A service that is
- * wanted and lost its last usable allocation is *held* for `HOLD_MS` (a record that always refuses: safe requests wait
+ * wanted and lost the last usable allocation that its share lets answer is *held* for `HOLD_MS` (a record that always refuses: safe requests wait
  * in Caddy's retry loop); after that, or when it is stopped, in maintenance or never had any, its record is the sorry
  * server's.
  * There is always at least one record: an empty answer would make Caddy fall back to static upstreams.
@@ -65,7 +65,7 @@ export function upstreams(input: UpstreamInput): Upstreams {
   let wakeAtMs: number | null = null;
   for (const route of input.routes) {
     const groups = usableOf(route, input);
-    const isUsable = groups.stable.length + groups.canary.length > 0;
+    const isUsable = chosenAt(groups, route.canaryWeight, route.canaryWeight).length > 0;
     const since = remember(route, isUsable, input, memory);
     const holdEndsMs =
       route.wanted && route.maintenance === null && typeof since === 'number' ? since + HOLD_MS : 0;

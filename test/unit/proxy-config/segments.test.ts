@@ -3,7 +3,7 @@ import t from 'tap';
 import { noticeFor, noticesOf } from '../../../proxy-config/notices.js';
 import type { Route, RoutedAllocation } from '../../../proxy-config/route.js';
 import { segmentsOf, sharesByName, thresholdOf } from '../../../proxy-config/segments.js';
-import { upstreams } from '../../../proxy-config/upstreams.js';
+import { REFUSING_PORT, type UpstreamMemory, upstreams } from '../../../proxy-config/upstreams.js';
 import { plainRoute } from '../../support/plain-route.js';
 
 const SORRY = 9;
@@ -25,18 +25,18 @@ const aRoute = (over: Partial<Route> = {}): Route => ({
   allocations: [anAllocation('s'), anAllocation('c')],
   ...over,
 });
-const look = (route: Route) =>
+const look = (route: Route, memory: UpstreamMemory = new Map()) =>
   upstreams({
     routes: [route],
     local: new Map(),
     thisNode: 'n1',
-    memory: new Map(),
+    memory,
     sorryPort: SORRY,
     nowMs: 0,
   });
 const [S, C] = [1_115, 1_099];
-const ports = (route: Route, name: string) => [
-  ...new Set(look(route).table.srv[name]?.map((record) => record.port)),
+const ports = (route: Route, name: string, memory?: UpstreamMemory) => [
+  ...new Set(look(route, memory).table.srv[name]?.map((record) => record.port)),
 ];
 
 t.test('boundaries cut the clients into segments', async (t) => {
@@ -122,3 +122,25 @@ t.test('a notice is found by host and path, as the sites are', async (t) => {
     t.equal(noticeFor(notices, host, path), text, `${host}${path}`);
   t.notOk(notices.some((notice) => notice.domains.includes('x.test')));
 });
+
+t.test('a service with a name of its own does not get the notice of a wildcard around it', async (t) => {
+  const notices = noticesOf([
+    aRoute({ service: 'p/w', domains: ['*.w.test'], maintenance: 'wild' }),
+    aRoute({ service: 'p/own', domains: ['own.w.test'] }),
+  ]);
+  t.equal(noticeFor(notices, 'own.w.test', '/'), null);
+  t.equal(noticeFor(notices, 'any.w.test', '/'), 'wild');
+  t.same(noticesOf([aRoute()]), [], 'nothing to say without maintenance');
+});
+
+t.test(
+  'at a weight of 0 a service that lost its stable group is held, whoever is in the canary',
+  async (t) => {
+    const memory = look(aRoute({ groupHeader: true })).memory;
+    const stableGone = [{ ...anAllocation('s'), endpoint: null }, anAllocation('c')];
+    const route = aRoute({ groupHeader: true, allocations: stableGone });
+    t.same(ports(route, 'a.p.orca', memory), [REFUSING_PORT]);
+    t.same(ports(route, 'canary.a.p.orca', memory), [C]);
+    t.same(ports({ ...route, canaryWeight: 5 }, 'a.p.orca', memory), [C], 'above 0 the canary has all');
+  },
+);

@@ -31,3 +31,11 @@ t.test('nothing is said of what is not published, not in the configuration, or n
   t.same(shares({ loadedNames: new Set() }).weights, []);
   t.same(shares({ routes: [] }).weights, []);
 });
+
+t.test('a share that needs names which Caddy has not loaded yet is not in force', async (t) => {
+  const sticky = { ...route, sticky: true, boundaries: [20] };
+  const loaded = ['api.shop.orca', 'u20.api.shop.orca', 'u100.api.shop.orca'];
+  const weights = (names: string[]) => shares({ routes: [sticky], loadedNames: new Set(names) }).weights;
+  t.same(weights(loaded.slice(0, 2)), []);
+  t.equal(weights(loaded).length, 1);
+});

@@ -12,8 +12,8 @@ import {
 import { plainRoute } from '../../support/plain-route.js';
 
 const endpoint = { address: '10.0.0.1', port: 80 };
-const published: Presence = { endpoint, lastEndpoint: endpoint, isIdle: false, sinceMs: 1_000 };
-const withdrawn: Presence = { endpoint: null, lastEndpoint: endpoint, isIdle: false, sinceMs: 1_000 };
+const published: Presence = { endpoint, lastEndpoint: endpoint, sinceMs: 1_000, usableSinceMs: 1_000 };
+const withdrawn: Presence = { endpoint: null, lastEndpoint: endpoint, sinceMs: 1_000, usableSinceMs: null };
 const facts = (
   over: Partial<TrafficInput> & {
     presence1?: Presence;
@@ -131,10 +131,24 @@ t.test(
   'without a share it has no record, and is routed all the same; not when it is not usable',
   async (t) => {
     const nowMs = 1_250;
-    t.match(facts({ presence1: { ...withdrawn, isIdle: true }, nowMs }), { traffic: [{ state: 'routed' }] });
+    const idle = { ...withdrawn, usableSinceMs: 1_000 };
+    t.match(facts({ presence1: idle, nowMs }), { traffic: [{ state: 'routed' }] });
     t.match(facts({ presence1: withdrawn, nowMs }), { traffic: [{ state: 'pending' }] });
-    t.match(facts({ presence1: { ...withdrawn, isIdle: true }, nowMs, loadedNames: new Set() }), {
+    t.match(facts({ presence1: idle, nowMs, loadedNames: new Set() }), {
       traffic: [{ state: 'pending' }],
     });
   },
 );
+
+t.test('it stays routed when its records go on purpose, and drains from when they went', async (t) => {
+  const left = { ...withdrawn, sinceMs: 5_000, usableSinceMs: 1_000 };
+  t.match(facts({ presence1: left, nowMs: 5_001 }), { traffic: [{ state: 'routed' }], wakeAtMs: null });
+  const samples = new Map([['1', { inFlight: 0, zeros: ZEROS_WANTED }]]);
+  t.match(facts({ desired: 'draining', presence1: left, nowMs: 5_001, samples }), {
+    traffic: [{ state: 'draining' }],
+    wakeAtMs: 5_250 + SETTLE_MS,
+  });
+  t.match(facts({ presence1: { ...published, sinceMs: 5_000 }, nowMs: 5_001 }), {
+    traffic: [{ state: 'pending' }],
+  });
+});
