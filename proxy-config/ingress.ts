@@ -11,11 +11,12 @@ import type { Endpoint, Figures, IngressObserved } from '../shared/protocol.js';
 import { refreshMsFor } from './compile.js';
 import { type Edge, startEdge } from './edge.js';
 import { ingressPaths, makeIngressFolders } from './paths.js';
+import { presenceAfter } from './presence.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import { createPublisher, type Publisher } from './publisher.js';
 import type { Ingress, Route } from './route.js';
-import { countNames, sharesByName } from './segments.js';
-import { type PublishedShare, sharesInForce } from './shares.js';
+import { countNames } from './segments.js';
+import { type PublishedShare, sharesInForce, sharesPublished } from './shares.js';
 import {
   inFlightOf,
   isSettledOut,
@@ -25,7 +26,7 @@ import {
   trafficFacts,
 } from './traffic-facts.js';
 import { createTrafficMeter, type TrafficMeter } from './traffic-meter.js';
-import { dialOf, endpointOf, type UpstreamMemory, type Upstreams, upstreams } from './upstreams.js';
+import { dialOf, endpointOf, type UpstreamMemory, upstreams } from './upstreams.js';
 
 export interface IngressRole {
   /** The complete set to serve, with the revision it came by. Null: no ingress here (what runs is left alone). */
@@ -73,7 +74,7 @@ class Role implements IngressRole {
   #ports: ResolverPorts | null = null;
   #resolverUp = false;
   readonly #meter: TrafficMeter;
-  readonly #shares = new Map<string, PublishedShare>();
+  #shares: ReadonlyMap<string, PublishedShare> = new Map();
   #memory: UpstreamMemory = new Map();
   #presence: ReadonlyMap<string, Presence> = new Map();
   #samples: ReadonlyMap<string, Sample> = new Map();
@@ -160,40 +161,14 @@ class Role implements IngressRole {
     });
     const sinceMs = await this.#publisher.publish(chosen.table);
     this.#memory = chosen.memory;
-    this.#presence = this.#presenceAfter(routes, chosen, sinceMs);
+    const nowMs = Date.now();
+    const before = this.#presence;
+    this.#presence = presenceAfter({ routes, chosen, sinceMs, before, local: this.#local, nowMs });
+    this.#shares = sharesPublished(routes, { sinceMs, nowMs });
     this.#ports = ports;
     this.#meter.follow(routes, (id) => this.#presence.get(id)?.lastEndpoint ?? null);
     if (isNew) this.#edge.wake();
     if (chosen.wakeAtMs !== null) this.#loop.wakeAt(chosen.wakeAtMs);
-  }
-
-  /** In or out of the records, and since when: an allocation whose record did not change keeps its age. */
-  #presenceAfter(
-    routes: Route[],
-    chosen: Upstreams,
-    sinceMs: Record<string, number>,
-  ): ReadonlyMap<string, Presence> {
-    const next = new Map<string, Presence>();
-    this.#shares.clear();
-    for (const route of routes) {
-      const names = [...sharesByName(route).keys()];
-      const changedAtMs = Math.max(...names.map((name) => sinceMs[name.toLowerCase()] ?? Date.now()));
-      this.#shares.set(route.service, { canaryWeight: route.canaryWeight, sinceMs: changedAtMs });
-      for (const allocation of route.allocations) {
-        const endpoint = chosen.published.get(allocation.id) ?? null;
-        const before = this.#presence.get(allocation.id);
-        const isSame = before !== undefined && sameEndpoint(before.endpoint, endpoint);
-        const local = this.#local.get(allocation.id) ?? null;
-        const lastEndpoint = endpoint ?? before?.lastEndpoint ?? allocation.endpoint ?? local;
-        // A name that is gone has no age any more: what left the records just now did so now.
-        const leftMs = before?.endpoint && endpoint === null ? Date.now() : changedAtMs;
-        const since = isSame ? before.sinceMs : leftMs;
-        const isUsable = endpoint !== null || chosen.idle.has(allocation.id);
-        const usableSinceMs = isUsable ? (before?.usableSinceMs ?? changedAtMs) : null;
-        next.set(allocation.id, { endpoint, lastEndpoint, sinceMs: since, usableSinceMs });
-      }
-    }
-    return next;
   }
 
   /** Looks at what is in flight on those that drain; zeros count only once no request can pick them any more. */
@@ -299,8 +274,4 @@ class Role implements IngressRole {
 
 function isMeasured({ routes }: Ingress): boolean {
   return routes.some((route) => route.measured);
-}
-
-function sameEndpoint(a: Endpoint | null, b: Endpoint | null): boolean {
-  return a?.address === b?.address && a?.port === b?.port;
 }

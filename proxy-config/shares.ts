@@ -3,6 +3,7 @@
  * config looks up all their names, and one refresh has passed since, so that no request is split by an older one.
  */
 import type { IngressObserved } from '../shared/protocol.js';
+import { recordsSinceMs } from './presence.js';
 import type { Route } from './route.js';
 import { sharesByName } from './segments.js';
 
@@ -19,6 +20,19 @@ export interface ShareInput {
   loadedNames: ReadonlySet<string>;
   refreshMs: number;
   nowMs: number;
+}
+
+/** The shares that the acknowledged records were made with, by service. */
+export function sharesPublished(
+  routes: Route[],
+  known: { sinceMs: Record<string, number>; nowMs: number },
+): Map<string, PublishedShare> {
+  return new Map(
+    routes.map((route) => [
+      route.service,
+      { canaryWeight: route.canaryWeight, sinceMs: recordsSinceMs(route, known) },
+    ]),
+  );
 }
 
 /** The shares in force at `nowMs`, and when time alone brings the next one. */
