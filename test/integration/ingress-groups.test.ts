@@ -1,10 +1,15 @@
 /** Who gets to which group of a canary on a real Caddy, by cookie and by header; and maintenance. None of it loads Caddy. */
 import { Agent } from 'node:https';
+import type { Socket } from 'node:net';
 import t from 'tap';
 import type { Route } from '../../proxy-config/route.js';
-import { anAllocation, aRoute, startBackend, startEdge, until } from './ingress-harness.js';
+import { anAllocation, aRoute, curl, startBackend, startEdge, until } from './ingress-harness.js';
 
 const CLIENTS = 200;
+const UPGRADE = [
+  ...['--http1.1', '-H', 'Connection: Upgrade', '-H', 'Upgrade: websocket'],
+  ...['-H', 'Sec-WebSocket-Version: 13', '-H', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='],
+];
 
 t.setTimeout(120_000);
 const edge = await startEdge();
@@ -89,9 +94,11 @@ t.test('maintenance is a page over the same connection, and its end too, without
   await at(0);
   const before = loads();
   const agent = { https: new Agent({ keepAlive: true, maxSockets: 1 }) };
+  const ports = new Set<number | undefined>();
+  agent.https.on('free', (socket: Socket) => ports.add(socket.localPort));
   t.teardown(() => agent.https.destroy());
-  const port = async () => (await edge.client('', { agent })).statusCode;
-  t.equal(await port(), 200);
+  const status = async () => (await edge.client('', { agent })).statusCode;
+  t.equal(await status(), 200);
   await at(0, { maintenance: 'back at <noon> {now}' });
   const page = await until('the page', async () => {
     const reply = await edge.client('', { agent });
@@ -105,8 +112,12 @@ t.test('maintenance is a page over the same connection, and its end too, without
     return replies.every((reply) => reply.statusCode === 503);
   });
   t.equal((await edge.client.post('', { agent, body: 'x' })).statusCode, 503);
-  await until('its containers are as they were', () => edge.traffic('a.1')?.state === 'routed');
+  const page503 = await curl(edge, 'https://shop.test/', '-i', ...UPGRADE);
+  t.match(page503, /^HTTP\/1.1 503 /, 'a WebSocket too');
+  t.match(page503, /retry-after: 5/i);
+  for (const id of ['a.1', 'a.2']) t.equal(edge.traffic(id)?.state, 'routed', 'as they were');
   await at(0);
-  await until('its end', async () => (await port()) === 200);
+  await until('its end', async () => (await status()) === 200);
+  t.equal(ports.size, 1, 'one connection throughout');
   t.equal(loads(), before);
 });
