@@ -1,8 +1,8 @@
 /** The share of a canary on a real Caddy: exact whatever the sizes of the groups, moved without a load, given back at once. */
-import { Agent, get } from 'node:https';
+import { Agent } from 'node:https';
 import t from 'tap';
 import type { RoutedAllocation } from '../../proxy-config/route.js';
-import { anAllocation, aRoute, startBackend, startEdge, startLoad, until } from './ingress-harness.js';
+import { anAllocation, aRoute, ask, startBackend, startEdge, startLoad, until } from './ingress-harness.js';
 
 const REQUESTS = 4_000;
 
@@ -37,25 +37,11 @@ async function share(requests = REQUESTS): Promise<number> {
   let canary = 0;
   let left = requests;
   const worker = async () => {
-    while (left-- > 0) if ((await ask(agent)).startsWith('c')) canary += 1;
+    while (left-- > 0) if ((await ask(edge, agent)).body.startsWith('c')) canary += 1;
   };
   await Promise.all(Array.from({ length: 8 }, worker));
   agent.destroy();
   return (canary / requests) * 100;
-}
-
-/** Node's plain client: thousands of requests are to take seconds. */
-function ask(agent: Agent): Promise<string> {
-  const to = { host: '127.0.0.1', port: edge.httpsPort, servername: 'shop.test', rejectUnauthorized: false };
-  return new Promise((resolve, reject) => {
-    get({ ...to, agent, headers: { host: 'shop.test' } }, (response) => {
-      let text = '';
-      response.on('data', (chunk) => {
-        text += chunk;
-      });
-      response.on('end', () => resolve(text));
-    }).on('error', reject);
-  });
 }
 
 /** One percentage point, or four standard deviations where that is wider: of 15,000 such samples one is further off. */

@@ -1,7 +1,8 @@
 /** Real parts for the ingress suites: a home, backends, a real Caddy and clients. Everything it starts, it ends. */
 import { execFile } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
+import { type Agent, request } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -138,6 +139,30 @@ export function startLoad(edge: Edge) {
       return { done, failed };
     },
   };
+}
+
+/** A GET or POST by Node's own client: quick, and it keeps its connection (got may end one whose answer it has read). */
+export function ask(
+  edge: Edge,
+  agent: Agent,
+  method: 'GET' | 'POST' = 'GET',
+  headers: Record<string, string> = {},
+) {
+  const to = { host: '127.0.0.1', port: edge.httpsPort, servername: 'shop.test', rejectUnauthorized: false };
+  return new Promise<{ status: number | undefined; body: string; headers: IncomingHttpHeaders }>(
+    (resolve, reject) => {
+      const options = { ...to, agent, method, headers: { host: 'shop.test', ...headers } };
+      const sent = request(options, (response) => {
+        let body = '';
+        response.on('data', (chunk) => {
+          body += chunk;
+        });
+        response.on('end', () => resolve({ status: response.statusCode, body, headers: response.headers }));
+      });
+      sent.on('error', reject);
+      sent.end(method === 'POST' ? 'x' : undefined);
+    },
+  );
 }
 
 /** curl to a name on this edge, for what Node's client can't do (h2, other names than those it dials). */
