@@ -5,6 +5,7 @@
  */
 import { OrcaError } from '../../shared/errors.js';
 import type { Act, Canary, Rollout } from '../../shared/model.js';
+import { canarySize } from './canary.js';
 import { refuseRemoved } from './requests.js';
 import type { RequestContext, ServiceCurrent } from './snapshot.js';
 
@@ -27,9 +28,12 @@ export function beginPromote(
       },
     );
   if (weight !== null) {
+    // Its size goes with it: a greater share waits until the grown group is whole.
+    const replicas = canarySize(current.service.spec.deploy, current.service.replicas, weight);
     const next: Canary = {
       ...canary,
       weight,
+      replicas,
       isManual: true,
       inForceSinceMs: null,
       window: null,

@@ -58,11 +58,23 @@ export function advanceCanary(before: Rollout, progress: Progress, nowMs: number
   if (!progress.canary.isWhole) {
     if (isOverdue(rollout, progress, nowMs))
       return fail(rollout, failureOfDeadline(progress.canary.blockers, rollout, nowMs), progress, nowMs);
-    return stay(rollout, [], deadlineOf(rollout));
+    return stay(saidInForce(rollout, canary, progress, nowMs), [], deadlineOf(rollout));
   }
   if (!progress.canary.isInForce)
     return stay(rollout, [`its ${canary.weight} % are not in force yet: ${progress.canary.forceReason}`]);
   return judged(rollout, { ...canary, inForceSinceMs: canary.inForceSinceMs ?? nowMs }, progress, nowMs);
+}
+
+/** A share set by hand is in force whether the group is whole or not; a step's time counts only for a whole one. */
+function saidInForce(
+  rollout: Rollout,
+  canary: Canary,
+  { weight, canary: seen }: Progress,
+  nowMs: number,
+): Rollout {
+  const isThere = canary.isManual && weight === canary.weight && seen.isInForce;
+  if (!isThere) return rollout;
+  return { ...rollout, canary: { ...canary, inForceSinceMs: canary.inForceSinceMs ?? nowMs } };
 }
 
 /** What follows from the settings and observations of now: its size, and since when it is not whole. */

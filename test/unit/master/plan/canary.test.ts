@@ -137,3 +137,25 @@ t.test('a share set by hand moves alone, and no step moves it any more', async (
   until(shop, isOver(shop));
   t.equal(shop.lastRollout()?.state, 'succeeded');
 });
+
+t.test('a greater share by hand waits until the grown group serves, a lesser one for nothing', async (t) => {
+  const shop = begun('slow:2', { canaryWeight: 20 }, 4);
+  until(shop, inForce(shop, 20));
+  t.equal(canaries(shop).length, 1);
+  shop.promote(100);
+  until(shop, () => {
+    const serving = shop.cluster.serving().filter((a) => a.group === 'canary').length;
+    if (weight(shop) === 100 && serving < 4) t.fail(`100 % for ${serving} of 4`);
+    return inForce(shop, 100)();
+  });
+  t.equal(canaries(shop).length, 4);
+  const [victim] = canaries(shop);
+  if (victim) shop.cluster.crash(victim.id);
+  shop.cluster.tick(250);
+  shop.promote(60);
+  until(shop, inForce(shop, 60));
+  t.ok(
+    shop.cluster.serving().filter((a) => a.group === 'canary').length < 3,
+    'though a copy is still starting',
+  );
+});
