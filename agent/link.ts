@@ -81,7 +81,9 @@ export function startLink(options: LinkOptions): Link {
     const waitMs = Math.min(MAX_RETRY_MS, timing.retryMs * 2 ** Math.min(failures - 1, 10));
     const jitteredMs = waitMs * (0.5 + Math.random() / 2);
     log.warn({ code, reason, retryMs: Math.round(jitteredMs) }, 'no session with the master');
-    timer = setTimeout(() => void open(), jitteredMs);
+    timer = setTimeout(() => {
+      opening = open();
+    }, jitteredMs);
   };
 
   const onMessage = (message: MasterMessage): void => {
@@ -92,8 +94,9 @@ export function startLink(options: LinkOptions): Link {
 
   const open = async (): Promise<void> => {
     try {
-      const made = await connect(options);
-      if (stopped) return made.terminate();
+      const tls = await readTls(options);
+      if (stopped) return;
+      const made = connect(options.url, tls);
       socket = made;
       const watch = keepAlive(made, timing, say);
       const teller = tellFigures(options.figures, say);
@@ -124,7 +127,7 @@ export function startLink(options: LinkOptions): Link {
       retry(0, messageOf(error));
     }
   };
-  void open();
+  let opening = open();
 
   return {
     changed: () => outbox.changed(),
@@ -135,6 +138,7 @@ export function startLink(options: LinkOptions): Link {
       outbox.stop();
       socket?.close(1001, 'the agent stops');
       socket?.terminate();
+      await opening;
     },
   };
 }
@@ -146,13 +150,24 @@ const patient: ReadonlySet<number> = new Set([
   closeCodes.versionMismatch,
 ]);
 
-async function connect({ url, credentials }: LinkOptions): Promise<WebSocket> {
-  const [ca, cert, key] = await Promise.all(
-    [credentials.ca, credentials.cert, credentials.key].map((path) => readFile(path)),
-  );
-  const tls = { ca, cert, key, minVersion: 'TLSv1.2' as const };
+interface Tls {
+  ca: Buffer;
+  cert: Buffer;
+  key: Buffer;
+}
+
+async function readTls({ credentials }: LinkOptions): Promise<Tls> {
+  const [ca, cert, key] = await Promise.all([
+    readFile(credentials.ca),
+    readFile(credentials.cert),
+    readFile(credentials.key),
+  ]);
+  return { ca, cert, key };
+}
+
+function connect(url: string, tls: Tls): WebSocket {
   const limits = { handshakeTimeout: 10_000, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false };
-  return new WebSocket(url, { ...tls, ...limits });
+  return new WebSocket(url, { ...tls, minVersion: 'TLSv1.2', ...limits });
 }
 
 const FIGURES_MS = 1_000;

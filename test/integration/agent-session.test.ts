@@ -59,6 +59,13 @@ t.test('what its ingress has counted is said when it changes, and anew on each s
   t.match(figures().at(-1), { epoch: 'e-2' });
 });
 
+t.test('an agent that is stopped while it reads its certificate opens no session', async (t) => {
+  const master = await masterEnd(t);
+  const { agent } = await agentUnderTest(t, { master, engine: anEngine() });
+  await agent.stop();
+  t.same(master.sessions, []);
+});
+
 t.test('an older revision is refused; the same one again is taken', async (t) => {
   const master = await masterEnd(t);
   await agentUnderTest(t, { master, engine: anEngine() });
