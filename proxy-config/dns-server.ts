@@ -8,6 +8,8 @@ import type { DnsAnswerer } from './dns-answer.js';
 
 export interface DnsServers {
   port: number;
+  tcp: Server;
+  udp: UdpSocket;
   stop(): Promise<void>;
 }
 
@@ -17,21 +19,39 @@ const MAX_QUERY_BYTES = 4_096;
 const FIRST_PORT = 61_000;
 const PORT_COUNT = 4_000;
 
+/** Where to listen: on a port of loopback, or on a socket that was bound already. */
+export type Place = { port: number } | { fd: number };
+
 /** Listens on `preferred` if it can within 2 s, else on another port. */
 export async function startDnsServers(
   preferred: number | null,
   answerer: () => DnsAnswerer,
 ): Promise<DnsServers> {
-  return bindLoopback(preferred, async (port) => {
-    const tcp = await listenTcp(port, answerer);
-    try {
-      const udp = await listenUdp(port, answerer);
-      return { port, stop: () => stopBoth(tcp, udp) };
-    } catch (error) {
-      tcp.close();
-      throw error;
-    }
-  });
+  return bindLoopback(preferred, (port) => listenBoth({ port }, { port }, answerer));
+}
+
+/** Takes over sockets that were bound already, by their file descriptors. */
+export function inheritDnsServers(
+  fds: { srvTcp: number; dnsUdp: number },
+  answerer: () => DnsAnswerer,
+): Promise<DnsServers> {
+  return listenBoth({ fd: fds.srvTcp }, { fd: fds.dnsUdp }, answerer);
+}
+
+async function listenBoth(onTcp: Place, onUdp: Place, answerer: () => DnsAnswerer): Promise<DnsServers> {
+  const tcp = await listenTcp(onTcp, answerer);
+  try {
+    const udp = await listenUdp(onUdp, answerer);
+    return { port: udp.address().port, tcp, udp, stop: () => stopBoth(tcp, udp) };
+  } catch (error) {
+    tcp.close();
+    throw error;
+  }
+}
+
+/** What `listen` is given for a place. */
+export function listenOptions(place: Place) {
+  return { ...('fd' in place ? place : { ...place, host: '127.0.0.1' }), backlog: 1_024 };
 }
 
 /** Tries a preferred port for 2 s, then random ones that are rarely taken. */
@@ -52,11 +72,11 @@ export async function bindLoopback<T>(
   }
 }
 
-function listenTcp(port: number, answerer: () => DnsAnswerer): Promise<Server> {
+function listenTcp(place: Place, answerer: () => DnsAnswerer): Promise<Server> {
   const server = createServer({ noDelay: true }, (socket) => serveTcp(socket, answerer));
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ port, host: '127.0.0.1', backlog: 1_024 }, () => resolve(server));
+    server.listen(listenOptions(place), () => resolve(server));
   });
 }
 
@@ -80,7 +100,7 @@ function serveTcp(socket: Socket, answerer: () => DnsAnswerer): void {
   });
 }
 
-function listenUdp(port: number, answerer: () => DnsAnswerer): Promise<UdpSocket> {
+function listenUdp(place: Place, answerer: () => DnsAnswerer): Promise<UdpSocket> {
   const socket = createSocket('udp4');
   socket.on('message', (query, from) => {
     const reply = answerer().answer(query, 'udp');
@@ -92,7 +112,7 @@ function listenUdp(port: number, answerer: () => DnsAnswerer): Promise<UdpSocket
       reject(error);
     };
     socket.once('error', refuse);
-    socket.bind(port, '127.0.0.1', () => {
+    socket.bind('fd' in place ? place : { ...place, address: '127.0.0.1' }, () => {
       socket.off('error', refuse);
       socket.on('error', () => {});
       resolve(socket);

@@ -1,21 +1,31 @@
-/** The resolver's program: `node resolver-main.js DIRECTORY`. Exits with 3 when one already runs there. */
+/**
+ * The resolver's program: `node resolver-main.js DIRECTORY [--inherit]`. Exits with 3 when one already runs there. Killed,
+ * it is followed by its standby at once; SIGTERM ends both.
+ */
 import { startResolver } from './resolver.js';
+import { INHERIT_FLAG, INHERITED, startStandby } from './standby.js';
 
 process.umask(0o077);
 process.on('SIGHUP', () => {});
 process.on('uncaughtException', (error) => console.error(new Date().toISOString(), error));
 
-const directory = process.argv[2];
+const [directory, flag] = process.argv.slice(2);
 if (directory === undefined) {
   console.error('usage: resolver-main DIRECTORY');
   process.exit(2);
 }
-const running = await startResolver(directory).catch((error: unknown) => {
-  console.error(new Date().toISOString(), 'cannot start', error);
-  process.exit(1);
-});
+const running = await startResolver(directory, flag === INHERIT_FLAG ? INHERITED : null).catch(
+  (error: unknown) => {
+    console.error(new Date().toISOString(), 'cannot start', error);
+    process.exit(1);
+  },
+);
 if (running === null) {
   console.error(new Date().toISOString(), 'a resolver already runs here');
   process.exit(3);
 }
 console.error(new Date().toISOString(), 'serving', running.ports);
+
+const command = [process.execPath, ...process.execArgv, process.argv[1] ?? '', directory, INHERIT_FLAG];
+const standby = startStandby(command, running.listening);
+process.on('SIGTERM', () => void standby.release().finally(() => process.exit(0)));

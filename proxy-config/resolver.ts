@@ -12,11 +12,12 @@ import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type DnsAnswerer, dnsAnswerer } from './dns-answer.js';
-import { startDnsServers } from './dns-server.js';
+import { type DnsServers, inheritDnsServers, startDnsServers } from './dns-server.js';
 import { readJsonFile, writeJsonFile } from './json-file.js';
 import type { Notice } from './notices.js';
 import type { ResolverPorts } from './proxy-handler.js';
-import { startSorryServer } from './sorry-server.js';
+import { inheritSorryServer, type SorryServer, startSorryServer } from './sorry-server.js';
+import type { INHERITED, Listening } from './standby.js';
 import type { RecordTable } from './upstreams.js';
 
 /** What the resolver holds and keeps in `resolver.json`. */
@@ -29,6 +30,8 @@ export interface Publication {
 
 export interface RunningResolver {
   ports: ResolverPorts;
+  /** What it listens on for Caddy, to be held by a standby. */
+  listening: Listening;
   stop(): Promise<void>;
 }
 
@@ -38,18 +41,30 @@ export type ControlReply =
 
 const MAX_LINE_BYTES = 32 * 1024 * 1024;
 
-/** Starts everything; null when another instance already listens on the control socket in `directory`. */
-export async function startResolver(directory: string): Promise<RunningResolver | null> {
+/**
+ * Starts everything; null when another instance already listens on the control socket in `directory`, or comes to while
+ * this one waits for the ports. With `inherited` it listens on those file descriptors.
+ */
+export async function startResolver(
+  directory: string,
+  inherited: typeof INHERITED | null = null,
+): Promise<RunningResolver | null> {
   const socketPath = join(directory, 'resolver.sock');
   if (await isListening(socketPath)) return null;
   const file = join(directory, 'resolver.json');
   let publication = publicationOf(readJsonFile(file));
   let answerer: DnsAnswerer = dnsAnswerer(publication?.table ?? null);
-  const { ports, stop } = await startServers(
-    directory,
-    () => answerer,
-    () => publication?.table.notices ?? [],
-  );
+  const dnsOf = () => answerer;
+  const noticesOf = () => publication?.table.notices ?? [];
+  const servers = inherited
+    ? await inheritServers(inherited, dnsOf, noticesOf)
+    : await startServers(directory, dnsOf, noticesOf);
+  const { ports, stop } = servers;
+  if (await isListening(socketPath)) {
+    await stop();
+    return null;
+  }
+  writeJsonFile(join(directory, 'ports.json'), ports);
   const reply = (): ControlReply => ({
     ok: true,
     pid: process.pid,
@@ -68,6 +83,7 @@ export async function startResolver(directory: string): Promise<RunningResolver 
   const control = await listenControl(socketPath, (line) => answerControl(line, publish, reply));
   return {
     ports,
+    listening: servers.listening,
     async stop() {
       control.close();
       await stop();
@@ -91,17 +107,25 @@ function sinceOf(before: Publication | null, table: RecordTable, nowMs: number):
 }
 
 async function startServers(directory: string, answerer: () => DnsAnswerer, notices: () => Notice[]) {
-  const portsFile = join(directory, 'ports.json');
-  const saved = (readJsonFile(portsFile) ?? {}) as Partial<ResolverPorts>;
+  const saved = (readJsonFile(join(directory, 'ports.json')) ?? {}) as Partial<ResolverPorts>;
   const dns = await startDnsServers(saved.srvTcpPort ?? null, answerer);
-  const sorry = await startSorryServer(saved.sorryPort ?? null, notices);
-  const ports = { srvTcpPort: dns.port, dnsUdpPort: dns.port, sorryPort: sorry.port };
-  writeJsonFile(portsFile, ports);
-  const stop = async () => {
-    await dns.stop();
-    await sorry.stop();
+  return serversOf(dns, await startSorryServer(saved.sorryPort ?? null, notices));
+}
+
+async function inheritServers(fds: typeof INHERITED, answerer: () => DnsAnswerer, notices: () => Notice[]) {
+  return serversOf(await inheritDnsServers(fds, answerer), await inheritSorryServer(fds.sorry, notices));
+}
+
+function serversOf(dns: DnsServers, sorry: SorryServer) {
+  const listening: Listening = { srvTcp: dns.tcp, dnsUdp: dns.udp, sorry: sorry.server };
+  return {
+    ports: { srvTcpPort: dns.port, dnsUdpPort: dns.port, sorryPort: sorry.port },
+    listening,
+    async stop() {
+      await dns.stop();
+      await sorry.stop();
+    },
   };
-  return { ports, stop };
 }
 
 function answerControl(

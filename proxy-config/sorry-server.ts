@@ -1,37 +1,52 @@
 /** The sorry server: the upstream of services that have nothing ready, or are in maintenance. Answers everything with 503
  *  and Retry-After; the page says why where that is known. */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { bindLoopback } from './dns-server.js';
+import type { AddressInfo } from 'node:net';
+import { bindLoopback, listenOptions, type Place } from './dns-server.js';
 import { type Notice, noticeFor } from './notices.js';
 import { maintenancePage, RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
+
+export interface SorryServer {
+  port: number;
+  server: Server;
+  stop(): Promise<void>;
+}
 
 /** Listens on loopback, on `preferred` if it can. A body that is still being sent is read and dropped. */
 export async function startSorryServer(
   preferred: number | null,
   notices: () => readonly Notice[] = () => [],
-): Promise<{ port: number; stop(): Promise<void> }> {
-  return bindLoopback(preferred, async (port) => {
-    const server = createServer((request, response) => {
-      request.resume();
-      request.on('error', () => {});
-      const page = pageFor(request, notices());
-      response.writeHead(503, {
-        'content-type': 'text/html; charset=utf-8',
-        'content-length': Buffer.byteLength(page),
-        'cache-control': 'no-store',
-        'retry-after': String(RETRY_AFTER_SECONDS),
-      });
-      response.end(page);
+): Promise<SorryServer> {
+  return bindLoopback(preferred, (port) => listenOn({ port }, notices));
+}
+
+/** Takes over a socket that was bound already, by its file descriptor. */
+export function inheritSorryServer(fd: number, notices: () => readonly Notice[]): Promise<SorryServer> {
+  return listenOn({ fd }, notices);
+}
+
+async function listenOn(place: Place, notices: () => readonly Notice[]): Promise<SorryServer> {
+  const server = createServer((request, response) => {
+    request.resume();
+    request.on('error', () => {});
+    const page = pageFor(request, notices());
+    response.writeHead(503, {
+      'content-type': 'text/html; charset=utf-8',
+      'content-length': Buffer.byteLength(page),
+      'cache-control': 'no-store',
+      'retry-after': String(RETRY_AFTER_SECONDS),
     });
-    server.on('upgrade', (_request, socket) => {
-      socket.on('error', () => {});
-      socket.end(
-        'HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',
-      );
-    });
-    await listen(server, port);
-    return { port, stop: async () => void server.close() };
+    response.end(page);
   });
+  server.on('upgrade', (_request, socket) => {
+    socket.on('error', () => {});
+    socket.end(
+      'HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',
+    );
+  });
+  await listen(server, place);
+  const { port } = server.address() as AddressInfo;
+  return { port, server, stop: async () => void server.close() };
 }
 
 /** Caddy takes a stripped prefix off the path and says it in a header, which it never lets a client set. */
@@ -42,10 +57,10 @@ function pageFor({ headers, url = '/' }: IncomingMessage, notices: readonly Noti
   return notice === null ? unavailablePage() : maintenancePage(notice);
 }
 
-function listen(server: Server, port: number): Promise<void> {
+function listen(server: Server, place: Place): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ port, host: '127.0.0.1', backlog: 1_024 }, () => {
+    server.listen(listenOptions(place), () => {
       server.off('error', reject);
       server.on('error', () => {});
       resolve();

@@ -12,6 +12,7 @@ import { createIngress, type IngressRole } from '../../proxy-config/ingress.js';
 import type { Ingress, Route, RoutedAllocation } from '../../proxy-config/route.js';
 import type { Traffic } from '../../shared/protocol.js';
 import { plainRoute } from '../support/plain-route.js';
+import { processesOf, signal } from '../support/processes.js';
 import { fallbackCertificate, shopCertificate } from './ingress-certificates.js';
 
 const run = promisify(execFile);
@@ -41,6 +42,11 @@ export interface Edge {
 export async function startEdge(): Promise<Edge> {
   const home = mkdtempSync(join(tmpdir(), 'orca-ingress-'));
   chmodSync(home, 0o700);
+  // Whatever ends the suite, nothing of this home outlives it.
+  process.once('exit', () => {
+    for (const { pid } of processesOf(home)) signal(pid, 'SIGKILL');
+    rmSync(home, { recursive: true, force: true });
+  });
   const [httpPort, httpsPort] = [await freePort(), await freePort()];
   const certificates = [shopCertificate];
   const logs: string[] = [];
@@ -119,13 +125,15 @@ export async function until<T>(
 }
 
 /** Keeps a few keep-alive clients asking; every answer that is not 200 is a failure. */
-export function startLoad(edge: Edge) {
+export function startLoad(edge: Edge, method: 'GET' | 'POST' = 'GET') {
   const failed: string[] = [];
   let done = 0;
   let stopping = false;
   const worker = async () => {
     while (!stopping) {
-      const reply = await edge.client('').catch((error: Error) => ({ statusCode: error.message }));
+      const reply = await edge
+        .client('', { method })
+        .catch((error: Error) => ({ statusCode: error.message }));
       done += 1;
       if (reply.statusCode !== 200) failed.push(String(reply.statusCode));
     }

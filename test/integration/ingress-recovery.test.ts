@@ -1,8 +1,9 @@
 /** What comes back by itself, on a real Caddy and a real resolver: killed, silent, damaged or refused. */
-import { readFileSync, truncateSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { resolverClient } from '../../proxy-config/resolver-client.js';
 import {
   anAllocation,
   aRoute,
@@ -32,6 +33,27 @@ const answers = () =>
       () => false,
     );
 
+/** The pid of what answers on the control socket now, whoever started it. */
+const pidOfResolver = () =>
+  resolverClient(join(edge.home, 'ingress', 'resolver.sock'))
+    .ping()
+    .then(
+      ({ pid }) => pid,
+      () => null,
+    );
+/** The shell that waits to follow this resolver. */
+const standbyOf = (resolver: number): number | undefined =>
+  readdirSync('/proc')
+    .map(Number)
+    .find((pid) => pid > 0 && parentOf(pid) === resolver);
+const parentOf = (pid: number): number | null => {
+  try {
+    return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[1]);
+  } catch {
+    return null;
+  }
+};
+
 edge.apply([aRoute({ allocations: [one] })]);
 await until('a first route', () => edge.traffic('a.1')?.state === 'routed');
 
@@ -51,12 +73,13 @@ t.test('after kill -9 and a damaged autosave Caddy is back with its config', asy
   t.doesNotThrow(() => JSON.parse(readFileSync(autosave, 'utf8')));
 });
 
-t.test('after kill -9 the resolver is back on its ports, and no GET fails', async (t) => {
+t.test('after kill -9 the resolver is back on its ports, and neither a GET nor a POST fails', async (t) => {
   const ports = readFileSync(join(edge.home, 'ingress', 'ports.json'), 'utf8');
   const before = loads();
   for (let round = 0; round < 3; round += 1) {
     const load = startLoad(edge);
-    await until('under load', () => load.count() > 20);
+    const posts = startLoad(edge, 'POST');
+    await until('under load', () => load.count() > 20 && posts.count() > 20);
     const pid = edge.pidOf('resolver');
     process.kill(pid, 'SIGKILL');
     await until('another process', () => edge.pidOf('resolver') !== pid);
@@ -64,9 +87,38 @@ t.test('after kill -9 the resolver is back on its ports, and no GET fails', asyn
     const at = load.count();
     await until('more load', () => load.count() > at + 50);
     t.same((await load.stop()).failed, []);
+    t.same((await posts.stop()).failed, []);
   }
   t.equal(readFileSync(join(edge.home, 'ingress', 'ports.json'), 'utf8'), ports);
   t.equal(loads(), before, 'and Caddy was not reloaded');
+});
+
+t.test(
+  'killed while no agent looks after it, the resolver is back all the same, and loses no POST',
+  async (t) => {
+    await edge.role.stop();
+    const posts = startLoad(edge, 'POST');
+    for (let round = 0; round < 3; round += 1) {
+      const at = posts.count();
+      await until('under load', () => posts.count() > at + 20);
+      const before = await until('one that answers', pidOfResolver);
+      process.kill(before, 'SIGKILL');
+      await until('another one', async () => ![before, null].includes(await pidOfResolver()));
+    }
+    t.same((await posts.stop()).failed, []);
+    await edge.restartRole();
+    edge.apply([aRoute({ allocations: [one] })]);
+    await until('it is adopted', async () => edge.pidOf('resolver') === (await pidOfResolver()));
+    await until('observed', () => edge.role.observed()?.resolver === 'running');
+  },
+);
+
+t.test('the standby killed is there again', async (t) => {
+  const resolver = edge.pidOf('resolver');
+  const standby = await until('a standby', () => standbyOf(resolver));
+  process.kill(standby, 'SIGKILL');
+  await until('another one', () => ![standby, undefined].includes(standbyOf(resolver)));
+  t.equal(await pidOfResolver(), resolver);
 });
 
 t.test('a resolver that is stopped and silent is replaced', async () => {

@@ -260,11 +260,16 @@ function* logFiles(home: string): Generator<string> {
   for (const path of candidates) if (existsSync(join(home, path))) yield join(home, path);
 }
 
+/** Not the shell that stands by to become one. */
+function isNode(command: string[]): boolean {
+  return command[0]?.endsWith('node') === true;
+}
+
 function isProgram(command: string[], which: string): boolean {
   if (which === 'caddy') return /caddy$/.test(command[0] ?? '') && command[1] === 'run';
   if (which === 'server' && command.some((part) => part.endsWith('dying-server.js'))) return true;
   if (which === 'resolver')
-    return command.some((part) => part.includes('resolver')) && !command.includes('agent');
+    return isNode(command) && command.some((part) => part.endsWith('resolver-main.js'));
   return command.includes(which) && command.some((part) => part.endsWith('.js'));
 }
 
