@@ -115,6 +115,16 @@ export interface Rollout {
   acts: Act[];
 }
 
+/** Whether allocations of a service are wanted: it runs, or was stopped and a rollout is to start it (null or ended: none). */
+export function isWanted({ desired }: Service, rollout: Rollout | null): boolean {
+  return desired === 'running' || isStarting({ desired }, rollout);
+}
+
+/** A stopped service stays stopped until its rollout has succeeded; then, and only then, it runs. */
+export function isStarting({ desired }: Pick<Service, 'desired'>, rollout: Rollout | null): boolean {
+  return desired === 'stopped' && rollout !== null && rollout.endedAtMs === null;
+}
+
 export interface Act {
   verb: 'promote' | 'weight' | 'pause' | 'resume' | 'rollback';
   detail: string;

@@ -27,6 +27,10 @@ const executors: { [K in Action['kind']]: Execute<K> } = {
     const service = tx.service(key);
     if (service) tx.putService({ ...service, planned });
   },
+  'start-service': (tx, key) => {
+    const service = tx.service(key);
+    if (service) tx.putService({ ...service, desired: 'running' });
+  },
   'delete-service': (tx, service) => tx.deleteService(service),
   event: (tx, _service, { event }, nowMs) => tx.addEvent({ ...event, atMs: nowMs }),
 };

@@ -3,7 +3,7 @@
  * observed to get, how many of it are ready, and what was counted of it. PURE.
  */
 import type { AllocationView, ServiceStatus } from '../../shared/api.js';
-import type { Allocation, Counted, Rollout, Service } from '../../shared/model.js';
+import { type Allocation, type Counted, isWanted, type Rollout, type Service } from '../../shared/model.js';
 import { byRelease, trafficFigures } from './traffic-view.js';
 
 type Groups = ServiceStatus['groups'];
@@ -25,7 +25,7 @@ export function groupsOf(facts: GroupFacts): Groups {
   const observed = release === null ? 0 : (facts.weights.get(service.key) ?? 0);
   const wanted = rollout?.endedAtMs === null ? (rollout.canary?.weight ?? 0) : 0;
   const { stable } = service.planned;
-  const copies = service.desired === 'running' ? service.replicas : 0;
+  const copies = isWanted(service, rollout) ? service.replicas : 0;
   return {
     stable:
       stable === null

@@ -3,7 +3,16 @@
  * asked for. PURE: from the store's records and what live sessions add.
  */
 import type { AllocationView, ServiceStatus } from '../../shared/api.js';
-import type { Allocation, Counted, Node, Release, Rollout, Service } from '../../shared/model.js';
+import {
+  type Allocation,
+  type Counted,
+  isStarting,
+  isWanted,
+  type Node,
+  type Release,
+  type Rollout,
+  type Service,
+} from '../../shared/model.js';
 import type { Traffic } from '../../shared/protocol.js';
 import { isRouted } from '../../shared/spec.js';
 import { groupsOf } from './group-view.js';
@@ -36,7 +45,7 @@ export function serviceStatus(facts: ServiceFacts): ServiceStatus {
     .sort((a, b) => a.slot - b.slot || a.createdAtMs - b.createdAtMs)
     .map((allocation) => allocationView(facts, allocation));
   const ready = replicasReady(views, rollout);
-  const wanted = service.desired === 'running' ? service.replicas : 0;
+  const wanted = isWanted(service, rollout) ? service.replicas : 0;
   const domain = service.spec.domains[0] ?? null;
   return {
     name: service.name,
@@ -131,7 +140,8 @@ function verdict(
   const trouble = views.find((view) => isReplica(view) && view.state !== 'ready' && view.reason !== null);
   const why = trouble ? `${trouble.id}: ${trouble.reason}` : null;
   if (service.desired === 'removed') return { status: 'stopped', reason: waits ?? 'it is being removed' };
-  if (service.desired === 'stopped') return { status: 'stopped', reason: waits ?? stoppedReason(views) };
+  if (service.desired === 'stopped' && !isStarting(service, rollout))
+    return { status: 'stopped', reason: waits ?? stoppedReason(views, rollout) };
   if (service.maintenance !== null)
     return { status: 'paused', reason: maintenanceReason(service.maintenance) };
   if (rollout && rollout.endedAtMs === null) {
@@ -139,15 +149,13 @@ function verdict(
     return { status: 'deploying', reason: rollout.reason ?? waits ?? why };
   }
   const failure = service.planned.lastFailure;
-  const failed = failure ? `${failure.reason}: ${failure.message}` : (rollout?.reason ?? waits);
+  const failed = failure?.message ?? rollout?.reason ?? waits;
   if (service.planned.stable === null && ready === 0) return { status: 'failed', reason: failed };
   if (ready < wanted) {
     const short = `${ready} of ${wanted} replicas ready`;
     return { status: 'degraded', reason: waits ?? (why ? `${short}; ${why}` : short) };
   }
-  const lastFailed =
-    rollout?.state === 'failed' ? `the last ${rollout.kind} failed: ${rollout.reason ?? ''}` : null;
-  return { status: 'running', reason: waits ?? lastFailed };
+  return { status: 'running', reason: waits ?? (rollout?.state === 'failed' ? lastFailed(rollout) : null) };
 }
 
 const maintenanceReason = ({ message, sinceMs }: NonNullable<Service['maintenance']>): string =>
@@ -158,8 +166,12 @@ function pausedReason({ reason }: Rollout, { by, atMs }: NonNullable<Rollout['pa
   return `paused by ${by} since ${iso(atMs)}${reason === null ? '' : `; ${reason}`}`;
 }
 
-const stoppedReason = (views: AllocationView[]): string =>
-  views.length === 0 ? 'stopped on request' : `stopped on request; ${views.length} still stopping`;
+function stoppedReason(views: AllocationView[], last: Rollout | null): string {
+  if (views.length > 0) return `stopped on request; ${views.length} still stopping`;
+  return `stopped on request${last?.state === 'failed' ? `; ${lastFailed(last)}` : ''}`;
+}
+
+const lastFailed = ({ kind, reason }: Rollout): string => `the last ${kind} failed: ${reason ?? ''}`;
 
 /** The oldest word of the nodes it runs on: everything shown is at least as new. */
 function observedAt(facts: ServiceFacts): string | null {

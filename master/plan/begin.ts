@@ -5,6 +5,8 @@
  * Only the container part makes a release. A deploy whose container part is what already runs still gets a rollout: the
  * image behind a tag may have moved, which only a node can tell, and what changed in place (replicas) is waited for. It
  * ends as "nothing to change" when there was nothing.
+ *
+ * A stopped service stays so until a rollout has succeeded: one that fails has started nothing.
  */
 import { OrcaError } from '../../shared/errors.js';
 import { canonicalJson } from '../../shared/fingerprint.js';
@@ -45,7 +47,7 @@ export function beginDeploy(
 /** Pulls again and rolls, whatever the image turns out to be. Refuses with CONFLICT when the service is being removed. */
 export function beginRedeploy(current: ServiceCurrent, context: RequestContext): Begun {
   refuseRemoved(current);
-  const service: Service = { ...current.service, desired: 'running', updatedAtMs: context.nowMs };
+  const service: Service = { ...current.service, updatedAtMs: context.nowMs };
   return {
     action: 'roll',
     changes: [`image: ${service.spec.container.image} is pulled again`],
@@ -67,7 +69,7 @@ export function beginRollback(current: ServiceCurrent, to: number | null, contex
   }
   if (isRunning(current, release)) return nothing(current.service);
   const spec: ServiceSpec = { ...current.service.spec, container: release.spec.container };
-  const service: Service = { ...current.service, spec, desired: 'running', updatedAtMs: context.nowMs };
+  const service: Service = { ...current.service, spec, updatedAtMs: context.nowMs };
   const rollout = newRollout('rollback', service, spec, context);
   return {
     action: 'roll',
@@ -193,7 +195,7 @@ function nameOf({ service }: ServiceCurrent): string {
 }
 
 function updated(service: Service, spec: ServiceSpec, nowMs: number): Service {
-  return { ...service, spec, replicas: spec.replicas, desired: 'running', updatedAtMs: nowMs };
+  return { ...service, spec, replicas: spec.replicas, updatedAtMs: nowMs };
 }
 
 function startLine({ service }: ServiceCurrent): string[] {

@@ -10,6 +10,12 @@ import type { Begun, NodeView, ServiceCurrent } from './snapshot.js';
 /** The steps that would follow, a sentence each; empty for `none`. */
 export function explain(begun: Begun, current: ServiceCurrent | null, nodes: readonly NodeView[]): string[] {
   if (begun.following !== null) return [`rollout ${begun.following} already brings this`];
+  if (begun.rollout !== null && current?.service.desired === 'stopped')
+    return [
+      ...createLines(begun),
+      'the service stays stopped should that fail',
+      ...placementLine(begun, nodes),
+    ];
   switch (begun.action) {
     case 'none':
       return begun.rollout ? [checkLine(begun)] : [];

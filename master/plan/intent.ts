@@ -1,5 +1,12 @@
 /** Towards what each group of a service moves now, and which other releases may stay meanwhile. */
-import type { Planned, Release, Rollout, Service } from '../../shared/model.js';
+import {
+  isStarting,
+  isWanted,
+  type Planned,
+  type Release,
+  type Rollout,
+  type Service,
+} from '../../shared/model.js';
 import type { Seen } from './seen.js';
 import type { Wish } from './slots.js';
 
@@ -40,12 +47,12 @@ function stableIntent(service: Service, planned: Planned, rollout: Rollout | nul
     wish: { replicas: isEnding ? 0 : service.replicas, wanted: wanted?.number ?? null, isAlsoFine },
     isEnding,
   });
-  if (service.desired !== 'running') return intent(null, never, true);
+  if (!isWanted(service, rollout)) return intent(null, never, true);
   const stable = find(planned.stable);
   switch (rollout?.state) {
     case 'preparing':
     case 'pre_deploy':
-      return intent(stable, isStanding);
+      return isStarting(service, rollout) ? intent(null, never, true) : intent(stable, isStanding);
     case 'rolling':
       return intent(find(rollout.release), never);
     case 'canary':
@@ -63,8 +70,8 @@ function stableIntent(service: Service, planned: Planned, rollout: Rollout | nul
 
 /** Only a canary's own rollout wants a canary; what is left of any other goes. */
 function canaryIntent(service: Service, rollout: Rollout | null, find: Find): Intent {
-  const isWanted = rollout?.state === 'canary' || rollout?.state === 'promoting';
-  const wanted = isWanted && service.desired === 'running' ? find(rollout.release) : null;
+  const isOpen = rollout?.state === 'canary' || rollout?.state === 'promoting';
+  const wanted = isOpen && isWanted(service, rollout) ? find(rollout.release) : null;
   const replicas = wanted === null ? 0 : (rollout?.canary?.replicas ?? 0);
   return {
     group: 'canary',

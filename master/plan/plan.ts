@@ -3,7 +3,7 @@
  * step nearer, or the reasons why nothing can be done yet. Pure: no clock, no randomness, no I/O.
  */
 import { canonicalJson } from '../../shared/fingerprint.js';
-import type { Planned, Rollout } from '../../shared/model.js';
+import { isStarting, type Planned, type Rollout } from '../../shared/model.js';
 import { type Finished, finish } from './finish.js';
 import { type Groups, groupsOf } from './groups.js';
 import { moveGroups } from './move-groups.js';
@@ -24,7 +24,9 @@ export function planService(snapshot: ServiceSnapshot, nowMs: number): Plan {
   const planned: Planned = { ...service.planned, ...step?.planned };
   const releases = step?.release ? [...snapshot.releases, step.release] : snapshot.releases;
   const open = step && step.rollout.endedAtMs === null ? step.rollout : null;
-  const after: ServiceSnapshot = { ...snapshot, releases, rollout: open };
+  const starts = isStarting(service, snapshot.rollout) && step?.rollout.state === 'succeeded';
+  const now = starts ? { ...service, desired: 'running' as const } : service;
+  const after: ServiceSnapshot = { ...snapshot, service: now, releases, rollout: open };
   const settled = step?.isPromoted ? regroup(groups) : { groups, actions: [] };
   const moved = moveGroups(after, settled.groups, planned, nowMs);
   const waits = [...new Set([...(step?.waits ?? []), ...finished.waits, ...moved.waits])];
@@ -35,6 +37,7 @@ export function planService(snapshot: ServiceSnapshot, nowMs: number): Plan {
     ...settled.actions,
     ...moved.actions,
     ...rolloutActions(snapshot, step, waits),
+    ...(starts ? [{ kind: 'start-service' } satisfies Action] : []),
     ...(open ? [] : prune(snapshot, planned.stable, snapshot.rollout)),
     ...changed(service.planned, next, { kind: 'put-planned', planned: next }),
     ...deleteService(snapshot),
@@ -68,7 +71,7 @@ function nextOf(wakes: readonly (number | null)[], nowMs: number): number | null
 function stepOf(snapshot: ServiceSnapshot, groups: Groups, finished: Finished, nowMs: number): Step | null {
   const { rollout, service } = snapshot;
   if (rollout === null || rollout.endedAtMs !== null) return null;
-  if (service.desired === 'running') {
+  if (service.desired !== 'removed') {
     return advance(rollout, progressOf(snapshot, rollout, groups, finished), nowMs);
   }
   const reason = `the service was ${service.desired}`;

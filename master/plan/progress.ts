@@ -1,5 +1,5 @@
 /** How far an open rollout has come: the observed facts that `advance` decides on, and nothing else. */
-import type { Counted, Node, Release, Rollout } from '../../shared/model.js';
+import { type Counted, isStarting, type Node, type Release, type Rollout } from '../../shared/model.js';
 import type { ImageObserved } from '../../shared/protocol.js';
 import type { DeploySpec } from '../../shared/spec.js';
 import type { Finished } from './finish.js';
@@ -36,6 +36,8 @@ export interface Progress {
   culprit: Seen | null;
   /** When the last new allocation turned healthy; null: none has since it was last counted. */
   healthyAtMs: number | null;
+  /** The service is stopped until this rollout has succeeded: nothing of it serves. */
+  isStarting: boolean;
   /** Every slot is served by the release moved to, and nothing else runs or drains. */
   isDone: boolean;
   /** An old allocation has been retired for a new one: stopping here would not be harmless. */
@@ -98,6 +100,7 @@ export function progressOf(
     preparation: preparationOf(snapshot, rollout),
     culprit: rollout.state === 'rolling' ? culpritOf(rollout, slots) : canaryCulprit(canary),
     healthyAtMs: lastHealthyAt([...slots.holders, ...canary.holders]),
+    isStarting: isStarting(service, rollout),
     isDone: isDone(slots) && isGone(groups.canary),
     isReplaced: isReplaced(groups.stable, service.replicas, rollout),
     blockers: blockersOf(slots),

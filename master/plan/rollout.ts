@@ -100,8 +100,12 @@ function begin(before: Rollout, progress: Progress, fresh: Release, nowMs: numbe
   const { stable } = progress;
   const isStable = before.kind === 'deploy' && stable !== null && stable.fingerprint === fresh.fingerprint;
   const known = before.kind === 'rollback' ? progress.stored : isStable ? stable : null;
-  const rollout: Rollout = { ...before, from: stable?.number ?? null, progressAtMs: nowMs };
-  if (known !== null && known.number === stable?.number && progress.isDone) {
+  const rollout: Rollout = {
+    ...before,
+    from: progress.isStarting ? null : (stable?.number ?? null),
+    progressAtMs: nowMs,
+  };
+  if (known !== null && known.number === rollout.from && progress.isDone) {
     return end({ ...rollout, release: null }, `nothing to change: v${known.number} already runs`, nowMs);
   }
   const release = known ?? fresh;

@@ -4,7 +4,7 @@
  * is answered 503), one that is removed keeps it until nothing of it is left.
  */
 import type { Route, RoutedAllocation } from '../../proxy-config/route.js';
-import type { Allocation } from '../../shared/model.js';
+import { type Allocation, isWanted } from '../../shared/model.js';
 import { isRouted } from '../../shared/spec.js';
 import { stepsOf } from './canary.js';
 import { srvNameOf } from './names.js';
@@ -33,7 +33,7 @@ function routeOf({ service, rollout, allocations }: ServiceState): Route {
     domains: [...spec.domains],
     paths: [...spec.routes],
     stripPrefix: spec.stripPrefix,
-    wanted: service.desired === 'running',
+    wanted: isWanted(service, rollout),
     canaryWeight: service.planned.canaryWeight,
     sticky: spec.deploy.sticky,
     boundaries: spec.deploy.sticky ? boundariesOf(service, rollout) : [],

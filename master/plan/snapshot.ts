@@ -48,6 +48,8 @@ export type Action =
   | { kind: 'put-release'; release: Release }
   | { kind: 'delete-release'; number: number }
   | { kind: 'put-planned'; planned: Planned }
+  /** A stopped one runs from now on. */
+  | { kind: 'start-service' }
   | { kind: 'delete-service' }
   | { kind: 'event'; event: Omit<ClusterEvent, 'number' | 'atMs'> };
 

@@ -50,9 +50,7 @@ export function fail(
   nowMs: number,
   ending?: string,
 ): Step {
-  const serves =
-    progress.stable === null ? 'nothing of it is left running' : `v${progress.stable.number} goes on serving`;
-  const reason = `${failure.reason}; ${ending ?? serves}`;
+  const reason = `${failure.reason}; ${ending ?? whatServes(progress)}`;
   return {
     rollout: { ...rollout, state: 'failed', reason, failure, endedAtMs: nowMs },
     release: null,
@@ -61,6 +59,11 @@ export function fail(
     waits: [],
     wakeAtMs: null,
   };
+}
+
+function whatServes({ isStarting, stable }: Progress): string {
+  if (isStarting) return 'the service stays stopped';
+  return stable === null ? 'nothing of it is left running' : `v${stable.number} goes on serving`;
 }
 
 /** Something was replaced already: the same path back to the old release. */

@@ -161,6 +161,9 @@ export class SimulatedCluster {
       case 'put-planned':
         this.snapshot = { ...s, service: { ...s.service, planned: action.planned } };
         break;
+      case 'start-service':
+        this.snapshot = { ...s, service: { ...s.service, desired: 'running' } };
+        break;
       case 'delete-service':
         if (s.allocations.length > 0) this.faults.push('the service was deleted before its allocations');
         break;

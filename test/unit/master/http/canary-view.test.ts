@@ -134,7 +134,10 @@ t.test(
       reason: 'in maintenance since 1970-01-01T00:00:00.000Z: back at noon',
       maintenance: { message: 'back at noon', by: 'ann', since: '1970-01-01T00:00:00.000Z' },
     });
-    t.equal(serviceStatus(facts({ service: { ...service, desired: 'stopped' } })).status, 'stopped');
+    t.equal(
+      serviceStatus(facts({ service: { ...service, desired: 'stopped' }, rollout: null })).status,
+      'stopped',
+    );
     t.equal(serviceStatus(facts()).maintenance, null);
   },
 );

@@ -109,14 +109,20 @@ t.test('a failed release deployed again is tried again', async (t) => {
   t.match(beginDeploy(current, failed, aContext()), { action: 'roll' });
 });
 
-t.test('a stopped service that is deployed runs again', async (t) => {
+t.test('a stopped service that is deployed stays stopped until its rollout has succeeded', async (t) => {
   const stopped = { ...running, service: { ...running.service, desired: 'stopped' as const } };
   t.match(beginDeploy(stopped, spec, aContext()), {
     action: 'update',
     changes: ['desired: stopped → running'],
-    service: { desired: 'running' },
+    service: { desired: 'stopped' },
     rollout: { state: 'preparing' },
   });
+});
+
+t.test('the plan of a stopped service says that it is started, and what a failure comes to', async (t) => {
+  const stopped = { ...running, service: { ...running.service, desired: 'stopped' as const } };
+  const steps = explain(beginDeploy(stopped, spec, aContext()), stopped, [aView(aNode('n1'))]);
+  t.match(steps, [/^starts 3 allocations of /, 'the service stays stopped should that fail']);
 });
 
 t.test('what is being removed refuses everything else', async (t) => {

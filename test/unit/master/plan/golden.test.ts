@@ -113,6 +113,8 @@ function lineOf(action: Action): string[] {
       return [`drop release v${action.number}`];
     case 'put-planned':
       return [];
+    case 'start-service':
+      return ['the service is to run'];
     case 'delete-service':
       return ['forget the service'];
     case 'event':

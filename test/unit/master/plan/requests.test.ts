@@ -1,5 +1,5 @@
 import t from 'tap';
-import { running, untilReplaced } from './cluster.js';
+import { running, type Shop, untilReplaced } from './cluster.js';
 import { aSpec } from './things.js';
 
 const v2 = aSpec({ container: { image: 'good:2' } });
@@ -77,6 +77,64 @@ t.test('stop retires everything and start brings the stable release back', async
   t.equal(shop.cluster.serving().length, 3);
 });
 
+t.test(
+  'a deploy of a stopped service starts the new release alone, and the service runs from then on',
+  async (t) => {
+    const shop = stopped();
+    shop.deploy(v2);
+    t.equal(shop.cluster.settle(), true);
+    t.match(shop.lastRollout(), { state: 'succeeded', release: 2, from: null });
+    t.match(shop.cluster.snapshot.service, { desired: 'running', planned: { stable: 2 } });
+    t.same(created(shop), [2, 2, 2]);
+    t.equal(shop.cluster.serving().length, 3);
+  },
+);
+
+t.test('redeploy, rollback and a deploy of what it ran start a stopped service', async (t) => {
+  for (const begin of ['redeploy', 'again', 'rollback'] as const) {
+    const shop = stopped();
+    if (begin === 'redeploy') shop.redeploy();
+    else if (begin === 'again') shop.deploy(aSpec({ container: { image: 'good:1' } }));
+    else shop.rollback(1);
+    t.equal(shop.cluster.settle(), true, begin);
+    t.equal(shop.lastRollout()?.state, 'succeeded', begin);
+    t.equal(shop.cluster.snapshot.service.desired, 'running', begin);
+    t.equal(shop.cluster.serving().length, 3, begin);
+  }
+});
+
+t.test('a deploy of a stopped service that fails, at any step, has started nothing that stays', async (t) => {
+  for (const image of ['absent:1', 'exits:1', 'never-ready:1']) {
+    const shop = stopped();
+    shop.deploy(aSpec({ container: { image }, deploy: { progressDeadlineMs: 5_000 } }));
+    t.equal(shop.cluster.settle(), true, image);
+    t.match(shop.lastRollout(), { state: 'failed', reason: /the service stays stopped$/ }, image);
+    t.match(shop.cluster.snapshot.service, { desired: 'stopped', planned: { stable: 1 } }, image);
+    t.same(shop.cluster.snapshot.allocations, [], image);
+    t.notOk(created(shop).includes(1), `${image}: nor the old release`);
+  }
+});
+
+t.test('a stop while a stopped service is started ends that', async (t) => {
+  const shop = stopped();
+  shop.deploy(v2);
+  for (let i = 0; i < 5; i += 1) {
+    shop.cluster.plan();
+    shop.cluster.tick(300);
+  }
+  shop.stop();
+  t.equal(shop.cluster.settle(), true);
+  t.equal(shop.cluster.snapshot.service.desired, 'stopped');
+  t.same(shop.cluster.snapshot.allocations, []);
+});
+
+t.test('a canary strategy has nothing to be a canary of while the service is stopped', async (t) => {
+  const shop = stopped();
+  shop.deploy(aSpec({ container: { image: 'good:2' }, deploy: { strategy: 'canary' } }));
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), { state: 'succeeded', release: 2, canary: null });
+});
+
 t.test('a removed service is forgotten once nothing of it is left', async (t) => {
   const shop = running();
   shop.remove();
@@ -88,3 +146,19 @@ t.test('a removed service is forgotten once nothing of it is left', async (t) =>
   t.same(shop.cluster.snapshot.allocations, []);
   t.equal(shop.cluster.log.at(-1)?.kind, 'delete-service');
 });
+
+/** A shop that ran its first release and was stopped; its log begins there. */
+function stopped(): Shop {
+  const shop = running();
+  shop.stop();
+  shop.cluster.settle();
+  shop.cluster.log.length = 0;
+  return shop;
+}
+
+/** The releases of the allocations that were made, in their order. */
+function created(shop: Shop): number[] {
+  return shop.cluster.log.flatMap((action) =>
+    action.kind === 'create-allocation' ? [action.allocation.release] : [],
+  );
+}
