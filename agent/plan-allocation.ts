@@ -137,7 +137,7 @@ function planEnded(
     return { steps: beside, shown, wakeAtMs: null };
   }
   if (!stale && nowMs < dueMs) {
-    const reason = `${words}; next start in ${seconds(delayMs)}`;
+    const reason = `${words}; next start ${seconds(delayMs)} after that`;
     const shown = show(allocation, facts, { state: 'pending', reason, container });
     return { steps: beside, shown, wakeAtMs: dueMs };
   }

@@ -81,22 +81,39 @@ function recordAllocations(tx: Transaction, node: string, status: Status, nowMs:
     const observed = reported.get(allocation.id);
     if (!observed) continue;
     tx.putAllocation({ ...allocation, observed });
-    const message = newTrouble(allocation, observed);
-    if (message)
+    const trouble = newTrouble(allocation, observed);
+    if (trouble)
       tx.addEvent(
-        anEvent(nowMs, `allocation.${observed.state}`, message, { node, service: allocation.service }),
+        anEvent(nowMs, `allocation.${trouble.kind}`, `${allocation.id} ${trouble.words}`, {
+          node,
+          service: allocation.service,
+        }),
       );
   }
 }
 
-/** A sentence for what people want to find in the events: exits, failures and lost readiness. */
-function newTrouble(allocation: Allocation, observed: AllocationObserved): string | null {
-  const before = allocation.observed;
-  const isNew = before?.state !== observed.state || before.restarts !== observed.restarts;
-  const isTrouble = ['exited', 'failed', 'unready'].includes(observed.state);
-  const isCrash = observed.restarts > (before?.restarts ?? 0);
-  if (!isNew || !(isTrouble || isCrash)) return null;
-  return `${allocation.id} ${observed.state}: ${observed.reason ?? 'no reason was given'}`;
+/**
+ * What people want to find in the events: exits, failures and lost readiness, each once. Reports coalesce, so that an
+ * exit may be seen by its restart alone.
+ */
+function newTrouble(
+  { observed: before }: Allocation,
+  observed: AllocationObserved,
+): { kind: string; words: string } | null {
+  const reason = observed.reason ?? 'no reason was given';
+  const isSame = before?.state === observed.state && before.restarts === observed.restarts;
+  if (isDown(observed) && !isSame)
+    return { kind: observed.state === 'failed' ? 'failed' : 'exited', words: `${observed.state}: ${reason}` };
+  if (observed.state === 'unready' && before?.state !== 'unready')
+    return { kind: 'unready', words: `unready: ${reason}` };
+  const told = (before?.restarts ?? 0) + (before && isDown(before) ? 1 : 0);
+  if (observed.restarts <= told) return null;
+  return { kind: 'restarted', words: `exited and was started again: restart ${observed.restarts}` };
+}
+
+/** Its container has ended: for good, or it waits for its next start. */
+function isDown({ state, exitCode }: AllocationObserved): boolean {
+  return state === 'exited' || state === 'failed' || (state === 'pending' && exitCode !== null);
 }
 
 /** Requests in flight on a routed allocation change all the time and decide nothing: they are shown live, not stored. */

@@ -138,7 +138,7 @@ t.test('a container that dies is replaced, and a loop of deaths backs off and sa
   }
   const seen = await orca.serviceThat('web', 'to show a back-off', (web) =>
     web.allocations.some(
-      ({ restarts, reason }) => restarts > 0 && /exited with 5.*next start in/.test(reason ?? ''),
+      ({ restarts, reason }) => restarts > 0 && /exited with 5.*next start .* after that/.test(reason ?? ''),
     ),
   );
   t.equal(seen.status, 'degraded');

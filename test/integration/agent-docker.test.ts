@@ -79,7 +79,7 @@ t.test('a killed container is replaced by a new one; a crash loop backs off and 
   t.match(waiting, {
     exitCode: 7,
     lastLogs: ['about to fail'],
-    reason: /^exited with 7 after .*; next start in 2 s$/,
+    reason: /^exited with 7 after .*; next start 2 s after that$/,
   });
   await dockerCall('POST', `/containers/${containerId}/kill`);
   const again = await waitFor('its replacement', () => {

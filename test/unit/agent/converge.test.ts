@@ -95,7 +95,7 @@ t.test(
     t.match(waiting, {
       exitCode: 9,
       lastLogs: ['out of luck'],
-      reason: /^exited with 9 after .*; next start in 1 s$/,
+      reason: /^exited with 9 after .*; next start 1 s after that$/,
     });
     const again = await until('ready');
     t.not(again.containerId, containerId);

@@ -96,7 +96,7 @@ t.test('quick exits back off: 1 s doubling to 60 s, carried in the label', async
   t.match(waiting.shown, {
     state: 'pending',
     restarts: 2,
-    reason: 'exited with 1 after 0.4 s; next start in 4 s',
+    reason: 'exited with 1 after 0.4 s; next start 4 s after that',
   });
   const due = planOf(allocation, facts, 103_400);
   t.match(due.steps[0], { kind: 'create-container', attempt: 4, level: 3 });

@@ -42,7 +42,7 @@ t.test('status of one service shows its allocations, its rollout and its last fa
   const service = aService({
     rollout: aRollout({ reason: 'waits for api.3' }),
     last_failure: failure,
-    allocations: [anAllocation({ state: 'starting', reason: 'next start in 4 s', restarts: 2 })],
+    allocations: [anAllocation({ state: 'starting', reason: 'next start 4 s after that', restarts: 2 })],
   });
   fake.on('GET /status', { body: aStatus({ services: [service, aService({ name: 'db' })] }) });
   const { exit, out } = await orca(['status', 'api'], fake);
@@ -52,7 +52,7 @@ t.test('status of one service shows its allocations, its rollout and its last fa
     /exited with 1/,
     /no database/,
     /api\.1 +v2 +stable +node-1/,
-    /starting: next start in 4 s, 2 restarts/,
+    /starting: next start 4 s after that, 2 restarts/,
   ])
     t.match(out, text);
   t.equal(JSON.parse((await orca(['status', 'api', '--json'], fake)).out).services.length, 1);

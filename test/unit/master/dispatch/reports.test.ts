@@ -88,6 +88,24 @@ t.test('an exit is written, planned on, and told once', async (t) => {
   t.match(store.events(10), [{ kind: 'allocation.exited', message: 'shop.api.1 exited: exited with 1' }]);
 });
 
+t.test('each exit of a crash loop is told, also one that only its restart shows', async (t) => {
+  const { store } = reported(t);
+  const down = (restarts: number) =>
+    anObserved({ state: 'pending', reason: `exit ${restarts}`, exitCode: 1, restarts, endpoint: null });
+  const up = (restarts: number) => anObserved({ state: 'starting', reason: 'starts', restarts });
+  for (const observed of [down(0), down(0), up(1), down(1), up(2), up(4), up(4), down(4)])
+    store.write((tx) => recordStatus(tx, 'n-1', aStatus({ allocations: [observed] }), 20));
+  t.same(
+    store.events(10).map(({ kind, message }) => [kind, message]),
+    [
+      ['allocation.exited', 'shop.api.1 pending: exit 0'],
+      ['allocation.exited', 'shop.api.1 pending: exit 1'],
+      ['allocation.restarted', 'shop.api.1 exited and was started again: restart 4'],
+      ['allocation.exited', 'shop.api.1 pending: exit 4'],
+    ],
+  );
+});
+
 t.test('an image that a rollout waits for wakes its service', async (t) => {
   const { store, changed } = reported(t);
   store.write((tx) => tx.putRollout(aRollout()));

@@ -52,7 +52,7 @@ t.test('an open rollout is deploying, with what it waits for', async (t) => {
 
 t.test('a missing replica makes it degraded, and the reason names it', async (t) => {
   const exited = anAllocation({
-    observed: anObserved({ state: 'exited', reason: 'exited with 1; next start in 4 s' }),
+    observed: anObserved({ state: 'exited', reason: 'exited with 1; next start 4 s after that' }),
   });
   const seen = serviceStatus(facts({ allocations: [exited] }));
   t.match(seen, { status: 'degraded', reason: /0 of 1 replicas ready; shop.api.1: exited with 1/ });

@@ -61,11 +61,11 @@ t.test('what is as it should be needs nothing and waits for nothing', async (t) 
 t.test('a crashed container is its agent’s to replace: nothing is made in its place', async (t) => {
   const observed: AllocationObserved = anObserved('pending', {
     restarts: 3,
-    reason: 'exited with 1 after 0.4 s; next start in 4 s',
+    reason: 'exited with 1 after 0.4 s; next start 4 s after that',
   });
   const plan = planService(aRunning({ allocations: [anUp(1), anUp(2, { observed }), anUp(3)] }), 2_000_000);
   t.same(kinds(plan.actions), ['put-planned']);
-  t.same(plan.waits, ['shop.api.2 is pending: exited with 1 after 0.4 s; next start in 4 s']);
+  t.same(plan.waits, ['shop.api.2 is pending: exited with 1 after 0.4 s; next start 4 s after that']);
 });
 
 t.test('a node that is away is waited for: nothing is doubled', async (t) => {
