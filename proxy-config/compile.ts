@@ -8,7 +8,7 @@
  */
 import { canonicalJson, fingerprint } from '../shared/fingerprint.js';
 import { chosenName } from './choose-group.js';
-import { errorPage, notFoundPage, RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
+import { brokenPage, errorPage, notFoundPage, RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
 import { proxyHandlers, type ResolverPorts } from './proxy-handler.js';
 import type { Certificate, Ingress } from './route.js';
 import { countNames } from './segments.js';
@@ -208,22 +208,30 @@ function loadedCertificates(ingress: Ingress): object[] {
   return [pem(ingress.fallbackCertificate, 'fallback'), ...certificates.map((c) => pem(c, 'site'))];
 }
 
-/** Errors of the proxy itself (nothing accepts, nothing there, no answer in time) are one thing to a client: 503. */
+/**
+ * Errors of the proxy itself. That no upstream could be reached, or that there is none, is one thing to a client: 503, and
+ * it may ask again, for nothing has been done. An upstream that took the request and broke off is its own fault: 502.
+ */
 function errorRoutes(): object[] {
+  const again = { 'Retry-After': [String(RETRY_AFTER_SECONDS)], 'Cache-Control': ['no-store'] };
   return [
     {
-      match: [{ expression: '{http.error.status_code} in [502, 503, 504]' }],
-      handle: [
-        htmlResponse(503, unavailablePage(), {
-          'Retry-After': [String(RETRY_AFTER_SECONDS)],
-          'Cache-Control': ['no-store'],
-        }),
-      ],
+      match: [{ expression: NOT_REACHED }],
+      handle: [htmlResponse(503, unavailablePage(), again)],
+      terminal: true,
+    },
+    {
+      match: [{ expression: '{http.error.status_code} in [502, 504]' }],
+      handle: [htmlResponse('{http.error.status_code}', brokenPage(), { 'Cache-Control': ['no-store'] })],
       terminal: true,
     },
     { handle: [htmlResponse('{http.error.status_code}', errorPage())] },
   ];
 }
+
+/** "no upstreams available" is 503; Go's net package begins what it could not connect to with "dial". */
+const NOT_REACHED =
+  '{http.error.status_code} == 503 || ({http.error.status_code} in [502, 504] && {http.error.message}.startsWith("dial "))';
 
 function notFound(): object {
   return htmlResponse(404, notFoundPage());

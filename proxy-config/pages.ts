@@ -24,6 +24,11 @@ export function maintenancePage(text: string): string {
   return page('503 In maintenance', escaped(text));
 }
 
+/** 502 or 504: the service took the request, and there was no whole answer. */
+export function brokenPage(): string {
+  return page('502 Bad gateway', 'The service ended this request without an answer.');
+}
+
 /** Any other error of the proxy itself. */
 export function errorPage(): string {
   return page('The request could not be answered', 'Please try again in a moment.');

@@ -5,9 +5,10 @@ import { request } from 'node:https';
 import { Readable } from 'node:stream';
 import t from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
-import { anAllocation, aRoute, curl, startBackend, startEdge, until } from './ingress-harness.js';
+import { anAllocation, aRoute, curl, freePort, startBackend, startEdge, until } from './ingress-harness.js';
 
 const echo: RequestListener = (incoming, response) => {
+  if (incoming.url === '/break') return void incoming.resume().on('end', () => incoming.socket.destroy());
   const hash = createHash('sha256');
   let bytes = 0;
   incoming.on('data', (chunk: Buffer) => {
@@ -26,6 +27,7 @@ const sse: RequestListener = (_request, response) => {
 };
 
 const edge = await startEdge();
+const gonePort = await freePort();
 const backends = {
   one: await startBackend('one'),
   echo: await startBackend('echo', echo),
@@ -53,6 +55,12 @@ edge.apply([
     paths: ['/echo/events'],
     allocations: [anAllocation('shop.sse.1', backends.sse.endpoint.port)],
   }),
+  aRoute({
+    service: 'shop/refuses',
+    srvName: 'refuses.shop.orca',
+    paths: ['/refuses/*'],
+    allocations: [anAllocation('shop.refuses.1', gonePort)],
+  }),
   aRoute({ service: 'shop/idle', srvName: 'idle.shop.orca', domains: ['other.test'] }),
   aRoute({
     service: 'shop/off',
@@ -63,6 +71,7 @@ edge.apply([
   }),
 ]);
 await until('routed', () => edge.traffic('shop.api.1')?.state === 'routed');
+await until('routed', () => edge.traffic('shop.refuses.1')?.state === 'routed');
 await until('routed', () => edge.traffic('shop.echo.1')?.state === 'routed');
 
 interface Echo {
@@ -107,6 +116,18 @@ t.test(
     }
   },
 );
+
+t.test('one that took the request and broke off is 502, one that refuses the connection 503', async (t) => {
+  for (const method of ['GET', 'POST'] as const) {
+    const broken = await edge.client('echo/break', { method });
+    t.equal(broken.statusCode, 502, method);
+    t.match(broken.body, /ended this request/);
+    t.equal(broken.headers['retry-after'], undefined, 'it may have been done: nobody says to ask again');
+  }
+  const refused = await edge.client('refuses/', { method: 'POST' });
+  t.equal(refused.statusCode, 503);
+  t.ok(refused.headers['retry-after']);
+});
 
 t.test('the more specific path wins over the less specific one, whatever their order', async (t) => {
   const seen = await edge.client('echo/deep/path?q=1').json<Echo>();
