@@ -49,7 +49,7 @@ export async function startMaster(options: MasterOptions = {}): Promise<Master> 
     return await construct(settings, options, undo);
   } catch (error) {
     await runAll(undo);
-    throw error;
+    throw noSpace(error, settings.home) ?? error;
   }
 }
 
@@ -183,6 +183,12 @@ function readFlags(argv: string[]): MasterFlags {
 /** Without the undefined ones. */
 const present = (flags: { [K in keyof MasterFlags]: MasterFlags[K] | undefined }): MasterFlags =>
   Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+
+/** A file of the home that the disk has no room for is the same trouble as a store that it has none for. */
+function noSpace(cause: unknown, home: string): OrcaError | null {
+  if ((cause as { code?: unknown }).code !== 'ENOSPC') return null;
+  return new OrcaError('STORE_FULL', `the disk of the home ${home} is full: ${messageOf(cause)}`, { cause });
+}
 
 /** Ends in the opposite order; one that fails does not keep the others from ending. */
 async function runAll(undo: (() => Promise<void> | void)[]): Promise<void> {

@@ -4,8 +4,8 @@
  *
  * Promises: a transaction that throws, or that finds no room on the disk, has changed nothing.
  */
-import { statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, statfsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { OrcaError } from '../../shared/errors.js';
 
@@ -28,6 +28,7 @@ export interface Environment {
 
 /** Opens (or creates) the environment in the folder `path`. Throws STORE_FULL when the disk has no room for it. */
 export function openEnvironment(path: string, options: { mapSize?: number } = {}): Environment {
+  refuseFull(path);
   const root = guarded(dirname(path), () =>
     open({
       path,
@@ -44,6 +45,13 @@ export function openEnvironment(path: string, options: { mapSize?: number } = {}
     transaction: (body) => guarded(path, () => root.transactionSync(body)),
     close: () => root.close(),
   };
+}
+
+/** LMDB maps its lock file before it has room: on a full disk the first touch of it would end the process (SIGBUS). */
+function refuseFull(path: string): void {
+  if (existsSync(join(path, 'lock.mdb'))) return;
+  const { bavail, bsize } = statfsSync(dirname(path));
+  if (bavail * bsize < FIRST_BYTES) throw new OrcaError('STORE_FULL', 'the store has no room to be made');
 }
 
 function openTable<V>(root: RootDatabase, path: string, name: string): Table<V> {
@@ -67,6 +75,9 @@ function openTable<V>(root: RootDatabase, path: string, name: string): Table<V> 
 }
 
 const under = (prefix: string): { start: string; end: string } => ({ start: prefix, end: `${prefix}\uffff` });
+
+/** More than an empty store takes. */
+const FIRST_BYTES = 256 * 1024;
 
 /** Less than this left is a full disk: LMDB's write may need several pages at once. */
 const FULL_BELOW_BYTES = 4 * 1024 * 1024;

@@ -1,6 +1,8 @@
 /** The whole master in one process: real HTTPS, real LMDB, and an agent that does as it is told. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { startMaster } from '../../master/main.js';
@@ -143,6 +145,23 @@ t.test('a second master in the same home, a taken port and a bad file are refuse
     code: 'CONFIG_INVALID',
     message: /nmae/,
   });
+});
+
+t.test('a master on a full disk says so, and starts when there is room', async (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'orca-full-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4k', 'tmpfs', home]);
+  t.teardown(() => {
+    execFileSync('umount', [home]);
+    rmSync(home, { recursive: true });
+  });
+  const options = { home, listen: '127.0.0.1:0', noAgent: true, env: {} };
+  for (const size of ['4k', '24k', '96k']) {
+    execFileSync('mount', ['-o', `remount,size=${size}`, home]);
+    await t.rejects(startMaster(options), { code: 'STORE_FULL', hint: /Free space/ }, size);
+  }
+  execFileSync('mount', ['-o', 'remount,size=16m', home]);
+  const master = await startMaster(options);
+  await master.stop();
 });
 
 t.test('reload takes up what changed; a bad file is refused and what runs stays', async (t) => {
