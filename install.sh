@@ -462,11 +462,9 @@ remove_from_docker() {
     say "removing the containers and networks of cluster $cluster"
     in_docker ps -aq | each_in_docker rm -fv
     in_docker network ls -q | each_in_docker network rm
+    docker -H "$docker" images --format '{{.Repository}}:{{.Tag}}' "orca.local/$cluster/*/*" | each_in_docker rmi
     if [ -n "$purge" ]; then in_docker volume ls -q | each_in_docker volume rm -f; fi
   done
-  if [ -z "$(docker -H "$docker" ps -aq --filter label=orca.cluster)" ]; then
-    docker -H "$docker" images --format '{{.Repository}}:{{.Tag}}' 'orca.local/*/*' | each_in_docker rmi
-  fi
   noted image | each_in_docker rmi -f
 }
 

@@ -13,10 +13,10 @@ export function exitWords(container: ObservedContainer, upMs: number): string {
   return `exited with ${container.exitCode ?? 'an unknown code'} after ${seconds(upMs)}${memory}`;
 }
 
-/** Docker's own words, and behind them what to do where that is known. */
+/** Docker's own words, and behind them what to do where that is known and not said yet. */
 export function withAdvice(message: string): string {
   const known = advice.find(([pattern]) => pattern.test(message));
-  return known ? `${message.replace(/[.\s]+$/, '')}; ${known[1]}` : message;
+  return known && !message.includes(known[1]) ? `${message.replace(/[.\s]+$/, '')}; ${known[1]}` : message;
 }
 
 const advice: [RegExp, string][] = [

@@ -55,7 +55,7 @@ export const errorTable = {
   ROLLOUT_FAILED: {
     status: 500,
     exit: 1,
-    hint: 'See `orca logs SERVICE` and `orca status SERVICE`; the last good release goes on serving.',
+    hint: 'See `orca logs SERVICE` and `orca status SERVICE`.',
   },
   TIMEOUT: { status: 504, exit: 1, hint: 'The rollout goes on; follow it with `orca status --watch`.' },
   MASTER_UNREACHABLE: {

@@ -42,7 +42,7 @@ export function assignmentOf({
     cluster,
     allocations: sorted.flatMap((state) => allocationsOn(node, state)),
     images: sorted.flatMap((state) => imageWants(node, state)),
-    keep: sorted.flatMap(keeps),
+    keep: sorted.flatMap((state) => keeps(cluster, state)),
     ingress: node.ingress ? { ...ingressOf(routesOf(sorted), ingress) } : null,
   };
 }
@@ -104,12 +104,12 @@ function imageWants(node: Node, { rollout, releases }: ServiceState): ImageWant[
   return [{ id: rollout.id, ref: image, pull: isForced ? 'always' : pull }];
 }
 
-function keeps({ service, releases }: ServiceState): ImageKeep[] {
+function keeps(cluster: string, { service, releases }: ServiceState): ImageKeep[] {
   return [...releases]
     .sort((a, b) => a.number - b.number)
     .map(({ image, number }) => ({
       imageId: image.id,
-      tag: keepTagOf(service.project, service.name, number),
+      tag: keepTagOf(cluster, service.project, service.name, number),
     }));
 }
 

@@ -1,12 +1,13 @@
 /** What differs between two specs, in the words of service.toml: `key: old → new`, a line each. The values of env
  *  variables may be secrets and are never shown. */
+import { readService } from '../../shared/config/service.js';
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { AnalysisSpec, Probe, ServiceSpec } from '../../shared/spec.js';
 
 /** The lines for going from `before` to `after`; `before` null: a service that is new. */
 export function changesOf(before: ServiceSpec | null, after: ServiceSpec): string[] {
-  const shown = before === null ? fields.filter(([key]) => shownWhenNew.has(key)) : fields;
-  const lines = shown.flatMap(([key, show]) => line(key, before && show(before), show(after)));
+  const lines =
+    before === null ? newLines(after) : fields.flatMap(([key, show]) => line(key, show(before), show(after)));
   return [...lines, ...envChanges(before?.container.env ?? {}, after.container.env)];
 }
 
@@ -70,8 +71,17 @@ const fields: readonly (readonly [string, Show])[] = [
   ['build', ({ build }) => build && canonicalJson(build)],
 ];
 
-/** A new service names only what stands out: most of a spec is defaults. */
-const shownWhenNew = new Set(['image', 'replicas', 'port', 'domains', 'placement.node', 'volumes']);
+/** A new service names what it says itself: the rest is as it is for any. */
+function newLines(spec: ServiceSpec): string[] {
+  const { name, project, container } = spec;
+  const plain = readService({ name, image: container.image, port: container.port }, project);
+  return fields.flatMap(([key, show]) => {
+    const isDefault = plain.ok && !alwaysShown.has(key) && show(plain.spec) === show(spec);
+    return isDefault ? [] : line(key, null, show(spec));
+  });
+}
+
+const alwaysShown = new Set(['image', 'replicas', 'port', 'domains']);
 
 function line(key: string, before: string | null, after: string | null): string[] {
   if (before === after) return [];

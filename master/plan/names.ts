@@ -10,9 +10,9 @@ export function srvNameOf(project: string, service: string): string {
   return `${dnsLabel(service)}.${dnsLabel(project)}.orca`;
 }
 
-/** The tag that keeps a release's image from being pruned: `orca.local/<project>/<service>:vN`. */
-export function keepTagOf(project: string, service: string, release: number): string {
-  return `orca.local/${dnsLabel(project)}/${dnsLabel(service)}:v${release}`;
+/** The tag that keeps a release's image from being pruned; it names the cluster, for two may share one Docker. */
+export function keepTagOf(cluster: string, project: string, service: string, release: number): string {
+  return `orca.local/${cluster}/${dnsLabel(project)}/${dnsLabel(service)}:v${release}`;
 }
 
 /** Lower case letters, digits and inner single hyphens; anything else bends the name, and then a hash tells it apart. */

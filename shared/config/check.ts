@@ -6,17 +6,24 @@ import { checkDeploy } from './check-deploy.js';
 import type { Problem } from './problem.js';
 import type { ProbeTable, ServiceTable } from './service-schema.js';
 
-/** Every impossible combination in one service; empty when there is none. */
-export function checkService(service: ServiceTable): Problem[] {
-  return [
-    ...checkImage(service),
-    ...checkRouting(service),
-    ...checkHealth(service),
-    ...checkNames(service),
-    ...checkStorage(service),
-    ...checkPorts(service),
-    ...checkDeploy(service),
-  ];
+const checks = [checkImage, checkRouting, checkHealth, checkNames, checkStorage, checkPorts, checkDeploy];
+
+/**
+ * Every impossible combination in one service; empty when there is none. What looks at a key of `broken` (wrong by
+ * itself, and left out of `service`) is not asked: it would take it for missing.
+ */
+export function checkService(service: ServiceTable, broken: ReadonlySet<string> = new Set()): Problem[] {
+  return checks.flatMap((check) => {
+    let isBlind = false;
+    const watched = new Proxy(service, {
+      get(table, key: keyof ServiceTable) {
+        isBlind ||= broken.has(key);
+        return table[key];
+      },
+    });
+    const problems = check(watched);
+    return isBlind ? [] : problems;
+  });
 }
 
 function checkImage(service: ServiceTable): Problem[] {

@@ -2,9 +2,10 @@
  * Reads one service, from a file or from an API body, into a `ServiceSpec`. It promises that what it returns can be
  * planned, and refuses the rest with every problem at once: where, which key, what is wrong, and the nearest right key.
  */
+import type { z } from 'zod';
 import type { ServiceSpec } from '../spec.js';
 import { checkService } from './check.js';
-import { problemsOf } from './explain.js';
+import { nearest, problemsOf } from './explain.js';
 import { dnsLabel } from './fields.js';
 import { refuseRustKeys } from './legacy.js';
 import { normalize } from './normalize.js';
@@ -35,10 +36,25 @@ export function readService(value: unknown, project: string): ReadService {
   const table = withoutUnset(value, problems) as Record<string, unknown>;
   problems.push(...refuseRustKeys(table, 'service'));
   const parsed = serviceSchema.safeParse(table);
-  if (!parsed.success) problems.push(...problemsOf(parsed.error.issues, serviceSchema, table));
-  else problems.push(...checkService(parsed.data), ...checkProject(parsed.data.project ?? project));
+  if (!parsed.success) {
+    problems.push(...problemsOf(parsed.error.issues, serviceSchema, table));
+    problems.push(...checkRest(table, parsed.error.issues));
+  } else problems.push(...checkService(parsed.data), ...checkProject(parsed.data.project ?? project));
   if (problems.length > 0 || !parsed.success) return { ok: false, problems };
   return { ok: true, spec: normalize(parsed.data, project) };
+}
+
+/** What can be said of the keys that are right, while others are wrong. */
+function checkRest(table: Record<string, unknown>, issues: readonly z.core.$ZodIssue[]): Problem[] {
+  const unknown = issues.flatMap((one) =>
+    one.code === 'unrecognized_keys' && one.path.length === 0 ? one.keys : [],
+  );
+  const meant = unknown.flatMap((key) => nearest(key, Object.keys(serviceSchema.shape)) ?? []);
+  const broken = new Set([...issues.map(({ path }) => String(path[0] ?? '')), ...unknown, ...meant]);
+  const rest = serviceSchema.safeParse(
+    Object.fromEntries(Object.entries(table).filter(([key]) => !broken.has(key))),
+  );
+  return rest.success ? checkService(rest.data, broken) : [];
 }
 
 /** A project that the table names was checked with it; this is the one it stands in. */

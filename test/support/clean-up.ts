@@ -28,4 +28,13 @@ export async function removeLeftovers(cluster: string): Promise<void> {
     `/volumes?filters=${label}`,
   );
   for (const { Name } of Volumes ?? []) await dockerCall('DELETE', `/volumes/${Name}?force=true`);
+  const reference = filters({ reference: [`orca.local/${cluster}/*/*`] });
+  const images = await dockerJson<{ RepoTags: string[] | null }[]>(
+    'GET',
+    `/images/json?filters=${reference}`,
+  );
+  const kept = images
+    .flatMap(({ RepoTags }) => RepoTags ?? [])
+    .filter((tag) => tag.startsWith('orca.local/'));
+  for (const tag of kept) await dockerCall('DELETE', `/images/${tag}`);
 }

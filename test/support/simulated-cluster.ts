@@ -4,12 +4,11 @@
  * What an image does is said by its name: `good…` gets ready after 1 s, `slow…` after 5 s, `exits…` exits after 500 ms,
  * `never…` stays starting, `absent…` can't be pulled, `unmakeable…` can't be made into a container.
  */
-
 import { assignmentOf } from '../../master/plan/assignments.js';
 import { planService } from '../../master/plan/plan.js';
 import type { Action, NodeView, Plan, ServiceSnapshot } from '../../master/plan/snapshot.js';
 import type { Route } from '../../proxy-config/route.js';
-import type { Allocation, Counted, Node } from '../../shared/model.js';
+import type { Allocation, Counted, Node, Service } from '../../shared/model.js';
 import type { AllocationAssignment } from '../../shared/protocol.js';
 import {
   type Container,
@@ -118,6 +117,10 @@ export class SimulatedCluster {
     return hasNothing && waits.length === 1;
   }
 
+  private updateService(change: Partial<Service>): void {
+    this.snapshot = { ...this.snapshot, service: { ...this.snapshot.service, ...change } };
+  }
+
   private isWeb(): boolean {
     return this.snapshot.service.spec.domains.length > 0;
   }
@@ -159,16 +162,15 @@ export class SimulatedCluster {
         this.snapshot = { ...s, releases: s.releases.filter((r) => r.number !== action.number) };
         break;
       case 'put-planned':
-        this.snapshot = { ...s, service: { ...s.service, planned: action.planned } };
+        this.updateService({ planned: action.planned });
         break;
       case 'start-service':
-        this.snapshot = { ...s, service: { ...s.service, desired: 'running' } };
+        this.updateService({ desired: 'running' });
         break;
       case 'delete-service':
         if (s.allocations.length > 0) this.faults.push('the service was deleted before its allocations');
         break;
       case 'event':
-        break;
     }
   }
 
@@ -248,7 +250,7 @@ export class SimulatedCluster {
     if (assignment === null) return;
     for (const assigned of assignment.allocations) this.converge(assigned, host);
     for (const id of host.containers.keys()) {
-      if (!assignment.allocations.some((a) => a.id === id)) this.remove(id, host);
+      if (!assignment.allocations.some((a) => a.id === id)) host.containers.delete(id);
     }
     host.images = new Map(assignment.images.map((want) => [want.id, imageOf(want.id, want.ref)]));
     const routes = (assignment.ingress?.routes ?? []) as Route[];
@@ -278,7 +280,7 @@ export class SimulatedCluster {
       this.checkUnrouted(assigned.id);
       enter(container, 'stopping', this.nowMs);
     } else if (this.nowMs - container.sinceMs >= 1_000) {
-      this.remove(assigned.id, host);
+      host.containers.delete(assigned.id);
     }
   }
 
@@ -286,10 +288,6 @@ export class SimulatedCluster {
   private checkUnrouted(id: string): void {
     const routing = this.ingressHosts().find((h) => h.isConnected && h.routing.get(id)?.state === 'routed');
     if (routing) this.faults.push(`${id} was stopped while ${routing.id} routed to it`);
-  }
-
-  private remove(id: string, host: Host): void {
-    host.containers.delete(id);
   }
 
   private route(wanted: readonly Route['allocations'][number][], host: Host): void {

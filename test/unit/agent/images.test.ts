@@ -83,4 +83,7 @@ t.test('credentials of docker login are found by registry', async (t) => {
 t.test("advice follows the engine's own words; unknown words stay alone", async (t) => {
   t.match(withAdvice('Bind for 0.0.0.0:80 failed: port is already allocated'), /allocated; stop what uses/);
   t.equal(withAdvice('something odd'), 'something odd');
+  const once = withAdvice('dial tcp: lookup r.test: no such host');
+  t.match(once, /no such host; check that this node/);
+  t.equal(withAdvice(`it failed: ${once}`), `it failed: ${once}`, 'not twice');
 });

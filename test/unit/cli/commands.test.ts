@@ -61,6 +61,14 @@ t.test('status of one service shows its allocations, its rollout and its last fa
   t.match(gone.err, /error: there is no service "nope"/);
 });
 
+t.test('status of a project that is not there names those that are', async (t) => {
+  const fake = await api(t);
+  fake.on('GET /status', { body: aStatus({ services: [] }) }, { body: aStatus() });
+  const { exit, err } = await orca(['status', '--project', 'nope'], fake);
+  t.equal(exit, 1);
+  t.match(err, /error: there is no project "nope"; there are: shop/);
+});
+
 t.test('status --watch prints again what changed, until Ctrl-C', async (t) => {
   const fake = await api(t);
   fake.on(

@@ -78,8 +78,8 @@ t.test('an image is wanted on the node a rollout prepares on, as its kind says',
 t.test('the images of all kept releases are kept', async (t) => {
   const releases = [aRelease(2, aSpec({ container: { image: 'good:2' } })), aRelease(1)];
   t.same(assign(aState({ releases })).keep, [
-    { imageId: 'sha256:good:1', tag: 'orca.local/shop/api:v1' },
-    { imageId: 'sha256:good:2', tag: 'orca.local/shop/api:v2' },
+    { imageId: 'sha256:good:1', tag: 'orca.local/test/shop/api:v1' },
+    { imageId: 'sha256:good:2', tag: 'orca.local/test/shop/api:v2' },
   ]);
 });
 
@@ -138,5 +138,5 @@ t.test('names fit where they are used, and stay apart', async (t) => {
   t.not(dnsLabel('API'), dnsLabel('api'));
   t.ok(dnsLabel('a'.repeat(200)).length <= 63);
   t.match(dnsLabel('___'), /^x-[0-9a-f]{6}$/);
-  t.match(keepTagOf('Shop', 'api', 3), /^orca\.local\/shop-[0-9a-f]{6}\/api:v3$/);
+  t.match(keepTagOf('c1', 'Shop', 'api', 3), /^orca\.local\/c1\/shop-[0-9a-f]{6}\/api:v3$/);
 });

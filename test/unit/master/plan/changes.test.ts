@@ -25,3 +25,27 @@ t.test('what a deploy changes of a canary is said in the words of the file', asy
   ]);
   t.same(changesOf(after, after), []);
 });
+
+t.test('a new service names what it says itself, and no defaults', async (t) => {
+  t.same(changesOf(null, aSpec({ domain: undefined, port: undefined, env: {} })), [
+    'image: none → app:1',
+    'replicas: none → 1',
+  ]);
+  t.same(
+    changesOf(
+      null,
+      aSpec({
+        internal: true,
+        health: '/up',
+        deploy: { max_surge: 2 },
+        volumes: [{ name: 'data', path: '/data' }],
+      }),
+    ).filter((line) => !/^(image|replicas|port|domains|env)/.test(line)),
+    [
+      'internal: none → true',
+      'volumes: none → data:/data',
+      'readiness: none → GET /up on 8080 (every 1 s, 3 s timeout, 3 failures, after 0 s)',
+      'deploy.max_surge: none → 2',
+    ],
+  );
+});

@@ -222,3 +222,22 @@ t.test('no key reaches a prototype', async (t) => {
   }
   t.notOk('polluted' in {});
 });
+
+t.test('one wrong key does not hide what is wrong between the others', async (t) => {
+  const clash = { command: ['a'], cmd: ['b'] };
+  t.match(await refused({ replicas: -1, ...clash }), /replicas: .*\n.*cmd: is the older name/s);
+  t.match(
+    await refused({ replica: 2, domain: 'a.test' }),
+    /replica: unknown key.*\n.*port: is required with a domain/s,
+  );
+  t.notMatch(
+    await refused({ image: 'NOT an image', ...clash }),
+    /cmd:/,
+    'what looks at the wrong key is not asked',
+  );
+  t.notMatch(
+    await refused({ domian: 'a.test', routes: ['/a/*'] }),
+    /routes:/,
+    'nor what looks at the one meant',
+  );
+});
