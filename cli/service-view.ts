@@ -1,6 +1,6 @@
 /** All that the status says of one service: its groups and their traffic, what is under way, what failed, every copy. */
 import type { ServiceStatus } from '../shared/api.js';
-import { trafficText, verdictText, weightText } from './canary-view.js';
+import { shareText, trafficText, verdictText, weightText } from './canary-view.js';
 import type { Output } from './output.js';
 import { allocationText, shortId } from './progress.js';
 import { statusText } from './status-text.js';
@@ -43,9 +43,10 @@ function printGroups(output: Output, { groups }: ServiceStatus): void {
   for (const name of ['stable', 'canary'] as const) {
     const group = groups[name];
     if (group === null) continue;
-    const { release, weight, wanted_weight, ready, wanted, traffic } = group;
-    const soon = weight === wanted_weight ? '' : ` (to ${wanted_weight} %)`;
-    row(output, name, `${release}, weight ${weight} %${soon}, ready ${ready}/${wanted}`);
+    const { release, ready, wanted, traffic } = group;
+    // One reason holds for both, and stands where both are seen: at the canary.
+    const share = shareText(group, name === 'canary' || groups.canary === null);
+    row(output, name, `${release}, weight ${share}, ready ${ready}/${wanted}`);
     if (traffic !== null) row(output, '', trafficText(traffic));
   }
 }

@@ -77,9 +77,10 @@ export type AllocationView = z.infer<typeof allocationViewSchema>;
 
 const groupViewSchema = z.object({
   release: z.string(),
-  /** Percent of the traffic that it was observed to get, and that it should get. */
+  /** Percent of the traffic that it was observed to get, and that it should get; why the two differ, null when not. */
   weight: z.number(),
   wanted_weight: z.number(),
+  weight_reason: z.string().nullable(),
   ready: z.number(),
   wanted: z.number(),
   /** Null while no ingress counts. */

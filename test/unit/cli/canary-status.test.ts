@@ -28,7 +28,7 @@ t.test('status shows both groups, their traffic, the step and its last verdict',
   });
   const groups = {
     stable: aGroup({ release: 'v1', weight: 95, wanted_weight: 75, ready: 3, wanted: 3, traffic }),
-    canary: aGroup({ weight: 5, wanted_weight: 25 }),
+    canary: aGroup({ weight: 5, wanted_weight: 25, weight_reason: 'the ingress on one has not said so yet' }),
   };
   const service = aService({ status: 'deploying', release: 'v1', rollout, groups });
   fake.on('GET /status', { body: aStatus({ services: [service] }) });
@@ -36,7 +36,7 @@ t.test('status shows both groups, their traffic, the step and its last verdict',
   const { out } = await orca(['status', 'api'], fake);
   for (const text of [
     /stable +v1, weight 95 % \(to 75 %\), ready 3\/3\n +1200 requests, 0\.125 % errors, p50 3\.24 ms, p95 12 ms, p99 40\.5 ms\n/,
-    /canary +v2, weight 5 % \(to 25 %\), ready 1\/1\n/,
+    /canary +v2, weight 5 % \(to 25 %: the ingress on one has not said so yet\), ready 1\/1\n/,
     /rollout +r1 canary: step 2 of 3\n/,
     /step +25 % \(step 2 of 3\)\n/,
     /verdict +passed at 5 %: within all limits; canary 60 requests/,

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import { waitFor } from '../../support/wait-for.js';
 import { type FakeApi, startFakeApi } from './fake-api.js';
 import { orca } from './fake-io.js';
-import { aCanary, aFrame, anAllocation, aVerdict, ended } from './frames.js';
+import { aCanary, aFrame, aGroup, anAllocation, aService, aVerdict, ended } from './frames.js';
 
 async function api(t: Test): Promise<FakeApi> {
   const fake = await startFakeApi();
@@ -37,6 +37,15 @@ t.test('a deploy ends with 0 when its canary has its share and waits for a promo
   await waitFor('the stream to be let go', () => api.open() === 0);
   const { out: json } = await orca(['deploy', '--json'], { home, cwd });
   t.match(JSON.parse(json), { results: [{ state: 'canary', canary: { waits_for_promote: true } }] });
+});
+
+t.test('what is said of its share is what is in force', async (t) => {
+  const stands = canary({ waits_for_promote: true });
+  const dead = aGroup({ weight: 0, wanted_weight: 20, weight_reason: 'none of its copies serves' });
+  const groups = { stable: aGroup(), canary: dead };
+  const { home, cwd } = await deploying(t, [{ ...stands, service: aService({ groups }) }]);
+  const { out } = await orca(['deploy'], { home, cwd });
+  t.match(out, /ok canary v2 of api gets 0 % \(to 20 %: none of its copies serves\); `orca promote api`/);
 });
 
 t.test('a canary that promotes itself is followed, a line a step with what it was judged by', async (t) => {
