@@ -43,6 +43,8 @@ export const rolloutSummarySchema = z.object({
   reason: z.string().nullable(),
   release: z.string().nullable(),
   from: z.string().nullable(),
+  /** The release of the canary whose place it took. */
+  takes_back: z.string().nullable(),
   by: z.string(),
   source: z.string(),
   started_at: z.string(),

@@ -4,9 +4,9 @@
  * second is told.
  */
 import { OrcaError } from '../../shared/errors.js';
-import type { Act, Canary, Rollout } from '../../shared/model.js';
+import type { Canary, Rollout } from '../../shared/model.js';
 import { canarySize } from './canary.js';
-import { refuseRemoved } from './requests.js';
+import { acted, refuseRemoved } from './requests.js';
 import type { RequestContext, ServiceCurrent } from './snapshot.js';
 
 /** `weight` null: the canary becomes stable. Else its share is that, in percent, and no step moves it any more.
@@ -87,16 +87,4 @@ function openOf(current: ServiceCurrent): Rollout {
   refuseRemoved(current);
   if (current.rollout) return current.rollout;
   throw new OrcaError('CONFLICT', `no rollout of ${current.service.name} is under way`);
-}
-
-const KEPT_ACTS = 50;
-
-function acted(
-  rollout: Rollout,
-  verb: Act['verb'],
-  detail: string,
-  { by, source, nowMs }: RequestContext,
-): Rollout {
-  const act: Act = { verb, detail, by, source, atMs: nowMs };
-  return { ...rollout, acts: [...rollout.acts, act].slice(-KEPT_ACTS) };
 }

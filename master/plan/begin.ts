@@ -12,7 +12,7 @@ import type { Release, Rollout, Service } from '../../shared/model.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import { changesOf } from './changes.js';
 import { isSameContainer } from './releases.js';
-import { newRollout, refuseRemoved, supersede } from './requests.js';
+import { acted, canaryOf, newRollout, refuseRemoved, supersede } from './requests.js';
 import { isRunning, previousOf, releaseOf } from './rollback-target.js';
 import type { Begun, RequestContext, ServiceCurrent } from './snapshot.js';
 
@@ -36,7 +36,7 @@ export function beginDeploy(
     action: isRoll ? 'roll' : changes.length > 0 ? 'update' : 'none',
     changes,
     service: changes.length > 0 || isRoll ? service : current.service,
-    rollout: newRollout('deploy', service, spec, context),
+    rollout: newRollout('deploy', service, spec, context, open),
     superseded: supersede(open, `a newer deploy by ${context.by}`, context.nowMs),
     following: null,
   };
@@ -50,7 +50,7 @@ export function beginRedeploy(current: ServiceCurrent, context: RequestContext):
     action: 'roll',
     changes: [`image: ${service.spec.container.image} is pulled again`],
     service,
-    rollout: newRollout('redeploy', service, service.spec, context),
+    rollout: newRollout('redeploy', service, service.spec, context, current.rollout),
     superseded: supersede(current.rollout, `a redeploy by ${context.by}`, context.nowMs),
     following: null,
   };
@@ -68,13 +68,13 @@ export function beginRollback(current: ServiceCurrent, to: number | null, contex
   if (isRunning(current, release)) return nothing(current.service);
   const spec: ServiceSpec = { ...current.service.spec, container: release.spec.container };
   const service: Service = { ...current.service, spec, desired: 'running', updatedAtMs: context.nowMs };
-  const rollout = newRollout('rollback', service, spec, context);
+  const rollout = newRollout('rollback', service, spec, context, open);
   return {
     action: 'roll',
-    changes: [`release: ${nameOf(current)} → v${release.number} (${release.image.ref})`],
+    changes: [`release: ${beforeOf(current, release)} → v${release.number} (${release.image.ref})`],
     service,
     rollout: { ...rollout, release: release.number },
-    superseded: supersede(open, `a rollback by ${context.by}`, context.nowMs),
+    superseded: takenBack(open, release, context),
     following: null,
   };
 }
@@ -133,7 +133,7 @@ function create(spec: ServiceSpec, context: RequestContext): Begun {
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
   };
-  const rollout = newRollout('deploy', service, spec, context);
+  const rollout = newRollout('deploy', service, spec, context, null);
   return {
     action: 'create',
     changes: changesOf(null, spec),
@@ -188,8 +188,18 @@ function halt(current: ServiceCurrent, desired: 'stopped' | 'removed', nowMs: nu
   };
 }
 
-function nameOf({ service }: ServiceCurrent): string {
-  return service.planned.stable === null ? 'none' : `v${service.planned.stable}`;
+/** What runs before a rollback to `release`: stable, and the canary that goes; of a rollback to stable the canary alone. */
+function beforeOf({ service, rollout }: ServiceCurrent, release: Release): string {
+  const { stable } = service.planned;
+  const canary = canaryOf(rollout);
+  const own = stable === null || (canary !== null && stable === release.number) ? [] : [`v${stable}`];
+  return [...own, ...(canary === null ? [] : [`v${canary} (canary)`])].join(' + ') || 'none';
+}
+
+/** What is rolled back says so in its own history. */
+function takenBack(open: Rollout | null, { number }: Release, context: RequestContext): Rollout | null {
+  const ended = supersede(open, `a rollback by ${context.by}`, context.nowMs);
+  return ended && acted(ended, 'rollback', `to v${number}`, context);
 }
 
 function updated(service: Service, spec: ServiceSpec, nowMs: number): Service {

@@ -74,6 +74,11 @@ t.test('history shows who, when, from what, the result and why; then what was do
   const rollouts = [
     aRollout({ ...ended, id: 'r2', reason: 'v2 is stable', acts: [...acts], canary }),
     aRollout({ ...ended, id: 'r1', kind: 'rollback', source: 'webhook', by: 'ci' }),
+    aRollout({ id: 'r0', kind: 'rollback', takes_back: 'v3', from: 'v2', release: 'v2' }),
+    aRollout({ id: 'r-1', kind: 'deploy', takes_back: 'v3', from: 'v2', release: null }),
+    aRollout({ id: 'r-2', kind: 'deploy', takes_back: 'v3', from: 'v2', release: 'v4' }),
+    aRollout({ id: 'r-3', kind: 'deploy', from: null, release: 'v1' }),
+    aRollout({ id: 'r-4', kind: 'deploy', from: 'v1', release: null }),
   ];
   fake.on('GET /services/api/history', { body: { service: 'api', releases: [], rollouts } });
   const { exit, out } = await orca(['history', 'api'], fake);
@@ -81,6 +86,11 @@ t.test('history shows who, when, from what, the result and why; then what was do
   t.match(out, /ROLLOUT +KIND +CHANGE +STATE +STARTED +ENDED +BY +FROM +REASON/);
   t.match(out, /r2 +deploy +v1 → v2 +succeeded +\S+ \S+ +\S+ \S+ +admin +cli +v2 is stable\n/);
   t.match(out, /r1 +rollback +v1 → v2 +succeeded +\S+ \S+ +\S+ \S+ +ci +webhook\n/);
+  t.match(out, /r0 +rollback +v3 \(canary\) → v2 +/);
+  t.match(out, /r-1 +deploy +v3 \(canary\) → v2 +/);
+  t.match(out, /r-2 +deploy +v2 \+ v3 \(canary\) → v4 +/);
+  t.match(out, /r-3 +deploy +– → v1 +/);
+  t.match(out, /r-4 +deploy +v1 → – +/);
   t.match(
     out,
     /\nr2\n[^\n]+ ann \(cli\) {2}weight 20 → 50 %\n[^\n]+ analysis {2}step 1 passed at 20 %: [^\n]+\n[^\n]+ ci \(webhook\) {2}promote\n$/,

@@ -103,6 +103,7 @@ export function aRollout(keys: Partial<RolloutSummary> = {}): RolloutSummary {
     reason: null,
     release: 'v2',
     from: 'v1',
+    takes_back: null,
     by: 'admin',
     source: 'cli',
     started_at: at,

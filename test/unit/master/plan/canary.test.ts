@@ -56,7 +56,10 @@ t.test('a rollback takes it away and leaves stable as it was', async (t) => {
   const before = shop.cluster.snapshot.allocations.filter((a) => a.group === 'stable');
   shop.rollback();
   until(shop, isOver(shop));
-  t.match(shop.lastRollout(), { kind: 'rollback', state: 'succeeded' });
+  t.match(shop.lastRollout(), { kind: 'rollback', state: 'succeeded', from: 1, release: 1, takesBack: 2 });
+  t.match(shop.ended, [
+    { release: 2, state: 'superseded', acts: [{ verb: 'rollback', detail: 'to v1', by: 'ops' }] },
+  ]);
   t.ok(shop.cluster.settle());
   t.same(
     shop.cluster.snapshot.allocations.map((a) => a.id),
