@@ -10,6 +10,7 @@ import { OrcaError } from '../../shared/errors.js';
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Release, Rollout, Service } from '../../shared/model.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
+import { sharedAnew } from './acts.js';
 import { changesOf } from './changes.js';
 import { isSameContainer } from './releases.js';
 import { acted, canaryOf, newRollout, refuseRemoved, supersede } from './requests.js';
@@ -27,7 +28,9 @@ export function beginDeploy(
   const changes = [...startLine(current), ...changesOf(runningSpec(current), spec)];
   const service = updated(current.service, spec, context.nowMs);
   const open = current.rollout;
-  if (open !== null && brings(open, spec)) return follow(current, open, service, changes);
+  if (open !== null && brings(open, spec)) {
+    return { ...follow(current, open, service, changes), rollout: sharedAnew(open, spec, context) };
+  }
   const needsRollout =
     isNewContainer(current, spec) || changes.length > 0 || !isPinned(spec) || open !== null;
   if (!needsRollout) return nothing(current.service);
@@ -164,7 +167,8 @@ function brings(open: Rollout, spec: ServiceSpec): boolean {
   return isSameContainer(open.spec.container, spec.container);
 }
 
-/** The open rollout brings this container already: what else changed is written in place, and it goes on. */
+/** The open rollout brings this container already: what else changed is written in place, and it goes on. Other shares of a
+ *  canary are its own (`sharedAnew`). */
 function follow(current: ServiceCurrent, open: Rollout, service: Service, changes: string[]): Begun {
   const isSame = canonicalJson(current.service.spec) === canonicalJson(service.spec) && changes.length === 0;
   return {

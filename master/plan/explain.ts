@@ -9,7 +9,7 @@ import type { Begun, NodeView, ServiceCurrent } from './snapshot.js';
 
 /** The steps that would follow, a sentence each; empty for `none`. */
 export function explain(begun: Begun, current: ServiceCurrent | null, nodes: readonly NodeView[]): string[] {
-  if (begun.following !== null) return [`rollout ${begun.following} already brings this`];
+  if (begun.following !== null) return followLines(begun, begun.following);
   switch (begun.action) {
     case 'none':
       return [...goneLines(begun, current), ...(begun.rollout ? [checkLine(begun)] : [])];
@@ -29,6 +29,15 @@ export function explain(begun: Begun, current: ServiceCurrent | null, nodes: rea
           : [...rollLines(begun, current, nodes), ...placementLine(begun, nodes)]),
       ];
   }
+}
+
+function followLines({ rollout }: Begun, following: string): string[] {
+  const bring = `rollout ${following} already brings this`;
+  if (rollout?.canary == null) return [bring];
+  const { steps, weight } = rollout.canary;
+  const next = steps.filter((step) => step > weight).map((step) => `${step} %`);
+  const then = next.length === 0 ? '' : `, then ${next.join(', then ')}`;
+  return [bring, `its canary v${rollout.release} gets ${weight} %${then}`];
 }
 
 /** What becomes of a canary whose place is taken: it just goes, unless stable was told to go and has to come back first. */
