@@ -31,7 +31,12 @@ export function failureOfImage(why: string | null, rollout: Rollout, nowMs: numb
 }
 
 /** The pre_deploy job did not end well; null: it was not even placed. `timeoutMs`: it had so long, and was not done. */
-export function failureOfJob(job: Seen | null, timeoutMs: number | null, nowMs: number): Failure {
+export function failureOfJob(
+  job: Seen | null,
+  { spec }: Rollout,
+  timeoutMs: number | null,
+  nowMs: number,
+): Failure {
   const observed = job?.allocation.observed ?? null;
   const why =
     timeoutMs === null
@@ -41,7 +46,7 @@ export function failureOfJob(job: Seen | null, timeoutMs: number | null, nowMs: 
   const where = job === null ? '' : ` on ${job.nodeName}`;
   return {
     reason,
-    message: `${reason}${where}. Nothing was changed; mend the job and deploy again.`,
+    message: `${reason}${where}. Nothing was changed; mend the job and deploy again. \`orca logs ${spec.name} --group job\` shows all that it writes while it runs.`,
     exitCode: observed?.exitCode ?? null,
     restartCount: 0,
     lastLogs: (observed?.lastLogs ?? []).slice(-20),

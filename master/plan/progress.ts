@@ -21,7 +21,7 @@ export interface Progress {
   canary: CanaryProgress;
   isStableGone: boolean;
   figures: readonly Counted[];
-  /** The pre_deploy job of this rollout. */
+  /** The pre_deploy job of this rollout, also while it is being stopped. */
   job: Seen | null;
   /** The release it brings, once that exists. */
   target: Release | null;
@@ -90,7 +90,7 @@ export function progressOf(
     canary: canaryProgress(snapshot, canary, groups),
     isStableGone: isGone(groups.stable),
     figures: snapshot.figures,
-    job: groups.job.find((s) => s.isLive && s.allocation.release === rollout.release) ?? null,
+    job: groups.job.find((s) => s.allocation.release === rollout.release) ?? null,
     target,
     canJudge: snapshot.nodes.some((view) => doubtOf(view.node) === null),
     isLetting: slots.leaving.some((s) => s.isKnown && s.allocation.desired === 'draining'),

@@ -74,10 +74,16 @@ export function observedOf(assigned: AllocationAssignment, host: Host): Allocati
     sinceMs: container?.sinceMs ?? 0,
     restarts: container?.restarts ?? 0,
     exitCode: state === 'exited' ? (isJobDone(assigned) ? 0 : 1) : null,
-    lastLogs: state === 'exited' ? ['it went wrong'] : [],
+    lastLogs: linesOf(state, assigned),
     endpoint: state === 'ready' ? { address: '172.17.0.1', port: 32_768 } : null,
     containerId: container ? `c-${assigned.id}` : null,
   };
+}
+
+/** A job's last lines are told also when it was stopped. */
+function linesOf(state: AllocationObserved['state'], { group }: AllocationAssignment): string[] {
+  if (state === 'exited') return ['it went wrong'];
+  return group === 'job' && state === 'gone' ? ['it went on and on'] : [];
 }
 
 /** A job ends well unless its command says otherwise. */

@@ -147,6 +147,16 @@ t.test('what the engine refuses is shown in its words, with advice; others go on
   await until('ready');
 });
 
+t.test('a job whose program the image lacks is told to change pre_deploy', async (t) => {
+  const { engine, converger, until } = bench(t);
+  engine.before = (call) => {
+    if (call.startsWith('start'))
+      throw new EngineError('refused', 'exec: "./migrate": stat ./migrate: no such file or directory');
+  };
+  converger.assign(anAssignment({ allocations: [anAllocation({ group: 'job', onExit: 'report' })] }));
+  t.match(await until('failed'), { reason: /; change pre_deploy: the image has no such program$/ });
+});
+
 t.test('a missing image is pulled; one that can not be had fails with what to do', async (t) => {
   const { engine, converger, until } = bench(t);
   engine.registry.set('new:1', { id: 'sha256:new', digest: 'new@sha256:d' });

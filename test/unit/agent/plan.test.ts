@@ -64,6 +64,23 @@ t.test('a failed liveness replaces the container, and says so', async (t) => {
   t.equal(planned.shown?.reason, 'liveness failed: no answer; being replaced');
 });
 
+t.test('a job that is stopped tells its last lines before it is gone', async (t) => {
+  const job = anAllocation({ group: 'job', desired: 'stopped' });
+  t.match(planOf(job, factsWith(aContainer(job))), {
+    kinds: ['stop-container'],
+    shown: { state: 'stopping' },
+  });
+  const facts = factsWith(exited(job, { exitCode: 143 }));
+  t.match(planOf(job, facts), { kinds: ['read-logs'], shown: { state: 'stopping' } });
+  facts.logs.set('shop.api.1#1', []);
+  facts.lastExits.set(job.id, { container: 'shop.api.1#1', exitCode: 143, lines: ['table 4 of 9'] });
+  t.same(planOf(job, facts).kinds, ['remove-container']);
+  facts.containers.clear();
+  t.match(planOf(job, facts), { kinds: [], shown: { state: 'gone', lastLogs: ['table 4 of 9'] } });
+  const replica = anAllocation({ desired: 'stopped' });
+  t.same(planOf(replica, factsWith(exited(replica))).kinds, ['remove-container']);
+});
+
 t.test('an exit that a rollout judges is only reported, with its last words', async (t) => {
   const allocation = anAllocation({ onExit: 'report' });
   const facts = factsWith(exited(allocation));
