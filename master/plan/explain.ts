@@ -105,7 +105,7 @@ function canaryLines({ service }: Begun): string[] {
   const seconds = deploy.stepMs / 1_000;
   const judged = deploy.analysis === null ? '' : ', as long as its figures are within the limits';
   return [
-    `canary: starts ${copies(size)} beside stable, which get ${first} % when all of them are healthy`,
+    `canary: starts ${copies(size)} beside stable, ${size === 1 ? `which gets ${first} % when it is` : `which get ${first} % when all of them are`} healthy`,
     ...(next.length === 0 ? [] : [`then ${steps}, each for ${seconds} s at least${judged}`]),
     deploy.autoPromote
       ? `then it is promoted: grows to ${service.replicas}, takes all, and the old release drains and goes`

@@ -55,13 +55,29 @@ t.test('status says what is held, by whom and since when', async (t) => {
     body: aStatus({ services: [aService({ status: 'paused', reason: 'held', rollout, maintenance })] }),
   });
   const { out } = await orca(['status', 'api'], fake);
-  t.match(out, /shop\/api {2}paused {2}held\n/);
-  t.match(out, /held +maintenance by bob since \d{4}-[^:]+:\d\d:\d\d: back at noon\n/);
-  t.match(out, /held +rollout r1 by ann since \d{4}-/);
+  t.match(out, /shop\/api {2}paused {2}in maintenance for \d+[dhms][^:]* by bob: back at noon\n/);
+  t.match((await orca(['status'], fake)).out, /in maintenance for \d+[dhms][^:]* by bob: back at noon\n/);
+  t.match(out, /held +maintenance by bob for \d+[dhms][^:]*: back at noon\n/);
+  t.match(out, /held +rollout r1 by ann for \d+[dhms][^:]*\n/);
   fake.on('GET /status', {
     body: aStatus({ services: [aService({ rollout: { ...rollout, ...ended } })] }),
   });
   t.notMatch((await orca(['status', 'api'], fake)).out, /held/, 'an ended rollout is held no more');
+});
+
+t.test('what failed before is not shown while something newer is under way', async (t) => {
+  const fake = await api(t);
+  const failure = (message: string) => ({
+    ...{ reason: 'x', message, exit_code: 1, restart_count: 0, last_logs: [], observed_at: at },
+  });
+  const shows = async (rollout: Parameters<typeof aRollout>[0]): Promise<string> => {
+    const service = aService({ rollout: aRollout(rollout), last_failure: failure('v2 exited') });
+    fake.on('GET /status', { body: aStatus({ services: [service] }) });
+    return (await orca(['status', 'api'], fake)).out;
+  };
+  t.match(await shows({ ...ended, state: 'failed' }), /failed +v2 exited/);
+  t.notMatch(await shows({ state: 'canary', canary: aCanary() }), /v2 exited/);
+  t.match(await shows({ state: 'rolling_back', failure: failure('v3 exited') }), /failed +v3 exited/);
 });
 
 t.test('history shows who, when, from what, the result and why; then what was done and judged', async (t) => {

@@ -151,7 +151,21 @@ t.test('promote --weight returns when the weight is in force', async (t) => {
   t.same(fake.asked[0]?.body, { weight: 50 });
   fake.on('GET /rollouts/r1', { lines: [aFrame({ ...ended, state: 'superseded' })] });
   t.equal((await orca(['promote', 'api', '--weight', '50'], fake)).exit, 1);
-  for (const weight of ['101', '2.5', 'half', '']) {
+  for (const weight of [
+    '101',
+    '2.5',
+    'half',
+    '',
+    '050',
+    '00',
+    '5e1',
+    '+5',
+    ' 5',
+    '5 ',
+    '0x5',
+    '-5',
+    '100.0',
+  ]) {
     const refused = await orca(['promote', 'api', '--weight', weight], fake);
     t.equal(refused.exit, 2, weight);
     t.match(refused.err, /--weight must be a whole number from 0 to 100/);

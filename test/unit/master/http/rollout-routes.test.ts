@@ -112,6 +112,10 @@ t.test('a rollout is held and goes on; maintenance is switched with a message', 
     { name: 'maintenance', args: ['shop/api', /back soon/, actor] },
     { name: 'maintenance', args: ['shop/api', null, actor] },
   ]);
+  t.match(await call('POST', '/services/api/maintenance', { on: true, message: 'x'.repeat(1_001) }), {
+    status: 400,
+    json: { error: 'message: must have at most 1000 characters; it has 1001' },
+  });
   t.match(await call('POST', '/services/api/maintenance', {}), { status: 400, json: { error: /on/ } });
 });
 

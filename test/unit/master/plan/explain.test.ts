@@ -61,12 +61,18 @@ t.test('a deploy of what stable runs takes the canary away', async (t) => {
 
 t.test('a deploy during a canary takes its place', async (t) => {
   const shop = inCanary();
-  t.match(lines(shop, deploy(shop, 'good:3')), [gone, /^canary: starts 1 allocation beside stable/]);
+  t.match(lines(shop, deploy(shop, 'good:3')), [
+    gone,
+    /^canary: starts 1 allocation beside stable, which gets 20 % when it is healthy$/,
+  ]);
   t.match(lines(shop, deploy(shop, 'good:3', { strategy: 'rolling' })), [gone, /^start-first/]);
 });
 
 t.test('where no canary is under way nothing is said of one', async (t) => {
   const shop = running(specOf('good:1'));
   t.match(lines(shop, deploy(shop, 'good:2')), [/^canary: starts 1 allocation/]);
+  t.match(lines(shop, deploy(shop, 'good:2', { canaryReplicas: 2 })), [
+    /^canary: starts 2 allocations beside stable, which get 20 % when all of them are healthy$/,
+  ]);
   t.match(lines(shop, deploy(shop, 'good:1')), [/^looks whether/]);
 });
