@@ -26,8 +26,13 @@ export function failureOfDeadline(blockers: readonly string[], rollout: Rollout,
 
 /** The image could not be resolved. */
 export function failureOfImage(why: string | null, rollout: Rollout, nowMs: number): Failure {
-  const reason = `image ${rollout.spec.container.image}: ${why ?? 'it could not be resolved'}`;
-  return plainFailure(reason, `${reason}. Mend the image's name or its registry, and deploy again.`, nowMs);
+  const { kind, release, spec } = rollout;
+  const isBack = kind === 'rollback';
+  const reason = `image ${spec.container.image}${isBack ? ` of v${release}` : ''}: ${why ?? 'it could not be resolved'}`;
+  const advice = isBack
+    ? `Nothing was changed; \`orca history ${spec.name}\` lists the releases that are kept.`
+    : "Mend the image's name or its registry, and deploy again.";
+  return plainFailure(reason, `${reason}. ${advice}`, nowMs);
 }
 
 /** The pre_deploy job did not end well; null: it was not even placed. `timeoutMs`: it had so long, and was not done. */

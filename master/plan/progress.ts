@@ -98,7 +98,7 @@ export function progressOf(
     preparation: preparationOf(snapshot, rollout),
     culprit: rollout.state === 'rolling' ? culpritOf(rollout, slots) : canaryCulprit(canary),
     healthyAtMs: lastHealthyAt([...slots.holders, ...canary.holders]),
-    isDone: isDone(slots) && isGone(groups.canary),
+    isDone: isDone(slots, intents.stable.wanted) && isGone(groups.canary),
     isReplaced: isReplaced(groups.stable, service.replicas, rollout),
     blockers: blockersOf(slots),
     stable: find(planned.stable),
@@ -167,9 +167,10 @@ function lastHealthyAt(holders: readonly (Seen | null)[]): number | null {
   return times.length === 0 ? null : Math.max(...times);
 }
 
-function isDone({ holders, extras, leaving }: Slots): boolean {
+/** While a rollout prepares, others may hold slots too: those are not what was asked for. */
+function isDone({ holders, extras, leaving }: Slots, wanted: Release | null): boolean {
   return (
-    holders.every((s) => s?.isServing) &&
+    holders.every((s) => s?.isServing && s.allocation.release === wanted?.number) &&
     extras.length === 0 &&
     leaving.every((s) => s.allocation.desired === 'stopped')
   );

@@ -55,6 +55,10 @@ export function advance(rollout: Rollout, progress: Progress, nowMs: number): St
 /* ---- preparing: a node, the image, what it depends on --------------------------------------------------------- */
 
 function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
+  const { stored } = progress;
+  // Back to what serves: that is kept whole all the time, and needs neither its image nor what it depends on.
+  const isStable = stored !== null && stored.number === progress.stable?.number;
+  if (isStable && !before.paused) return begin(before, progress, stored, nowMs);
   const { node, refusal, image } = progress.preparation;
   const rollout = { ...before, node: node?.id ?? before.node };
   if (image?.state === 'failed')

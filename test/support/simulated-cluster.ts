@@ -16,6 +16,7 @@ import {
   enter,
   type Host,
   imageOf,
+  isMakeable,
   liveOn,
   newHost,
   nextRouting,
@@ -247,7 +248,7 @@ export class SimulatedCluster {
     for (const id of host.containers.keys()) {
       if (!assignment.allocations.some((a) => a.id === id)) this.remove(id, host);
     }
-    host.images = new Map(assignment.images.map((want) => [want.id, imageOf(want.id, want.ref)]));
+    host.images = new Map(assignment.images.map((want) => [want.id, imageOf(want, host.lost)]));
     const routes = (assignment.ingress?.routes ?? []) as Route[];
     for (const { service, canaryWeight: weight } of routes)
       if (host.weights.get(service)?.weight !== weight)
@@ -263,7 +264,7 @@ export class SimulatedCluster {
     if (assigned.desired === 'stopped') {
       if (container) this.stop(assigned, container, host);
     } else if (!container) {
-      const state = assigned.container.image.startsWith('unmakeable') ? 'failed' : 'starting';
+      const state = isMakeable(assigned, host) ? 'starting' : 'failed';
       host.containers.set(assigned.id, { state, sinceMs: this.nowMs, restarts: 0 });
     } else {
       liveOn(assigned, container, this.nowMs);

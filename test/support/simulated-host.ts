@@ -1,7 +1,13 @@
 /** A host of the simulated cluster: what its containers, images and ingress do with time. What an image does is said by its
  *  name: see simulated-cluster. */
 import type { Node } from '../../shared/model.js';
-import type { AllocationAssignment, AllocationObserved, Assignment, Traffic } from '../../shared/protocol.js';
+import type {
+  AllocationAssignment,
+  AllocationObserved,
+  Assignment,
+  ImageWant,
+  Traffic,
+} from '../../shared/protocol.js';
 
 export const REFRESH_MS = 1_000;
 
@@ -24,6 +30,8 @@ export interface Host {
   assignment: Omit<Assignment, 'revision'> | null;
   containers: Map<string, Container>;
   images: Map<string, Node['images'][number]>;
+  /** Ids of images that are gone from it and can't be pulled. */
+  lost: Set<string>;
   routing: Map<string, Routing>;
   /** The canary's share by service, and since when its records say so. */
   weights: Map<string, { weight: number; sinceMs: number }>;
@@ -36,6 +44,7 @@ export function newHost(id: string): Host {
     assignment: null,
     containers: new Map(),
     images: new Map(),
+    lost: new Set(),
     routing: new Map(),
     weights: new Map(),
   };
@@ -97,16 +106,20 @@ function reasonOf(state: AllocationObserved['state']): string | null {
   return null;
 }
 
-export function imageOf(id: string, ref: string): Node['images'][number] {
-  const isAbsent = ref.startsWith('absent');
+export function imageOf({ id, ref, imageId }: ImageWant, lost: ReadonlySet<string>): Node['images'][number] {
+  const isAbsent = ref.startsWith('absent') || lost.has(imageId ?? `sha256:${ref}`);
   return {
     id,
     state: isAbsent ? 'failed' : 'ready',
     percent: null,
-    imageId: isAbsent ? null : `sha256:${ref}`,
+    imageId: isAbsent ? null : (imageId ?? `sha256:${ref}`),
     digest: null,
     reason: isAbsent ? 'manifest unknown' : null,
   };
+}
+
+export function isMakeable({ container, imageId }: AllocationAssignment, { lost }: Host): boolean {
+  return !container.image.startsWith('unmakeable') && !lost.has(imageId);
 }
 
 /** One turn of a container that is to run: it comes up, exits, or is replaced, as its image does. */

@@ -185,9 +185,9 @@ t.test('an image want is resolved and reported; its failure too', async (t) => {
   const { engine, converger } = bench(t);
   engine.registry.set('app:2', { id: 'sha256:app2', digest: 'app@sha256:d2' });
   const wants = [
-    { id: 'r1', ref: 'app:2', pull: 'always' as const },
-    { id: 'r2', ref: 'app:1', pull: 'never' as const },
-    { id: 'r3', ref: 'nope:1', pull: 'if-not-present' as const },
+    { id: 'r1', ref: 'app:2', pull: 'always' as const, imageId: null },
+    { id: 'r2', ref: 'app:1', pull: 'never' as const, imageId: null },
+    { id: 'r3', ref: 'nope:1', pull: 'if-not-present' as const, imageId: null },
   ];
   converger.assign(anAssignment({ images: wants }));
   const images = await waitFor('all to be resolved', () => {

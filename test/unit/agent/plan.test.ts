@@ -216,11 +216,13 @@ t.test('attempts go on where a container that was removed by hand left off', asy
 
 t.test('an image want is resolved once; its failure is reported and final', async (t) => {
   const facts = factsWith();
-  const want = { id: 'r1', ref: 'app:2', pull: 'always' as const };
+  const want = { id: 'r1', ref: 'app:2', pull: 'always' as const, imageId: 'sha256:2' };
   const assignment = anAssignment({ images: [want], allocations: [anAllocation()] });
   facts.containers.set('x', aContainer(anAllocation()));
   const now = () => plan(assignment, facts, 0);
-  t.match(now().steps, [{ kind: 'resolve-image', want: 'r1', ref: 'app:2', pull: 'always' }]);
+  t.match(now().steps, [
+    { kind: 'resolve-image', want: 'r1', ref: 'app:2', pull: 'always', imageId: 'sha256:2' },
+  ]);
   facts.percents.set('image:r1', 12);
   t.match(now().images, [{ id: 'r1', state: 'pulling', percent: 12 }]);
   facts.failures.set('image:r1', { message: 'no such tag', count: 1, atMs: 0 });
