@@ -4,10 +4,14 @@ import type { RolloutFrame, ServiceStatus } from '../shared/api.js';
 import type { CanaryView, MeasuredView, TrafficFigures, VerdictView } from '../shared/api-canary.js';
 import type { Colors } from './output.js';
 
-/** `25 % (step 2 of 3)`; a weight that is not in force yet is on its way. */
-export function weightText({ steps, step, weight, weight_in_force }: CanaryView): string {
+/** `25 % (step 2 of 3)`; a weight that is not in force, by the ingress or for `group`, is on its way. */
+export function weightText(
+  { steps, step, weight, weight_in_force }: CanaryView,
+  group: GroupView | null,
+): string {
+  const isThere = weight_in_force && (group === null || group.weight === weight);
   const where = steps.length > 1 ? ` (step ${step + 1} of ${steps.length})` : '';
-  return `${weight_in_force ? '' : 'to '}${weight} %${where}`;
+  return `${isThere ? '' : 'to '}${weight} %${where}`;
 }
 
 /** `passed at 25 %: all limits kept; canary 60 requests, …; stable 200 requests, …`. */

@@ -51,7 +51,7 @@ function printGroups(output: Output, { groups }: ServiceStatus): void {
   }
 }
 
-function printRollout(output: Output, { name, rollout }: ServiceStatus): void {
+function printRollout(output: Output, { name, rollout, groups }: ServiceStatus): void {
   if (rollout === null) return;
   row(
     output,
@@ -61,7 +61,7 @@ function printRollout(output: Output, { name, rollout }: ServiceStatus): void {
   const { canary } = rollout;
   if (canary === null) return;
   const next = canary.waits_for_promote ? `; waits for \`orca promote ${name}\`` : '';
-  if (rollout.ended_at === null) row(output, 'step', `${weightText(canary)}${next}`);
+  if (rollout.ended_at === null) row(output, 'step', `${weightText(canary, groups.canary)}${next}`);
   const last = canary.verdicts.at(-1);
   if (last) row(output, 'verdict', verdictText(last, output.colors));
 }

@@ -38,13 +38,13 @@ t.test('status shows both groups, their traffic, the step and its last verdict',
     /stable +v1, weight 95 % \(to 75 %\), ready 3\/3\n +1200 requests, 0\.125 % errors, p50 3\.24 ms, p95 12 ms, p99 40\.5 ms\n/,
     /canary +v2, weight 5 % \(to 25 %: the ingress on one has not said so yet\), ready 1\/1\n/,
     /rollout +r1 canary: step 2 of 3\n/,
-    /step +25 % \(step 2 of 3\)\n/,
+    /step +to 25 % \(step 2 of 3\)\n/,
     /verdict +passed at 5 %: within all limits; canary 60 requests/,
   ])
     t.match(out, text);
-  const waiting = { ...rollout, canary: aCanary({ waits_for_promote: true }) };
+  const waiting = { ...rollout, canary: aCanary({ weight: 5, waits_for_promote: true }) };
   fake.on('GET /status', { body: aStatus({ services: [{ ...service, rollout: waiting }] }) });
-  t.match((await orca(['status', 'api'], fake)).out, /step +20 %; waits for `orca promote api`\n/);
+  t.match((await orca(['status', 'api'], fake)).out, /step +5 %; waits for `orca promote api`\n/);
 });
 
 t.test('status says what is held, by whom and since when', async (t) => {

@@ -45,6 +45,7 @@ t.test('what is said of its share is what is in force', async (t) => {
   const groups = { stable: aGroup(), canary: dead };
   const { home, cwd } = await deploying(t, [{ ...stands, service: aService({ groups }) }]);
   const { out } = await orca(['deploy'], { home, cwd });
+  t.match(out, /canary to 20 %/);
   t.match(out, /ok canary v2 of api gets 0 % \(to 20 %: none of its copies serves\); `orca promote api`/);
 });
 
