@@ -48,7 +48,8 @@ export function beginDeploy(
 /** Pulls again and rolls, whatever the image turns out to be. Refuses with CONFLICT when the service is being removed. */
 export function beginRedeploy(current: ServiceCurrent, context: RequestContext): Begun {
   refuseRemoved(current);
-  const service: Service = { ...current.service, desired: 'running', updatedAtMs: context.nowMs };
+  const spec = lastAsked(current);
+  const service: Service = { ...current.service, spec, desired: 'running', updatedAtMs: context.nowMs };
   return {
     action: 'roll',
     changes: [`image: ${service.spec.container.image} is pulled again`],
@@ -153,6 +154,14 @@ function runningSpec(current: ServiceCurrent): ServiceSpec {
   const coming = rollout?.state === 'rolling_back' ? null : rollout;
   const container = coming?.spec.container ?? stableOf(current)?.spec.container ?? service.spec.container;
   return { ...service.spec, container, replicas: service.replicas };
+}
+
+/** What users last asked for; a rollback that failed before anything moved has changed nothing, so what runs. */
+function lastAsked(current: ServiceCurrent): ServiceSpec {
+  const ended = current.history.filter((rollout) => rollout.endedAtMs !== null);
+  const last = ended.sort((a, b) => b.startedAtMs - a.startedAtMs)[0];
+  const isVain = current.rollout === null && last?.kind === 'rollback' && last.state === 'failed';
+  return isVain ? runningSpec(current) : current.service.spec;
 }
 
 function isNewContainer(current: ServiceCurrent, spec: ServiceSpec): boolean {

@@ -194,6 +194,9 @@ t.test('a rollback to a release whose image is gone says so, and changes nothing
     before.map((a) => a.id),
   );
   t.throws(() => shop.rollback(7), { code: 'RELEASE_NOT_FOUND' });
+  t.match(shop.redeploy().changes, ['image: good:2 is pulled again'], 'nor what a redeploy brings');
+  until(shop, inForce(shop, 20));
+  t.match(shop.cluster.snapshot.rollout, { release: 3, spec: { container: { image: 'good:2' } } });
 });
 
 t.test('a promotion whose image is gone fails with the reason, and stable stays as it was', async (t) => {
