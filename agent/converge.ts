@@ -15,7 +15,7 @@ import { type Plan, plan } from './plan.js';
 import { createProbes } from './probes.js';
 import { pruneFacts } from './prune.js';
 import { createReporter } from './report.js';
-import type { Step } from './step.js';
+import { allocationKey, type Step } from './step.js';
 import { withAdvice } from './words.js';
 
 export interface ConvergeOptions {
@@ -85,7 +85,7 @@ export function startConverge(options: ConvergeOptions): Converger {
     const work = execute(step, context)
       .then(
         () => succeeded(step, facts, log),
-        (error: unknown) => failed(step, error, { facts, log, look }),
+        (error: unknown) => failed(step, error, { facts, log, look, isJob: isOfJob(step, assignment) }),
       )
       .finally(() => {
         running.delete(step.key);
@@ -144,14 +144,17 @@ function succeeded(step: Step, facts: Facts, log: Log): void {
   log.info({ step: step.kind, key: step.key }, 'done');
 }
 
+const isOfJob = ({ key }: Step, assignment: Assignment | null): boolean =>
+  assignment?.allocations.some(({ id, group }) => group === 'job' && allocationKey(id) === key) ?? false;
+
 /** No answer says nothing about the step; a missing image is a fact for the plan; the rest is a refusal, in its words. */
 function failed(
   step: Step,
   error: unknown,
-  { facts, log, look }: { facts: Facts; log: Log; look: Look },
+  { facts, log, look, isJob }: { facts: Facts; log: Log; look: Look; isJob: boolean },
 ): void {
   const kind = error instanceof EngineError ? error.kind : 'refused';
-  const message = withAdvice(messageOf(error));
+  const message = withAdvice(messageOf(error), isJob);
   log.warn({ step: step.kind, key: step.key, kind, reason: message }, 'refused');
   if (kind === 'down') look.doubt(messageOf(error));
   else look.wake();

@@ -51,7 +51,9 @@ function planRetire(
     .filter((c) => c.state !== 'removing')
     .map((c): Step => {
       if (isAlive(c)) return stop(allocation, c, c === best);
-      return { kind: 'remove-container', key: containerKey(c.id), id: c.id };
+      // What a job that took too long wrote last is part of why it failed.
+      const [read] = allocation.group === 'job' ? readLogs(c, allocation, facts) : [];
+      return read ?? { kind: 'remove-container', key: containerKey(c.id), id: c.id };
     });
   const failure = steps.map((step) => facts.failures.get(step.key)).find((f) => f !== undefined);
   const reason = best && isAlive(best) ? stopWords(allocation) : 'removing its container';

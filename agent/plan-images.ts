@@ -10,13 +10,13 @@ export function planImages(wants: ImageWant[], facts: Facts): { steps: Step[]; o
     (want) => !facts.resolved.has(want.id) && !facts.failures.has(imageKey(want.id)),
   );
   return {
-    steps: open.map(({ id, ref, pull }) => ({
+    steps: open.map(({ id, ref, pull, imageId }) => ({
       kind: 'resolve-image',
       key: imageKey(id),
       want: id,
       ref,
       pull,
-      imageId: null,
+      imageId,
     })),
     observed: ordered.map((want) => observe(want, facts)),
   };

@@ -16,7 +16,7 @@ export interface AllocationPlan {
 export const isAlive = (container: ObservedContainer): boolean =>
   container.state === 'running' || container.state === 'paused' || container.state === 'restarting';
 
-/** The report of an allocation. The last exit is shown until its successor is ready. */
+/** The report of an allocation. The last exit is shown until its successor is ready, and a job's to its end. */
 export function show(
   allocation: AllocationAssignment,
   facts: Facts,
@@ -24,7 +24,8 @@ export function show(
 ): Shown {
   const { state, reason, container } = now;
   const quiet = state === 'ready' || state === 'gone' || state === 'stopping' || state === 'unready';
-  const last = quiet ? undefined : facts.lastExits.get(allocation.id);
+  const isJobOver = allocation.group === 'job' && (state === 'gone' || state === 'stopping');
+  const last = quiet && !isJobOver ? undefined : facts.lastExits.get(allocation.id);
   const ended = !quiet && container && !isAlive(container) ? container.exitCode : null;
   return {
     id: allocation.id,

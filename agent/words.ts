@@ -13,11 +13,16 @@ export function exitWords(container: ObservedContainer, upMs: number): string {
   return `exited with ${container.exitCode ?? 'an unknown code'} after ${seconds(upMs)}${memory}`;
 }
 
-/** Docker's own words, and behind them what to do where that is known and not said yet. */
-export function withAdvice(message: string): string {
-  const known = advice.find(([pattern]) => pattern.test(message));
+/** Docker's own words, and behind them what to do where that is known and not said yet. `isJob`: they are about a pre_deploy job. */
+export function withAdvice(message: string, isJob = false): string {
+  const known = [...(isJob ? jobAdvice : []), ...advice].find(([pattern]) => pattern.test(message));
   return known && !message.includes(known[1]) ? `${message.replace(/[.\s]+$/, '')}; ${known[1]}` : message;
 }
+
+const noProgram =
+  /exec(user process)?:? .*(executable file not found|no such file or directory|permission denied|format error)/is;
+
+const jobAdvice: [RegExp, string][] = [[noProgram, 'change pre_deploy: the image has no such program']];
 
 const advice: [RegExp, string][] = [
   [
@@ -27,10 +32,7 @@ const advice: [RegExp, string][] = [
   [/bind source path does not exist/i, 'make that folder on this node, or change mounts'],
   [/invalid mount|mount path must be absolute|duplicate mount point/i, 'change mounts or volumes'],
   [/no space left on device/i, 'free space on the disk that holds Docker (`docker system df`)'],
-  [
-    /exec(user process)?:? .*(executable file not found|no such file or directory|permission denied|format error)/is,
-    'change command or entrypoint: the image has no such program',
-  ],
+  [noProgram, 'change command or entrypoint: the image has no such program'],
   [/no command specified/i, 'set command: the image has none'],
   [/minimum memory limit|minimum memory reservation/i, 'raise resources.memory'],
   [/range of cpus/i, 'lower resources.cpu: this node has fewer'],

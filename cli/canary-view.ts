@@ -1,13 +1,17 @@
 /** PURE: a canary in words: where it stands, what a window of its analysis came to, and figures of traffic. */
 
-import type { RolloutFrame } from '../shared/api.js';
+import type { RolloutFrame, ServiceStatus } from '../shared/api.js';
 import type { CanaryView, MeasuredView, TrafficFigures, VerdictView } from '../shared/api-canary.js';
 import type { Colors } from './output.js';
 
-/** `25 % (step 2 of 3)`; a weight that is not in force yet is on its way. */
-export function weightText({ steps, step, weight, weight_in_force }: CanaryView): string {
+/** `25 % (step 2 of 3)`; a weight that is not in force, by the ingress or for `group`, is on its way. */
+export function weightText(
+  { steps, step, weight, weight_in_force }: CanaryView,
+  group: GroupView | null,
+): string {
+  const isThere = weight_in_force && (group === null || group.weight === weight);
   const where = steps.length > 1 ? ` (step ${step + 1} of ${steps.length})` : '';
-  return `${weight_in_force ? '' : 'to '}${weight} %${where}`;
+  return `${isThere ? '' : 'to '}${weight} %${where}`;
 }
 
 /** `passed at 25 %: all limits kept; canary 60 requests, …; stable 200 requests, …`. */
@@ -16,10 +20,21 @@ export function verdictText({ weight, result, reason, stable, canary }: VerdictV
   return `${word} at ${weight} %: ${reason}; canary ${measuredText(canary)}; stable ${measuredText(stable)}`;
 }
 
+type GroupView = NonNullable<ServiceStatus['groups']['canary']>;
+
+/** `20 %`; while another share is in force than is wanted, `5 % (to 20 %: why)`. */
+export function shareText({ weight, wanted_weight, weight_reason }: GroupView, isWhyShown = true): string {
+  if (weight === wanted_weight) return `${weight} %`;
+  const why = weight_reason === null || !isWhyShown ? '' : `: ${weight_reason}`;
+  return `${weight} % (to ${wanted_weight} %${why})`;
+}
+
 /** The share that a canary has, and what to do now. */
-export function standsText(name: string, { rollout }: RolloutFrame): string {
+export function standsText(name: string, { rollout, service }: RolloutFrame): string {
   const release = rollout.release ?? 'the new release';
-  return `canary ${release} of ${name} gets ${rollout.canary?.weight ?? 0} %; \`orca promote ${name}\` or \`orca rollback ${name}\``;
+  const group = service?.groups.canary ?? null;
+  const share = group === null ? `${rollout.canary?.weight ?? 0} %` : shareText(group);
+  return `canary ${release} of ${name} gets ${share}; \`orca promote ${name}\` or \`orca rollback ${name}\``;
 }
 
 /** `1200 requests, 0.1 % errors, p50 3 ms, p95 12 ms, p99 40 ms`. */

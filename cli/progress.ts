@@ -79,16 +79,17 @@ function serviceLine({ rollout, service }: RolloutFrame, colors: Colors): string
   const parts = [
     colors.bold(serviceName(rollout.service)),
     move,
-    stateText(rollout),
+    stateText(rollout, service),
     readyText(rollout, service),
     rollout.reason ?? '',
   ];
   return parts.filter((part) => part !== '').join('  ');
 }
 
-function stateText({ state, paused, canary }: RolloutSummary): string {
+function stateText({ state, paused, canary }: RolloutSummary, service: RolloutFrame['service']): string {
   const text = state.replaceAll('_', ' ');
-  const share = state === 'canary' && canary !== null ? ` ${weightText(canary)}` : '';
+  const share =
+    state === 'canary' && canary !== null ? ` ${weightText(canary, service?.groups.canary ?? null)}` : '';
   return `${paused === null ? '' : `held by ${paused.by}: `}${text}${share}`;
 }
 

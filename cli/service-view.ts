@@ -1,22 +1,22 @@
 /** All that the status says of one service: its groups and their traffic, what is under way, what failed, every copy. */
 import type { ServiceStatus } from '../shared/api.js';
-import { trafficText, verdictText, weightText } from './canary-view.js';
+import { shareText, trafficText, verdictText, weightText } from './canary-view.js';
 import type { Output } from './output.js';
 import { allocationText, shortId } from './progress.js';
-import { statusText } from './status-text.js';
+import { reasonText, statusText } from './status-text.js';
 import { localTime, since } from './time.js';
 
 /** `service` is cleaned already. */
 export function printService(output: Output, service: ServiceStatus, nowMs: number): void {
   const { colors, line } = output;
   const name = colors.bold(`${service.project}/${service.name}`);
-  line(`${name}  ${statusText(service.status, colors)}  ${service.reason ?? ''}`.trimEnd());
+  line(`${name}  ${statusText(service.status, colors)}  ${reasonText(service, nowMs)}`.trimEnd());
   row(output, 'image', service.image);
   row(output, 'release', service.release ?? '–');
   row(output, 'ready', `${service.running_replicas}/${service.replicas}`);
   if (service.url !== null) row(output, 'url', service.url);
   if (service.domains.length > 1) row(output, 'domains', service.domains.join(', '));
-  printHeld(output, service);
+  printHeld(output, service, nowMs);
   printGroups(output, service);
   printRollout(output, service);
   printFailure(output, service);
@@ -28,14 +28,14 @@ function row({ line }: Output, name: string, text: string, paint = (label: strin
   line(`  ${paint(name)}${' '.repeat(Math.max(0, 9 - name.length))} ${text}`);
 }
 
-function printHeld(output: Output, { maintenance, rollout }: ServiceStatus): void {
+function printHeld(output: Output, { maintenance, rollout }: ServiceStatus, nowMs: number): void {
   if (maintenance !== null) {
     const { message, by, since: at } = maintenance;
-    row(output, 'held', `maintenance by ${by} since ${localTime(at)}: ${message}`, output.colors.yellow);
+    row(output, 'held', `maintenance by ${by} for ${since(at, nowMs)}: ${message}`, output.colors.yellow);
   }
   if (rollout !== null && rollout.paused !== null && rollout.ended_at === null) {
     const { by, at } = rollout.paused;
-    row(output, 'held', `rollout ${rollout.id} by ${by} since ${localTime(at)}`, output.colors.yellow);
+    row(output, 'held', `rollout ${rollout.id} by ${by} for ${since(at, nowMs)}`, output.colors.yellow);
   }
 }
 
@@ -43,14 +43,15 @@ function printGroups(output: Output, { groups }: ServiceStatus): void {
   for (const name of ['stable', 'canary'] as const) {
     const group = groups[name];
     if (group === null) continue;
-    const { release, weight, wanted_weight, ready, wanted, traffic } = group;
-    const soon = weight === wanted_weight ? '' : ` (to ${wanted_weight} %)`;
-    row(output, name, `${release}, weight ${weight} %${soon}, ready ${ready}/${wanted}`);
+    const { release, ready, wanted, traffic } = group;
+    // One reason holds for both, and stands where both are seen: at the canary.
+    const share = shareText(group, name === 'canary' || groups.canary === null);
+    row(output, name, `${release}, weight ${share}, ready ${ready}/${wanted}`);
     if (traffic !== null) row(output, '', trafficText(traffic));
   }
 }
 
-function printRollout(output: Output, { name, rollout }: ServiceStatus): void {
+function printRollout(output: Output, { name, rollout, groups }: ServiceStatus): void {
   if (rollout === null) return;
   row(
     output,
@@ -60,15 +61,17 @@ function printRollout(output: Output, { name, rollout }: ServiceStatus): void {
   const { canary } = rollout;
   if (canary === null) return;
   const next = canary.waits_for_promote ? `; waits for \`orca promote ${name}\`` : '';
-  if (rollout.ended_at === null) row(output, 'step', `${weightText(canary)}${next}`);
+  if (rollout.ended_at === null) row(output, 'step', `${weightText(canary, groups.canary)}${next}`);
   const last = canary.verdicts.at(-1);
   if (last) row(output, 'verdict', verdictText(last, output.colors));
 }
 
-function printFailure({ line, colors }: Output, { last_failure }: ServiceStatus): void {
-  if (last_failure === null) return;
-  line(`  ${colors.red('failed')}    ${last_failure.message} (${localTime(last_failure.observed_at)})`);
-  for (const text of last_failure.last_logs) line(colors.dim(`            ${text}`));
+/** What failed last; while a rollout is under way only what failed of that one. */
+function printFailure({ line, colors }: Output, { rollout, last_failure }: ServiceStatus): void {
+  const failed = rollout !== null && rollout.ended_at === null ? rollout.failure : last_failure;
+  if (failed === null) return;
+  line(`  ${colors.red('failed')}    ${failed.message} (${localTime(failed.observed_at)})`);
+  for (const text of failed.last_logs) line(colors.dim(`            ${text}`));
 }
 
 function printAllocations(output: Output, service: ServiceStatus, nowMs: number): void {

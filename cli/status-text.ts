@@ -1,9 +1,17 @@
-/** The status of a service in its colour. */
+/** The status of a service in its colour, and why it is so. */
 import type { ServiceStatus } from '../shared/api.js';
 import type { Colors } from './output.js';
+import { since } from './time.js';
 
 export function statusText(status: ServiceStatus['status'], colors: Colors): string {
   if (status === 'running') return colors.green(status);
   if (status === 'failed') return colors.red(status);
   return status === 'stopped' ? colors.dim(status) : colors.yellow(status);
+}
+
+/** Why the status is what it is; of maintenance also for how long. */
+export function reasonText({ status, reason, maintenance }: ServiceStatus, nowMs: number): string {
+  if (status !== 'paused' || maintenance === null) return reason ?? '';
+  const { by, message, since: at } = maintenance;
+  return `in maintenance for ${since(at, nowMs)} by ${by}: ${message}`;
 }

@@ -3,7 +3,7 @@ import type { ServiceStatus, StatusReply } from '../shared/api.js';
 import { nodeTable } from './node-table.js';
 import type { Colors, Output } from './output.js';
 import { printService } from './service-view.js';
-import { statusText } from './status-text.js';
+import { reasonText, statusText } from './status-text.js';
 
 export interface StatusOptions {
   detailed: boolean;
@@ -17,14 +17,14 @@ export function printStatus(output: Output, reply: StatusReply, options: StatusO
     return;
   }
   if (reply.services.length === 0) output.line('no services yet; `orca deploy` brings the first');
-  else output.table(...serviceRows(reply.services, output.colors));
+  else output.table(...serviceRows(reply.services, output.colors, options.nowMs));
   output.line();
   nodeTable(output, reply.nodes, options.nowMs);
   const certificates = reply.certificates.filter((one) => one.reason !== null);
   for (const one of certificates) output.line(`certificate ${one.name}: ${one.reason}`);
 }
 
-function serviceRows(services: ServiceStatus[], colors: Colors): [string[], string[][]] {
+function serviceRows(services: ServiceStatus[], colors: Colors, nowMs: number): [string[], string[][]] {
   const rows = services.map((service) => [
     service.project,
     service.name,
@@ -33,7 +33,7 @@ function serviceRows(services: ServiceStatus[], colors: Colors): [string[], stri
     `${service.running_replicas}/${service.replicas}`,
     service.image,
     service.url ?? service.domain ?? '–',
-    service.reason ?? '',
+    reasonText(service, nowMs),
   ]);
   return [['PROJECT', 'SERVICE', 'STATUS', 'RELEASE', 'READY', 'IMAGE', 'URL', 'REASON'], rows];
 }

@@ -43,6 +43,8 @@ export const rolloutSummarySchema = z.object({
   reason: z.string().nullable(),
   release: z.string().nullable(),
   from: z.string().nullable(),
+  /** The release of the canary whose place it took. */
+  takes_back: z.string().nullable(),
   by: z.string(),
   source: z.string(),
   started_at: z.string(),
@@ -77,9 +79,10 @@ export type AllocationView = z.infer<typeof allocationViewSchema>;
 
 const groupViewSchema = z.object({
   release: z.string(),
-  /** Percent of the traffic that it was observed to get, and that it should get. */
+  /** Percent of the traffic that it was observed to get, and that it should get; why the two differ, null when not. */
   weight: z.number(),
   wanted_weight: z.number(),
+  weight_reason: z.string().nullable(),
   ready: z.number(),
   wanted: z.number(),
   /** Null while no ingress counts. */

@@ -98,6 +98,8 @@ export interface Rollout {
   /** Null while preparing, and for a no-op. */
   release: number | null;
   from: number | null;
+  /** The release of the canary whose place it took when it began; null: there was none. */
+  takesBack: number | null;
   /** Where the image is resolved; null before that was chosen. */
   node: string | null;
   by: string;

@@ -58,6 +58,8 @@ export const imageWantSchema = z.object({
   id: z.string(),
   ref: z.string(),
   pull: z.enum(['always', 'never', 'if-not-present']),
+  /** That very image, whatever `ref` names by now; null: the one that it names. */
+  imageId: z.string().nullable().default(null),
 });
 export type ImageWant = z.infer<typeof imageWantSchema>;
 

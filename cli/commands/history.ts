@@ -40,7 +40,7 @@ function printRollouts(output: Output, rollouts: RolloutSummary[]): void {
     rollouts.map((one) => [
       one.id,
       one.kind,
-      `${one.from ?? '–'} → ${one.release ?? '–'}`,
+      changeText(one),
       one.state,
       localTime(one.started_at),
       one.ended_at === null ? '–' : localTime(one.ended_at),
@@ -49,6 +49,14 @@ function printRollouts(output: Output, rollouts: RolloutSummary[]): void {
       one.reason ?? '',
     ]),
   );
+}
+
+/** `v1 → v2`; what took the place of a canary names it: `v2 (canary) → v1`, `v1 + v2 (canary) → v3`. */
+function changeText({ from, release, takes_back }: RolloutSummary): string {
+  const canary = takes_back === null ? [] : [`${takes_back} (canary)`];
+  const isBack = takes_back !== null && (release ?? from) === from;
+  const before = [...(from === null || isBack ? [] : [from]), ...canary].join(' + ');
+  return `${before || '–'} → ${(isBack ? from : release) ?? '–'}`;
 }
 
 /** Windows go on while a canary stands; beyond so many of its newest lines `--json` has the rest. */

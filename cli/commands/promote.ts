@@ -7,7 +7,7 @@ import { promoteEnds, weightEnds } from '../ends.js';
 export async function promote(context: Context): Promise<number> {
   const text = optionText(context.options, 'weight');
   if (text === undefined) return await changeService(context, { verb: 'promote', ends: promoteEnds });
-  if (!/^\d+$/.test(text) || Number(text) > 100) {
+  if (!/^(0|[1-9]\d?|100)$/.test(text)) {
     throw new OrcaError(
       'USAGE',
       `--weight must be a whole number from 0 to 100; it is ${JSON.stringify(text)}`,

@@ -98,18 +98,18 @@ function putBegun(tx: Transaction, begun: Begun, nowMs: number): void {
   const { rollout } = begun;
   if (begun.action === 'none' && rollout === null && begun.following === null) return;
   tx.putService(begun.service);
-  if (begun.following !== null) return;
   if (rollout) tx.putRollout(rollout);
-  const what = rollout ? `${rollout.kind} ${rollout.id} begun by ${rollout.by}` : 'updated in place';
-  tx.addEvent({
-    ...anEvent(
-      nowMs,
-      rollout ? 'rollout.begun' : 'service.updated',
-      begun.service,
-      `${begun.service.key}: ${what}`,
-    ),
-    rollout: rollout?.id ?? null,
-  });
+  if (rollout === null && begun.following !== null) return;
+  const [kind, what] = tellBegun(begun);
+  const event = anEvent(nowMs, kind, begun.service, `${begun.service.key}: ${what}`);
+  tx.addEvent({ ...event, rollout: rollout?.id ?? null });
+}
+
+function tellBegun({ rollout, following }: Begun): [kind: string, what: string] {
+  if (rollout === null) return ['service.updated', 'updated in place'];
+  if (following === null) return ['rollout.begun', `${rollout.kind} ${rollout.id} begun by ${rollout.by}`];
+  const did = rollout.acts.at(-1);
+  return [`rollout.${did?.verb ?? 'act'}`, `${did?.verb}: ${did?.detail}, by ${did?.by}`];
 }
 
 /** What a deploy would do, without doing it: a refusal is an answer too. */

@@ -3,27 +3,22 @@
  * observed to get, how many of it are ready, and what was counted of it. PURE.
  */
 import type { AllocationView, ServiceStatus } from '../../shared/api.js';
-import { type Allocation, type Counted, isWanted, type Rollout, type Service } from '../../shared/model.js';
+import { type Counted, isWanted } from '../../shared/model.js';
+import { isCanary, type ShareFacts, shareOf } from './share-view.js';
 import { byRelease, trafficFigures } from './traffic-view.js';
 
 type Groups = ServiceStatus['groups'];
 type GroupView = NonNullable<Groups['stable']>;
 
-export interface GroupFacts {
-  service: Service;
-  rollout: Rollout | null;
-  allocations: readonly Allocation[];
+export interface GroupFacts extends ShareFacts {
   views: readonly AllocationView[];
-  /** Percent that the canary of each service gets, as the ingresses last said it is in force. */
-  weights: ReadonlyMap<string, number>;
   figures: readonly Counted[];
 }
 
 export function groupsOf(facts: GroupFacts): Groups {
   const { service, rollout } = facts;
   const release = canaryRelease(facts);
-  const observed = release === null ? 0 : (facts.weights.get(service.key) ?? 0);
-  const wanted = rollout?.endedAtMs === null ? (rollout.canary?.weight ?? 0) : 0;
+  const { observed, wanted, reason } = shareOf(facts);
   const { stable } = service.planned;
   const copies = isWanted(service, rollout) ? service.replicas : 0;
   return {
@@ -34,6 +29,7 @@ export function groupsOf(facts: GroupFacts): Groups {
             ...groupOf(facts, 'stable', stable, copies),
             weight: 100 - observed,
             wanted_weight: 100 - wanted,
+            weight_reason: reason,
           },
     canary:
       release === null
@@ -42,6 +38,7 @@ export function groupsOf(facts: GroupFacts): Groups {
             ...groupOf(facts, 'canary', release, rollout?.canary?.replicas ?? 0),
             weight: observed,
             wanted_weight: wanted,
+            weight_reason: reason,
           },
   };
 }
@@ -55,10 +52,6 @@ function canaryRelease({ service, allocations, rollout }: GroupFacts): number | 
   const isComing = rollout?.endedAtMs === null && rollout.canary !== null;
   return isComing && ['canary', 'promoting'].includes(rollout.state) ? rollout.release : null;
 }
-
-/** What has become stable is no canary any more, whichever group it was started in. */
-const isCanary = ({ group, release }: Allocation, stable: number | null): boolean =>
-  group === 'canary' && release !== stable;
 
 function groupOf(
   { service, allocations, views, figures }: GroupFacts,

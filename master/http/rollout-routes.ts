@@ -17,6 +17,13 @@ const begun = ok.extend({ rollout: z.string().nullable() });
 const begunOrPlan = z.union([begun, planReplySchema]);
 const notAWeight = 'must be a whole number from 0 to 100';
 const weight = z.number(notAWeight).int(notAWeight).min(0, notAWeight).max(100, notAWeight);
+const MAX_MESSAGE = 1_000;
+const message = z
+  .string()
+  .trim()
+  .max(MAX_MESSAGE, {
+    error: ({ input }) => `must have at most ${MAX_MESSAGE} characters; it has ${String(input).length}`,
+  });
 const MAINTENANCE = 'This service is being worked on and will be back soon.';
 
 export function rolloutRoutes(store: Store, commands: Commands): Route[] {
@@ -75,7 +82,7 @@ export function rolloutRoutes(store: Store, commands: Commands): Route[] {
     ),
     route('POST /services/:name/maintenance', {
       summary: 'Answers 503 with a page and keeps the containers, or ends that',
-      body: z.object({ on: z.boolean(), message: unset(z.string().trim().max(1_000)) }),
+      body: z.object({ on: z.boolean(), message: unset(message) }),
       query: inProject,
       reply: ok,
       run: (call) => {

@@ -15,6 +15,7 @@ export function rolloutSummary(rollout: Rollout, service: Service | null): Rollo
     reason: rollout.reason,
     release: versionOf(rollout.release),
     from: versionOf(rollout.from),
+    takes_back: versionOf(rollout.takesBack),
     by: rollout.by,
     source: rollout.source,
     started_at: iso(rollout.startedAtMs),

@@ -158,12 +158,12 @@ function verdict(
   return { status: 'running', reason: waits ?? (rollout?.state === 'failed' ? lastFailed(rollout) : null) };
 }
 
-const maintenanceReason = ({ message, sinceMs }: NonNullable<Service['maintenance']>): string =>
-  `in maintenance since ${iso(sinceMs)}: ${message}`;
+const maintenanceReason = ({ message, by }: NonNullable<Service['maintenance']>): string =>
+  `in maintenance by ${by}: ${message}`;
 
-function pausedReason({ reason }: Rollout, { by, atMs }: NonNullable<Rollout['paused']>): string {
+function pausedReason({ reason }: Rollout, { by }: NonNullable<Rollout['paused']>): string {
   if (reason?.startsWith('paused')) return reason;
-  return `paused by ${by} since ${iso(atMs)}${reason === null ? '' : `; ${reason}`}`;
+  return `paused by ${by}${reason === null ? '' : `; ${reason}`}`;
 }
 
 function stoppedReason(views: AllocationView[], last: Rollout | null): string {

@@ -1,8 +1,9 @@
 /** Gathers from the store and the live sessions what the pure views need. */
 import type { ApiEvent, RolloutFrame, ServiceStatus, StatusReply } from '../../shared/api.js';
-import type { ClusterEvent, Node, Rollout, Service } from '../../shared/model.js';
+import type { ClusterEvent, Rollout, Service } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
 import { FALLBACK_NAME } from '../store/tables.js';
+import { createLastShares } from './last-shares.js';
 import { nodeStatus } from './node-view.js';
 import type { Live, Settings } from './ports.js';
 import { iso, rolloutSummary } from './rollout-view.js';
@@ -100,6 +101,7 @@ type NodeFacts = Pick<ServiceFacts, 'nodes' | 'traffic' | 'weights'>;
 /** All nodes and what their ingresses say of allocations and weights, read again only when a node changed. */
 function cachedNodes(store: Store): () => NodeFacts {
   let cached: NodeFacts | null = null;
+  const lastShares = createLastShares(store);
   store.watch((changes) => {
     if (changes.nodes.size > 0) cached = null;
   });
@@ -107,19 +109,10 @@ function cachedNodes(store: Store): () => NodeFacts {
     if (cached) return cached;
     const nodes = new Map(store.nodes().map((node) => [node.id, node]));
     const traffic = [...nodes.values()].flatMap((node) => node.ingressObserved?.traffic ?? []);
-    const weights = weightsOf([...nodes.values()]);
+    const weights = lastShares();
     cached = { nodes, traffic: new Map(traffic.map((one) => [one.allocation, one])), weights };
     return cached;
   };
-}
-
-/** The weight that every ingress has reached: of different ones the least. */
-function weightsOf(nodes: readonly Node[]): Map<string, number> {
-  const weights = new Map<string, number>();
-  for (const { ingressObserved } of nodes)
-    for (const { service, canaryWeight } of ingressObserved?.weights ?? [])
-      weights.set(service, Math.min(canaryWeight, weights.get(service) ?? canaryWeight));
-  return weights;
 }
 
 export function eventView(event: ClusterEvent): ApiEvent {

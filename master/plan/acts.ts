@@ -1,12 +1,13 @@
 /**
- * What users do to a rollout that is under way: promote it, set its share, pause it, let it go on. Pure; each returns the
+ * What users do to a rollout that is under way: promote it, set its share (also by a deploy), pause it, let it go on. Pure; each returns the
  * rollout as it is to be put, and refuses with an OrcaError what can't be done now. Of two who do the same at once the
  * second is told.
  */
 import { OrcaError } from '../../shared/errors.js';
-import type { Act, Canary, Rollout } from '../../shared/model.js';
-import { canarySize } from './canary.js';
-import { refuseRemoved } from './requests.js';
+import type { Canary, Rollout } from '../../shared/model.js';
+import type { ServiceSpec } from '../../shared/spec.js';
+import { canarySize, stepsOf } from './canary.js';
+import { acted, refuseRemoved } from './requests.js';
 import type { RequestContext, ServiceCurrent } from './snapshot.js';
 
 /** `weight` null: the canary becomes stable. Else its share is that, in percent, and no step moves it any more.
@@ -43,6 +44,31 @@ export function beginPromote(
   }
   const next: Canary = { ...canary, promotedAtMs: context.nowMs };
   return acted({ ...rollout, canary: next }, 'promote', `v${rollout.release} to 100 %`, context);
+}
+
+/**
+ * The open canary as a deploy of the same release with other shares (canary_weight, canary_steps) has it: at the last of
+ * the new steps that is not above its share, else at the first. Null when they are what it goes by, or it can't move any more.
+ */
+export function sharedAnew(open: Rollout, spec: ServiceSpec, context: RequestContext): Rollout | null {
+  const { canary } = open;
+  const steps = stepsOf(spec.deploy);
+  const isStanding = open.state === 'canary' && canary?.promotedAtMs === null;
+  if (!isStanding || spec.deploy.strategy !== 'canary' || isSameSteps(steps, canary.steps)) return null;
+  const step = Math.max(
+    0,
+    steps.findLastIndex((one) => one <= canary.weight),
+  );
+  const weight = steps[step] ?? canary.weight;
+  const stands = weight === canary.weight ? {} : { inForceSinceMs: null, window: null, badInARow: 0 };
+  const replicas = canarySize(spec.deploy, spec.replicas, weight);
+  const next: Canary = { ...canary, ...stands, steps, step, weight, replicas, isManual: false };
+  const list = steps.length === 1 ? '' : ` (steps ${steps.join(', ')})`;
+  return acted({ ...open, canary: next }, 'weight', `${weight} %${list} by a deploy`, context);
+}
+
+function isSameSteps(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((weight, index) => weight === b[index]);
 }
 
 /** Refuses with CONFLICT when nothing is under way, or it is paused already. */
@@ -87,16 +113,4 @@ function openOf(current: ServiceCurrent): Rollout {
   refuseRemoved(current);
   if (current.rollout) return current.rollout;
   throw new OrcaError('CONFLICT', `no rollout of ${current.service.name} is under way`);
-}
-
-const KEPT_ACTS = 50;
-
-function acted(
-  rollout: Rollout,
-  verb: Act['verb'],
-  detail: string,
-  { by, source, nowMs }: RequestContext,
-): Rollout {
-  const act: Act = { verb, detail, by, source, atMs: nowMs };
-  return { ...rollout, acts: [...rollout.acts, act].slice(-KEPT_ACTS) };
 }

@@ -97,11 +97,12 @@ function imageWants(node: Node, { rollout, releases }: ServiceState): ImageWant[
   if (rollout?.state !== 'preparing' || rollout.node !== node.id) return [];
   const { image, pull } = rollout.spec.container;
   if (rollout.kind === 'rollback') {
-    const stored = releases.find((release) => release.number === rollout.release);
-    return [{ id: rollout.id, ref: stored?.image.id ?? image, pull: 'never' }];
+    const stored = releases.find((release) => release.number === rollout.release)?.image;
+    const once = pull === 'never' ? pull : 'if-not-present';
+    return [{ id: rollout.id, ref: stored?.digest ?? image, pull: once, imageId: stored?.id ?? null }];
   }
   const isForced = rollout.kind === 'redeploy' && pull !== 'never';
-  return [{ id: rollout.id, ref: image, pull: isForced ? 'always' : pull }];
+  return [{ id: rollout.id, ref: image, pull: isForced ? 'always' : pull, imageId: null }];
 }
 
 function keeps(cluster: string, { service, releases }: ServiceState): ImageKeep[] {

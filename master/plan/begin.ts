@@ -12,9 +12,10 @@ import { OrcaError } from '../../shared/errors.js';
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Release, Rollout, Service } from '../../shared/model.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
+import { sharedAnew } from './acts.js';
 import { changesOf } from './changes.js';
 import { isSameContainer } from './releases.js';
-import { newRollout, refuseRemoved, supersede } from './requests.js';
+import { acted, canaryOf, newRollout, refuseRemoved, supersede } from './requests.js';
 import { isRunning, previousOf, releaseOf } from './rollback-target.js';
 import type { Begun, RequestContext, ServiceCurrent } from './snapshot.js';
 
@@ -29,7 +30,9 @@ export function beginDeploy(
   const changes = [...startLine(current), ...changesOf(runningSpec(current), spec)];
   const service = updated(current.service, spec, context.nowMs);
   const open = current.rollout;
-  if (open !== null && brings(open, spec)) return follow(current, open, service, changes);
+  if (open !== null && brings(open, spec)) {
+    return { ...follow(current, open, service, changes), rollout: sharedAnew(open, spec, context) };
+  }
   const needsRollout =
     isNewContainer(current, spec) || changes.length > 0 || !isPinned(spec) || open !== null;
   if (!needsRollout) return nothing(current.service);
@@ -38,7 +41,7 @@ export function beginDeploy(
     action: isRoll ? 'roll' : changes.length > 0 ? 'update' : 'none',
     changes,
     service: changes.length > 0 || isRoll ? service : current.service,
-    rollout: newRollout('deploy', service, spec, context),
+    rollout: newRollout('deploy', service, spec, context, open),
     superseded: supersede(open, `a newer deploy by ${context.by}`, context.nowMs),
     following: null,
   };
@@ -47,12 +50,13 @@ export function beginDeploy(
 /** Pulls again and rolls, whatever the image turns out to be. Refuses with CONFLICT when the service is being removed. */
 export function beginRedeploy(current: ServiceCurrent, context: RequestContext): Begun {
   refuseRemoved(current);
-  const service: Service = { ...current.service, updatedAtMs: context.nowMs };
+  const spec = lastAsked(current);
+  const service: Service = { ...current.service, spec, updatedAtMs: context.nowMs };
   return {
     action: 'roll',
     changes: [`image: ${service.spec.container.image} is pulled again`],
     service,
-    rollout: newRollout('redeploy', service, service.spec, context),
+    rollout: newRollout('redeploy', service, service.spec, context, current.rollout),
     superseded: supersede(current.rollout, `a redeploy by ${context.by}`, context.nowMs),
     following: null,
   };
@@ -70,13 +74,13 @@ export function beginRollback(current: ServiceCurrent, to: number | null, contex
   if (isRunning(current, release)) return nothing(current.service);
   const spec: ServiceSpec = { ...current.service.spec, container: release.spec.container };
   const service: Service = { ...current.service, spec, updatedAtMs: context.nowMs };
-  const rollout = newRollout('rollback', service, spec, context);
+  const rollout = newRollout('rollback', service, spec, context, open);
   return {
     action: 'roll',
-    changes: [`release: ${nameOf(current)} → v${release.number} (${release.image.ref})`],
+    changes: [`release: ${beforeOf(current, release)} → v${release.number} (${release.image.ref})`],
     service,
     rollout: { ...rollout, release: release.number },
-    superseded: supersede(open, `a rollback by ${context.by}`, context.nowMs),
+    superseded: takenBack(open, release, context),
     following: null,
   };
 }
@@ -135,7 +139,7 @@ function create(spec: ServiceSpec, context: RequestContext): Begun {
     createdAtMs: nowMs,
     updatedAtMs: nowMs,
   };
-  const rollout = newRollout('deploy', service, spec, context);
+  const rollout = newRollout('deploy', service, spec, context, null);
   return {
     action: 'create',
     changes: changesOf(null, spec),
@@ -154,6 +158,14 @@ function runningSpec(current: ServiceCurrent): ServiceSpec {
   return { ...service.spec, container, replicas: service.replicas };
 }
 
+/** What users last asked for; a rollback that failed before anything moved has changed nothing, so what runs. */
+function lastAsked(current: ServiceCurrent): ServiceSpec {
+  const ended = current.history.filter((rollout) => rollout.endedAtMs !== null);
+  const last = ended.sort((a, b) => b.startedAtMs - a.startedAtMs)[0];
+  const isVain = current.rollout === null && last?.kind === 'rollback' && last.state === 'failed';
+  return isVain ? runningSpec(current) : current.service.spec;
+}
+
 function isNewContainer(current: ServiceCurrent, spec: ServiceSpec): boolean {
   const stable = stableOf(current);
   if (stable === null || current.service.planned.tolerated !== null) return true;
@@ -166,7 +178,8 @@ function brings(open: Rollout, spec: ServiceSpec): boolean {
   return isSameContainer(open.spec.container, spec.container);
 }
 
-/** The open rollout brings this container already: what else changed is written in place, and it goes on. */
+/** The open rollout brings this container already: what else changed is written in place, and it goes on. Other shares of a
+ *  canary are its own (`sharedAnew`). */
 function follow(current: ServiceCurrent, open: Rollout, service: Service, changes: string[]): Begun {
   const isSame = canonicalJson(current.service.spec) === canonicalJson(service.spec) && changes.length === 0;
   return {
@@ -190,8 +203,18 @@ function halt(current: ServiceCurrent, desired: 'stopped' | 'removed', nowMs: nu
   };
 }
 
-function nameOf({ service }: ServiceCurrent): string {
-  return service.planned.stable === null ? 'none' : `v${service.planned.stable}`;
+/** What runs before a rollback to `release`: stable, and the canary that goes; of a rollback to stable the canary alone. */
+function beforeOf({ service, rollout }: ServiceCurrent, release: Release): string {
+  const { stable } = service.planned;
+  const canary = canaryOf(rollout);
+  const own = stable === null || (canary !== null && stable === release.number) ? [] : [`v${stable}`];
+  return [...own, ...(canary === null ? [] : [`v${canary} (canary)`])].join(' + ') || 'none';
+}
+
+/** What is rolled back says so in its own history. */
+function takenBack(open: Rollout | null, { number }: Release, context: RequestContext): Rollout | null {
+  const ended = supersede(open, `a rollback by ${context.by}`, context.nowMs);
+  return ended && acted(ended, 'rollback', `to v${number}`, context);
 }
 
 function updated(service: Service, spec: ServiceSpec, nowMs: number): Service {

@@ -9,7 +9,7 @@ import type { Begun, NodeView, ServiceCurrent } from './snapshot.js';
 
 /** The steps that would follow, a sentence each; empty for `none`. */
 export function explain(begun: Begun, current: ServiceCurrent | null, nodes: readonly NodeView[]): string[] {
-  if (begun.following !== null) return [`rollout ${begun.following} already brings this`];
+  if (begun.following !== null) return followLines(begun, begun.following);
   if (begun.rollout !== null && current?.service.desired === 'stopped')
     return [
       ...createLines(begun),
@@ -18,22 +18,68 @@ export function explain(begun: Begun, current: ServiceCurrent | null, nodes: rea
     ];
   switch (begun.action) {
     case 'none':
-      return begun.rollout ? [checkLine(begun)] : [];
+      return [...goneLines(begun, current), ...(begun.rollout ? [checkLine(begun)] : [])];
     case 'update':
-      return [...countLine(begun, current), ...(begun.rollout ? [checkLine(begun)] : [])];
+      return [
+        ...goneLines(begun, current),
+        ...countLine(begun, current),
+        ...(begun.rollout ? [checkLine(begun)] : []),
+      ];
     case 'create':
       return [...createLines(begun), ...placementLine(begun, nodes)];
     case 'roll':
-      return [...rollLines(begun, current, nodes), ...placementLine(begun, nodes)];
+      return [
+        ...goneLines(begun, current),
+        ...(isUntouched(begun, current)
+          ? untouchedLines(begun, current)
+          : [...rollLines(begun, current, nodes), ...placementLine(begun, nodes)]),
+      ];
   }
+}
+
+function followLines({ rollout }: Begun, following: string): string[] {
+  const bring = `rollout ${following} already brings this`;
+  if (rollout?.canary == null) return [bring];
+  const { steps, weight } = rollout.canary;
+  const next = steps.filter((step) => step > weight).map((step) => `${step} %`);
+  const then = next.length === 0 ? '' : `, then ${next.join(', then ')}`;
+  return [bring, `its canary v${rollout.release} gets ${weight} %${then}`];
+}
+
+/** What becomes of a canary whose place is taken: it just goes, unless stable was told to go and has to come back first. */
+function goneLines({ rollout }: Begun, current: ServiceCurrent | null): string[] {
+  const canary = rollout?.takesBack ?? null;
+  if (canary === null || current === null) return [];
+  const stable = `v${current.service.planned.stable}`;
+  if (!current.rollout?.canary?.stableGoes) {
+    const goes = `its share goes back to ${stable}, then it drains and goes`;
+    return [`takes canary v${canary} away: ${goes}; ${stable} is not touched`];
+  }
+  return [
+    `brings ${stable} back: ${copies(current.service.replicas)} of it serve before canary v${canary} gives its requests back`,
+    `then canary v${canary} drains and goes`,
+  ];
+}
+
+/** A rollback of what has replaced nothing yet: nothing is left to roll. */
+function isUntouched({ rollout }: Begun, current: ServiceCurrent | null): boolean {
+  if (rollout?.kind !== 'rollback' || rollout.release !== current?.service.planned.stable) return false;
+  const state = current?.rollout?.state;
+  return rollout.takesBack !== null || state === 'preparing' || state === 'pre_deploy';
+}
+
+function untouchedLines({ superseded }: Begun, current: ServiceCurrent | null): string[] {
+  if (superseded === null || current?.rollout?.canary) return [];
+  return [`ends rollout ${superseded.id}, which has replaced nothing yet`];
 }
 
 function checkLine({ service }: Begun): string {
   return `looks whether ${service.spec.container.image} is still the image that runs; rolls only if it is not`;
 }
 
-function countLine({ service }: Begun, current: ServiceCurrent | null): string[] {
+function countLine({ service, rollout }: Begun, current: ServiceCurrent | null): string[] {
   const before = current?.service.replicas ?? 0;
+  if (before === service.replicas && rollout?.takesBack != null) return [];
   if (before === service.replicas) return ['changes the service in place: no allocation is replaced'];
   return [`goes from ${before} to ${service.replicas} replicas: no other allocation is replaced`];
 }
@@ -65,7 +111,7 @@ function canaryLines({ service }: Begun): string[] {
   const seconds = deploy.stepMs / 1_000;
   const judged = deploy.analysis === null ? '' : ', as long as its figures are within the limits';
   return [
-    `canary: starts ${copies(size)} beside stable, which get ${first} % when all of them are healthy`,
+    `canary: starts ${copies(size)} beside stable, ${size === 1 ? `which gets ${first} % when it is` : `which get ${first} % when all of them are`} healthy`,
     ...(next.length === 0 ? [] : [`then ${steps}, each for ${seconds} s at least${judged}`]),
     deploy.autoPromote
       ? `then it is promoted: grows to ${service.replicas}, takes all, and the old release drains and goes`

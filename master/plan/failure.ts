@@ -26,12 +26,22 @@ export function failureOfDeadline(blockers: readonly string[], rollout: Rollout,
 
 /** The image could not be resolved. */
 export function failureOfImage(why: string | null, rollout: Rollout, nowMs: number): Failure {
-  const reason = `image ${rollout.spec.container.image}: ${why ?? 'it could not be resolved'}`;
-  return plainFailure(reason, `${reason}. Mend the image's name or its registry, and deploy again.`, nowMs);
+  const { kind, release, spec } = rollout;
+  const isBack = kind === 'rollback';
+  const reason = `image ${spec.container.image}${isBack ? ` of v${release}` : ''}: ${why ?? 'it could not be resolved'}`;
+  const advice = isBack
+    ? `Nothing was changed; \`orca history ${spec.name}\` lists the releases that are kept.`
+    : "Mend the image's name or its registry, and deploy again.";
+  return plainFailure(reason, `${reason}. ${advice}`, nowMs);
 }
 
 /** The pre_deploy job did not end well; null: it was not even placed. `timeoutMs`: it had so long, and was not done. */
-export function failureOfJob(job: Seen | null, timeoutMs: number | null, nowMs: number): Failure {
+export function failureOfJob(
+  job: Seen | null,
+  { spec }: Rollout,
+  timeoutMs: number | null,
+  nowMs: number,
+): Failure {
   const observed = job?.allocation.observed ?? null;
   const why =
     timeoutMs === null
@@ -41,7 +51,7 @@ export function failureOfJob(job: Seen | null, timeoutMs: number | null, nowMs: 
   const where = job === null ? '' : ` on ${job.nodeName}`;
   return {
     reason,
-    message: `${reason}${where}. Nothing was changed; mend the job and deploy again.`,
+    message: `${reason}${where}. Nothing was changed; mend the job and deploy again. \`orca logs ${spec.name} --group job\` shows all that it writes while it runs.`,
     exitCode: observed?.exitCode ?? null,
     restartCount: 0,
     lastLogs: (observed?.lastLogs ?? []).slice(-20),

@@ -13,7 +13,7 @@ export interface Jobs {
   made: number;
 }
 
-/** What becomes of the jobs: the one that the open rollout wants is made, any other goes. */
+/** What becomes of the jobs: the one that the open rollout wants is made, any other goes, and what took too long. */
 export function planJobs(
   snapshot: ServiceSnapshot,
   jobs: readonly Seen[],
@@ -21,8 +21,8 @@ export function planJobs(
   nowMs: number,
 ): Jobs {
   const { rollout, releases } = snapshot;
-  const release =
-    rollout?.state === 'pre_deploy' ? releases.find((r) => r.number === rollout.release) : undefined;
+  const isWanted = rollout?.state === 'pre_deploy' && rollout.failure === null;
+  const release = isWanted ? releases.find((r) => r.number === rollout.release) : undefined;
   const isOurs = ({ allocation }: Seen): boolean => allocation.release === release?.number;
   const live = jobs.filter((s) => s.isLive);
   const going = live.filter((s) => !isOurs(s)).map((s) => retireAction(s, nowMs));

@@ -21,7 +21,7 @@ export interface Progress {
   canary: CanaryProgress;
   isStableGone: boolean;
   figures: readonly Counted[];
-  /** The pre_deploy job of this rollout. */
+  /** The pre_deploy job of this rollout, also while it is being stopped. */
   job: Seen | null;
   /** The release it brings, once that exists. */
   target: Release | null;
@@ -92,7 +92,7 @@ export function progressOf(
     canary: canaryProgress(snapshot, canary, groups),
     isStableGone: isGone(groups.stable),
     figures: snapshot.figures,
-    job: groups.job.find((s) => s.isLive && s.allocation.release === rollout.release) ?? null,
+    job: groups.job.find((s) => s.allocation.release === rollout.release) ?? null,
     target,
     canJudge: snapshot.nodes.some((view) => doubtOf(view.node) === null),
     isLetting: slots.leaving.some((s) => s.isKnown && s.allocation.desired === 'draining'),
@@ -101,7 +101,7 @@ export function progressOf(
     culprit: rollout.state === 'rolling' ? culpritOf(rollout, slots) : canaryCulprit(canary),
     healthyAtMs: lastHealthyAt([...slots.holders, ...canary.holders]),
     isStarting: isStarting(service, rollout),
-    isDone: isDone(slots) && isGone(groups.canary),
+    isDone: isDone(slots, intents.stable.wanted) && isGone(groups.canary),
     isReplaced: isReplaced(groups.stable, service.replicas, rollout),
     blockers: blockersOf(slots),
     stable: find(planned.stable),
@@ -170,9 +170,10 @@ function lastHealthyAt(holders: readonly (Seen | null)[]): number | null {
   return times.length === 0 ? null : Math.max(...times);
 }
 
-function isDone({ holders, extras, leaving }: Slots): boolean {
+/** While a rollout prepares, others may hold slots too: those are not what was asked for. */
+function isDone({ holders, extras, leaving }: Slots, wanted: Release | null): boolean {
   return (
-    holders.every((s) => s?.isServing) &&
+    holders.every((s) => s?.isServing && s.allocation.release === wanted?.number) &&
     extras.length === 0 &&
     leaving.every((s) => s.allocation.desired === 'stopped')
   );

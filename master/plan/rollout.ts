@@ -55,6 +55,10 @@ export function advance(rollout: Rollout, progress: Progress, nowMs: number): St
 /* ---- preparing: a node, the image, what it depends on --------------------------------------------------------- */
 
 function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
+  const { stored } = progress;
+  // Back to what serves: that is kept whole all the time, and needs neither its image nor what it depends on.
+  const isStable = stored !== null && stored.number === progress.stable?.number;
+  if (isStable && !before.paused) return begin(before, progress, stored, nowMs);
   const { node, refusal, image } = progress.preparation;
   const rollout = { ...before, node: node?.id ?? before.node };
   if (image?.state === 'failed')
@@ -144,6 +148,7 @@ function isCanary({ kind, from, spec }: Rollout): boolean {
 /** Its job runs once; nothing else is touched before it has ended well. */
 function preDeploy(rollout: Rollout, progress: Progress, nowMs: number): Step {
   const { job, target } = progress;
+  if (rollout.failure !== null) return stopJob(rollout, rollout.failure, progress, nowMs);
   const timeoutMs = rollout.spec.deploy.preDeploy?.timeoutMs ?? 0;
   const deadlineMs = rollout.progressAtMs + timeoutMs;
   const observed = job?.allocation.observed ?? null;
@@ -152,11 +157,30 @@ function preDeploy(rollout: Rollout, progress: Progress, nowMs: number): Step {
     return enter(rollout, target, progress, nowMs);
   }
   if (job?.state === 'exited' || job?.state === 'failed')
-    return fail(rollout, failureOfJob(job, null, nowMs), progress, nowMs);
-  if (progress.canJudge && nowMs >= deadlineMs)
-    return fail(rollout, failureOfJob(job, timeoutMs, nowMs), progress, nowMs);
+    return fail(rollout, failureOfJob(job, rollout, null, nowMs), progress, nowMs);
+  if (progress.canJudge && nowMs >= deadlineMs) {
+    const failure = failureOfJob(job, rollout, timeoutMs, nowMs);
+    return stopJob({ ...rollout, failure, progressAtMs: nowMs }, failure, progress, nowMs);
+  }
   const where = job === null ? 'waits to be placed' : `runs on ${job.nodeName}`;
   return stay(rollout, [`its pre_deploy job ${where}`], deadlineMs);
+}
+
+/** How long after its grace a job that was told to stop is waited for. */
+const LAST_LINES_MS = 15_000;
+
+/** It was not done in its time: its last lines are known when its container has ended. */
+function stopJob(rollout: Rollout, failure: Failure, progress: Progress, nowMs: number): Step {
+  const { job } = progress;
+  const observed = job?.allocation.observed ?? null;
+  const untilMs = rollout.progressAtMs + progress.deploy.stopGraceMs + LAST_LINES_MS;
+  const isEnded = job === null || observed === null || observed.state === 'gone';
+  if (!isEnded && !(progress.canJudge && nowMs >= untilMs)) {
+    const within = `${(rollout.spec.deploy.preDeploy?.timeoutMs ?? 0) / 1_000} s`;
+    return stay(rollout, [`its pre_deploy job was not done within ${within}; it is being stopped`], untilMs);
+  }
+  const lastLogs = (observed?.lastLogs ?? failure.lastLogs).slice(-20);
+  return fail(rollout, { ...failure, lastLogs }, progress, nowMs);
 }
 
 /* ---- rolling ---------------------------------------------------------------------------------------------------- */

@@ -97,6 +97,7 @@ export interface Begun {
   rollout: Rollout | null;
   /** The open rollout that this one takes the place of, to be put as ended; null when there was none. */
   superseded: Rollout | null;
-  /** The id of the open rollout that already does what was asked; null otherwise. Then nothing needs to be put. */
+  /** The id of the open rollout that already does what was asked; null otherwise. Then `rollout` is that one where the
+   *  request changes it, and else nothing needs to be put. */
   following: string | null;
 }

@@ -28,7 +28,7 @@ const saysSomething: { [K in keyof DeployTable]?: (value: DeployTable[K]) => boo
   canary_steps: () => true,
   step_secs: () => true,
   auto_promote: (auto) => auto === true,
-  analysis: (analysis) => Object.keys(analysis ?? {}).length > 0,
+  analysis: () => true,
   sticky: (sticky) => sticky === true,
   group_header: (header) => header === true,
 };
@@ -82,6 +82,10 @@ function checkSteps(deploy: DeployTable): Problem[] {
 }
 
 function checkPreDeploy(deploy: DeployTable): Problem[] {
+  if (deploy.pre_deploy?.[0]?.trim() === '') {
+    const message = 'must name the program that is run, such as pre_deploy = ["./migrate"]; it is empty';
+    return [{ path: ['deploy', 'pre_deploy', 0], message }];
+  }
   if (deploy.pre_deploy_timeout_secs === undefined || (deploy.pre_deploy ?? []).length > 0) return [];
   const message = 'has no effect without pre_deploy; write the command, such as pre_deploy = ["./migrate"]';
   return [{ path: ['deploy', 'pre_deploy_timeout_secs'], message }];

@@ -180,6 +180,15 @@ t.test('a job runs once in the new image before anything else; one that fails ch
   t.match(failed.stdout + failed.stderr, /no such table/);
   t.match(failed.stdout + failed.stderr, /exit code 3|exited with 3/);
   t.match(await atRest(), { image: 'orca-e2e/canary:a' });
+  const slow = [
+    ...job("console.log('table 4 of 9'); setInterval(() => {}, 1000)"),
+    'pre_deploy_timeout_secs = 2',
+  ];
+  const late = await deploys(t, file('b', slow), 1);
+  t.match(late.stdout + late.stderr, /not done within 2 s[\s\S]*table 4 of 9/);
+  const none = [...canary, 'pre_deploy = ["/bin/no-such-program"]'];
+  const absent = await deploys(t, file('b', none), 1);
+  t.match(absent.stdout + absent.stderr, /change pre_deploy: the image has no such program/);
   await deploys(t, file('b', job("console.log('migrated')")));
   t.match(await orca.service('web'), { groups: { canary: { ready: 1 } } });
   await ok(t, 'rollback', 'web');

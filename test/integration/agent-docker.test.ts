@@ -133,8 +133,8 @@ t.test('what Docker refuses is failed in its words, with what to do; the rest go
 t.test('an image is resolved without a registry when it is here; else Docker says why not', async (t) => {
   const { assign, master, imageId } = await onDocker(t);
   const images = [
-    { id: 'r1', ref, pull: 'if-not-present' as const },
-    { id: 'r2', ref: 'localhost:1/orca-test/none:1', pull: 'always' as const },
+    { id: 'r1', ref, pull: 'if-not-present' as const, imageId: null },
+    { id: 'r2', ref: 'localhost:1/orca-test/none:1', pull: 'always' as const, imageId: null },
   ];
   assign([], { images });
   const { images: found } = await master.until(

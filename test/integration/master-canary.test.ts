@@ -85,10 +85,59 @@ t.test('a rollback takes a canary away, and stable stays as it was', async (t) =
   await agent.close();
 });
 
+t.test('the same deploy with another weight moves the share, and says so in history', async (t) => {
+  const { m, agent } = await withStable(t);
+  await m.api('POST', '/deploy?wait=20s', { services: [canaryOf()] });
+  const more = { services: [canaryOf({ canary_weight: 50 })] };
+  const plan = (await m.api('POST', '/plan', more)).json as { services: { steps: string[] }[] };
+  t.match(plan.services[0]?.steps, [/already brings this/, 'its canary v2 gets 50 %']);
+  const moved = await m.api('POST', '/deploy?wait=20s', more);
+  t.equal(moved.status, 200, moved.body);
+  t.match(await serviceOf(m), {
+    groups: {
+      stable: { weight: 50 },
+      canary: { weight: 50, wanted_weight: 50, weight_reason: null, ready: 2 },
+    },
+    rollout: { canary: { steps: [50], waits_for_promote: true } },
+  });
+  t.match((await orca(['history', 'api'], { home: m.home })).out, /admin \(api\) {2}weight 50 % by a deploy/);
+  await agent.close();
+});
+
+t.test('a rollback while it is promoted takes it away too, and history names it', async (t) => {
+  const { m, agent } = await withStable(t);
+  const before = (await serviceOf(m))?.allocations.map(({ id }) => id);
+  await m.api('POST', '/deploy?wait=20s', { services: [canaryOf()] });
+  const known = new Set((await serviceOf(m))?.allocations.map(({ id }) => id));
+  agent.obey((status) => ({
+    ...status,
+    allocations: status.allocations.map((one) =>
+      known.has(one.id) ? one : { ...one, state: 'starting' as const, endpoint: null },
+    ),
+  }));
+  const cli = (...argv: string[]) => orca(argv, { home: m.home });
+  t.equal((await cli('promote', 'api', '--detach')).exit, 0);
+  await waitFor('it to grow', async () => (await serviceOf(m))?.allocations.length === 6);
+  t.match((await serviceOf(m))?.groups.canary, { weight: 20, wanted: 3, ready: 1 });
+  t.match((await cli('rollback', 'api', '--dry-run')).out, /takes canary v2 away: .* v1 is not touched/);
+  agent.obey();
+  const back = await cli('rollback', 'api');
+  t.equal(back.exit, 0, back.out + back.err);
+  await waitFor('the canary to be gone', async () => (await serviceOf(m))?.allocations.length === 3);
+  t.same(
+    (await serviceOf(m))?.allocations.map(({ id }) => id),
+    before,
+  );
+  const history = await cli('history', 'api');
+  t.match(history.out, /rollback +v2 \(canary\) → v1 +succeeded/);
+  t.match(history.out, /admin \(cli\) {2}rollback to v1/);
+  await agent.close();
+});
+
 t.test('maintenance is shown, and ends', async (t) => {
   const { m, agent } = await withStable(t);
   t.equal((await orca(['maintenance', 'on', 'api', '--message', 'noon'], { home: m.home })).exit, 0);
-  t.match(await serviceOf(m), { status: 'paused', reason: /in maintenance since .*: noon/ });
+  t.match(await serviceOf(m), { status: 'paused', reason: 'in maintenance by admin: noon' });
   t.equal((await orca(['maintenance', 'off', 'api'], { home: m.home })).exit, 0);
   t.match(await serviceOf(m), { status: 'running', maintenance: null });
   await agent.close();

@@ -61,6 +61,7 @@ export function aRollout(more: Partial<Rollout> = {}): Rollout {
     spec: aSpec(),
     release: 1,
     from: null,
+    takesBack: null,
     node: 'n-1',
     by: 'admin',
     source: 'cli',

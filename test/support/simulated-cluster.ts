@@ -15,11 +15,12 @@ import {
   enter,
   type Host,
   imageOf,
+  isMakeable,
   liveOn,
   newHost,
-  nextRouting,
   observedOf,
   REFRESH_MS,
+  routeOn,
 } from './simulated-host.js';
 
 export class SimulatedCluster {
@@ -252,14 +253,16 @@ export class SimulatedCluster {
     for (const id of host.containers.keys()) {
       if (!assignment.allocations.some((a) => a.id === id)) host.containers.delete(id);
     }
-    host.images = new Map(assignment.images.map((want) => [want.id, imageOf(want.id, want.ref)]));
+    host.images = new Map(assignment.images.map((want) => [want.id, imageOf(want, host.lost)]));
     const routes = (assignment.ingress?.routes ?? []) as Route[];
     for (const { service, canaryWeight: weight } of routes)
       if (host.weights.get(service)?.weight !== weight)
         host.weights.set(service, { weight, sinceMs: this.nowMs });
-    this.route(
-      routes.flatMap((route) => route.allocations),
+    routeOn(
       host,
+      routes.flatMap((route) => route.allocations),
+      this.nowMs,
+      this.inFlight,
     );
   }
 
@@ -268,7 +271,7 @@ export class SimulatedCluster {
     if (assigned.desired === 'stopped') {
       if (container) this.stop(assigned, container, host);
     } else if (!container) {
-      const state = assigned.container.image.startsWith('unmakeable') ? 'failed' : 'starting';
+      const state = isMakeable(assigned, host) ? 'starting' : 'failed';
       host.containers.set(assigned.id, { state, sinceMs: this.nowMs, restarts: 0 });
     } else {
       liveOn(assigned, container, this.nowMs);
@@ -288,13 +291,5 @@ export class SimulatedCluster {
   private checkUnrouted(id: string): void {
     const routing = this.ingressHosts().find((h) => h.isConnected && h.routing.get(id)?.state === 'routed');
     if (routing) this.faults.push(`${id} was stopped while ${routing.id} routed to it`);
-  }
-
-  private route(wanted: readonly Route['allocations'][number][], host: Host): void {
-    for (const id of host.routing.keys()) if (!wanted.some((w) => w.id === id)) host.routing.delete(id);
-    for (const { id, desired } of wanted) {
-      const routing = host.routing.get(id) ?? { state: 'pending' as const, sinceMs: this.nowMs, inFlight: 0 };
-      host.routing.set(id, nextRouting(routing, desired, this.nowMs, this.inFlight));
-    }
   }
 }

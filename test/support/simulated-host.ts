@@ -1,7 +1,14 @@
 /** A host of the simulated cluster: what its containers, images and ingress do with time. What an image does is said by its
  *  name: see simulated-cluster. */
+import type { Route } from '../../proxy-config/route.js';
 import type { Node } from '../../shared/model.js';
-import type { AllocationAssignment, AllocationObserved, Assignment, Traffic } from '../../shared/protocol.js';
+import type {
+  AllocationAssignment,
+  AllocationObserved,
+  Assignment,
+  ImageWant,
+  Traffic,
+} from '../../shared/protocol.js';
 
 export const REFRESH_MS = 1_000;
 
@@ -24,6 +31,8 @@ export interface Host {
   assignment: Omit<Assignment, 'revision'> | null;
   containers: Map<string, Container>;
   images: Map<string, Node['images'][number]>;
+  /** Ids of images that are gone from it and can't be pulled. */
+  lost: Set<string>;
   routing: Map<string, Routing>;
   /** The canary's share by service, and since when its records say so. */
   weights: Map<string, { weight: number; sinceMs: number }>;
@@ -36,6 +45,7 @@ export function newHost(id: string): Host {
     assignment: null,
     containers: new Map(),
     images: new Map(),
+    lost: new Set(),
     routing: new Map(),
     weights: new Map(),
   };
@@ -74,10 +84,16 @@ export function observedOf(assigned: AllocationAssignment, host: Host): Allocati
     sinceMs: container?.sinceMs ?? 0,
     restarts: container?.restarts ?? 0,
     exitCode: state === 'exited' ? (isJobDone(assigned) ? 0 : 1) : null,
-    lastLogs: state === 'exited' ? ['it went wrong'] : [],
+    lastLogs: linesOf(state, assigned),
     endpoint: state === 'ready' ? { address: '172.17.0.1', port: 32_768 } : null,
     containerId: container ? `c-${assigned.id}` : null,
   };
+}
+
+/** A job's last lines are told also when it was stopped. */
+function linesOf(state: AllocationObserved['state'], { group }: AllocationAssignment): string[] {
+  if (state === 'exited') return ['it went wrong'];
+  return group === 'job' && state === 'gone' ? ['it went on and on'] : [];
 }
 
 /** A job ends well unless its command says otherwise. */
@@ -91,16 +107,20 @@ function reasonOf(state: AllocationObserved['state']): string | null {
   return null;
 }
 
-export function imageOf(id: string, ref: string): Node['images'][number] {
-  const isAbsent = ref.startsWith('absent');
+export function imageOf({ id, ref, imageId }: ImageWant, lost: ReadonlySet<string>): Node['images'][number] {
+  const isAbsent = ref.startsWith('absent') || lost.has(imageId ?? `sha256:${ref}`);
   return {
     id,
     state: isAbsent ? 'failed' : 'ready',
     percent: null,
-    imageId: isAbsent ? null : `sha256:${ref}`,
+    imageId: isAbsent ? null : (imageId ?? `sha256:${ref}`),
     digest: null,
     reason: isAbsent ? 'manifest unknown' : null,
   };
+}
+
+export function isMakeable({ container, imageId }: AllocationAssignment, { lost }: Host): boolean {
+  return !container.image.startsWith('unmakeable') && !lost.has(imageId);
 }
 
 /** One turn of a container that is to run: it comes up, exits, or is replaced, as its image does. */
@@ -123,4 +143,18 @@ export function liveOn(assigned: AllocationAssignment, container: Container, now
 export function enter(container: Container, state: Container['state'], nowMs: number): void {
   container.state = state;
   container.sinceMs = nowMs;
+}
+
+/** Its ingress knows these allocations from now on, and no others. */
+export function routeOn(
+  host: Host,
+  wanted: readonly Route['allocations'][number][],
+  nowMs: number,
+  inFlight: number,
+): void {
+  for (const id of host.routing.keys()) if (!wanted.some((w) => w.id === id)) host.routing.delete(id);
+  for (const { id, desired } of wanted) {
+    const routing = host.routing.get(id) ?? { state: 'pending' as const, sinceMs: nowMs, inFlight: 0 };
+    host.routing.set(id, nextRouting(routing, desired, nowMs, inFlight));
+  }
 }

@@ -147,6 +147,16 @@ t.test('what the engine refuses is shown in its words, with advice; others go on
   await until('ready');
 });
 
+t.test('a job whose program the image lacks is told to change pre_deploy', async (t) => {
+  const { engine, converger, until } = bench(t);
+  engine.before = (call) => {
+    if (call.startsWith('start'))
+      throw new EngineError('refused', 'exec: "./migrate": stat ./migrate: no such file or directory');
+  };
+  converger.assign(anAssignment({ allocations: [anAllocation({ group: 'job', onExit: 'report' })] }));
+  t.match(await until('failed'), { reason: /; change pre_deploy: the image has no such program$/ });
+});
+
 t.test('a missing image is pulled; one that can not be had fails with what to do', async (t) => {
   const { engine, converger, until } = bench(t);
   engine.registry.set('new:1', { id: 'sha256:new', digest: 'new@sha256:d' });
@@ -175,9 +185,9 @@ t.test('an image want is resolved and reported; its failure too', async (t) => {
   const { engine, converger } = bench(t);
   engine.registry.set('app:2', { id: 'sha256:app2', digest: 'app@sha256:d2' });
   const wants = [
-    { id: 'r1', ref: 'app:2', pull: 'always' as const },
-    { id: 'r2', ref: 'app:1', pull: 'never' as const },
-    { id: 'r3', ref: 'nope:1', pull: 'if-not-present' as const },
+    { id: 'r1', ref: 'app:2', pull: 'always' as const, imageId: null },
+    { id: 'r2', ref: 'app:1', pull: 'never' as const, imageId: null },
+    { id: 'r3', ref: 'nope:1', pull: 'if-not-present' as const, imageId: null },
   ];
   converger.assign(anAssignment({ images: wants }));
   const images = await waitFor('all to be resolved', () => {

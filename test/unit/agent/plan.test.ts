@@ -64,6 +64,23 @@ t.test('a failed liveness replaces the container, and says so', async (t) => {
   t.equal(planned.shown?.reason, 'liveness failed: no answer; being replaced');
 });
 
+t.test('a job that is stopped tells its last lines before it is gone', async (t) => {
+  const job = anAllocation({ group: 'job', desired: 'stopped' });
+  t.match(planOf(job, factsWith(aContainer(job))), {
+    kinds: ['stop-container'],
+    shown: { state: 'stopping' },
+  });
+  const facts = factsWith(exited(job, { exitCode: 143 }));
+  t.match(planOf(job, facts), { kinds: ['read-logs'], shown: { state: 'stopping' } });
+  facts.logs.set('shop.api.1#1', []);
+  facts.lastExits.set(job.id, { container: 'shop.api.1#1', exitCode: 143, lines: ['table 4 of 9'] });
+  t.same(planOf(job, facts).kinds, ['remove-container']);
+  facts.containers.clear();
+  t.match(planOf(job, facts), { kinds: [], shown: { state: 'gone', lastLogs: ['table 4 of 9'] } });
+  const replica = anAllocation({ desired: 'stopped' });
+  t.same(planOf(replica, factsWith(exited(replica))).kinds, ['remove-container']);
+});
+
 t.test('an exit that a rollout judges is only reported, with its last words', async (t) => {
   const allocation = anAllocation({ onExit: 'report' });
   const facts = factsWith(exited(allocation));
@@ -199,11 +216,13 @@ t.test('attempts go on where a container that was removed by hand left off', asy
 
 t.test('an image want is resolved once; its failure is reported and final', async (t) => {
   const facts = factsWith();
-  const want = { id: 'r1', ref: 'app:2', pull: 'always' as const };
+  const want = { id: 'r1', ref: 'app:2', pull: 'always' as const, imageId: 'sha256:2' };
   const assignment = anAssignment({ images: [want], allocations: [anAllocation()] });
   facts.containers.set('x', aContainer(anAllocation()));
   const now = () => plan(assignment, facts, 0);
-  t.match(now().steps, [{ kind: 'resolve-image', want: 'r1', ref: 'app:2', pull: 'always' }]);
+  t.match(now().steps, [
+    { kind: 'resolve-image', want: 'r1', ref: 'app:2', pull: 'always', imageId: 'sha256:2' },
+  ]);
   facts.percents.set('image:r1', 12);
   t.match(now().images, [{ id: 'r1', state: 'pulling', percent: 12 }]);
   facts.failures.set('image:r1', { message: 'no such tag', count: 1, atMs: 0 });

@@ -28,7 +28,7 @@ t.test('status shows both groups, their traffic, the step and its last verdict',
   });
   const groups = {
     stable: aGroup({ release: 'v1', weight: 95, wanted_weight: 75, ready: 3, wanted: 3, traffic }),
-    canary: aGroup({ weight: 5, wanted_weight: 25 }),
+    canary: aGroup({ weight: 5, wanted_weight: 25, weight_reason: 'the ingress on one has not said so yet' }),
   };
   const service = aService({ status: 'deploying', release: 'v1', rollout, groups });
   fake.on('GET /status', { body: aStatus({ services: [service] }) });
@@ -36,15 +36,15 @@ t.test('status shows both groups, their traffic, the step and its last verdict',
   const { out } = await orca(['status', 'api'], fake);
   for (const text of [
     /stable +v1, weight 95 % \(to 75 %\), ready 3\/3\n +1200 requests, 0\.125 % errors, p50 3\.24 ms, p95 12 ms, p99 40\.5 ms\n/,
-    /canary +v2, weight 5 % \(to 25 %\), ready 1\/1\n/,
+    /canary +v2, weight 5 % \(to 25 %: the ingress on one has not said so yet\), ready 1\/1\n/,
     /rollout +r1 canary: step 2 of 3\n/,
-    /step +25 % \(step 2 of 3\)\n/,
+    /step +to 25 % \(step 2 of 3\)\n/,
     /verdict +passed at 5 %: within all limits; canary 60 requests/,
   ])
     t.match(out, text);
-  const waiting = { ...rollout, canary: aCanary({ waits_for_promote: true }) };
+  const waiting = { ...rollout, canary: aCanary({ weight: 5, waits_for_promote: true }) };
   fake.on('GET /status', { body: aStatus({ services: [{ ...service, rollout: waiting }] }) });
-  t.match((await orca(['status', 'api'], fake)).out, /step +20 %; waits for `orca promote api`\n/);
+  t.match((await orca(['status', 'api'], fake)).out, /step +5 %; waits for `orca promote api`\n/);
 });
 
 t.test('status says what is held, by whom and since when', async (t) => {
@@ -55,13 +55,29 @@ t.test('status says what is held, by whom and since when', async (t) => {
     body: aStatus({ services: [aService({ status: 'paused', reason: 'held', rollout, maintenance })] }),
   });
   const { out } = await orca(['status', 'api'], fake);
-  t.match(out, /shop\/api {2}paused {2}held\n/);
-  t.match(out, /held +maintenance by bob since \d{4}-[^:]+:\d\d:\d\d: back at noon\n/);
-  t.match(out, /held +rollout r1 by ann since \d{4}-/);
+  t.match(out, /shop\/api {2}paused {2}in maintenance for \d+[dhms][^:]* by bob: back at noon\n/);
+  t.match((await orca(['status'], fake)).out, /in maintenance for \d+[dhms][^:]* by bob: back at noon\n/);
+  t.match(out, /held +maintenance by bob for \d+[dhms][^:]*: back at noon\n/);
+  t.match(out, /held +rollout r1 by ann for \d+[dhms][^:]*\n/);
   fake.on('GET /status', {
     body: aStatus({ services: [aService({ rollout: { ...rollout, ...ended } })] }),
   });
   t.notMatch((await orca(['status', 'api'], fake)).out, /held/, 'an ended rollout is held no more');
+});
+
+t.test('what failed before is not shown while something newer is under way', async (t) => {
+  const fake = await api(t);
+  const failure = (message: string) => ({
+    ...{ reason: 'x', message, exit_code: 1, restart_count: 0, last_logs: [], observed_at: at },
+  });
+  const shows = async (rollout: Parameters<typeof aRollout>[0]): Promise<string> => {
+    const service = aService({ rollout: aRollout(rollout), last_failure: failure('v2 exited') });
+    fake.on('GET /status', { body: aStatus({ services: [service] }) });
+    return (await orca(['status', 'api'], fake)).out;
+  };
+  t.match(await shows({ ...ended, state: 'failed' }), /failed +v2 exited/);
+  t.notMatch(await shows({ state: 'canary', canary: aCanary() }), /v2 exited/);
+  t.match(await shows({ state: 'rolling_back', failure: failure('v3 exited') }), /failed +v3 exited/);
 });
 
 t.test('history shows who, when, from what, the result and why; then what was done and judged', async (t) => {
@@ -74,6 +90,11 @@ t.test('history shows who, when, from what, the result and why; then what was do
   const rollouts = [
     aRollout({ ...ended, id: 'r2', reason: 'v2 is stable', acts: [...acts], canary }),
     aRollout({ ...ended, id: 'r1', kind: 'rollback', source: 'webhook', by: 'ci' }),
+    aRollout({ id: 'r0', kind: 'rollback', takes_back: 'v3', from: 'v2', release: 'v2' }),
+    aRollout({ id: 'r-1', kind: 'deploy', takes_back: 'v3', from: 'v2', release: null }),
+    aRollout({ id: 'r-2', kind: 'deploy', takes_back: 'v3', from: 'v2', release: 'v4' }),
+    aRollout({ id: 'r-3', kind: 'deploy', from: null, release: 'v1' }),
+    aRollout({ id: 'r-4', kind: 'deploy', from: 'v1', release: null }),
   ];
   fake.on('GET /services/api/history', { body: { service: 'api', releases: [], rollouts } });
   const { exit, out } = await orca(['history', 'api'], fake);
@@ -81,6 +102,11 @@ t.test('history shows who, when, from what, the result and why; then what was do
   t.match(out, /ROLLOUT +KIND +CHANGE +STATE +STARTED +ENDED +BY +FROM +REASON/);
   t.match(out, /r2 +deploy +v1 → v2 +succeeded +\S+ \S+ +\S+ \S+ +admin +cli +v2 is stable\n/);
   t.match(out, /r1 +rollback +v1 → v2 +succeeded +\S+ \S+ +\S+ \S+ +ci +webhook\n/);
+  t.match(out, /r0 +rollback +v3 \(canary\) → v2 +/);
+  t.match(out, /r-1 +deploy +v3 \(canary\) → v2 +/);
+  t.match(out, /r-2 +deploy +v2 \+ v3 \(canary\) → v4 +/);
+  t.match(out, /r-3 +deploy +– → v1 +/);
+  t.match(out, /r-4 +deploy +v1 → – +/);
   t.match(
     out,
     /\nr2\n[^\n]+ ann \(cli\) {2}weight 20 → 50 %\n[^\n]+ analysis {2}step 1 passed at 20 %: [^\n]+\n[^\n]+ ci \(webhook\) {2}promote\n$/,

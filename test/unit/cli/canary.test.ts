@@ -2,7 +2,7 @@ import t, { type Test } from 'tap';
 import { waitFor } from '../../support/wait-for.js';
 import { type FakeApi, startFakeApi } from './fake-api.js';
 import { orca } from './fake-io.js';
-import { aCanary, aFrame, anAllocation, aVerdict, ended } from './frames.js';
+import { aCanary, aFrame, aGroup, anAllocation, aService, aVerdict, ended } from './frames.js';
 
 async function api(t: Test): Promise<FakeApi> {
   const fake = await startFakeApi();
@@ -37,6 +37,16 @@ t.test('a deploy ends with 0 when its canary has its share and waits for a promo
   await waitFor('the stream to be let go', () => api.open() === 0);
   const { out: json } = await orca(['deploy', '--json'], { home, cwd });
   t.match(JSON.parse(json), { results: [{ state: 'canary', canary: { waits_for_promote: true } }] });
+});
+
+t.test('what is said of its share is what is in force', async (t) => {
+  const stands = canary({ waits_for_promote: true });
+  const dead = aGroup({ weight: 0, wanted_weight: 20, weight_reason: 'none of its copies serves' });
+  const groups = { stable: aGroup(), canary: dead };
+  const { home, cwd } = await deploying(t, [{ ...stands, service: aService({ groups }) }]);
+  const { out } = await orca(['deploy'], { home, cwd });
+  t.match(out, /canary to 20 %/);
+  t.match(out, /ok canary v2 of api gets 0 % \(to 20 %: none of its copies serves\); `orca promote api`/);
 });
 
 t.test('a canary that promotes itself is followed, a line a step with what it was judged by', async (t) => {
@@ -142,7 +152,21 @@ t.test('promote --weight returns when the weight is in force', async (t) => {
   t.same(fake.asked[0]?.body, { weight: 50 });
   fake.on('GET /rollouts/r1', { lines: [aFrame({ ...ended, state: 'superseded' })] });
   t.equal((await orca(['promote', 'api', '--weight', '50'], fake)).exit, 1);
-  for (const weight of ['101', '2.5', 'half', '']) {
+  for (const weight of [
+    '101',
+    '2.5',
+    'half',
+    '',
+    '050',
+    '00',
+    '5e1',
+    '+5',
+    ' 5',
+    '5 ',
+    '0x5',
+    '-5',
+    '100.0',
+  ]) {
     const refused = await orca(['promote', 'api', '--weight', weight], fake);
     t.equal(refused.exit, 2, weight);
     t.match(refused.err, /--weight must be a whole number from 0 to 100/);

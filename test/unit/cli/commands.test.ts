@@ -40,7 +40,7 @@ t.test('status of one service shows its allocations, its rollout and its last fa
     observed_at: '2026-01-31T12:00:00Z',
   };
   const service = aService({
-    rollout: aRollout({ reason: 'waits for api.3' }),
+    rollout: aRollout({ ...ended, state: 'failed', reason: 'v1 goes on serving' }),
     last_failure: failure,
     allocations: [anAllocation({ state: 'starting', reason: 'next start 4 s after that', restarts: 2 })],
   });
@@ -48,7 +48,7 @@ t.test('status of one service shows its allocations, its rollout and its last fa
   const { exit, out } = await orca(['status', 'api'], fake);
   t.equal(exit, 0);
   for (const text of [
-    /rollout +r1 rolling: waits for api\.3/,
+    /rollout +r1 failed: v1 goes on serving/,
     /exited with 1/,
     /no database/,
     /api\.1 +v2 +stable +node-1/,

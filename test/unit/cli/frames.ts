@@ -63,7 +63,8 @@ export function aVerdict(keys: Partial<VerdictView> = {}): VerdictView {
 }
 
 export function aGroup(keys: Partial<GroupView> = {}): GroupView {
-  return { release: 'v2', weight: 100, wanted_weight: 100, ready: 1, wanted: 1, traffic: null, ...keys };
+  const share = { weight: 100, wanted_weight: 100, weight_reason: null };
+  return { release: 'v2', ...share, ready: 1, wanted: 1, traffic: null, ...keys };
 }
 
 export function aService(keys: Partial<ServiceStatus> = {}): ServiceStatus {
@@ -102,6 +103,7 @@ export function aRollout(keys: Partial<RolloutSummary> = {}): RolloutSummary {
     reason: null,
     release: 'v2',
     from: 'v1',
+    takes_back: null,
     by: 'admin',
     source: 'cli',
     started_at: at,

@@ -28,13 +28,15 @@ const inCanary = aRollout({
   canary: aCanary(),
 });
 const canaryAllocation = anAllocation({ id: 'shop.api.2', group: 'canary', release: 2 });
+const traffic = (...ids: string[]): ServiceFacts['traffic'] =>
+  new Map(ids.map((id) => [id, { allocation: id, state: 'routed', inFlight: 0, reason: null }]));
 const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
-  service: aService(),
+  service: aService({ planned: { ...aService().planned, canaryWeight: 20 } }),
   stable: aRelease(),
   rollout: inCanary,
   allocations: [anAllocation(), canaryAllocation],
   nodes: new Map([['n-1', aNode()]]),
-  traffic: new Map(),
+  traffic: traffic('shop.api.1', 'shop.api.2'),
   weights: new Map([['shop/api', 20]]),
   figures: [],
   heardAtMs: () => 4_000,
@@ -56,16 +58,80 @@ t.test('a service with a canary is deploying, with the words of its rollout', as
   });
 });
 
-t.test('the weight that is shown is the observed one, beside the one that is wanted', async (t) => {
-  const rollout = { ...inCanary, canary: aCanary({ weight: 50, inForceSinceMs: null }) };
-  t.match(serviceStatus(facts({ rollout })).groups, {
-    stable: { weight: 80, wanted_weight: 50 },
-    canary: { weight: 20, wanted_weight: 50 },
+t.test(
+  'the weight that is shown is the one in force, beside the wanted one and why they differ',
+  async (t) => {
+    const { planned } = aService();
+    const moving = { ...inCanary, canary: aCanary({ weight: 50, inForceSinceMs: null }) };
+    const told = aService({ planned: { ...planned, canaryWeight: 50 } });
+    t.match(serviceStatus(facts({ rollout: moving, service: told })).groups, {
+      stable: { weight: 80, wanted_weight: 50, weight_reason: 'the ingress on one has not said so yet' },
+      canary: { weight: 20, wanted_weight: 50, weight_reason: 'the ingress on one has not said so yet' },
+    });
+    t.match(serviceStatus(facts({ rollout: moving })).groups.canary, {
+      weight: 20,
+      weight_reason: 'it gets more when all of its copies serve',
+    });
+    const held = { ...moving, paused: { by: 'ann', atMs: 0 } };
+    t.match(serviceStatus(facts({ rollout: held })).groups.canary, { weight_reason: 'held by ann' });
+    t.match(serviceStatus(facts({ weights: new Map() })).groups, {
+      stable: { weight: 100, wanted_weight: 80 },
+      canary: {
+        weight: 0,
+        wanted_weight: 20,
+        weight_reason: 'no ingress has said yet which share is in force',
+      },
+    });
+    t.match(serviceStatus(facts()).groups.canary, { weight_reason: null });
+  },
+);
+
+t.test('a group none of which serves gets nothing, whatever its share', async (t) => {
+  const starting = { ...canaryAllocation, desired: 'running', observed: anObserved({ state: 'starting' }) };
+  const dead = { ...canaryAllocation, observed: anObserved({ state: 'exited' }) };
+  for (const [what, more] of [
+    ['starting', { allocations: [anAllocation(), starting as typeof canaryAllocation] }],
+    ['dead', { allocations: [anAllocation(), dead] }],
+    ['not routed', { traffic: traffic('shop.api.1') }],
+    ['draining', { allocations: [anAllocation(), { ...canaryAllocation, desired: 'draining' as const }] }],
+  ] as const)
+    t.match(
+      serviceStatus(facts(more as Partial<ServiceFacts>)).groups,
+      {
+        stable: { weight: 100, wanted_weight: 80 },
+        canary: { weight: 0, wanted_weight: 20, weight_reason: 'none of its copies serves' },
+      },
+      what,
+    );
+  const alone = [anAllocation({ observed: anObserved({ state: 'exited' }) }), canaryAllocation];
+  t.match(serviceStatus(facts({ allocations: alone })).groups, {
+    stable: { weight: 0, wanted_weight: 80 },
+    canary: { weight: 100, weight_reason: 'none of stable serves' },
   });
-  t.match(serviceStatus(facts({ weights: new Map() })).groups, {
-    stable: { weight: 100, wanted_weight: 80 },
-    canary: { weight: 0, wanted_weight: 20 },
+  const away = new Map([['n-1', aNode({ connectedAtMs: null })]]);
+  t.match(serviceStatus(facts({ allocations: [anAllocation(), dead], nodes: away })).groups.canary, {
+    weight_reason: 'no ingress node is connected (one)',
   });
+});
+
+t.test('what a promotion that failed rolls back from is wanted no more', async (t) => {
+  const rollout = { ...inCanary, state: 'rolling_back', canary: aCanary({ weight: 100 }) } as const;
+  const service = aService({ planned: { ...aService().planned, canaryWeight: 100 } });
+  const stable = anAllocation({ observed: anObserved({ state: 'starting' }) });
+  t.match(
+    serviceStatus(
+      facts({
+        rollout,
+        service,
+        allocations: [stable, canaryAllocation],
+        weights: new Map([['shop/api', 100]]),
+      }),
+    ).groups,
+    {
+      stable: { weight: 0, wanted_weight: 100 },
+      canary: { weight: 100, wanted_weight: 0, weight_reason: 'stable has to serve again first' },
+    },
+  );
 });
 
 t.test(
@@ -125,13 +191,13 @@ t.test(
     const held = { ...inCanary, paused: { by: 'ann', atMs: 0 } };
     t.match(serviceStatus(facts({ rollout: held })), {
       status: 'paused',
-      reason: /^paused by ann since 1970-01-01T00:00:00.000Z; canary v2 at 20 %/,
+      reason: 'paused by ann; canary v2 at 20 %: promote or roll back',
       rollout: { paused: { by: 'ann', at: '1970-01-01T00:00:00.000Z' } },
     });
     const service = aService({ maintenance: { message: 'back at noon', by: 'ann', sinceMs: 0 } });
     t.match(serviceStatus(facts({ service })), {
       status: 'paused',
-      reason: 'in maintenance since 1970-01-01T00:00:00.000Z: back at noon',
+      reason: 'in maintenance by ann: back at noon',
       maintenance: { message: 'back at noon', by: 'ann', since: '1970-01-01T00:00:00.000Z' },
     });
     t.equal(

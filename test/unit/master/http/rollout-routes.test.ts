@@ -1,6 +1,15 @@
 import t from 'tap';
 import { OrcaError } from '../../../../shared/errors.js';
-import { aCanary, aCount, anAllocation, aRollout, aService, aSpec } from '../../../support/a-model.js';
+import {
+  aCanary,
+  aCount,
+  aNode,
+  anAllocation,
+  anObserved,
+  aRollout,
+  aService,
+  aSpec,
+} from '../../../support/a-model.js';
 import { anApi, withService } from '../../../support/an-api.js';
 
 const actor = { by: 'admin', source: 'api' };
@@ -103,6 +112,10 @@ t.test('a rollout is held and goes on; maintenance is switched with a message', 
     { name: 'maintenance', args: ['shop/api', /back soon/, actor] },
     { name: 'maintenance', args: ['shop/api', null, actor] },
   ]);
+  t.match(await call('POST', '/services/api/maintenance', { on: true, message: 'x'.repeat(1_001) }), {
+    status: 400,
+    json: { error: 'message: must have at most 1000 characters; it has 1001' },
+  });
   t.match(await call('POST', '/services/api/maintenance', {}), { status: 400, json: { error: /on/ } });
 });
 
@@ -124,6 +137,40 @@ t.test('a deploy that waits is answered when its canary has its share', async (t
   const services = [{ name: 'api', image: 'app:2', port: 80, domain: 'new.example.com' }];
   t.match(await call('POST', '/deploy?wait=1m', { services }), { status: 200, json: { deployed: ['api'] } });
 });
+
+t.test(
+  'the weight in the metrics is the one in force, also while another comes and when the canary died',
+  async (t) => {
+    const { call, store } = await anApi(t);
+    withService(store);
+    const canaryOf = (state: 'ready' | 'exited') =>
+      anAllocation({ id: 'shop.api.2', group: 'canary', release: 2, observed: anObserved({ state }) });
+    const says = (weights: { service: string; canaryWeight: number }[]) => {
+      const routed = ['shop.api.1', 'shop.api.2'].map((allocation) => ({
+        ...{ allocation, state: 'routed' as const, inFlight: 0, reason: null },
+      }));
+      const { ingressObserved, ...node } = aNode();
+      store.write((tx) =>
+        tx.putNode({
+          ...node,
+          ingressObserved: ingressObserved && { ...ingressObserved, traffic: routed, weights },
+        }),
+      );
+    };
+    store.write((tx) => {
+      tx.putRollout(aRollout({ id: 'r-2', state: 'canary', release: 2, canary: aCanary() }));
+      tx.putAllocation(canaryOf('ready'));
+    });
+    const weight = async (): Promise<string | undefined> =>
+      /^orca_canary_weight\{.*\} (\d+)$/m.exec((await call('GET', '/metrics')).body)?.[1];
+    says([{ service: 'shop/api', canaryWeight: 20 }]);
+    t.equal(await weight(), '20');
+    says([]);
+    t.equal(await weight(), '20', 'the records are changing');
+    store.write((tx) => tx.putAllocation(canaryOf('exited')));
+    t.equal(await weight(), '0');
+  },
+);
 
 t.test('metrics have what was counted of each release, and the weight of the canary', async (t) => {
   const { call, store } = await anApi(t, {

@@ -66,11 +66,14 @@ t.test('an exit is reported while a rollout judges it, and replaced otherwise', 
 t.test('an image is wanted on the node a rollout prepares on, as its kind says', async (t) => {
   const images = (change: Parameters<typeof aRollout>[0], node = 'n1') =>
     assign(aState({ rollout: aRollout({ node: 'n1', ...change }) }), aNode(node)).images;
-  t.same(images({}), [{ id: 'r1', ref: 'good:1', pull: 'if-not-present' }]);
-  t.same(images({ kind: 'redeploy' }), [{ id: 'r1', ref: 'good:1', pull: 'always' }]);
+  t.same(images({}), [{ id: 'r1', ref: 'good:1', pull: 'if-not-present', imageId: null }]);
+  t.same(images({ kind: 'redeploy' }), [{ id: 'r1', ref: 'good:1', pull: 'always', imageId: null }]);
   const never = aSpec({ container: { pull: 'never' } });
   t.match(images({ kind: 'redeploy', spec: never }), [{ pull: 'never' }]);
-  t.same(images({ kind: 'rollback', release: 1 }), [{ id: 'r1', ref: 'sha256:good:1', pull: 'never' }]);
+  const back = { kind: 'rollback', release: 1 } as const;
+  const stored = { id: 'r1', ref: 'good:1', imageId: 'sha256:good:1' };
+  t.same(images(back), [{ ...stored, pull: 'if-not-present' }], 'pulled again where it is gone');
+  t.same(images({ ...back, spec: never }), [{ ...stored, pull: 'never' }]);
   t.same(images({}, 'n2'), []);
   t.same(images({ state: 'rolling' }), []);
 });

@@ -109,20 +109,43 @@ t.test('a job runs before anything else, and its failure changes nothing', async
       'and it is gone',
     );
   }
-  for (const [command, says] of [
-    ['fails', /pre_deploy job failed: exited with 1/],
-    ['hangs', /not done within 60 s/],
+  for (const [command, says, line] of [
+    ['fails', /pre_deploy job failed: exited with 1/, 'it went wrong'],
+    ['hangs', /not done within 60 s/, 'it went on and on'],
   ] as const) {
     const shop = running();
     const before = shop.cluster.snapshot.allocations.map((a) => a.id);
     const preDeploy = { command: [command], timeoutMs: 60_000 };
     shop.deploy(aSpec({ container: { image: 'good:2' }, deploy: { preDeploy } }));
     until(shop, isOver(shop));
-    t.match(shop.lastRollout(), { state: 'failed', reason: says });
+    t.match(shop.lastRollout(), { state: 'failed', reason: says, failure: { lastLogs: [line] } });
+    t.match(shop.lastRollout()?.failure?.message, /`orca logs api --group job` shows all that it writes/);
     t.ok(shop.cluster.settle());
     t.same(
       shop.cluster.snapshot.allocations.map((a) => a.id),
       before,
     );
   }
+});
+
+t.test('a job that is not done in its time is stopped first, so that its last lines are there', async (t) => {
+  const shop = running();
+  const preDeploy = { command: ['hangs'], timeoutMs: 60_000 };
+  shop.deploy(aSpec({ container: { image: 'good:2' }, deploy: { preDeploy } }));
+  const job = () => shop.cluster.snapshot.allocations.find((a) => a.group === 'job');
+  until(shop, () => job()?.desired === 'stopped');
+  t.match(shop.cluster.snapshot.rollout, {
+    state: 'pre_deploy',
+    reason: /its pre_deploy job was not done within 60 s; it is being stopped/,
+  });
+  const cut = running();
+  cut.deploy(aSpec({ container: { image: 'good:2' }, deploy: { preDeploy } }));
+  until(cut, () => cut.cluster.snapshot.rollout?.failure != null);
+  cut.cluster.disconnect('n1');
+  cut.cluster.tick(600_000);
+  step(cut);
+  t.equal(cut.cluster.snapshot.rollout?.state, 'pre_deploy', 'nobody can be heard');
+  cut.cluster.connect('n1');
+  until(cut, isOver(cut));
+  t.match(cut.lastRollout(), { state: 'failed', reason: /not done within 60 s/ });
 });

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { explain } from '../../../../master/plan/explain.js';
 import { begun, canaries, inForce, isOver, specOf, until, weight } from './canary-shop.js';
 import { count } from './cluster.js';
 import { step } from './promises.js';
@@ -56,7 +57,10 @@ t.test('a rollback takes it away and leaves stable as it was', async (t) => {
   const before = shop.cluster.snapshot.allocations.filter((a) => a.group === 'stable');
   shop.rollback();
   until(shop, isOver(shop));
-  t.match(shop.lastRollout(), { kind: 'rollback', state: 'succeeded' });
+  t.match(shop.lastRollout(), { kind: 'rollback', state: 'succeeded', from: 1, release: 1, takesBack: 2 });
+  t.match(shop.ended, [
+    { release: 2, state: 'superseded', acts: [{ verb: 'rollback', detail: 'to v1', by: 'ops' }] },
+  ]);
   t.ok(shop.cluster.settle());
   t.same(
     shop.cluster.snapshot.allocations.map((a) => a.id),
@@ -136,6 +140,45 @@ t.test('a share set by hand moves alone, and no step moves it any more', async (
   shop.promote();
   until(shop, isOver(shop));
   t.equal(shop.lastRollout()?.state, 'succeeded');
+});
+
+t.test('the same deploy with another weight moves the share, and its history says who', async (t) => {
+  const shop = begun();
+  until(shop, inForce(shop, 20));
+  const asked = shop.deploy(specOf('good:2', { canaryWeight: 50 }));
+  t.match(asked, { action: 'update', following: 'r2', superseded: null });
+  t.match(explain(asked, shop.current(), []), [
+    /^rollout r2 already brings this$/,
+    /^its canary v2 gets 50 %$/,
+  ]);
+  until(shop, inForce(shop, 50));
+  t.equal(canaries(shop).length, 2, 'its size follows');
+  t.match(shop.cluster.snapshot.rollout, {
+    id: 'r2',
+    canary: { steps: [50], isManual: false },
+    acts: [{ verb: 'weight', detail: '50 % by a deploy', by: 'ops' }],
+  });
+  t.match(shop.deploy(specOf('good:2', { canaryWeight: 50 })), { action: 'none', rollout: null });
+  shop.promote(60);
+  t.match(shop.deploy(specOf('good:2', { canaryWeight: 50 })).rollout, null, 'what was set by hand stays');
+  shop.deploy(specOf('good:2', { canaryWeight: 10 }));
+  until(shop, inForce(shop, 10));
+  shop.promote();
+  t.equal(shop.deploy(specOf('good:2', { canaryWeight: 30 })).rollout, null, 'what is promoted gets all');
+});
+
+t.test('the same deploy with other steps goes on at the last one that it has reached', async (t) => {
+  const steps = (...canarySteps: number[]) => ({ canarySteps, stepMs: 600_000, autoPromote: true });
+  const shop = begun('good:2', steps(5, 25));
+  until(shop, inForce(shop, 5));
+  const since = shop.cluster.snapshot.rollout?.canary?.inForceSinceMs;
+  shop.deploy(specOf('good:2', steps(1, 5, 75)));
+  t.match(shop.cluster.snapshot.rollout?.canary, { step: 1, weight: 5, inForceSinceMs: since });
+  shop.deploy(specOf('good:2', steps(2, 3)));
+  until(shop, inForce(shop, 3));
+  shop.deploy(specOf('good:2', steps(10, 30)));
+  t.match(shop.cluster.snapshot.rollout?.acts.at(-1)?.detail, '10 % (steps 10, 30) by a deploy');
+  until(shop, inForce(shop, 10));
 });
 
 t.test('a greater share by hand waits until the grown group serves, a lesser one for nothing', async (t) => {

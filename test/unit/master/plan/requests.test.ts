@@ -1,5 +1,5 @@
 import t from 'tap';
-import { running, type Shop, untilReplaced } from './cluster.js';
+import { count, running, type Shop, untilReplaced } from './cluster.js';
 import { aSpec } from './things.js';
 
 const v2 = aSpec({ container: { image: 'good:2' } });
@@ -37,6 +37,25 @@ t.test('a rollback while rolling goes back to what served before', async (t) => 
   t.match(shop.lastRollout(), { state: 'succeeded', kind: 'rollback', release: 1 });
   t.same(
     shop.cluster.snapshot.allocations.map((a) => a.release),
+    [1, 1, 1],
+  );
+});
+
+t.test('a deploy of what served before, amid a rollout, ends when all of it serves again', async (t) => {
+  const until = (shop: Shop, holds: () => boolean): void => {
+    for (let i = 0; i < 400 && !holds(); i += 1) {
+      shop.cluster.plan();
+      shop.cluster.tick(250);
+    }
+  };
+  const shop = running();
+  shop.deploy(v2);
+  until(shop, () => count(shop, 1, 'routed') === 2 && count(shop, 1, 'draining') === 0);
+  shop.deploy(aSpec());
+  until(shop, () => shop.cluster.snapshot.rollout === null);
+  t.match(shop.lastRollout(), { state: 'succeeded', release: 1 });
+  t.same(
+    shop.cluster.serving().map((a) => a.release),
     [1, 1, 1],
   );
 });

@@ -134,6 +134,7 @@ export function aRollout(change: Partial<Rollout> = {}): Rollout {
     spec: aSpec(),
     release: null,
     from: null,
+    takesBack: null,
     node: null,
     by: 'ops',
     source: 'cli',

@@ -91,7 +91,6 @@ t.test('what clients send for "unset" passes with every strategy', async (t) => 
     canary_replicas: 1,
     sticky: false,
     auto_promote: false,
-    analysis: {},
   };
   t.match(parse({ strategy: 'rolling', ...defaults }).deploy, { strategy: 'rolling', analysis: null });
   t.match(parse(defaults).deploy, { strategy: 'rolling' });
@@ -128,6 +127,9 @@ t.test('a wrong value or an impossible combination is refused with what to write
     [{ strategy: 'rolling', sticky: true }, /deploy.sticky: has no effect without/],
     [{ strategy: 'rolling', group_header: true }, /deploy.group_header: has no effect without/],
     [{ strategy: 'rolling', analysis: { max_p95_ms: 5 } }, /deploy.analysis: has no effect without/],
+    [{ strategy: 'rolling', analysis: {} }, /deploy.analysis: has no effect without/],
+    [{ pre_deploy: [''] }, /pre_deploy\[0\]: must name the program that is run, .*; it is empty/],
+    [{ pre_deploy: [' ', 'up'] }, /pre_deploy\[0\]: must name the program/],
     [{ pre_deploy: './migrate' }, /deploy.pre_deploy: must be a list/],
     [{ pre_deploy: ['x'], pre_deploy_timeout_secs: 0 }, /pre_deploy_timeout_secs: must be at least 1/],
     [{ pre_deploy_timeout_secs: 5 }, /pre_deploy_timeout_secs: has no effect without pre_deploy/],
