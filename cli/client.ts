@@ -2,6 +2,7 @@
  * The client of the HTTP API. It finds the master (flags, environment, the home's files), trusts the cluster's CA and no
  * other when it has it, and turns every failure into an OrcaError: the API's own code and hint where there is one.
  */
+import { Agent } from 'node:https';
 import { join } from 'node:path';
 import got, { type Got, type Method, RequestError } from 'got';
 import type { ApiError } from '../shared/api.js';
@@ -53,6 +54,8 @@ export function createClient(io: Io, options: ClientOptions): Client {
     retry: { limit: 0 },
     throwHttpErrors: false,
     followRedirect: false,
+    // One handshake for all that a command asks; a connection at rest does not keep the process.
+    agent: { https: new Agent({ keepAlive: true }) },
     timeout: { lookup: 5_000, connect: 5_000, secureConnect: 5_000 },
     ...(ca ? { https: { certificateAuthority: ca } } : {}),
   });

@@ -77,10 +77,7 @@ function reverseProxy(route: Route, context: ProxyContext, retries: boolean): ob
   };
 }
 
-/**
- * Caddy sets X-Forwarded-For, -Proto and -Host itself and drops a client's; the rest of the family is set or dropped
- * here, since applications trust it just as much.
- */
+/** Caddy sets X-Forwarded-For, -Proto and -Host itself and drops a client's; the rest of the family is set here. */
 function forwardedHeaders(route: Route, context: ProxyContext): object {
   const prefix = route.stripPrefix;
   return {
@@ -89,13 +86,24 @@ function forwardedHeaders(route: Route, context: ProxyContext): object {
       'X-Real-Ip': ['{http.request.remote.host}'],
       ...(prefix === null ? {} : { 'X-Forwarded-Prefix': [prefix] }),
     },
-    delete: [
-      'Forwarded',
-      'X-Forwarded-Scheme',
-      'X-Forwarded-Server',
-      'X-Forwarded-Ssl',
-      'X-Url-Scheme',
-      ...(prefix === null ? ['X-Forwarded-Prefix'] : []),
-    ],
+  };
+}
+
+/** Applications trust these just as much, and nobody but a client can have set them. */
+const FORGED = [
+  'Forwarded',
+  'X-Forwarded-Prefix',
+  'X-Forwarded-Scheme',
+  'X-Forwarded-Server',
+  'X-Forwarded-Ssl',
+  'X-Url-Scheme',
+];
+
+/** A route for all requests: takes those headers out where there is one. To take them out of each request costs 3 % of the
+ *  throughput, to look whether there is one a third of that (2.6.2). */
+export function dropForgedHeaders(): object {
+  return {
+    match: FORGED.map((name) => ({ header: { [name]: ['*'] } })),
+    handle: [{ handler: 'headers', request: { delete: FORGED } }],
   };
 }

@@ -28,7 +28,7 @@ const file = (image: string, deploy?: string[]) =>
   serviceToml(rolling(image, deploy), { name: 'other', image: 'orca-e2e/roll:a', domain: 'other.localhost' });
 
 await orca.deployed(file('a'));
-const load = () => startLoad({ target: orca.target('roll.localhost'), mix: fullMix, lifetimeMs: 4_000 });
+const load = () => startLoad({ target: orca.target('roll.localhost'), mix: fullMix, lifetimeMs: 2_500 });
 
 t.test(
   `${ROLLS} rolling updates, one at a time and all at once, lose nothing and cut nothing`,

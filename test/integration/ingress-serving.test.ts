@@ -143,6 +143,11 @@ t.test('headers about the client come from the connection, never from the client
     'x-forwarded-port': '1',
     'x-real-ip': '6.6.6.6',
     forwarded: 'for=6.6.6.6',
+    'x-forwarded-prefix': '/evil',
+    'x-forwarded-scheme': 'http',
+    'x-forwarded-server': 'evil',
+    'x-forwarded-ssl': 'off',
+    'x-url-scheme': 'http',
   };
   const { headers } = await edge.client('echo/', { headers: lies }).json<Echo>();
   t.equal(headers['x-forwarded-for'], '127.0.0.1');

@@ -150,7 +150,7 @@ t.test('the boot config is what every load repeats', async (t) => {
 });
 
 t.test('the refresh grows with the number of services', async (t) => {
-  t.same([1, 30, 31, 60, 61, 1_000].map(refreshMsFor), [250, 250, 500, 500, 1_000, 1_000]);
+  t.same([1, 10, 11, 30, 31, 60, 61, 1_000].map(refreshMsFor), [100, 100, 250, 250, 500, 500, 1_000, 1_000]);
 });
 
 t.test('the key that stands for a config leaves membership out and nothing else', async (t) => {
