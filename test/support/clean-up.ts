@@ -1,5 +1,5 @@
 /** Leaves nothing of an Orca behind: its processes by its home, its containers, networks and volumes by its label. */
-import { containersWith, dockerCall, dockerJson, filters } from './docker.js';
+import { containersWith, dockerCall, dockerJson, filters, testDocker } from './docker.js';
 import { isAlive, killHard, processesOf, signal } from './processes.js';
 import { waitFor } from './wait-for.js';
 
@@ -16,25 +16,21 @@ export async function endProcesses(home: string): Promise<void> {
 }
 
 /** Removes what carries the cluster's label. */
-export async function removeLeftovers(cluster: string): Promise<void> {
-  for (const { Id } of await containersWith({ 'orca.cluster': cluster })) {
-    await dockerCall('DELETE', `/containers/${Id}?force=true&v=true`);
+export async function removeLeftovers(cluster: string, docker = testDocker()): Promise<void> {
+  const call = (method: string, path: string) => dockerCall(method, path, undefined, docker);
+  const ask = <T>(path: string) => dockerJson<T>('GET', path, undefined, docker);
+  for (const { Id } of await containersWith({ 'orca.cluster': cluster }, docker)) {
+    await call('DELETE', `/containers/${Id}?force=true&v=true`);
   }
   const label = filters({ label: [`orca.cluster=${cluster}`] });
-  const networks = await dockerJson<{ Id: string }[]>('GET', `/networks?filters=${label}`);
-  for (const { Id } of networks) await dockerCall('DELETE', `/networks/${Id}`);
-  const { Volumes } = await dockerJson<{ Volumes: { Name: string }[] | null }>(
-    'GET',
-    `/volumes?filters=${label}`,
-  );
-  for (const { Name } of Volumes ?? []) await dockerCall('DELETE', `/volumes/${Name}?force=true`);
+  const networks = await ask<{ Id: string }[]>(`/networks?filters=${label}`);
+  for (const { Id } of networks) await call('DELETE', `/networks/${Id}`);
+  const { Volumes } = await ask<{ Volumes: { Name: string }[] | null }>(`/volumes?filters=${label}`);
+  for (const { Name } of Volumes ?? []) await call('DELETE', `/volumes/${Name}?force=true`);
   const reference = filters({ reference: [`orca.local/${cluster}/*/*`] });
-  const images = await dockerJson<{ RepoTags: string[] | null }[]>(
-    'GET',
-    `/images/json?filters=${reference}`,
-  );
+  const images = await ask<{ RepoTags: string[] | null }[]>(`/images/json?filters=${reference}`);
   const kept = images
     .flatMap(({ RepoTags }) => RepoTags ?? [])
     .filter((tag) => tag.startsWith('orca.local/'));
-  for (const tag of kept) await dockerCall('DELETE', `/images/${tag}`);
+  for (const tag of kept) await call('DELETE', `/images/${tag}`);
 }

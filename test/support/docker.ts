@@ -17,6 +17,7 @@ export interface SeenContainer {
   ImageID: string;
   State: string;
   Labels: Record<string, string>;
+  Ports: { IP?: string; PrivatePort: number; PublicPort?: number }[];
 }
 
 /** The Docker that tests use, as a URL: `unix:///var/run/docker.sock` unless the environment says otherwise. */
@@ -53,16 +54,24 @@ export function dockerCall(
 }
 
 /** The same for calls that must work: the parsed answer, or an error with Docker's own words. */
-export async function dockerJson<T>(method: string, path: string, body?: Readable | object): Promise<T> {
-  const { status, text } = await dockerCall(method, path, body);
+export async function dockerJson<T>(
+  method: string,
+  path: string,
+  body?: Readable | object,
+  docker = testDocker(),
+): Promise<T> {
+  const { status, text } = await dockerCall(method, path, body, docker);
   if (status >= 400) throw new Error(`docker ${method} ${path}: ${status} ${text.trim()}`);
   return (text === '' ? null : JSON.parse(text)) as T;
 }
 
 /** Every container, running or not, that carries all of these labels. */
-export function containersWith(labels: Record<string, string>): Promise<SeenContainer[]> {
+export function containersWith(
+  labels: Record<string, string>,
+  docker = testDocker(),
+): Promise<SeenContainer[]> {
   const label = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
-  return dockerJson('GET', `/containers/json?all=true&filters=${filters({ label })}`);
+  return dockerJson('GET', `/containers/json?all=true&filters=${filters({ label })}`, undefined, docker);
 }
 
 export function filters(values: Record<string, string[]>): string {

@@ -16,6 +16,8 @@ export interface ImageOptions {
   env?: Record<string, string>;
   labels?: Record<string, string>;
   cmd?: string[];
+  /** The Docker that gets it. */
+  docker?: string;
 }
 
 interface BaseFile {
@@ -26,20 +28,14 @@ interface BaseFile {
 
 /** An image of the machine's static busybox: sh, httpd, sleep and the rest. Answers the image's id. */
 export async function busyboxImage(options: ImageOptions): Promise<string> {
-  const base = await makeBase('orca-test/busybox-base', busyboxFiles, [
-    'sh',
-    'httpd',
-    'sleep',
-    'cat',
-    'echo',
-    'nc',
-  ]);
+  const links = ['sh', 'httpd', 'sleep', 'cat', 'echo', 'nc'];
+  const base = await makeBase('orca-test/busybox-base', busyboxFiles, links, options.docker);
   return variant(base, { cmd: ['/bin/sleep', '1000000'], ...options });
 }
 
 /** An image of the machine's Node that runs the test app (see app.ts for its environment). Answers the image's id. */
 export async function nodeAppImage(options: ImageOptions): Promise<string> {
-  const base = await makeBase('orca-test/node-base', nodeFiles, []);
+  const base = await makeBase('orca-test/node-base', nodeFiles, [], options.docker);
   const env = { NODE_OPTIONS: '--max-semi-space-size=2', ...options.env };
   return variant(base, { cmd: ['/bin/node', '/app/app.js'], ...options, env });
 }
@@ -50,10 +46,9 @@ export async function removeImage(tag: string): Promise<void> {
 
 /** A commit on top of a created, never started container: no layer of any size, only another configuration. */
 async function variant(base: string, options: ImageOptions): Promise<string> {
-  const { Id } = await dockerJson<{ Id: string }>('POST', '/containers/create', {
-    Image: base,
-    Cmd: ['/none'],
-  });
+  const { docker } = options;
+  const holder = { Image: base, Cmd: ['/none'] };
+  const { Id } = await dockerJson<{ Id: string }>('POST', '/containers/create', holder, docker);
   const [repo, tag] = splitTag(options.tag);
   const config = {
     Cmd: options.cmd,
@@ -62,23 +57,30 @@ async function variant(base: string, options: ImageOptions): Promise<string> {
   };
   try {
     const query = `container=${Id}&repo=${encodeURIComponent(repo)}&tag=${tag}&pause=false`;
-    return (await dockerJson<{ Id: string }>('POST', `/commit?${query}`, config)).Id;
+    return (await dockerJson<{ Id: string }>('POST', `/commit?${query}`, config, docker)).Id;
   } finally {
-    await dockerCall('DELETE', `/containers/${Id}?force=true&v=true`);
+    await dockerCall('DELETE', `/containers/${Id}?force=true&v=true`, undefined, docker);
   }
 }
 
 /** Imports the files as one layer unless an image of exactly this content is there; answers its name. */
-async function makeBase(repo: string, filesOf: () => BaseFile[], links: string[]): Promise<string> {
+async function makeBase(
+  repo: string,
+  filesOf: () => BaseFile[],
+  links: string[],
+  docker?: string,
+): Promise<string> {
   const files = filesOf();
   const hash = createHash('sha256').update(JSON.stringify(links));
   for (const { name, content } of files) hash.update(name).update(content);
   const tag = hash.digest('hex').slice(0, 16);
-  if ((await dockerCall('GET', `/images/${repo}:${tag}/json`)).status === 200) return `${repo}:${tag}`;
+  const name = `${repo}:${tag}`;
+  if ((await dockerCall('GET', `/images/${name}/json`, undefined, docker)).status === 200) return name;
   const query = `fromSrc=-&repo=${encodeURIComponent(repo)}&tag=${tag}`;
-  const { status, text } = await dockerCall('POST', `/images/create?${query}`, tarOf(files, links));
+  const url = `/images/create?${query}`;
+  const { status, text } = await dockerCall('POST', url, tarOf(files, links), docker);
   if (status !== 200 || text.includes('"error"')) throw new Error(`docker import: ${text.trim()}`);
-  return `${repo}:${tag}`;
+  return name;
 }
 
 function tarOf(files: BaseFile[], links: string[]): Pack {

@@ -17,6 +17,7 @@ import { freePorts } from './free-port.js';
 import { type Answer, request } from './https-request.js';
 import type { LoadTarget } from './load.js';
 import { processesOf } from './processes.js';
+import type { BedHost } from './testbed.js';
 import { waitFor } from './wait-for.js';
 
 const program = fileURLToPath(new URL('../../cli/orca.js', import.meta.url));
@@ -36,6 +37,8 @@ export interface OrcaOptions {
   /** Instead of node dist/cli/main.js server. */
   serverProgram?: string[];
   docker?: string;
+  /** A host of a test bed, with its own address and Docker; its own 6880, 80 and 443 are used. */
+  host?: Pick<BedHost, 'address' | 'docker' | 'enter'>;
 }
 
 export interface Orca {
@@ -111,14 +114,16 @@ export async function makeOrca(options: OrcaOptions = {}): Promise<Orca> {
   const folder = join(root, 'work');
   mkdirSync(home, { mode: 0o700 });
   mkdirSync(folder);
-  const [apiPort = 0, httpPort = 0, httpsPort = 0] = await freePorts(3);
+  const { host } = options;
+  const address = host?.address ?? '127.0.0.1';
+  const [apiPort = 0, httpPort = 0, httpsPort = 0] = host ? [6_880, 80, 443] : await freePorts(3);
   const cluster = root.slice('/tmp/'.length).toLowerCase();
   const caddy = process.env.ORCA_TEST_CADDY ?? 'auto';
   writeFileSync(
     join(home, 'cluster.toml'),
     `[cluster]\nname = "${cluster}"\n\n[proxy]\ncaddy = "${caddy}"\n`,
   );
-  const docker = options.docker ?? testDocker();
+  const docker = options.docker ?? host?.docker ?? testDocker();
   let server: ChildProcess | null = null;
 
   const env = (more: Record<string, string> = {}): NodeJS.ProcessEnv => {
@@ -176,14 +181,14 @@ export async function makeOrca(options: OrcaOptions = {}): Promise<Orca> {
         ...headers,
       };
       const ca = readFileSync(join(home, 'ca.pem'));
-      const url = { host: '127.0.0.1', port: apiPort, path: `/api/v1${path}`, method, headers: auth, ca };
+      const url = { host: address, port: apiPort, path: `/api/v1${path}`, method, headers: auth, ca };
       return request(url, json);
     },
     get(domain, path = '/', { body, ...more } = {}) {
       const headers = { host: `${domain}:${httpsPort}`, ...(more.headers as Record<string, string>) };
       const ca = readFileSync(join(home, 'ca.pem'));
       const url = {
-        host: '127.0.0.1',
+        host: address,
         port: httpsPort,
         path,
         servername: domain,
@@ -195,12 +200,12 @@ export async function makeOrca(options: OrcaOptions = {}): Promise<Orca> {
       return request(url, body);
     },
     target: (domain) => ({
-      address: '127.0.0.1',
+      address,
       port: httpsPort,
       domain,
       caPem: readFileSync(join(home, 'ca.pem'), 'utf8'),
     }),
-    containers: (labels = {}) => containersWith({ 'orca.cluster': clusterId(home), ...labels }),
+    containers: (labels = {}) => containersWith({ 'orca.cluster': clusterId(home), ...labels }, docker),
     pid(which) {
       const found = processesOf(home).filter((candidate) => isProgram(candidate.command, which));
       if (found.length !== 1 || !found[0])
@@ -213,20 +218,11 @@ export async function makeOrca(options: OrcaOptions = {}): Promise<Orca> {
         .join('\n'),
     async startServer() {
       const out = openSync(join(root, 'server.log'), 'a');
-      const [command = process.execPath, ...before] = options.serverProgram ?? [
-        process.execPath,
-        program,
-        'server',
-      ];
-      const ports = [
-        '--listen',
-        `127.0.0.1:${apiPort}`,
-        '--http-port',
-        `${httpPort}`,
-        '--https-port',
-        `${httpsPort}`,
-      ];
-      const args = [...before, '--home', home, ...ports, '--docker', docker, ...(options.args ?? [])];
+      const runs = options.serverProgram ?? [process.execPath, program, 'server'];
+      const ports = ['--http-port', `${httpPort}`, '--https-port', `${httpsPort}`];
+      const at = ['--listen', `${address}:${apiPort}`, ...(host ? ['--advertise', address] : [])];
+      const whole = [...runs, '--home', home, ...at, ...ports, '--docker', docker, ...(options.args ?? [])];
+      const [command = process.execPath, ...args] = host?.enter(whole) ?? whole;
       const child = spawn(command, args, { cwd: folder, env: env(), stdio: ['ignore', out, out] });
       server = child;
       await waitFor('the API to answer', async () => {
@@ -242,7 +238,7 @@ export async function makeOrca(options: OrcaOptions = {}): Promise<Orca> {
     },
     async stop() {
       await endProcesses(home);
-      if (existsSync(join(home, 'ca.pem'))) await removeLeftovers(clusterId(home));
+      if (existsSync(join(home, 'ca.pem'))) await removeLeftovers(clusterId(home), docker);
       rmSync(root, { recursive: true, force: true });
     },
   };
