@@ -30,12 +30,13 @@ export function createMissing(
   const free = missingSlots(slots).filter((slot) => !isVolumeHeld(wanted, slot, present));
   const room = intent.wish.replicas + snapshot.service.spec.deploy.maxSurge - present.length;
   for (const slot of free.slice(0, Math.max(0, room))) {
-    const own: Own[] = [
+    const staying: Own[] = [
       ...others,
-      ...present,
+      ...holdersIn(slots),
       ...made.map((allocation) => ({ allocation, release: wanted })),
     ];
-    const { node, refusal } = place(needOf(snapshot, wanted), snapshot.nodes, own);
+    const going = [...slots.extras, ...slots.leaving];
+    const { node, refusal } = place(needOf(snapshot, wanted), snapshot.nodes, staying, going);
     if (node === null) {
       return { allocations: made, waits: [`slot ${slot} of v${wanted.number} can't be placed: ${refusal}`] };
     }
@@ -48,9 +49,8 @@ export function createMissing(
 export function isPortHeld(snapshot: ServiceSnapshot, wanted: Release, slots: Slots): boolean {
   if (wanted.spec.container.extraPorts.length === 0 || missingSlots(slots).length === 0) return false;
   const need = needOf(snapshot, wanted);
-  const staying = slots.holders.filter((holder) => holder !== null);
   const now = place(need, snapshot.nodes, presentIn(slots));
-  return now.node === null && place(need, snapshot.nodes, staying).node !== null;
+  return now.node === null && place(need, snapshot.nodes, holdersIn(slots)).node !== null;
 }
 
 /** Slots without a holder, those that have no live allocation at all first. */
@@ -61,7 +61,11 @@ export function missingSlots(slots: Slots): number[] {
 }
 
 function presentIn(slots: Slots): Seen[] {
-  return [...slots.holders.filter((holder) => holder !== null), ...slots.extras, ...slots.leaving];
+  return [...holdersIn(slots), ...slots.extras, ...slots.leaving];
+}
+
+function holdersIn({ holders }: Slots): Seen[] {
+  return holders.filter((holder) => holder !== null);
 }
 
 function isVolumeHeld(wanted: Release, slot: number, present: readonly Seen[]): boolean {

@@ -1,22 +1,39 @@
-/** On which node an allocation goes: an eligible one, with the fewest copies of the service, then the fewest of all. */
+/**
+ * On which node an allocation goes: an eligible one, with the fewest copies of the service that stay, then the fewest that are
+ * there, then the fewest of all. So an update ends as evenly spread as a first deploy, whatever it replaces.
+ */
 import type { Allocation, Node, Release } from '../../shared/model.js';
 import { type Need, refusalOf, sumUp } from './filters.js';
 import type { NodeView } from './snapshot.js';
 
 export type Placement = { node: Node; refusal: null } | { node: null; refusal: string };
 
-/** What the service's own allocations (draining ones too) take of the nodes. */
+/** What the service's own allocations take of the nodes. */
 export interface Own {
   allocation: Pick<Allocation, 'node'>;
   release: Release | null;
 }
 
-/** Chooses a node for one more allocation; `own` are those of the service that are there or just being made. */
-export function place(need: Need, nodes: readonly NodeView[], own: readonly Own[]): Placement {
-  const counted = nodes.map((view) => ({ view: withOwn(view, own), copies: copiesOn(view.node.id, own) }));
+/**
+ * Chooses a node for one more allocation; `staying` are those of the service that are there or just being made, `going`
+ * those that take room until they are replaced or have drained.
+ */
+export function place(
+  need: Need,
+  nodes: readonly NodeView[],
+  staying: readonly Own[],
+  going: readonly Own[] = [],
+): Placement {
+  const own = [...staying, ...going];
+  const counted = nodes.map((view) => ({
+    view: withOwn(view, own),
+    stay: copiesOn(view.node.id, staying),
+    copies: copiesOn(view.node.id, own),
+  }));
   const eligible = counted.filter(({ view }) => refusalOf(view, need) === null);
   const [best] = eligible.sort(
     (a, b) =>
+      a.stay - b.stay ||
       a.copies - b.copies ||
       a.view.allocations - b.view.allocations ||
       compare(a.view.node.id, b.view.node.id),

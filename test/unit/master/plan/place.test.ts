@@ -17,6 +17,13 @@ t.test('copies are spread over the nodes, then over the emptier ones', async (t)
   t.equal(place(need(), [...nodes].reverse(), []).node?.id, 'n1');
 });
 
+t.test('copies that go weigh less than those that stay', async (t) => {
+  const nodes = ['n1', 'n2', 'n3'].map((id) => aView(aNode(id)));
+  const on = (node: string) => ({ allocation: anAllocation(1, { node }), release: aRelease(1) });
+  t.equal(place(need(), nodes, [on('n1')], [on('n2'), on('n2'), on('n3')]).node?.id, 'n3');
+  t.equal(place(need(), nodes, [], [on('n1'), on('n2')]).node?.id, 'n3');
+});
+
 t.test('a pin is an exact id, name or address, never a part of one', async (t) => {
   const view = aView(aNode('n1'));
   for (const node of ['n1', 'host-n1', '10.0.0.1']) t.equal(refusalOf(view, need({}, { node })), null);

@@ -38,6 +38,16 @@ t.test('an update replaces every allocation and never has fewer serving', async 
   t.same(shop.cluster.faults, []);
 });
 
+t.test('six copies stay spread two by two over three nodes, however often they are replaced', async (t) => {
+  const shop = new Shop(aSpec({ replicas: 6, container: { image: 'good:1' } }), 3);
+  for (let release = 1; release <= 4; release += 1) {
+    shop.deploy(aSpec({ replicas: 6, container: { image: `good:${release}` } }));
+    t.equal(shop.cluster.settle(), true);
+    const nodes = shop.cluster.snapshot.allocations.map(({ node }) => node).sort();
+    t.same(nodes, ['n1', 'n1', 'n2', 'n2', 'n3', 'n3'], `v${release}`);
+  }
+});
+
 t.test('a release that exits at once fails the rollout and leaves the old one alone', async (t) => {
   const shop = running();
   const before = shop.cluster.snapshot.allocations.map((a) => a.id);

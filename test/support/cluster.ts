@@ -1,0 +1,145 @@
+/**
+ * A real cluster on a test bed: `orca server` on the first host, listening on its address, with its own agent and Caddy, and
+ * an agent on each other host; all with the real Docker of their host, and used from outside of all of them.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { openAuthority } from '../../master/authority.js';
+import type { NodeStatus } from '../../shared/api.js';
+import { containersWith, type SeenContainer } from './docker.js';
+import { copyImages } from './image-copy.js';
+import { nodeAppImage } from './images.js';
+import { makeOrca, type Orca } from './orca.js';
+import { killHard } from './processes.js';
+import { type BedHost, startTestbed, type Testbed } from './testbed.js';
+import { waitFor } from './wait-for.js';
+
+export interface Cluster {
+  orca: Orca;
+  bed: Testbed;
+  /** What Orca made on each host, by the host's name. */
+  containers(labels?: Record<string, string>): Promise<Map<string, SeenContainer[]>>;
+  /** The test app on every host, under one image id a tag; `tags` by release. */
+  loadApp(tags: Record<string, string>): Promise<void>;
+  /** Starts the agent of a host other than the first; answers its pid. */
+  startAgent(host: BedHost): number;
+  /** SIGKILL; nobody starts it again but the test. */
+  killAgent(host: BedHost): Promise<void>;
+  node(name: string): Promise<NodeStatus>;
+  nodeThat(
+    name: string,
+    what: string,
+    holds: (node: NodeStatus) => boolean,
+    timeoutMs?: number,
+  ): Promise<NodeStatus>;
+  stop(): Promise<void>;
+}
+
+const program = fileURLToPath(new URL('../../cli/orca.js', import.meta.url));
+
+/** Starts one and waits until every node is ready. */
+export async function startCluster(hosts: number): Promise<Cluster> {
+  const bed = await startTestbed(hosts);
+  let cluster: Cluster | null = null;
+  try {
+    cluster = await makeCluster(bed);
+    for (const { name } of bed.hosts) await cluster.nodeThat(name, 'to be ready', (n) => n.state === 'ready');
+    return cluster;
+  } catch (error) {
+    const log = cluster?.orca.log() ?? '';
+    await cluster?.orca.stop();
+    await bed.remove();
+    throw new Error(`${error instanceof Error ? error.message : error}\n${log}`, { cause: error });
+  }
+}
+
+async function makeCluster(bed: Testbed): Promise<Cluster> {
+  const [first, ...others] = bed.hosts;
+  if (!first) throw new Error('a cluster has a host');
+  const orca = await makeOrca({ host: first });
+  const agents = new Map<string, ChildProcess>();
+  const cluster: Cluster = {
+    orca,
+    bed,
+    async containers(labels = {}) {
+      const wanted = { 'orca.cluster': openAuthority(orca.home, Date.now()).clusterId, ...labels };
+      const each = bed.hosts.map(async (h) => [h.name, await containersWith(wanted, h.docker)] as const);
+      return new Map(await Promise.all(each));
+    },
+    async loadApp(tags) {
+      for (const [release, tag] of Object.entries(tags))
+        await nodeAppImage({ tag, env: { RELEASE: release }, docker: first.docker });
+      await copyImages(
+        Object.values(tags),
+        first.docker,
+        others.map((host) => host.docker),
+      );
+    },
+    startAgent(host) {
+      const agent = startAgent(host);
+      agents.set(host.name, agent);
+      return agent.pid ?? 0;
+    },
+    async killAgent({ name }) {
+      const pid = agents.get(name)?.pid;
+      if (!pid) throw new Error(`no agent was started on ${name}`);
+      await killHard(pid);
+    },
+    async node(name) {
+      const found = (await orca.status()).nodes.find((node) => node.name === name);
+      if (!found) throw new Error(`no node ${name}`);
+      return found;
+    },
+    nodeThat: (name, what, holds, timeoutMs = 30_000) =>
+      waitFor(
+        `${name} ${what}`,
+        async () => {
+          const node = await cluster.node(name);
+          return holds(node) && node;
+        },
+        { timeoutMs },
+      ),
+    async stop() {
+      await orca.stop();
+      await bed.remove();
+    },
+  };
+  try {
+    await orca.startServer();
+    for (const host of others) {
+      enrol(host, orca);
+      cluster.startAgent(host);
+    }
+  } catch (error) {
+    const log = orca.log();
+    await orca.stop();
+    throw new Error(`${error instanceof Error ? error.message : error}\n${log}`, { cause: error });
+  }
+  return cluster;
+}
+
+/** Makes a host a node, with what the master's home knows, until there is `orca join`: the one place that has to change. */
+function enrol(host: BedHost, orca: Orca): void {
+  const folder = `${homeOf(host)}/agent`;
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const nodeId = `n-${host.name}`;
+  const { docker, name, address } = host;
+  const masterUrl = `wss://${new URL(readFileSync(`${orca.home}/cluster.url`, 'utf8').trim()).host}/agent`;
+  const identity = { nodeId, name, masterUrl, docker, advertise: address };
+  const authority = openAuthority(orca.home, Date.now());
+  const { certPem, keyPem } = authority.issueNode(nodeId, Date.now());
+  writeFileSync(`${folder}/agent.json`, JSON.stringify(identity), { mode: 0o600 });
+  writeFileSync(`${folder}/node.key`, keyPem, { mode: 0o600 });
+  writeFileSync(`${folder}/node.crt`, certPem);
+  writeFileSync(`${folder}/ca.pem`, authority.caPem);
+}
+
+const homeOf = ({ folder }: BedHost): string => `${folder}/orca`;
+
+function startAgent(host: BedHost): ChildProcess {
+  const output = openSync(`${host.folder}/agent.log`, 'a');
+  const command = [process.execPath, program, 'agent', '--home', homeOf(host)];
+  const kept = Object.entries(process.env).filter(([key]) => !/^(ORCA_|TAP_|NODE_OPTIONS)/.test(key));
+  return host.spawn(command, { stdio: ['ignore', output, output], env: Object.fromEntries(kept) });
+}
