@@ -102,6 +102,7 @@ export function startLink(options: LinkOptions): Link {
       const teller = tellFigures(options.figures, say);
       made.on('open', () => {
         failures = 0;
+        watch.heard();
         log.info({ url: options.url }, 'session with the master');
         const { facts, revision } = options;
         say({ type: 'hello', protocol: PROTOCOL_VERSION, facts: facts(), revision: revision() });
@@ -203,16 +204,16 @@ function keepAlive(
   timing: { heartbeatMs: number; livenessMs: number },
   say: (message: AgentMessage) => void,
 ): { heard(): void; stop(): void } {
-  let heardAtMs = Date.now();
   let number = 0;
   const timer = setInterval(() => {
-    if (Date.now() - heardAtMs > timing.livenessMs) socket.terminate();
-    else if (socket.readyState === WebSocket.OPEN) say({ type: 'ping', number: ++number });
+    if (socket.readyState === WebSocket.OPEN) say({ type: 'ping', number: ++number });
   }, timing.heartbeatMs);
+  const silence = setTimeout(() => socket.terminate(), timing.livenessMs);
   return {
-    heard() {
-      heardAtMs = Date.now();
+    heard: () => void silence.refresh(),
+    stop() {
+      clearInterval(timer);
+      clearTimeout(silence);
     },
-    stop: () => clearInterval(timer),
   };
 }

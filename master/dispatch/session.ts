@@ -31,6 +31,8 @@ export interface SessionHandlers {
   onEnd(reason: string): void;
 }
 
+/** Whoever was silent for so long is hardly going to answer the close. */
+const SILENT_CLOSE_MS = 100;
 /** Beyond this the agent has stopped reading: the session is cut, and it starts again from the newest assignment. */
 const MAX_BUFFERED_BYTES = 2 * MAX_FRAME_BYTES;
 
@@ -63,23 +65,25 @@ export function createSession(
       if (next) assign(next);
     });
   };
-  const close = (code: number, reason: string): void => {
+  const close = (code: number, reason: string, answerMs = 1_000): void => {
     socket.close(code, reason.slice(0, 120));
     // An agent that is gone never answers the close; it must not keep the socket.
-    setTimeout(() => socket.terminate(), 1_000).unref();
+    setTimeout(() => socket.terminate(), answerMs).unref();
   };
   const receive = (text: string): void => {
     heardAtMs = Date.now();
+    silence.refresh();
     const decoded = decodeAgentMessage(text);
     if (!decoded.ok) close(closeCodes.badMessage, decoded.reason);
     else if (decoded.message.type === 'ping') send({ type: 'pong', number: decoded.message.number });
     else if (decoded.message.type !== 'pong') handlers.onMessage(decoded.message);
   };
-  const heartbeat = setInterval(() => {
-    if (Date.now() - heardAtMs > timing.livenessMs)
-      close(closeCodes.silent, 'nothing was heard for too long');
-    else send({ type: 'ping', number: ++pings });
-  }, timing.heartbeatMs);
+  const heartbeat = setInterval(() => send({ type: 'ping', number: ++pings }), timing.heartbeatMs);
+  // A time of its own: judged at the next ping, a node would be missed up to a heartbeat late.
+  const silence = setTimeout(
+    () => close(closeCodes.silent, 'nothing was heard for too long', SILENT_CLOSE_MS),
+    timing.livenessMs,
+  );
 
   socket.on('message', (data, isBinary) => {
     if (isBinary) close(closeCodes.badMessage, 'a binary frame');
@@ -88,6 +92,7 @@ export function createSession(
   socket.on('error', () => socket.terminate());
   socket.once('close', (code, reason) => {
     clearInterval(heartbeat);
+    clearTimeout(silence);
     handlers.onEnd(reason.toString() || `closed with ${code}`);
   });
   return { node, heardAtMs: () => heardAtMs, send, assign, close };

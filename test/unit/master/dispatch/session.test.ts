@@ -58,6 +58,14 @@ t.test('an agent that is silent for too long is closed with the code for it', as
   t.equal(agent.readyState, WebSocket.CLOSED);
 });
 
+t.test('silence is judged when its time is over, not at the next ping', async (t) => {
+  const begunMs = Date.now();
+  const { agent, ends } = await aSession(t, { heartbeatMs: 60_000, livenessMs: 200 });
+  agent.pause();
+  await waitFor('the end, without an answer to the close', () => ends.length === 1, { timeoutMs: 5_000 });
+  t.ok(Date.now() - begunMs >= 200);
+});
+
 t.test('whoever answers pings stays, and pings are answered', async (t) => {
   const { agent, received, closed } = await aSession(t, { heartbeatMs: 5, livenessMs: 2_000 });
   agent.on('message', (data) => {
