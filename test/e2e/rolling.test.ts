@@ -2,9 +2,10 @@
  * No request is lost: under keep-alive, think-time, new-connection, HTTP/2, POST, 1.5 s, event-stream and WebSocket load, with an app
  * that exits at once on SIGTERM. A failure prints the whole account.
  */
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { nodeAppImage } from '../support/images.js';
-import { describeLoad, fullMix, type Load, type LoadReport, startLoad } from '../support/load.js';
+import { describeLoad, fullMix, startLoad } from '../support/load.js';
+import { lossless } from '../support/lossless.js';
 import { startOrca } from '../support/orca.js';
 import { isAlive, killHard } from '../support/processes.js';
 import { serviceToml } from '../support/service-toml.js';
@@ -28,13 +29,13 @@ const file = (image: string, deploy?: string[]) =>
   serviceToml(rolling(image, deploy), { name: 'other', image: 'orca-e2e/roll:a', domain: 'other.localhost' });
 
 await orca.deployed(file('a'));
-const load = () => startLoad({ target: orca.target('roll.localhost'), mix: fullMix, lifetimeMs: 2_500 });
+const load = { target: orca.target('roll.localhost'), mix: fullMix, lifetimeMs: 2_500 };
 
 t.test(
   `${ROLLS} rolling updates, one at a time and all at once, lose nothing and cut nothing`,
   { timeout: 900_000 },
   async (t) => {
-    await lossless(t, async () => {
+    await lossless(t, load, async () => {
       for (let roll = 1; roll <= ROLLS; roll += 1) {
         const surge = roll > ROLLS / 2 ? ['max_surge = 3'] : [];
         const result = await orca.deploy(file(roll % 2 ? 'b' : 'a', surge));
@@ -48,7 +49,7 @@ t.test(
 t.test(
   'scaling up and down, a rollback, and another service that stops and starts lose nothing',
   async (t) => {
-    await lossless(t, async () => {
+    await lossless(t, load, async () => {
       for (const args of [
         ['scale', 'roll', '5'],
         ['scale', 'roll', '2'],
@@ -70,7 +71,7 @@ t.test(
 );
 
 t.test('kill -9 and restart of master and agent lose nothing, also in the middle of an update', async (t) => {
-  await lossless(t, async () => {
+  await lossless(t, load, async () => {
     await killHard(orca.pid('server'));
     await orca.startServer();
     const agent = orca.pid('agent');
@@ -116,7 +117,7 @@ t.test('a WebSocket that stays open is cut by its drain deadline only', async (t
 });
 
 t.test('the server stops at SIGTERM, and what it runs is served on', async (t) => {
-  await lossless(t, async () => {
+  await lossless(t, load, async () => {
     const pid = orca.pid('server');
     await orca.stopServer();
     t.notOk(isAlive(pid));
@@ -124,21 +125,6 @@ t.test('the server stops at SIGTERM, and what it runs is served on', async (t) =
     await ready();
   });
 });
-
-async function lossless(t: Test, act: () => Promise<void>): Promise<LoadReport> {
-  const running: Load = await load();
-  let report: LoadReport;
-  try {
-    await act();
-  } finally {
-    report = await running.stop();
-  }
-  t.equal(report.failed, 0, describeLoad(report));
-  t.same(report.cuts, []);
-  t.ok(report.sent > 100, `${report.sent} requests sent`);
-  t.comment(describeLoad(report));
-  return report;
-}
 
 async function ready(): Promise<void> {
   await waitFor('the node to be ready', async () => (await orca.status()).nodes[0]?.state === 'ready');

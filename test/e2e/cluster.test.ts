@@ -1,0 +1,180 @@
+/**
+ * Three real hosts, each with its own network and Docker: six copies spread over them are served by the ingress of one, and
+ * nothing that is done to them or to an agent loses a request. A host that is cut
+ * off is missed, and comes back as it was.
+ */
+import { connect } from 'node:net';
+import t from 'tap';
+import { startCluster } from '../support/cluster.js';
+import type { SeenContainer } from '../support/docker.js';
+import type { LoadMix } from '../support/load.js';
+import { lossless } from '../support/lossless.js';
+import { serviceToml } from '../support/service-toml.js';
+import type { BedHost } from '../support/testbed.js';
+import { waitFor } from '../support/wait-for.js';
+
+const cluster = await startCluster(3);
+t.teardown(() => cluster.stop());
+const { orca, bed } = cluster;
+const [, second, third] = bed.hosts as [BedHost, BedHost, BedHost];
+await cluster.loadApp({ a: 'orca-e2e/cluster:a', b: 'orca-e2e/cluster:b' });
+
+const domain = 'web.localhost';
+const file = (release: string) =>
+  serviceToml({ name: 'web', image: `orca-e2e/cluster:${release}`, domain, replicas: 6 });
+const mix: LoadMix = { busy: 2, think: 4, fresh: 2, http2: 2, post: 2, slow: 2, sse: 2, socket: 6 };
+const load = { target: orca.target(domain), mix, lifetimeMs: 2_500 };
+
+t.test(
+  'six copies are spread two by two, and the ingress of the first host is answered by all',
+  async (t) => {
+    await orca.deployed(file('a'));
+    t.same(await spread(), { h1: 2, h2: 2, h3: 2 });
+    t.equal((await answering(6)).size, 6);
+  },
+);
+
+t.test('a copy is reached at its node’s advertised address, and at no other of that host', async (t) => {
+  for (const host of bed.hosts) {
+    const other = host.address.replace(/\d+$/, (last) => `${100 + Number(last)}`);
+    host.run(['ip', 'address', 'add', `${other}/24`, 'dev', 'eth0']);
+    const inside: string[] = host.run(['ip', '-4', '-o', 'address']).match(/(?<=inet )[\d.]+/g) ?? [];
+    t.ok(inside.includes(other) && inside.includes('127.0.0.1'), inside.join(' '));
+    for (const { Ports } of (await cluster.containers()).get(host.name) ?? []) {
+      const port = Ports.find(({ PrivatePort }) => PrivatePort === 8_080)?.PublicPort ?? 0;
+      t.ok(await opens(host.address, port), `${host.address}:${port}, from outside`);
+      t.notOk(await opens(other, port), `${other}:${port}, from outside`);
+      t.same(
+        inside.filter((address) => opensInside(host, address, port)),
+        [host.address],
+        'on the host itself',
+      );
+    }
+  }
+});
+
+t.test('a rolling update over three nodes loses nothing', { timeout: 300_000 }, async (t) => {
+  await lossless(t, load, async () => {
+    for (const release of ['b', 'a']) await orca.deployed(file(release));
+  });
+  t.same(await spread(), { h1: 2, h2: 2, h3: 2 });
+});
+
+t.test('scaling over three nodes loses nothing', { timeout: 300_000 }, async (t) => {
+  await lossless(t, load, async () => {
+    for (const replicas of [9, 3, 6]) await scale(replicas);
+  });
+  t.same(await spread(), { h1: 2, h2: 2, h3: 2 });
+});
+
+t.test('nothing new comes to a cordoned node, and what is there stays', async (t) => {
+  const before = ids(await cluster.containers()).get('h3');
+  t.equal((await orca.run(['nodes', 'cordon', 'h3'])).code, 0);
+  await cluster.nodeThat('h3', 'to be cordoned', ({ state }) => state === 'cordoned');
+  await scale(9);
+  t.same(await spread(), { h1: 4, h2: 3, h3: 2 });
+  t.same(ids(await cluster.containers()).get('h3'), before);
+  t.equal((await orca.run(['nodes', 'uncordon', 'h3'])).code, 0);
+  await scale(6);
+});
+
+t.test(
+  'kill -9 of an agent loses nothing; the next one adopts what runs',
+  { timeout: 120_000 },
+  async (t) => {
+    const before = ids(await cluster.containers());
+    await lossless(t, load, async () => {
+      await cluster.killAgent(second);
+      await cluster.nodeThat('h2', 'to be missed', ({ state }) => state === 'unreachable');
+      t.equal((await answering(6)).size, 6, 'its copies are served on');
+      cluster.startAgent(second);
+      await cluster.nodeThat('h2', 'to be back', ({ state }) => state === 'ready');
+      await settled(6);
+    });
+    t.same(ids(await cluster.containers()), before);
+  },
+);
+
+t.test('a host that is cut off is missed 15 s after its last word, and comes back as it was', async (t) => {
+  const before = ids(await cluster.containers());
+  third.cut();
+  const cutAtMs = Date.now();
+  await cluster.nodeThat('h3', 'to be missed', ({ state }) => state === 'unreachable');
+  const missedMs = Date.now() - cutAtMs;
+  t.ok(missedMs > 9_000 && missedMs < 16_500, `unreachable after ${missedMs} ms`);
+  const { allocations } = await orca.service('web');
+  t.same(
+    allocations.filter(({ node }) => node === 'h3').map(({ state }) => state),
+    ['unknown', 'unknown'],
+  );
+  third.heal();
+  const healedAtMs = Date.now();
+  await cluster.nodeThat('h3', 'to be back', ({ state }) => state === 'ready');
+  await settled(6);
+  t.comment(`unreachable after ${missedMs} ms, back ${Date.now() - healedAtMs} ms after it was healed`);
+  t.same(ids(await cluster.containers()), before);
+  t.equal((await answering(6)).size, 6);
+});
+
+async function scale(replicas: number): Promise<void> {
+  const result = await orca.run(['scale', 'web', `${replicas}`]);
+  if (result.code !== 0) throw new Error(result.stdout + result.stderr);
+  await settled(replicas);
+}
+
+async function settled(replicas: number): Promise<void> {
+  await orca.serviceThat(
+    'web',
+    `to have ${replicas}`,
+    ({ status, allocations }) =>
+      status === 'running' &&
+      allocations.length === replicas &&
+      allocations.every(({ state, routed }) => state === 'ready' && routed),
+  );
+}
+
+/** Allocations by node, as the master says; the containers must be as many. */
+async function spread(): Promise<Record<string, number>> {
+  const { allocations } = await orca.service('web');
+  const counts: Record<string, number> = {};
+  for (const { node } of allocations) counts[node] = (counts[node] ?? 0) + 1;
+  const seen = [...(await cluster.containers())].map(([name, list]) => [name, list.length]);
+  if (JSON.stringify(Object.fromEntries(seen)) !== JSON.stringify(sorted(counts)))
+    throw new Error(`${JSON.stringify(counts)} wanted, containers: ${JSON.stringify(seen)}`);
+  return sorted(counts);
+}
+
+const sorted = (counts: Record<string, number>): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** The containers that answered, asked until there were so many. */
+async function answering(count: number): Promise<Set<string>> {
+  const hosts = new Set<string>();
+  await waitFor(`${count} to answer`, async () => {
+    hosts.add(String((await orca.get(domain)).headers['x-host']));
+    return hosts.size >= count;
+  });
+  return hosts;
+}
+
+const ids = (all: Map<string, SeenContainer[]>): Map<string, string[]> =>
+  new Map([...all].map(([host, list]) => [host, list.map(({ Id }) => Id).sort()]));
+
+function opens(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 2_000 });
+    const answer = (open: boolean) => (): void => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.on('connect', answer(true)).on('error', answer(false)).on('timeout', answer(false));
+  });
+}
+
+function opensInside(host: BedHost, address: string, port: number): boolean {
+  try {
+    return host.run(['curl', '-sS', '--max-time', '2', `http://${address}:${port}/health`]) === 'ok\n';
+  } catch {
+    return false;
+  }
+}
