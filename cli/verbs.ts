@@ -135,6 +135,17 @@ export const verbs: Verb[] = [
     load: async () => (await import('./commands/nodes.js')).nodes,
   },
   {
+    usage: 'join-token <create|list|revoke> [id]',
+    summary: 'what lets hosts join: make a token (shown once), list them, or revoke one',
+    options: [
+      ['--ttl <time>', 'how long it can be used (1h)'],
+      ['--uses <n>', 'for how many hosts (1)'],
+      ['--labels <k=v,...>', 'labels of the nodes that join with it'],
+      json,
+    ],
+    load: async () => (await import('./commands/join-token.js')).joinToken,
+  },
+  {
     usage: 'doctor',
     summary: 'check what Orca needs on this host',
     options: [json],

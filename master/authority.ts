@@ -6,7 +6,6 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
   createPrivateKey,
   generateKeyPairSync,
   type KeyObject,
@@ -16,6 +15,7 @@ import {
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OrcaError } from '../shared/errors.js';
+import { certificateFingerprint } from '../shared/join-token.js';
 import { writeFileAtomic } from './files.js';
 import { makeCertificate } from './x509.js';
 
@@ -36,6 +36,8 @@ export interface Authority {
   caPem: string;
   /** Names the cluster, also in containers' labels: it lives as long as its CA. */
   clusterId: string;
+  /** SHA-256 of the CA's certificate, hex: join tokens carry it. */
+  caFingerprint: string;
   issueServer(names: string[], nowMs: number, days?: number): KeyAndCertificate;
   issueNode(nodeId: string, nowMs: number): KeyAndCertificate;
   seal(plain: string): string;
@@ -54,6 +56,7 @@ export function openAuthority(home: string, nowMs: number): Authority {
     });
   const caPem = readFileSync(certFile, 'utf8');
   const ca = new X509Certificate(caPem);
+  const caFingerprint = certificateFingerprint(ca.raw);
   const issuer = {
     commonName: ca.subject.replace(/^CN=/, ''),
     privateKey: createPrivateKey(readFileSync(keyFile, 'utf8')),
@@ -75,7 +78,8 @@ export function openAuthority(home: string, nowMs: number): Authority {
   };
   return {
     caPem,
-    clusterId: createHash('sha256').update(ca.raw).digest('hex').slice(0, 12),
+    clusterId: caFingerprint.slice(0, 12),
+    caFingerprint,
     issueServer: (names, nowMs, days = SITE_CERTIFICATE_DAYS) =>
       issue('server', (names[0] ?? 'orca').slice(0, 64), names, nowMs, days),
     issueNode: (nodeId, nowMs) => issue('client', nodeId, [], nowMs, NODE_CERTIFICATE_DAYS),

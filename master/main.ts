@@ -14,6 +14,7 @@ import { openAuthority } from './authority.js';
 import { createAssignments } from './control/assignments.js';
 import { createCertificates } from './control/certificates.js';
 import { createCommands } from './control/commands.js';
+import { createJoinTokens } from './control/join-tokens.js';
 import { startReconcile } from './control/reconcile.js';
 import { createStates } from './control/states.js';
 import { createDispatch } from './dispatch/dispatch.js';
@@ -106,9 +107,11 @@ async function construct(
     log.info({ file: join(home, 'cluster.toml') }, `configuration read again${later}`);
     return `configuration read again${later}`;
   };
+  const joinTokens = createJoinTokens(store, authority.caFingerprint);
   const api = await createApi({
     store,
     commands: createCommands(store, states),
+    enrolment: { createToken: joinTokens.create, revokeToken: joinTokens.revoke },
     live: dispatch,
     settings: () => ({
       cluster_id: authority.clusterId,

@@ -1,8 +1,10 @@
 /** What the API asks of the rest of the master. Implemented by control and dispatch, put together in main. */
 import type { ClusterInfo, DeployReply, PlanReply } from '../../shared/api.js';
+import type { CreateJoinToken } from '../../shared/api-join.js';
 import type { Counted } from '../../shared/model.js';
 import type { LogLine } from '../../shared/protocol.js';
 import type { ServiceSpec } from '../../shared/spec.js';
+import type { JoinToken } from '../store/tables.js';
 
 export interface Actor {
   by: string;
@@ -31,6 +33,13 @@ export interface Commands {
   stop(service: string): void;
   remove(service: string): void;
   cordon(node: string, cordoned: boolean): void;
+}
+
+/** Who may become a node. Refusals are OrcaErrors and have used nothing up. */
+export interface Enrolment {
+  /** The token and its text, which nobody can ask for again. */
+  createToken(request: CreateJoinToken, by: string): { token: JoinToken; text: string };
+  revokeToken(id: string, by: string): void;
 }
 
 /** What is known of live agents beyond the store. */

@@ -31,6 +31,8 @@ export interface Route {
   reply: z.ZodType | null;
   /** Needs a token whose role may change things. */
   changes: boolean;
+  /** `open`: needs no token at all; `admin`: a token of that role; null: any token, as far as `changes` allows. */
+  access: 'open' | 'admin' | null;
   run(call: Call<unknown, unknown>): Promise<Answer>;
 }
 
@@ -39,6 +41,7 @@ interface Definition<B extends z.ZodType, Q extends z.ZodType> {
   body?: B;
   query?: Q;
   reply?: z.ZodType;
+  access?: 'open' | 'admin';
   run(call: Call<z.output<B>, z.output<Q>>): Answer | Promise<Answer>;
 }
 
@@ -57,6 +60,7 @@ export function route<B extends z.ZodType = z.ZodUnknown, Q extends z.ZodType = 
     query: query ?? null,
     reply: definition.reply ?? null,
     changes: method !== 'GET',
+    access: definition.access ?? null,
     run: async (call) =>
       definition.run({
         ...call,

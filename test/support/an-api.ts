@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { createJoinTokens } from '../../master/control/join-tokens.js';
 import { createApi } from '../../master/http/api.js';
 import { hashToken } from '../../master/http/authenticate.js';
 import { createLogger } from '../../master/http/logger.js';
@@ -58,9 +59,11 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
     },
     ...more.live,
   };
+  const joinTokens = createJoinTokens(store, 'f'.repeat(64));
   const { app } = await createApi({
     store,
     commands,
+    enrolment: { createToken: joinTokens.create, revokeToken: joinTokens.revoke },
     live,
     settings: () => ({
       cluster_id: 'c0',
@@ -72,6 +75,7 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
     }),
     tokens: () => [
       { name: 'admin', role: 'admin', hash: hashToken('good') },
+      { name: 'hands', role: 'deployer', hash: hashToken('push') },
       { name: 'eyes', role: 'viewer', hash: hashToken('look') },
     ],
     reload: async () => 'done',
