@@ -14,6 +14,7 @@ import { openAuthority } from './authority.js';
 import { createAssignments } from './control/assignments.js';
 import { createCertificates } from './control/certificates.js';
 import { createCommands } from './control/commands.js';
+import { createEnrol } from './control/enrol.js';
 import { createJoinTokens } from './control/join-tokens.js';
 import { startReconcile } from './control/reconcile.js';
 import { createStates } from './control/states.js';
@@ -24,8 +25,10 @@ import { hashToken, type KnownToken } from './http/authenticate.js';
 import { createLogger } from './http/logger.js';
 import { closeServer, listenPlain, listenTls, portOfServer } from './listeners.js';
 import { runLocalAgent } from './local-agent.js';
-import { enrolLocalNode, reachable } from './local-node.js';
+import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
+import { createPeers } from './peer.js';
 import { type MasterFlags, type MasterSettings, readSettings } from './settings.js';
+import type { Reader } from './store/reader.js';
 import { openStore, type Store, type StoreOptions } from './store/store.js';
 import { readVersion } from './version.js';
 
@@ -92,7 +95,7 @@ async function construct(
       for (const key of services) if (states.get(key)?.rollout?.canary) store.dirty.services.add(key);
       reconcile.wake();
     },
-    describeNode: (id, facts) => ({ ingress: id === localId, labels: labelsOf(settings, facts) }),
+    describeNode: (id, facts) => ({ ingress: id === localId, labels: labelsOf(store, settings, id, facts) }),
   });
 
   const reload = async (): Promise<string> => {
@@ -111,7 +114,12 @@ async function construct(
   const api = await createApi({
     store,
     commands: createCommands(store, states),
-    enrolment: { createToken: joinTokens.create, revokeToken: joinTokens.revoke },
+    enrolment: {
+      ...createEnrol(store, authority, () => settings.name),
+      createToken: joinTokens.create,
+      revokeToken: joinTokens.revoke,
+    },
+    peer: createPeers(authority.caPem),
     live: dispatch,
     settings: () => ({
       cluster_id: authority.clusterId,
@@ -132,6 +140,7 @@ async function construct(
   const port = portOfServer(tls);
   const local = enrolLocalNode(settings, authority, port);
   localId = local.id;
+  rememberLocalNode(store, local);
   dispatch.attach(tls);
   undo.push(dispatch.stop);
   const reconcile = startReconcile({ store, states, certificates, assignments, send: dispatch.assign, log });
@@ -237,14 +246,21 @@ const knownToken = ({ name, role, value }: MasterSettings['tokens'][number]): Kn
   hash: hashToken(value),
 });
 
-function labelsOf(settings: MasterSettings, facts: NodeFacts): Record<string, string> {
+/** Those of the token that it joined with, and over them those of cluster.toml. */
+function labelsOf(
+  reader: Reader,
+  settings: MasterSettings,
+  id: string,
+  facts: NodeFacts,
+): Record<string, string> {
   const named = settings.nodes.filter((n) => n.name === facts.name || n.address === facts.address);
-  return Object.assign({}, ...named.map((n) => n.labels));
+  return Object.assign({}, reader.identity(id)?.labels, ...named.map((n) => n.labels));
 }
 
 function relabel(store: Store, settings: MasterSettings): void {
   store.write((tx) => {
-    for (const node of tx.nodes()) tx.putNode({ ...node, labels: labelsOf(settings, node.facts) });
+    for (const node of tx.nodes())
+      tx.putNode({ ...node, labels: labelsOf(tx, settings, node.id, node.facts) });
   });
 }
 

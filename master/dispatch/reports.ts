@@ -11,6 +11,7 @@ import type {
   Status,
   Traffic,
 } from '../../shared/protocol.js';
+import { aNewNode } from '../store/new-node.js';
 import type { Transaction } from '../store/transaction.js';
 
 /** What the configuration says of a node. */
@@ -146,25 +147,6 @@ function touchConcerned(tx: Transaction, node: string): void {
   for (const { service } of tx.allocationsOn(node)) tx.touchService(service);
   for (const service of tx.services())
     if (service.planned.waits.length > 0 || tx.activeRollout(service.key)) tx.touchService(service.key);
-}
-
-/** A node as it is before its first word: made when one with a valid certificate shows up. */
-function aNewNode(id: string, facts: NodeFacts): Node {
-  return {
-    id,
-    facts,
-    labels: {},
-    cordoned: false,
-    ingress: false,
-    connectedAtMs: null,
-    reported: false,
-    lastSeenAtMs: 0,
-    engine: null,
-    images: [],
-    ingressObserved: null,
-    revision: 0,
-    receivedRevision: 0,
-  };
 }
 
 function anEvent(

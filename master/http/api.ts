@@ -22,7 +22,7 @@ import { joinRoutes } from './join-routes.js';
 import { logsRoute } from './logs-route.js';
 import { metricsOf } from './metrics.js';
 import { openapiOf } from './openapi.js';
-import type { Actor, Commands, Enrolment, Live, Settings } from './ports.js';
+import type { Actor, Commands, Enrolment, Live, Peer, Settings } from './ports.js';
 import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
 import { serviceRoutes } from './service-routes.js';
@@ -39,6 +39,8 @@ export interface ApiOptions {
   /** Read anew at each request: a reload may change them. */
   tokens: () => readonly KnownToken[];
   reload: () => Promise<string>;
+  /** Who is at the other end of a socket, by its client certificate. */
+  peer: (socket: unknown) => Peer | null;
   log: FastifyBaseLogger;
 }
 
@@ -72,7 +74,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     if (open.has(`${method} ${request.url.split('?')[0]}`)) return;
     callers.set(request, authenticate(request.headers.authorization, options.tokens()));
   });
-  for (const one of routes) mount(app, one, callers);
+  for (const one of routes) mount(app, one, callers, options.peer);
   app.get('/metrics', (_, reply) => {
     reply.type('text/plain; version=0.0.4');
     return metricsOf(views.status(null), views.traffic(), process.memoryUsage.rss());
@@ -98,10 +100,16 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): 
   return [...routes, document];
 }
 
-function mount(app: FastifyInstance, one: Route, callers: WeakMap<FastifyRequest, KnownToken>): void {
+function mount(
+  app: FastifyInstance,
+  one: Route,
+  callers: WeakMap<FastifyRequest, KnownToken>,
+  peer: ApiOptions['peer'],
+): void {
   app.route({
     method: one.method,
     url: `/api/v1${one.path}`,
+    bodyLimit: one.maxBody ?? MAX_BODY_BYTES,
     handler: async (request, reply) => {
       const caller = callers.get(request);
       if (caller) authorize(caller, one.changes && one.path !== '/plan', one.access === 'admin');
@@ -112,6 +120,7 @@ function mount(app: FastifyInstance, one: Route, callers: WeakMap<FastifyRequest
         query: request.query,
         body: request.body,
         actor: actorOf(request, caller),
+        from: { address: request.ip, peer: peer(request.raw.socket) },
         signal: gone.signal,
       });
       return send(reply, given);
@@ -176,7 +185,10 @@ function asOrcaError(error: unknown): OrcaError {
   if (error instanceof OrcaError) return error;
   const { code, statusCode } = error as { code?: string; statusCode?: number };
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return new OrcaError('BODY_TOO_LARGE', 'the body is larger than 4 MiB');
+    return new OrcaError(
+      'BODY_TOO_LARGE',
+      'the body is larger than 4 MiB, or than 32 KiB where no token is needed',
+    );
   if (statusCode === 400 && error instanceof Error)
     return new OrcaError('BODY_INVALID', error.message, { cause: error });
   return new OrcaError('INTERNAL', 'the master could not do that; its log says why', { cause: error });

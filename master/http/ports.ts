@@ -1,6 +1,6 @@
 /** What the API asks of the rest of the master. Implemented by control and dispatch, put together in main. */
 import type { ClusterInfo, DeployReply, PlanReply } from '../../shared/api.js';
-import type { CreateJoinToken } from '../../shared/api-join.js';
+import type { CreateJoinToken, JoinReply, JoinRequest, RenewReply } from '../../shared/api-join.js';
 import type { Counted } from '../../shared/model.js';
 import type { LogLine } from '../../shared/protocol.js';
 import type { ServiceSpec } from '../../shared/spec.js';
@@ -40,6 +40,15 @@ export interface Enrolment {
   /** The token and its text, which nobody can ask for again. */
   createToken(request: CreateJoinToken, by: string): { token: JoinToken; text: string };
   revokeToken(id: string, by: string): void;
+  join(request: JoinRequest, peer: Peer | null): JoinReply;
+  /** A new certificate for the node at the other end. */
+  renew(csr: string, peer: Peer | null): RenewReply;
+}
+
+/** The node that the client certificate of a connection proves. */
+export interface Peer {
+  node: string;
+  isExpired: boolean;
 }
 
 /** What is known of live agents beyond the store. */

@@ -4,13 +4,15 @@
  */
 import { z } from 'zod';
 import { OrcaError } from '../../shared/errors.js';
-import type { Actor } from './ports.js';
+import type { Actor, Peer } from './ports.js';
 
 export interface Call<B, Q> {
   params: Record<string, string>;
   query: Q;
   body: B;
   actor: Actor;
+  /** Where the request came from, and which node its client certificate proves. */
+  from: { address: string; peer: Peer | null };
   /** Aborted when the caller goes away. */
   signal: AbortSignal;
 }
@@ -33,6 +35,8 @@ export interface Route {
   changes: boolean;
   /** `open`: needs no token at all; `admin`: a token of that role; null: any token, as far as `changes` allows. */
   access: 'open' | 'admin' | null;
+  /** Bytes of a body; null: as much as any path takes. */
+  maxBody: number | null;
   run(call: Call<unknown, unknown>): Promise<Answer>;
 }
 
@@ -42,6 +46,7 @@ interface Definition<B extends z.ZodType, Q extends z.ZodType> {
   query?: Q;
   reply?: z.ZodType;
   access?: 'open' | 'admin';
+  maxBody?: number;
   run(call: Call<z.output<B>, z.output<Q>>): Answer | Promise<Answer>;
 }
 
@@ -61,6 +66,7 @@ export function route<B extends z.ZodType = z.ZodUnknown, Q extends z.ZodType = 
     reply: definition.reply ?? null,
     changes: method !== 'GET',
     access: definition.access ?? null,
+    maxBody: definition.maxBody ?? null,
     run: async (call) =>
       definition.run({
         ...call,

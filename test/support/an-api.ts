@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { openAuthority } from '../../master/authority.js';
+import { createEnrol } from '../../master/control/enrol.js';
 import { createJoinTokens } from '../../master/control/join-tokens.js';
 import { createApi } from '../../master/http/api.js';
 import { hashToken } from '../../master/http/authenticate.js';
@@ -59,11 +61,17 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
     },
     ...more.live,
   };
-  const joinTokens = createJoinTokens(store, 'f'.repeat(64));
+  const authority = openAuthority(folder, Date.now());
+  const joinTokens = createJoinTokens(store, authority.caFingerprint);
   const { app } = await createApi({
     store,
     commands,
-    enrolment: { createToken: joinTokens.create, revokeToken: joinTokens.revoke },
+    enrolment: {
+      ...createEnrol(store, authority, () => 'c'),
+      createToken: joinTokens.create,
+      revokeToken: joinTokens.revoke,
+    },
+    peer: () => null,
     live,
     settings: () => ({
       cluster_id: 'c0',
