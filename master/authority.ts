@@ -15,8 +15,8 @@ import {
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OrcaError } from '../shared/errors.js';
+import { writeFileAtomic } from '../shared/files.js';
 import { certificateFingerprint } from '../shared/join-token.js';
-import { writeFileAtomic } from './files.js';
 import { type CertificateRequest, makeCertificate } from './x509.js';
 
 const DAY_MS = 86_400_000;

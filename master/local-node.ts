@@ -6,8 +6,9 @@ import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { writeFileAtomic } from '../shared/files.js';
+import { writeIdentity } from '../shared/identity-files.js';
 import { type Authority, NODE_CERTIFICATE_DAYS } from './authority.js';
-import { writeFileAtomic } from './files.js';
 import type { MasterSettings } from './settings.js';
 import type { Store } from './store/store.js';
 
@@ -40,9 +41,7 @@ export function enrolLocalNode(settings: MasterSettings, authority: Authority, p
   const hadCertificate = isValidCertificate(folder, id, authority);
   if (!hadCertificate) {
     const { certPem, keyPem } = authority.issueNode(id, Date.now());
-    writeFileAtomic(join(folder, 'node.key'), keyPem, 0o600);
-    writeFileAtomic(join(folder, 'node.crt'), certPem, 0o644);
-    writeFileAtomic(join(folder, 'ca.pem'), authority.caPem, 0o644);
+    writeIdentity(folder, { ca: authority.caPem, cert: certPem, key: keyPem });
   }
   if (!isSame) writeFileAtomic(file, text, 0o600);
   const { validTo } = new X509Certificate(readFileSync(join(folder, 'node.crt')));
