@@ -146,6 +146,9 @@ export function startLink(options: LinkOptions): Link {
 /** After these the master will say the same again soon; trying often would only be a fight. */
 const patient: ReadonlySet<number> = new Set([
   closeCodes.notAuthorized,
+  closeCodes.unknownNode,
+  closeCodes.certificateExpired,
+  closeCodes.cloned,
   closeCodes.replaced,
   closeCodes.versionMismatch,
 ]);

@@ -86,10 +86,12 @@ async function construct(
     cluster: authority.clusterId,
     proxy: () => settings.proxy,
   });
+  const peer = createPeers(authority.caPem);
   let localId = '';
   const dispatch = createDispatch({
     store,
     log,
+    peer,
     assignmentFor: assignments.forHello,
     onFigures: (services) => {
       for (const key of services) if (states.get(key)?.rollout?.canary) store.dirty.services.add(key);
@@ -119,7 +121,7 @@ async function construct(
       createToken: joinTokens.create,
       revokeToken: joinTokens.revoke,
     },
-    peer: createPeers(authority.caPem),
+    peer,
     live: dispatch,
     settings: () => ({
       cluster_id: authority.clusterId,

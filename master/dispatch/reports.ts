@@ -47,6 +47,12 @@ export function recordEnd(tx: Transaction, id: string, reason: string, nowMs: nu
   touchConcerned(tx, id);
 }
 
+/** Once for each fight: the reason is shown with the node as long as it goes on. */
+export function recordClone(tx: Transaction, id: string, reason: string, nowMs: number): void {
+  const name = tx.node(id)?.facts.name ?? id;
+  tx.addEvent(anEvent(nowMs, 'node.cloned', `node ${name}: ${reason}`, { node: id }));
+}
+
 export function recordReceipt(tx: Transaction, id: string, revision: number): void {
   const node = tx.node(id);
   if (node && revision > node.receivedRevision) tx.putNode({ ...node, receivedRevision: revision });

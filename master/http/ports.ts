@@ -54,6 +54,8 @@ export interface Peer {
 /** What is known of live agents beyond the store. */
 export interface Live {
   heardAtMs(node: string): number | null;
+  /** Why the identity of a node is in doubt. */
+  conflict(node: string): string | null;
   inFlight(allocation: string): number | null;
   /** What the connected ingresses counted of the releases of a service. */
   figures(service: string): Counted[];

@@ -54,6 +54,7 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
   };
   const live: Live = {
     heardAtMs: () => 4_000,
+    conflict: () => null,
     inFlight: () => null,
     figures: () => [],
     openLogs: () => {
