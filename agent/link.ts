@@ -3,9 +3,9 @@
  * receipt at once, and sends the newest status again until the master has it. Reconnects for ever with a jittered,
  * growing wait. Nothing slow happens on the read path: what comes in is handed on, and handlers return at once.
  */
-import { readFile } from 'node:fs/promises';
 import { WebSocket } from 'ws';
 import { messageOf } from '../shared/errors.js';
+import { type Identity, type IdentityPaths, readIdentity } from '../shared/identity-files.js';
 import type { Log } from '../shared/log.js';
 import {
   type AgentMessage,
@@ -25,7 +25,7 @@ import { createOutbox } from './outbox.js';
 export interface LinkOptions {
   url: string;
   /** Paths of PEM files, read again at each connect: certificates are renewed. */
-  credentials: { ca: string; cert: string; key: string };
+  credentials: IdentityPaths;
   facts: () => NodeFacts;
   revision: () => number;
   /** What there is to report now, or null; asked for when it is about to be sent. */
@@ -94,7 +94,7 @@ export function startLink(options: LinkOptions): Link {
 
   const open = async (): Promise<void> => {
     try {
-      const tls = await readTls(options);
+      const tls = await readIdentity(options.credentials);
       if (stopped) return;
       const made = connect(options.url, tls);
       socket = made;
@@ -147,26 +147,14 @@ export function startLink(options: LinkOptions): Link {
 /** After these the master will say the same again soon; trying often would only be a fight. */
 const patient: ReadonlySet<number> = new Set([
   closeCodes.notAuthorized,
+  closeCodes.unknownNode,
+  closeCodes.certificateExpired,
+  closeCodes.cloned,
   closeCodes.replaced,
   closeCodes.versionMismatch,
 ]);
 
-interface Tls {
-  ca: Buffer;
-  cert: Buffer;
-  key: Buffer;
-}
-
-async function readTls({ credentials }: LinkOptions): Promise<Tls> {
-  const [ca, cert, key] = await Promise.all([
-    readFile(credentials.ca),
-    readFile(credentials.cert),
-    readFile(credentials.key),
-  ]);
-  return { ca, cert, key };
-}
-
-function connect(url: string, tls: Tls): WebSocket {
+function connect(url: string, tls: Identity): WebSocket {
   const limits = { handshakeTimeout: 10_000, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false };
   return new WebSocket(url, { ...tls, minVersion: 'TLSv1.2', ...limits });
 }

@@ -3,6 +3,7 @@
  * containers, Caddy and the resolver running. Works without a master (from the assignment on disk) and without Docker
  * (says so, and tries again).
  */
+import { writeSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
@@ -20,7 +21,7 @@ export async function agentProgram(argv: string[]): Promise<void> {
   await mkdir(paths.folder, { recursive: true, mode: 0o700 });
   const unlock = await takeLock(paths.lock);
   await writeFile(paths.pid, `${process.pid}\n`, { mode: 0o600 });
-  const log = createLog((line) => process.stdout.write(`${line}\n`));
+  const log = createLog(toStdout);
   noteUnhandled(log);
   log.info({ node: settings.nodeId, pid: process.pid, home: paths.home }, 'agent started');
 
@@ -100,6 +101,15 @@ function homeFrom(argv: string[]): string {
     throw new OrcaError('USAGE', messageOf(cause), { cause });
   }
   throw new OrcaError('USAGE', 'orca agent needs --home DIR (or ORCA_HOME)');
+}
+
+/** Where no line can be written (a full disk) there is none: to say so would be the next line. */
+function toStdout(line: string): void {
+  try {
+    writeSync(1, `${line}\n`);
+  } catch {
+    // The next one may find room again.
+  }
 }
 
 /** A defect is never silent, and never stops the loops: each is made to go on after a failed pass. */

@@ -149,7 +149,7 @@ function planEnded(
     return { steps: beside, shown, wakeAtMs: (container.finishedAtMs ?? nowMs) + FREE_PORTS_MS };
   }
   const attempt = Math.max(container.attempt, facts.attempts.get(allocation.id) ?? 0) + 1;
-  const made = planMake({ allocation, cluster, facts, attempt, level, container });
+  const made = planMake({ allocation, cluster, facts, attempt, level, container, after: words });
   return { ...made, steps: [...made.steps, ...beside] };
 }
 

@@ -14,6 +14,8 @@ export interface Making {
   level: number;
   /** The ended container it follows, for what is shown. */
   container: ObservedContainer | null;
+  /** How that one ended. */
+  after?: string;
 }
 
 export function planMake(making: Making): AllocationPlan {
@@ -59,12 +61,12 @@ function fetchImage(making: Making): AllocationPlan {
 
 /** While a rollout judges the release, what the engine refused to make is not tried again; else it backs off. */
 function answer(making: Making, step: Step, state: Shown['state'], reason: string): AllocationPlan {
-  const { allocation, facts, container } = making;
+  const { allocation, facts, container, after } = making;
   const failure = facts.failures.get(step.key) ?? facts.failures.get(allocationKey(allocation.id));
   const isFinal = failure !== undefined && allocation.onExit === 'report' && step.kind === 'create-container';
   const shown = show(allocation, facts, {
     state: failure ? 'failed' : state,
-    reason: failure?.message ?? reason,
+    reason: failure?.message ?? (after === undefined ? reason : `${after}; ${reason}`),
     container,
   });
   return { steps: isFinal ? [] : [step], shown, wakeAtMs: null };

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { messageOf, OrcaError } from '../shared/errors.js';
+import { type IdentityPaths, identityPaths } from '../shared/identity-files.js';
 
 const settingsSchema = z.object({
   nodeId: z.string().min(1),
@@ -19,13 +20,13 @@ export interface AgentPaths {
   folder: string;
   lock: string;
   pid: string;
-  credentials: { ca: string; cert: string; key: string };
+  credentials: IdentityPaths;
 }
 
 export function agentPaths(home: string): AgentPaths {
   const folder = join(resolve(home), 'agent');
   const at = (name: string): string => join(folder, name);
-  const credentials = { ca: at('ca.pem'), cert: at('node.crt'), key: at('node.key') };
+  const credentials = identityPaths(folder);
   return { home: resolve(home), folder, lock: at('agent.sock'), pid: at('agent.pid'), credentials };
 }
 

@@ -62,6 +62,20 @@ export function createClient(io: Io, options: ClientOptions): Client {
   return clientOf(url, http);
 }
 
+/** A client for a host that is no user: it trusts that CA alone and shows its certificate, if it has one, in place of a token. */
+export function createHostClient(url: string, ca: string, own: { cert: string; key: string } | null): Client {
+  const identity = own === null ? {} : { certificate: own.cert, key: own.key };
+  const http = got.extend({
+    headers: { accept: 'application/json', 'user-agent': `orca-cli/${version()}` },
+    retry: { limit: 0 },
+    throwHttpErrors: false,
+    followRedirect: false,
+    timeout: { lookup: 5_000, connect: 5_000, secureConnect: 5_000 },
+    https: { certificateAuthority: ca, ...identity },
+  });
+  return clientOf(url, http);
+}
+
 function clientOf(url: string, http: Got): Client {
   const full = (path: string, query: Query = {}): string => `${url}/api/v1${path}${queryText(query)}`;
   const call = async <T>(method: Method, target: string, body?: unknown): Promise<T> => {

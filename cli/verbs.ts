@@ -135,6 +135,29 @@ export const verbs: Verb[] = [
     load: async () => (await import('./commands/nodes.js')).nodes,
   },
   {
+    usage: 'join-token <create|list|revoke> [id]',
+    summary: 'what lets hosts join: make a token (shown once), list them, or revoke one',
+    options: [
+      ['--ttl <time>', 'how long it can be used (1h)'],
+      ['--uses <n>', 'for how many hosts (1)'],
+      ['--labels <k=v,...>', 'labels of the nodes that join with it'],
+      json,
+    ],
+    load: async () => (await import('./commands/join-token.js')).joinToken,
+  },
+  {
+    usage: 'join <url>',
+    summary: 'make this host a node of the master at that URL, with the --token of `orca join-token create`',
+    options: [
+      ['--home <dir>', 'where the node keeps its identity (ORCA_HOME)'],
+      ['--name <name>', "what the node is called (the host's name)"],
+      ['--advertise <address>', 'where other nodes reach this one (the address that reaches the master)'],
+      ['--docker <address>', "Docker's socket (unix:///var/run/docker.sock)"],
+      json,
+    ],
+    load: async () => (await import('./commands/join.js')).join,
+  },
+  {
     usage: 'doctor',
     summary: 'check what Orca needs on this host',
     options: [json],

@@ -70,7 +70,7 @@ function failure(frame: RolloutFrame, name: string, colors: Colors): string[] {
   if (logs.length > 0) {
     lines.push('  its last log lines:', ...logs.slice(-LOG_LINES).map((line) => colors.dim(`    ${line}`)));
   }
-  if (service?.release && !rollout.reason?.includes(service.release))
+  if (service?.release && service.status !== 'stopped' && !rollout.reason?.includes(service.release))
     lines.push(`  ${service.release} goes on serving`);
   lines.push(`${colors.cyan('hint:')} ${errorTable.ROLLOUT_FAILED.hint.replaceAll('SERVICE', name)}`);
   return lines;

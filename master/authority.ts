@@ -6,7 +6,6 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
   createPrivateKey,
   generateKeyPairSync,
   type KeyObject,
@@ -16,14 +15,15 @@ import {
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OrcaError } from '../shared/errors.js';
-import { writeFileAtomic } from './files.js';
-import { makeCertificate } from './x509.js';
+import { writeFileAtomic } from '../shared/files.js';
+import { certificateFingerprint } from '../shared/join-token.js';
+import { type CertificateRequest, makeCertificate } from './x509.js';
 
 const DAY_MS = 86_400_000;
 /** Clocks differ: a certificate is valid from this long before it was made. */
 const BACKDATE_MS = 3_600_000;
 export const SITE_CERTIFICATE_DAYS = 90;
-const NODE_CERTIFICATE_DAYS = 3_650;
+export const NODE_CERTIFICATE_DAYS = 90;
 
 export interface KeyAndCertificate {
   certPem: string;
@@ -36,8 +36,12 @@ export interface Authority {
   caPem: string;
   /** Names the cluster, also in containers' labels: it lives as long as its CA. */
   clusterId: string;
+  /** SHA-256 of the CA's certificate, hex: join tokens carry it. */
+  caFingerprint: string;
   issueServer(names: string[], nowMs: number, days?: number): KeyAndCertificate;
   issueNode(nodeId: string, nowMs: number): KeyAndCertificate;
+  /** A client certificate for a key that the node made itself. */
+  signNode(nodeId: string, publicKey: KeyObject, nowMs: number): Omit<KeyAndCertificate, 'keyPem'>;
   seal(plain: string): string;
   /** Throws when the text was not sealed with this home's key. */
   unseal(sealed: string): string;
@@ -54,35 +58,40 @@ export function openAuthority(home: string, nowMs: number): Authority {
     });
   const caPem = readFileSync(certFile, 'utf8');
   const ca = new X509Certificate(caPem);
+  const caFingerprint = certificateFingerprint(ca.raw);
   const issuer = {
     commonName: ca.subject.replace(/^CN=/, ''),
     privateKey: createPrivateKey(readFileSync(keyFile, 'utf8')),
   };
   const masterKey = openMasterKey(join(home, 'master.key'));
 
-  const issue = (
-    usage: 'server' | 'client',
-    commonName: string,
-    names: string[],
-    nowMs: number,
-    days: number,
-  ) => {
-    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const certify = (subject: Subject, publicKey: KeyObject, nowMs: number, days: number) => {
     const notBeforeMs = nowMs - BACKDATE_MS;
     const notAfterMs = nowMs + days * DAY_MS;
-    const certPem = makeCertificate({ commonName, names, usage, publicKey, notBeforeMs, notAfterMs }, issuer);
-    return { certPem, keyPem: pkcs8(privateKey), notBeforeMs, notAfterMs };
+    const certPem = makeCertificate({ ...subject, publicKey, notBeforeMs, notAfterMs }, issuer);
+    return { certPem, notBeforeMs, notAfterMs };
+  };
+  const issue = (subject: Subject, nowMs: number, days: number): KeyAndCertificate => {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    return { ...certify(subject, publicKey, nowMs, days), keyPem: pkcs8(privateKey) };
   };
   return {
     caPem,
-    clusterId: createHash('sha256').update(ca.raw).digest('hex').slice(0, 12),
+    clusterId: caFingerprint.slice(0, 12),
+    caFingerprint,
     issueServer: (names, nowMs, days = SITE_CERTIFICATE_DAYS) =>
-      issue('server', (names[0] ?? 'orca').slice(0, 64), names, nowMs, days),
-    issueNode: (nodeId, nowMs) => issue('client', nodeId, [], nowMs, NODE_CERTIFICATE_DAYS),
+      issue({ usage: 'server', commonName: (names[0] ?? 'orca').slice(0, 64), names }, nowMs, days),
+    issueNode: (nodeId, nowMs) => issue(nodeSubject(nodeId), nowMs, NODE_CERTIFICATE_DAYS),
+    signNode: (nodeId, publicKey, nowMs) =>
+      certify(nodeSubject(nodeId), publicKey, nowMs, NODE_CERTIFICATE_DAYS),
     seal: (plain) => seal(masterKey, plain),
     unseal: (sealed) => unseal(masterKey, sealed),
   };
 }
+
+type Subject = Pick<CertificateRequest, 'usage' | 'commonName' | 'names'>;
+
+const nodeSubject = (nodeId: string): Subject => ({ usage: 'client', commonName: nodeId, names: [] });
 
 /** The key is written first: a certificate without its key would never be mended. */
 function createAuthority(certFile: string, keyFile: string, nowMs: number): void {

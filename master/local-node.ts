@@ -6,15 +6,19 @@ import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Authority } from './authority.js';
-import { writeFileAtomic } from './files.js';
+import { writeFileAtomic } from '../shared/files.js';
+import { writeIdentity } from '../shared/identity-files.js';
+import { type Authority, NODE_CERTIFICATE_DAYS } from './authority.js';
 import type { MasterSettings } from './settings.js';
+import type { Store } from './store/store.js';
 
 export interface LocalNode {
   id: string;
   name: string;
   /** The files differ from those that a running agent has read. */
   changed: boolean;
+  /** When its certificate expires. */
+  notAfterMs: number;
 }
 
 /** Enrols this host; `port` is where the API listens. */
@@ -37,12 +41,19 @@ export function enrolLocalNode(settings: MasterSettings, authority: Authority, p
   const hadCertificate = isValidCertificate(folder, id, authority);
   if (!hadCertificate) {
     const { certPem, keyPem } = authority.issueNode(id, Date.now());
-    writeFileAtomic(join(folder, 'node.key'), keyPem, 0o600);
-    writeFileAtomic(join(folder, 'node.crt'), certPem, 0o644);
-    writeFileAtomic(join(folder, 'ca.pem'), authority.caPem, 0o644);
+    writeIdentity(folder, { ca: authority.caPem, cert: certPem, key: keyPem });
   }
   if (!isSame) writeFileAtomic(file, text, 0o600);
-  return { id, name, changed: !isSame || !hadCertificate };
+  const { validTo } = new X509Certificate(readFileSync(join(folder, 'node.crt')));
+  return { id, name, changed: !isSame || !hadCertificate, notAfterMs: Date.parse(validTo) };
+}
+
+/** The store knows it as it knows every node that has joined. */
+export function rememberLocalNode(store: Store, { id, name, notAfterMs }: LocalNode): void {
+  store.write((tx) => {
+    const before = tx.identity(id) ?? { node: id, labels: {}, issuedAtMs: Date.now() };
+    tx.putIdentity({ ...before, name, notAfterMs });
+  });
 }
 
 /** Where this host reaches what listens on `host`. */
@@ -66,7 +77,8 @@ function isValidCertificate(folder: string, id: string, authority: Authority): b
     const certificate = new X509Certificate(readFileSync(join(folder, 'node.crt')));
     const key = createPrivateKey(readFileSync(join(folder, 'node.key')));
     const isOurs = certificate.verify(new X509Certificate(authority.caPem).publicKey);
-    const isFresh = Date.parse(certificate.validTo) - Date.now() > 30 * 86_400_000;
+    const leftDays = (Date.parse(certificate.validTo) - Date.now()) / 86_400_000;
+    const isFresh = leftDays > NODE_CERTIFICATE_DAYS / 3 && leftDays <= NODE_CERTIFICATE_DAYS;
     const hasCa = readFileSync(join(folder, 'ca.pem'), 'utf8') === authority.caPem;
     return (
       isOurs && isFresh && hasCa && certificate.subject === `CN=${id}` && certificate.checkPrivateKey(key)

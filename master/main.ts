@@ -8,23 +8,27 @@ import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, OrcaError } from '../shared/errors.js';
+import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
 import type { NodeFacts } from '../shared/protocol.js';
 import { openAuthority } from './authority.js';
 import { createAssignments } from './control/assignments.js';
 import { createCertificates } from './control/certificates.js';
 import { createCommands } from './control/commands.js';
+import { createEnrol } from './control/enrol.js';
+import { createJoinTokens } from './control/join-tokens.js';
 import { startReconcile } from './control/reconcile.js';
 import { createStates } from './control/states.js';
 import { createDispatch } from './dispatch/dispatch.js';
-import { writeFileAtomic } from './files.js';
 import { createApi } from './http/api.js';
 import { hashToken, type KnownToken } from './http/authenticate.js';
 import { createLogger } from './http/logger.js';
 import { closeServer, listenPlain, listenTls, portOfServer } from './listeners.js';
 import { runLocalAgent } from './local-agent.js';
-import { enrolLocalNode, reachable } from './local-node.js';
+import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
+import { createPeers } from './peer.js';
 import { type MasterFlags, type MasterSettings, readSettings } from './settings.js';
+import type { Reader } from './store/reader.js';
 import { openStore, type Store, type StoreOptions } from './store/store.js';
 import { readVersion } from './version.js';
 
@@ -82,16 +86,18 @@ async function construct(
     cluster: authority.clusterId,
     proxy: () => settings.proxy,
   });
+  const peer = createPeers(authority.caPem);
   let localId = '';
   const dispatch = createDispatch({
     store,
     log,
+    peer,
     assignmentFor: assignments.forHello,
     onFigures: (services) => {
       for (const key of services) if (states.get(key)?.rollout?.canary) store.dirty.services.add(key);
       reconcile.wake();
     },
-    describeNode: (id, facts) => ({ ingress: id === localId, labels: labelsOf(settings, facts) }),
+    describeNode: (id, facts) => ({ ingress: id === localId, labels: labelsOf(store, settings, id, facts) }),
   });
 
   const reload = async (): Promise<string> => {
@@ -106,9 +112,16 @@ async function construct(
     log.info({ file: join(home, 'cluster.toml') }, `configuration read again${later}`);
     return `configuration read again${later}`;
   };
+  const joinTokens = createJoinTokens(store, authority.caFingerprint);
   const api = await createApi({
     store,
     commands: createCommands(store, states),
+    enrolment: {
+      ...createEnrol(store, authority, () => settings.name),
+      createToken: joinTokens.create,
+      revokeToken: joinTokens.revoke,
+    },
+    peer,
     live: dispatch,
     settings: () => ({
       cluster_id: authority.clusterId,
@@ -129,6 +142,7 @@ async function construct(
   const port = portOfServer(tls);
   const local = enrolLocalNode(settings, authority, port);
   localId = local.id;
+  rememberLocalNode(store, local);
   dispatch.attach(tls);
   undo.push(dispatch.stop);
   const reconcile = startReconcile({ store, states, certificates, assignments, send: dispatch.assign, log });
@@ -234,14 +248,21 @@ const knownToken = ({ name, role, value }: MasterSettings['tokens'][number]): Kn
   hash: hashToken(value),
 });
 
-function labelsOf(settings: MasterSettings, facts: NodeFacts): Record<string, string> {
+/** Those of the token that it joined with, and over them those of cluster.toml. */
+function labelsOf(
+  reader: Reader,
+  settings: MasterSettings,
+  id: string,
+  facts: NodeFacts,
+): Record<string, string> {
   const named = settings.nodes.filter((n) => n.name === facts.name || n.address === facts.address);
-  return Object.assign({}, ...named.map((n) => n.labels));
+  return Object.assign({}, reader.identity(id)?.labels, ...named.map((n) => n.labels));
 }
 
 function relabel(store: Store, settings: MasterSettings): void {
   store.write((tx) => {
-    for (const node of tx.nodes()) tx.putNode({ ...node, labels: labelsOf(settings, node.facts) });
+    for (const node of tx.nodes())
+      tx.putNode({ ...node, labels: labelsOf(tx, settings, node.id, node.facts) });
   });
 }
 

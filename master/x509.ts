@@ -4,6 +4,16 @@
  */
 import { createHash, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { isIP } from 'node:net';
+import {
+  bitString,
+  distinguishedName,
+  ecdsaWithSha256,
+  integer,
+  oid,
+  pemOf,
+  sequence,
+  tlv,
+} from '../shared/der.js';
 
 export interface CertificateRequest {
   commonName: string;
@@ -23,19 +33,17 @@ export interface Issuer {
 /** The certificate in PEM, signed by the issuer. */
 export function makeCertificate(request: CertificateRequest, issuer: Issuer): string {
   const tbs = sequence(
-    tagged(0xa0, integer(Buffer.from([2]))),
+    tlv(0xa0, integer(Buffer.from([2]))),
     integer(positiveSerial()),
     ecdsaWithSha256,
     distinguishedName(issuer.commonName),
     sequence(time(request.notBeforeMs), time(request.notAfterMs)),
     distinguishedName(request.commonName),
     spkiOf(request.publicKey),
-    tagged(0xa3, sequence(...extensions(request, issuer))),
+    tlv(0xa3, sequence(...extensions(request, issuer))),
   );
   const signature = sign('sha256', tbs, issuer.privateKey);
-  const der = sequence(tbs, ecdsaWithSha256, bitString(signature));
-  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+  return pemOf('CERTIFICATE', sequence(tbs, ecdsaWithSha256, bitString(signature)));
 }
 
 function extensions(request: CertificateRequest, issuer: Issuer): Buffer[] {
@@ -74,9 +82,6 @@ function addressBytes(address: string): Buffer {
   return Buffer.from(all.map((group) => group.padStart(4, '0')).join(''), 'hex');
 }
 
-const distinguishedName = (commonName: string): Buffer =>
-  sequence(tlv(0x31, sequence(oid('2.5.4.3'), tlv(0x0c, Buffer.from(commonName, 'utf8')))));
-
 /** RFC 5280 4.1.2.5: UTCTime through 2049, GeneralizedTime after. */
 function time(atMs: number): Buffer {
   const digits = new Date(atMs).toISOString().replace(/[-:T]/g, '').slice(0, 14);
@@ -94,29 +99,4 @@ function positiveSerial(): Buffer {
   const bytes = randomBytes(16);
   bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
   return bytes;
-}
-
-const ecdsaWithSha256 = Buffer.from('300a06082a8648ce3d040302', 'hex');
-
-function oid(dotted: string): Buffer {
-  const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
-  return tlv(0x06, Buffer.from([first * 40 + second, ...rest.flatMap(base128)]));
-}
-
-function base128(value: number): number[] {
-  const digits = [value & 0x7f];
-  for (let left = value >> 7; left > 0; left >>= 7) digits.unshift((left & 0x7f) | 0x80);
-  return digits;
-}
-
-const sequence = (...parts: Buffer[]): Buffer => tlv(0x30, Buffer.concat(parts));
-const tagged = (tag: number, content: Buffer): Buffer => tlv(tag, content);
-const integer = (bytes: Buffer): Buffer => tlv(0x02, bytes);
-const bitString = (bytes: Buffer): Buffer => tlv(0x03, Buffer.concat([Buffer.from([0]), bytes]));
-
-function tlv(tag: number, content: Buffer): Buffer {
-  const length = content.length;
-  if (length < 0x80) return Buffer.concat([Buffer.from([tag, length]), content]);
-  const size = length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([tag, ...size]), content]);
 }

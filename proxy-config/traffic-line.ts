@@ -12,13 +12,13 @@ const UPGRADED = 101;
 /** What 2.11.9 says of a client that went away before it had an answer. */
 const CLIENT_GONE = 499;
 
-/** Null: not such a line, or no upstream was chosen. */
+/** Null: not such a line, no upstream was chosen, or the client left before there was an answer, which says nothing of one. */
 export function readTrafficLine(text: string): TrafficLine | null {
   const { user_id: mark, status: said, duration } = parse(text);
   if (typeof mark !== 'string' || typeof said !== 'number' || typeof duration !== 'number') return null;
   const [upstream = '', upgrade = '', type = ''] = mark.split('|', 3);
   const status = said === 0 ? unsaidStatus(upgrade) : said;
-  if (upstream === '' || status < 100 || status > 599) return null;
+  if (upstream === '' || status < 100 || status > 599 || status === CLIENT_GONE) return null;
   const isOpen = status === UPGRADED || type.startsWith('text/event-stream');
   return { upstream: bareName(upstream), status, durationMs: isOpen ? null : duration * 1_000 };
 }

@@ -68,6 +68,66 @@ export const errorTable = {
     exit: 1,
     hint: 'See `orca status` for the node; its agent reconnects by itself.',
   },
+  JOIN_TOKEN_INVALID: {
+    status: 401,
+    exit: 4,
+    hint: 'Make a new one on the master with `orca join-token create`, and pass it whole.',
+  },
+  JOIN_TOKEN_EXPIRED: {
+    status: 403,
+    exit: 4,
+    hint: 'Make a new one with `orca join-token create`; --ttl says how long it lasts.',
+  },
+  JOIN_TOKEN_REVOKED: {
+    status: 403,
+    exit: 4,
+    hint: 'Make a new one with `orca join-token create`.',
+  },
+  JOIN_TOKEN_USED: {
+    status: 403,
+    exit: 4,
+    hint: 'Make a new one with `orca join-token create`; --uses says for how many hosts.',
+  },
+  CA_MISMATCH: {
+    status: 403,
+    exit: 4,
+    hint: 'Check the URL, and that the token is of that master; nothing was sent to it.',
+  },
+  PROTOCOL_MISMATCH: {
+    status: 409,
+    exit: 1,
+    hint: "Install the master's version of Orca on this host and run the command again.",
+  },
+  CLOCK_SKEW: {
+    status: 409,
+    exit: 1,
+    hint: 'Set the clock of the host that is wrong (`timedatectl set-ntp true`) and run the command again.',
+  },
+  CSR_INVALID: {
+    status: 400,
+    exit: 1,
+    hint: "Run `orca join` of the master's version; it makes the signing request.",
+  },
+  NODE_NAME_TAKEN: {
+    status: 409,
+    exit: 2,
+    hint: 'Join with another --name; see `orca nodes` for the names there are.',
+  },
+  NODE_NOT_ENROLLED: {
+    status: 403,
+    exit: 4,
+    hint: 'Run `orca join URL --token T` on that host, with a token of `orca join-token create`.',
+  },
+  HOME_TAKEN: {
+    status: 409,
+    exit: 2,
+    hint: 'Join with another --home, or move that one away first.',
+  },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    exit: 1,
+    hint: 'Wait a minute and run the command again.',
+  },
   STORE_FULL: {
     status: 507,
     exit: 1,

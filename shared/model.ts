@@ -37,6 +37,8 @@ export interface Planned {
   stable: number | null;
   /** After a failure that was not rolled back (`auto_rollback = false`): healthy allocations of it may stay. */
   tolerated: number | null;
+  /** What served before the newest successful deploy: kept, and where `orca rollback` goes. Absent: nothing did, or none is known. */
+  previous?: number | null;
   /** Percent of the traffic that the canary group is given. */
   canaryWeight: number;
   /** The numbers the next release and the next allocation get. */

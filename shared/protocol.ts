@@ -20,8 +20,13 @@ export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 export const closeCodes = {
   badMessage: 4400,
   notAuthorized: 4401,
+  /** A node id that this master never issued, or that was removed. */
+  unknownNode: 4404,
   silent: 4408,
   replaced: 4409,
+  certificateExpired: 4410,
+  /** Another agent with the same identity is connected, and the two have replaced each other again and again. */
+  cloned: 4423,
   versionMismatch: 4426,
 } as const;
 

@@ -1,12 +1,11 @@
 /**
  * The live agent sessions: `/agent` on the HTTPS listener, mutual TLS, hello first. One session a node (a newer one
- * replaces it), one assignment after each hello and whenever control has a newer one, one status-receipt after what a
- * status said is in the store. Refuses who has no certificate of the cluster's CA, and other protocol versions.
+ * replaces it, unless two fight for one identity), one assignment after each hello and whenever control has a newer one, one status-receipt after what a
+ * status said is in the store. Refuses who is no node of this cluster, and other protocol versions.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { messageOf, OrcaError } from '../../shared/errors.js';
 import type { Log } from '../../shared/log.js';
@@ -23,9 +22,18 @@ import {
   PROTOCOL_VERSION,
 } from '../../shared/protocol.js';
 import type { Store } from '../store/store.js';
+import { admit, type Peer } from './admit.js';
+import { type Claimant, createFights } from './fights.js';
 import { changedServices, type HeardFigures, heardFigures } from './figures.js';
 import { createLogStream, type LogStream } from './log-stream.js';
-import { type NodeDescription, recordEnd, recordHello, recordReceipt, recordStatus } from './reports.js';
+import {
+  type NodeDescription,
+  recordClone,
+  recordEnd,
+  recordHello,
+  recordReceipt,
+  recordStatus,
+} from './reports.js';
 import { createSession, type Session } from './session.js';
 
 export interface LogRequest {
@@ -47,6 +55,8 @@ export interface Dispatch {
   figures(service: string): Counted[];
   /** Log lines of an allocation as its agent sends them, until `signal`. Throws NODE_UNREACHABLE without a session. */
   openLogs(node: string, request: LogRequest, signal: AbortSignal): AsyncIterable<LogLine[]>;
+  /** Why the identity of a node is in doubt: two agents fight for it; null when none do. */
+  conflict(node: string): string | null;
   /** Ends all sessions. */
   stop(): Promise<void>;
 }
@@ -58,6 +68,8 @@ export interface DispatchOptions {
   assignmentFor(node: string, helloRevision: number): Assignment | null;
   /** What the configuration says of a node that is new here. */
   describeNode(node: string, facts: NodeFacts): NodeDescription;
+  /** Which node the client certificate of a socket proves. */
+  peer(socket: unknown): Peer | null;
   /** Called with the services whose figures have changed. */
   onFigures?(services: string[]): void;
   timing?: { heartbeatMs: number; livenessMs: number };
@@ -65,6 +77,9 @@ export interface DispatchOptions {
 
 interface Live {
   session: Session;
+  address: string;
+  /** Known from its hello on. */
+  claimant: Claimant | null;
   statusNumber: number;
   inFlight: Map<string, number>;
   figures: HeardFigures | null;
@@ -75,6 +90,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const { store, log } = options;
   const timing = options.timing ?? { heartbeatMs: HEARTBEAT_MS, livenessMs: LIVENESS_MS };
   const live = new Map<string, Live>();
+  const fights = createFights();
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_FRAME_BYTES,
@@ -89,6 +105,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       return;
     }
     const older = live.get(session.node);
+    state.claimant = { address: state.address, pid: hello.facts.pid };
+    if (older && older !== state && isRefused(older, state)) return;
     live.set(session.node, state);
     if (older && older !== state) older.session.close(closeCodes.replaced, 'a newer session took its place');
     store.write((tx) =>
@@ -100,6 +118,16 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     );
     const assignment = options.assignmentFor(session.node, hello.revision);
     if (assignment) session.assign(assignment);
+  };
+
+  /** One that fights for an identity with another that lives is sent away. */
+  const isRefused = ({ claimant: from }: Live, { session, claimant: to }: Live): boolean => {
+    const atMs = Date.now();
+    const refused = from && to && fights.refuse(session.node, { atMs, from, to });
+    if (!refused) return false;
+    if (refused.isNew) store.write((tx) => recordClone(tx, session.node, refused.reason, atMs));
+    session.close(closeCodes.cloned, 'another agent has the identity of this node: see `orca nodes`');
+    return true;
   };
 
   const onStatus = (state: Live, status: Extract<AgentMessage, { type: 'status' }>): void => {
@@ -144,7 +172,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     store.write((tx) => recordEnd(tx, node, reason, Date.now()));
   };
 
-  const accept = (socket: WebSocket, node: string): void => {
+  const accept = (socket: WebSocket, node: string, address: string): void => {
     /** What the store refuses (a full disk) ends the session, not the master: the agent sends it again. */
     const guard = (work: () => void): void => {
       try {
@@ -164,6 +192,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         },
         timing,
       ),
+      address,
+      claimant: null,
       statusNumber: 0,
       inFlight: new Map(),
       figures: null,
@@ -176,12 +206,21 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    const node = nodeOf(socket);
+    const admission = admit(options.peer(socket), (node) => store.identity(node) !== undefined);
+    const address = request.socket.remoteAddress ?? '';
     sockets.handleUpgrade(request, socket, head, (accepted) => {
-      if (node) accept(accepted, node);
-      else accepted.close(closeCodes.notAuthorized, "no client certificate of this cluster's CA");
+      if ('node' in admission) return accept(accepted, admission.node, address);
+      log.warn({ address, ...admission }, 'a session was refused');
+      accepted.on('error', () => accepted.terminate());
+      accepted.close(admission.code, admission.reason);
     });
   };
+  /** A node that is removed while it is connected. */
+  const unwatch = store.watch(({ nodes }) => {
+    for (const id of nodes)
+      if (live.has(id) && !store.identity(id))
+        live.get(id)?.session.close(closeCodes.unknownNode, 'this node was removed');
+  });
 
   return {
     attach: (server) => {
@@ -196,6 +235,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       }
       return null;
     },
+    conflict: (node) => fights.reason(node, Date.now()),
     figures: (service) => [...live.values()].flatMap((state) => state.figures?.get(service) ?? []),
     openLogs: (node, request, signal) => {
       const state = live.get(node);
@@ -210,16 +250,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       return stream;
     },
     stop: async () => {
+      unwatch();
       for (const { session } of live.values()) session.close(1001, 'the master stops');
       for (const socket of sockets.clients) socket.terminate();
       await new Promise<void>((resolve) => sockets.close(() => resolve()));
     },
   };
-}
-
-/** The node id is the common name of the client certificate that the TLS layer has verified; null without one. */
-function nodeOf(socket: Duplex): string | null {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return null;
-  const name = socket.getPeerCertificate().subject?.CN;
-  return typeof name === 'string' && name !== '' ? name : null;
 }

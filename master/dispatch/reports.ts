@@ -11,6 +11,7 @@ import type {
   Status,
   Traffic,
 } from '../../shared/protocol.js';
+import { aNewNode } from '../store/new-node.js';
 import type { Transaction } from '../store/transaction.js';
 
 /** What the configuration says of a node. */
@@ -44,6 +45,12 @@ export function recordEnd(tx: Transaction, id: string, reason: string, nowMs: nu
     anEvent(nowMs, 'node.disconnected', `node ${node.facts.name} is gone: ${reason}`, { node: id }),
   );
   touchConcerned(tx, id);
+}
+
+/** Once for each fight: the reason is shown with the node as long as it goes on. */
+export function recordClone(tx: Transaction, id: string, reason: string, nowMs: number): void {
+  const name = tx.node(id)?.facts.name ?? id;
+  tx.addEvent(anEvent(nowMs, 'node.cloned', `node ${name}: ${reason}`, { node: id }));
 }
 
 export function recordReceipt(tx: Transaction, id: string, revision: number): void {
@@ -146,25 +153,6 @@ function touchConcerned(tx: Transaction, node: string): void {
   for (const { service } of tx.allocationsOn(node)) tx.touchService(service);
   for (const service of tx.services())
     if (service.planned.waits.length > 0 || tx.activeRollout(service.key)) tx.touchService(service.key);
-}
-
-/** A node as it is before its first word: made when one with a valid certificate shows up. */
-function aNewNode(id: string, facts: NodeFacts): Node {
-  return {
-    id,
-    facts,
-    labels: {},
-    cordoned: false,
-    ingress: false,
-    connectedAtMs: null,
-    reported: false,
-    lastSeenAtMs: 0,
-    engine: null,
-    images: [],
-    ingressObserved: null,
-    revision: 0,
-    receivedRevision: 0,
-  };
 }
 
 function anEvent(

@@ -18,10 +18,11 @@ import { authenticate, authorize, type KnownToken } from './authenticate.js';
 import { clusterRoutes } from './cluster-routes.js';
 import { deployRoutes } from './deploy-routes.js';
 import { drainBody } from './drain-body.js';
+import { joinRoutes } from './join-routes.js';
 import { logsRoute } from './logs-route.js';
 import { metricsOf } from './metrics.js';
 import { openapiOf } from './openapi.js';
-import type { Actor, Commands, Live, Settings } from './ports.js';
+import type { Actor, Commands, Enrolment, Live, Peer, Settings } from './ports.js';
 import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
 import { serviceRoutes } from './service-routes.js';
@@ -32,11 +33,14 @@ export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 export interface ApiOptions {
   store: Store;
   commands: Commands;
+  enrolment: Enrolment;
   live: Live;
   settings: () => Settings;
   /** Read anew at each request: a reload may change them. */
   tokens: () => readonly KnownToken[];
   reload: () => Promise<string>;
+  /** Who is at the other end of a socket, by its client certificate. */
+  peer: (socket: unknown) => Peer | null;
   log: FastifyBaseLogger;
 }
 
@@ -62,12 +66,15 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     throw new OrcaError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?')[0]}`);
   });
   const callers = new WeakMap<FastifyRequest, KnownToken>();
+  const views = createViews(options.store, options.live, options.settings);
+  const routes = allRoutes(options, views);
+  const open = new Set(routes.filter((r) => r.access === 'open').map((r) => `${r.method} /api/v1${r.path}`));
   app.addHook('onRequest', async (request) => {
-    if (request.url.split('?')[0] === '/api/v1/health') return;
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    if (open.has(`${method} ${request.url.split('?')[0]}`)) return;
     callers.set(request, authenticate(request.headers.authorization, options.tokens()));
   });
-  const views = createViews(options.store, options.live, options.settings);
-  for (const one of allRoutes(options, views)) mount(app, one, callers);
+  for (const one of routes) mount(app, one, callers, options.peer);
   app.get('/metrics', (_, reply) => {
     reply.type('text/plain; version=0.0.4');
     return metricsOf(views.status(null), views.traffic(), process.memoryUsage.rss());
@@ -83,6 +90,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): 
     ...deployRoutes(store, commands),
     ...serviceRoutes(store, commands),
     ...rolloutRoutes(store, commands),
+    ...joinRoutes(store, options.enrolment),
     logsRoute(store, live),
   ];
   const document: Route = route('GET /openapi.json', {
@@ -92,13 +100,19 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): 
   return [...routes, document];
 }
 
-function mount(app: FastifyInstance, one: Route, callers: WeakMap<FastifyRequest, KnownToken>): void {
+function mount(
+  app: FastifyInstance,
+  one: Route,
+  callers: WeakMap<FastifyRequest, KnownToken>,
+  peer: ApiOptions['peer'],
+): void {
   app.route({
     method: one.method,
     url: `/api/v1${one.path}`,
+    bodyLimit: one.maxBody ?? MAX_BODY_BYTES,
     handler: async (request, reply) => {
       const caller = callers.get(request);
-      if (caller) authorize(caller, one.changes && one.path !== '/plan');
+      if (caller) authorize(caller, one.changes && one.path !== '/plan', one.access === 'admin');
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
       const given = await one.run({
@@ -106,6 +120,7 @@ function mount(app: FastifyInstance, one: Route, callers: WeakMap<FastifyRequest
         query: request.query,
         body: request.body,
         actor: actorOf(request, caller),
+        from: { address: request.ip, peer: peer(request.raw.socket) },
         signal: gone.signal,
       });
       return send(reply, given);
@@ -170,7 +185,10 @@ function asOrcaError(error: unknown): OrcaError {
   if (error instanceof OrcaError) return error;
   const { code, statusCode } = error as { code?: string; statusCode?: number };
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return new OrcaError('BODY_TOO_LARGE', 'the body is larger than 4 MiB');
+    return new OrcaError(
+      'BODY_TOO_LARGE',
+      'the body is larger than 4 MiB, or than 32 KiB where no token is needed',
+    );
   if (statusCode === 400 && error instanceof Error)
     return new OrcaError('BODY_INVALID', error.message, { cause: error });
   return new OrcaError('INTERNAL', 'the master could not do that; its log says why', { cause: error });

@@ -22,8 +22,10 @@ export function authenticate(header: string | undefined, known: readonly KnownTo
   return fitting[0];
 }
 
-/** Viewers read; everything else is for deployers and admins. Throws NOT_ALLOWED. */
-export function authorize(token: KnownToken, changes: boolean): void {
+/** Viewers read; everything else is for deployers and admins, and some of it for admins only. Throws NOT_ALLOWED. */
+export function authorize(token: KnownToken, changes: boolean, adminOnly: boolean): void {
+  if (adminOnly && token.role !== 'admin')
+    throw new OrcaError('NOT_ALLOWED', `the token "${token.name}" is not an admin's`);
   if (changes && token.role === 'viewer')
     throw new OrcaError('NOT_ALLOWED', `the token "${token.name}" may only read`);
 }

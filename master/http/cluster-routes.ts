@@ -27,6 +27,7 @@ export function clusterRoutes({ store, views, commands, settings, reload }: Clus
   return [
     route('GET /health', {
       summary: 'Says that the master answers; needs no token',
+      access: 'open',
       reply: z.object({ status: z.string(), version: z.string() }),
       run: () => answer({ status: 'ok', version: settings().version }),
     }),

@@ -9,14 +9,16 @@ export interface NodeFacts {
   heardAtMs: number | null;
   /** The revision its agent remembers from another store; null unless the node is held. */
   heldRevision: number | null;
+  /** Two agents fight for its identity. */
+  conflict: string | null;
 }
 
-export function nodeStatus({ node, allocations, heardAtMs, heldRevision }: NodeFacts): NodeStatus {
+export function nodeStatus({ node, allocations, heardAtMs, heldRevision, conflict }: NodeFacts): NodeStatus {
   return {
     node_id: node.id,
     name: node.facts.name,
     address: node.facts.address,
-    ...nodeState(node, heldRevision),
+    ...nodeState(node, heldRevision, conflict),
     version: node.facts.version,
     engine: node.engine?.version ?? null,
     caddy: node.ingressObserved?.caddyVersion ?? null,
@@ -31,8 +33,10 @@ export function nodeStatus({ node, allocations, heardAtMs, heldRevision }: NodeF
 function nodeState(
   node: Node,
   heldRevision: number | null,
+  conflict: string | null,
 ): { state: NodeStatus['state']; reason: string | null } {
   if (node.connectedAtMs === null) return { state: 'unreachable', reason: 'its agent is not connected' };
+  if (conflict !== null) return { state: 'degraded', reason: conflict };
   if (heldRevision !== null)
     return {
       state: 'degraded',

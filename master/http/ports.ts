@@ -1,8 +1,10 @@
 /** What the API asks of the rest of the master. Implemented by control and dispatch, put together in main. */
 import type { ClusterInfo, DeployReply, PlanReply } from '../../shared/api.js';
+import type { CreateJoinToken, JoinReply, JoinRequest, RenewReply } from '../../shared/api-join.js';
 import type { Counted } from '../../shared/model.js';
 import type { LogLine } from '../../shared/protocol.js';
 import type { ServiceSpec } from '../../shared/spec.js';
+import type { JoinToken } from '../store/tables.js';
 
 export interface Actor {
   by: string;
@@ -33,9 +35,27 @@ export interface Commands {
   cordon(node: string, cordoned: boolean): void;
 }
 
+/** Who may become a node. Refusals are OrcaErrors and have used nothing up. */
+export interface Enrolment {
+  /** The token and its text, which nobody can ask for again. */
+  createToken(request: CreateJoinToken, by: string): { token: JoinToken; text: string };
+  revokeToken(id: string, by: string): void;
+  join(request: JoinRequest, peer: Peer | null): JoinReply;
+  /** A new certificate for the node at the other end. */
+  renew(csr: string, peer: Peer | null): RenewReply;
+}
+
+/** The node that the client certificate of a connection proves. */
+export interface Peer {
+  node: string;
+  isExpired: boolean;
+}
+
 /** What is known of live agents beyond the store. */
 export interface Live {
   heardAtMs(node: string): number | null;
+  /** Why the identity of a node is in doubt. */
+  conflict(node: string): string | null;
   inFlight(allocation: string): number | null;
   /** What the connected ingresses counted of the releases of a service. */
   figures(service: string): Counted[];

@@ -4,13 +4,15 @@
  */
 import { z } from 'zod';
 import { OrcaError } from '../../shared/errors.js';
-import type { Actor } from './ports.js';
+import type { Actor, Peer } from './ports.js';
 
 export interface Call<B, Q> {
   params: Record<string, string>;
   query: Q;
   body: B;
   actor: Actor;
+  /** Where the request came from, and which node its client certificate proves. */
+  from: { address: string; peer: Peer | null };
   /** Aborted when the caller goes away. */
   signal: AbortSignal;
 }
@@ -31,6 +33,10 @@ export interface Route {
   reply: z.ZodType | null;
   /** Needs a token whose role may change things. */
   changes: boolean;
+  /** `open`: needs no token at all; `admin`: a token of that role; null: any token, as far as `changes` allows. */
+  access: 'open' | 'admin' | null;
+  /** Bytes of a body; null: as much as any path takes. */
+  maxBody: number | null;
   run(call: Call<unknown, unknown>): Promise<Answer>;
 }
 
@@ -39,6 +45,8 @@ interface Definition<B extends z.ZodType, Q extends z.ZodType> {
   body?: B;
   query?: Q;
   reply?: z.ZodType;
+  access?: 'open' | 'admin';
+  maxBody?: number;
   run(call: Call<z.output<B>, z.output<Q>>): Answer | Promise<Answer>;
 }
 
@@ -57,6 +65,8 @@ export function route<B extends z.ZodType = z.ZodUnknown, Q extends z.ZodType = 
     query: query ?? null,
     reply: definition.reply ?? null,
     changes: method !== 'GET',
+    access: definition.access ?? null,
+    maxBody: definition.maxBody ?? null,
     run: async (call) =>
       definition.run({
         ...call,

@@ -46,6 +46,7 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
         allocations: store.allocationsOn(node.id).length,
         heardAtMs: live.heardAtMs(node.id),
         heldRevision: typeof held === 'number' ? held : null,
+        conflict: live.conflict(node.id),
       });
     });
   return {

@@ -38,7 +38,7 @@ export function planService(snapshot: ServiceSnapshot, nowMs: number): Plan {
     ...moved.actions,
     ...rolloutActions(snapshot, step, waits),
     ...(starts ? [{ kind: 'start-service' } satisfies Action] : []),
-    ...(open ? [] : prune(snapshot, planned.stable, snapshot.rollout)),
+    ...(open ? [] : prune(snapshot, planned, snapshot.rollout)),
     ...changed(service.planned, next, { kind: 'put-planned', planned: next }),
     ...deleteService(snapshot),
   ];

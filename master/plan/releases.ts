@@ -1,6 +1,6 @@
 /** Releases: what makes two of them equal, and which are kept. */
 import { fingerprint } from '../../shared/fingerprint.js';
-import type { Release, ResolvedImage, Rollout } from '../../shared/model.js';
+import type { Planned, Release, ResolvedImage, Rollout } from '../../shared/model.js';
 import type { ContainerSpec } from '../../shared/spec.js';
 import type { Action, ServiceSnapshot } from './snapshot.js';
 
@@ -29,12 +29,13 @@ export function newRelease(rollout: Rollout, number: number, image: ResolvedImag
   };
 }
 
-/** Drops what is older than the newest ten, unless it serves, runs somewhere, or a rollout goes to or from it. */
-export function prune(snapshot: ServiceSnapshot, stable: number | null, rollout: Rollout | null): Action[] {
-  const { planned } = snapshot.service;
+/** Drops what is older than the newest ten, unless it serves, served before that, runs somewhere, or a rollout goes to or from it. */
+/** `planned`: as it is after this decision. */
+export function prune(snapshot: ServiceSnapshot, planned: Planned, rollout: Rollout | null): Action[] {
   const needed = new Set<number | null>([
-    stable,
+    planned.stable,
     planned.tolerated,
+    planned.previous ?? null,
     rollout?.release ?? null,
     rollout?.from ?? null,
     ...snapshot.allocations.map((allocation) => allocation.release),

@@ -14,16 +14,17 @@ export function releaseOf({ service, releases }: ServiceCurrent, number: number)
   );
 }
 
-/** What "back" means: while something newer is half-way, what served before it; else the last earlier release that ever
- *  succeeded. Refuses with NOTHING_TO_ROLL_BACK. */
+/** What "back" means: while something newer is half-way, what served before it; else what served before it, and where that is not
+ *  known the last earlier release that ever succeeded. Refuses with NOTHING_TO_ROLL_BACK. */
 export function previousOf(current: ServiceCurrent): Release {
-  const { stable, tolerated } = current.service.planned;
+  const { stable, tolerated, previous } = current.service.planned;
   const isHalfWay = current.rollout !== null || tolerated !== null;
   const found = isHalfWay
     ? current.releases.find((release) => release.number === stable)
-    : current.releases
+    : (current.releases.find((release) => release.number === previous) ??
+      current.releases
         .filter((release) => isEarlierSuccess(release, current))
-        .sort((a, b) => b.number - a.number)[0];
+        .sort((a, b) => b.number - a.number)[0]);
   if (found) return found;
   throw new OrcaError(
     'NOTHING_TO_ROLL_BACK',

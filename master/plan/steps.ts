@@ -38,9 +38,11 @@ export function end(rollout: Rollout, reason: string, nowMs: number): Step {
 }
 
 /** It brought its release: that is stable from now on. */
-export function succeed(rollout: Rollout, { replicas }: Progress, nowMs: number): Step {
+export function succeed(rollout: Rollout, { replicas, stable }: Progress, nowMs: number): Step {
   const step = end(rollout, `${replicas} of ${replicas} replicas run v${rollout.release}`, nowMs);
-  return { ...step, planned: { ...step.planned, stable: rollout.release, tolerated: null } };
+  const isNew = stable !== null && stable.number !== rollout.release;
+  const previous = isNew ? { previous: rollout.kind === 'rollback' ? null : stable.number } : {};
+  return { ...step, planned: { ...step.planned, stable: rollout.release, tolerated: null, ...previous } };
 }
 
 export function fail(

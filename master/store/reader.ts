@@ -2,6 +2,8 @@
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
 import {
   allocationPrefix,
+  type JoinToken,
+  type NodeIdentity,
   releaseKey,
   rolloutKey,
   type SiteCertificate,
@@ -30,6 +32,10 @@ export interface Reader {
   certificates(): SiteCertificate[];
   certificate(name: string): SiteCertificate | undefined;
   tokens(): Token[];
+  joinTokens(): JoinToken[];
+  joinToken(id: string): JoinToken | undefined;
+  identities(): NodeIdentity[];
+  identity(node: string): NodeIdentity | undefined;
   /** The newest `limit` events, oldest first. */
   events(limit: number): ClusterEvent[];
   eventsAfter(number: number): ClusterEvent[];
@@ -66,6 +72,10 @@ export function createReader(tables: Tables): Reader {
     certificates: () => tables.certificates.values(),
     certificate: (name) => tables.certificates.get(name),
     tokens: () => tables.tokens.values(),
+    joinTokens: () => tables.joinTokens.values(),
+    joinToken: (id) => tables.joinTokens.get(id),
+    identities: () => tables.identities.values(),
+    identity: (node) => tables.identities.get(node),
     events: (limit) => tables.events.last('', limit).reverse(),
     eventsAfter: (number) =>
       tables.events

@@ -21,6 +21,31 @@ export interface Token {
   createdAtMs: number;
 }
 
+/** What lets hosts join; of its secret only the SHA-256 (hex) is kept. */
+export interface JoinToken {
+  id: string;
+  secretHash: string;
+  labels: Record<string, string>;
+  uses: number;
+  createdBy: string;
+  createdAtMs: number;
+  expiresAtMs: number;
+  revokedAtMs: number | null;
+  /** Who joined with it, oldest first; `key` is the SHA-256 (hex) of the public key, so that one who asks again is known. */
+  used: { node: string; key: string; atMs: number }[];
+}
+
+/** A node id that this master has issued; without one no session is let in. */
+export interface NodeIdentity {
+  node: string;
+  name: string;
+  /** Of the token that it joined with. */
+  labels: Record<string, string>;
+  issuedAtMs: number;
+  /** When its newest certificate expires. */
+  notAfterMs: number;
+}
+
 /** What was last decided for a node's assignment, so that an equal one is not sent under a new revision. */
 export interface AssignmentMark {
   node: string;
@@ -42,6 +67,9 @@ export interface Tables {
   assignmentMarks: Table<AssignmentMark>;
   certificates: Table<SiteCertificate>;
   tokens: Table<Token>;
+  joinTokens: Table<JoinToken>;
+  /** By node id. */
+  identities: Table<NodeIdentity>;
   events: Table<ClusterEvent>;
   meta: Table<unknown>;
 }
@@ -59,6 +87,8 @@ export function openTables(env: Environment): Tables {
     assignmentMarks: env.table('assignment-marks'),
     certificates: env.table('certificates'),
     tokens: env.table('tokens'),
+    joinTokens: env.table('join-tokens'),
+    identities: env.table('identities'),
     events: env.table('events'),
     meta: env.table('meta'),
   };

@@ -8,6 +8,8 @@ import type { Table } from './database.js';
 import { createReader, type Reader } from './reader.js';
 import {
   byNodeKey,
+  type JoinToken,
+  type NodeIdentity,
   padded,
   releaseKey,
   rolloutKey,
@@ -37,11 +39,15 @@ export interface Transaction extends Reader {
   putAllocation(allocation: Allocation): void;
   deleteAllocation(id: string): void;
   putNode(node: Node): void;
+  /** Forgets the node and its identity: no session of it is let in any more. */
   deleteNode(id: string): void;
+  putIdentity(identity: NodeIdentity): void;
   markAssignment(node: string, fingerprint: string): void;
   putCertificate(certificate: SiteCertificate): void;
   deleteCertificate(name: string): void;
   putToken(token: Token): void;
+  putJoinToken(token: JoinToken): void;
+  deleteJoinToken(id: string): void;
   addEvent(event: Omit<ClusterEvent, 'number'>): void;
   putMeta(key: string, value: unknown): void;
   deleteMeta(key: string): void;
@@ -128,7 +134,11 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     },
     deleteNode(id) {
       remove(tables.assignmentMarks, id);
+      remove(tables.identities, id);
       if (remove(tables.nodes, id)) changes.nodes.add(id);
+    },
+    putIdentity(identity) {
+      put(tables.identities, identity.node, identity);
     },
     markAssignment(node, fingerprint) {
       put(tables.assignmentMarks, node, { node, fingerprint });
@@ -141,6 +151,12 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     },
     putToken(token) {
       put(tables.tokens, token.name, token);
+    },
+    putJoinToken(token) {
+      put(tables.joinTokens, token.id, token);
+    },
+    deleteJoinToken(id) {
+      remove(tables.joinTokens, id);
     },
     addEvent(event) {
       const newest = tables.events.last('', 1)[0]?.number ?? 0;

@@ -1,5 +1,6 @@
 /** `orca agent` as its own process: one a home, ends quickly on SIGTERM, says what is wrong, works without a master. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -83,6 +84,28 @@ t.test('with Docker not running it stays up, and says so', async (t) => {
   t.equal(child.exitCode, null);
   child.kill('SIGTERM');
   t.equal(await ended, 0);
+});
+
+t.test('a log that takes no line (a full disk) is nothing to write a line about', async (t) => {
+  const run = async (log: string) => {
+    const home = await aHome(t, 'unix:///nowhere/docker.sock');
+    const out = openSync(log === 'full' ? '/dev/full' : join(home, log), 'w');
+    t.teardown(() => closeSync(out));
+    const child = spawn(process.execPath, [program, 'agent', '--home', home], {
+      stdio: ['ignore', out, out],
+    });
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    t.teardown(() => child.kill('SIGKILL'));
+    await waitFor('it to run', () => existsSync(join(home, 'agent', 'agent.pid')));
+    return { child, ended };
+  };
+  const writesOf = ({ child }: { child: ChildProcess }) =>
+    Number(/syscw: (\d+)/.exec(readFileSync(`/proc/${child.pid}/io`, 'utf8'))?.[1]);
+  const [plain, full] = await Promise.all([run('agent.log'), run('full')]);
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  t.ok(writesOf(full) < 2 * writesOf(plain), `${writesOf(full)} writes, of a plain one ${writesOf(plain)}`);
+  full.child.kill('SIGTERM');
+  t.equal(await full.ended, 0);
 });
 
 t.test('a home without an agent is refused with what to do', async (t) => {

@@ -120,8 +120,11 @@ t.test('a rollback while it is promoted takes it away too, and history names it'
   await waitFor('it to grow', async () => (await serviceOf(m))?.allocations.length === 6);
   t.match((await serviceOf(m))?.groups.canary, { weight: 20, wanted: 3, ready: 1 });
   t.match((await cli('rollback', 'api', '--dry-run')).out, /takes canary v2 away: .* v1 is not touched/);
+  const asking = cli('rollback', 'api');
+  // Its copies get ready only now: before, the promotion could have ended first.
+  await waitFor('the rollback', async () => (await serviceOf(m))?.rollout?.kind === 'rollback');
   agent.obey();
-  const back = await cli('rollback', 'api');
+  const back = await asking;
   t.equal(back.exit, 0, back.out + back.err);
   await waitFor('the canary to be gone', async () => (await serviceOf(m))?.allocations.length === 3);
   t.same(

@@ -3,6 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { openAuthority } from '../../master/authority.js';
+import { createEnrol } from '../../master/control/enrol.js';
+import { createJoinTokens } from '../../master/control/join-tokens.js';
 import { createApi } from '../../master/http/api.js';
 import { hashToken } from '../../master/http/authenticate.js';
 import { createLogger } from '../../master/http/logger.js';
@@ -51,6 +54,7 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
   };
   const live: Live = {
     heardAtMs: () => 4_000,
+    conflict: () => null,
     inFlight: () => null,
     figures: () => [],
     openLogs: () => {
@@ -58,9 +62,17 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
     },
     ...more.live,
   };
+  const authority = openAuthority(folder, Date.now());
+  const joinTokens = createJoinTokens(store, authority.caFingerprint);
   const { app } = await createApi({
     store,
     commands,
+    enrolment: {
+      ...createEnrol(store, authority, () => 'c'),
+      createToken: joinTokens.create,
+      revokeToken: joinTokens.revoke,
+    },
+    peer: () => null,
     live,
     settings: () => ({
       cluster_id: 'c0',
@@ -72,6 +84,7 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
     }),
     tokens: () => [
       { name: 'admin', role: 'admin', hash: hashToken('good') },
+      { name: 'hands', role: 'deployer', hash: hashToken('push') },
       { name: 'eyes', role: 'viewer', hash: hashToken('look') },
     ],
     reload: async () => 'done',

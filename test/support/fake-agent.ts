@@ -37,16 +37,22 @@ export interface FakeAgentOptions {
   port: number;
   /** False: connect without a client certificate. */
   certificate?: boolean;
+  /** PEM; instead of those of the home. */
+  credentials?: { key: string; cert: string };
+  /** Where it connects from. */
+  localAddress?: string;
   hello?: Partial<Extract<AgentMessage, { type: 'hello' }>> | null;
 }
 
 /** Connects with the files of `home/agent` and says hello (unless `hello` is null). */
 export async function fakeAgent(options: FakeAgentOptions): Promise<FakeAgent> {
   const file = (name: string): Buffer => readFileSync(join(options.home, 'agent', name));
-  const credentials = options.certificate === false ? {} : { cert: file('node.crt'), key: file('node.key') };
+  const own = options.credentials ?? { cert: file('node.crt'), key: file('node.key') };
+  const credentials = options.certificate === false ? {} : own;
   const socket = new WebSocket(`wss://127.0.0.1:${options.port}/agent`, {
     ca: file('ca.pem'),
     ...credentials,
+    ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
   });
   const received: MasterMessage[] = [];
   let closed: { code: number; reason: string } | null = null;

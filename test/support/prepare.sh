@@ -21,6 +21,7 @@ need iptables iptables
 need nsenter util-linux
 need curl curl
 need git git
+need openssl openssl
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 
 socket=${ORCA_TEST_DOCKER:-${DOCKER_HOST:-unix:///var/run/docker.sock}}

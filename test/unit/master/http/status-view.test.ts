@@ -115,7 +115,13 @@ t.test('before its first report an allocation is placed', async (t) => {
 
 t.test('a node is ready only when its agent, Docker and its ingress are', async (t) => {
   const stateOf = (more: Parameters<typeof aNode>[0], heldRevision: number | null = null) => {
-    const view = nodeStatus({ node: aNode(more), allocations: 1, heardAtMs: null, heldRevision });
+    const view = nodeStatus({
+      node: aNode(more),
+      allocations: 1,
+      heardAtMs: null,
+      heldRevision,
+      conflict: null,
+    });
     return [view.state, view.reason];
   };
   const ingress = aNode().ingressObserved;

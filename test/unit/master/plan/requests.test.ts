@@ -166,6 +166,27 @@ t.test('a removed service is forgotten once nothing of it is left', async (t) =>
   t.equal(shop.cluster.log.at(-1)?.kind, 'delete-service');
 });
 
+t.test(
+  'back is what served before, not what was rolled back from, and is kept through any number of failures',
+  async (t) => {
+    const shop = running();
+    shop.deploy(v2);
+    shop.cluster.settle();
+    shop.rollback();
+    shop.cluster.settle();
+    shop.deploy(aSpec({ container: { image: 'good:3' } }));
+    shop.cluster.settle();
+    t.equal(shop.cluster.snapshot.service.planned.stable, 3);
+    for (let n = 0; n < 12; n += 1) {
+      shop.deploy(aSpec({ container: { image: `exits:${n}` } }));
+      shop.cluster.settle();
+    }
+    t.match(shop.rollback().changes, ['release: v3 → v1 (good:1)']);
+    t.equal(shop.cluster.settle(), true);
+    t.equal(shop.cluster.snapshot.service.planned.stable, 1);
+  },
+);
+
 /** A shop that ran its first release and was stopped; its log begins there. */
 function stopped(): Shop {
   const shop = running();

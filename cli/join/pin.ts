@@ -1,0 +1,72 @@
+/**
+ * The first look at a master, trusting nothing: takes the chain that it shows (its certificate, then the cluster's CA) and
+ * accepts the CA only when its fingerprint is the token's. Nothing is said on this connection; what follows trusts that
+ * CA alone. Throws CA_MISMATCH and MASTER_UNREACHABLE.
+ */
+import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
+import { OrcaError } from '../../shared/errors.js';
+import { certificateFingerprint } from '../../shared/join-token.js';
+
+const TIMEOUT_MS = 10_000;
+const MAX_CHAIN = 5;
+
+export interface Pinned {
+  /** PEM of the CA. */
+  ca: string;
+  /** This host's address on the way to the master. */
+  localAddress: string;
+}
+
+export async function pinMaster(url: URL, caFingerprint: string): Promise<Pinned> {
+  const socket = await open(url);
+  try {
+    const shown = chainOf(socket).map((der) => new X509Certificate(der));
+    const ca = shown.find(({ raw }) => certificateFingerprint(raw) === caFingerprint);
+    if (!ca) throw mismatch(url, shown.at(-1), caFingerprint);
+    return { ca: ca.toString(), localAddress: (socket.localAddress ?? '').replace(/^::ffff:/, '') };
+  } finally {
+    socket.destroy();
+  }
+}
+
+function open(url: URL): Promise<TLSSocket> {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const servername = isIP(host) === 0 ? { servername: host } : {};
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      host,
+      port: Number(url.port || 443),
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      ...servername,
+    });
+    const fail = (why: string, cause?: unknown): void => {
+      socket.destroy();
+      reject(new OrcaError('MASTER_UNREACHABLE', `no answer from ${url.origin}: ${why}`, { cause }));
+    };
+    socket.setTimeout(TIMEOUT_MS, () => fail(`silence for ${TIMEOUT_MS / 1_000} s`));
+    socket.once('error', (error) => fail(error.message, error));
+    socket.once('secureConnect', () => resolve(socket));
+  });
+}
+
+/** The certificates in the order in which they were shown; a root is its own issuer. */
+function chainOf(socket: TLSSocket): Buffer[] {
+  const chain: Buffer[] = [];
+  let next: ReturnType<TLSSocket['getPeerCertificate']> | undefined = socket.getPeerCertificate(true);
+  while (next?.raw && chain.length < MAX_CHAIN && !chain.some((der) => next?.raw.equals(der))) {
+    chain.push(next.raw);
+    next = 'issuerCertificate' in next ? (next.issuerCertificate as typeof next) : undefined;
+  }
+  return chain;
+}
+
+function mismatch(url: URL, last: X509Certificate | undefined, wanted: string): OrcaError {
+  const shown = last ? `one with the fingerprint ${certificateFingerprint(last.raw)}` : 'none';
+  return new OrcaError(
+    'CA_MISMATCH',
+    `the master at ${url.origin} is not the one that made this token: its CA should have the fingerprint ${wanted}, and it shows ${shown}`,
+  );
+}

@@ -1,0 +1,167 @@
+/**
+ * How a host becomes a node, and stays the same one: its join, and the renewal of its certificate. Each is judged and
+ * written in one transaction; whatever is refused has used nothing up and changed nothing.
+ *
+ * An id is never taken from what a host says: a new one is made, unless the host proves to be a node already, by the key
+ * of its certificate (which may have expired) or by the key with which this token was used before (its answer got lost).
+ */
+import { createHash, type KeyObject, randomBytes } from 'node:crypto';
+import type { JoinReply, JoinRequest, RenewReply } from '../../shared/api-join.js';
+import { readSigningRequest } from '../../shared/csr.js';
+import { formatDuration } from '../../shared/duration.js';
+import { OrcaError } from '../../shared/errors.js';
+import { parseJoinToken } from '../../shared/join-token.js';
+import { PROTOCOL_VERSION } from '../../shared/protocol.js';
+import { aNewNode } from '../store/new-node.js';
+import type { Reader } from '../store/reader.js';
+import type { Store } from '../store/store.js';
+import type { JoinToken, NodeIdentity } from '../store/tables.js';
+import type { Transaction } from '../store/transaction.js';
+import { liveToken, takeUse } from './join-tokens.js';
+
+/** Who is at the other end, by the client certificate of the connection. */
+export interface KnownPeer {
+  node: string;
+  isExpired: boolean;
+}
+
+/** What this needs of the cluster's CA. */
+export interface NodeIssuer {
+  caPem: string;
+  clusterId: string;
+  signNode(
+    nodeId: string,
+    publicKey: KeyObject,
+    nowMs: number,
+  ): { certPem: string; notBeforeMs: number; notAfterMs: number };
+}
+
+export interface Enrol {
+  /** Throws JOIN_TOKEN_*, PROTOCOL_MISMATCH, CLOCK_SKEW, CSR_INVALID and NODE_NAME_TAKEN. */
+  join(request: JoinRequest, peer: KnownPeer | null): JoinReply;
+  /** A new certificate for the node of the connection. Throws NODE_NOT_ENROLLED and CSR_INVALID. */
+  renew(csr: string, peer: KnownPeer | null): RenewReply;
+}
+
+/** Clocks may differ by this much: certificates, expiries and ages are told by them. */
+export const MAX_CLOCK_SKEW_MS = 5 * 60_000;
+
+export function createEnrol(store: Store, issuer: NodeIssuer, clusterName: () => string): Enrol {
+  const certified = (tx: Transaction, identity: NodeIdentity, key: KeyObject, nowMs: number): RenewReply => {
+    const { certPem, notAfterMs } = issuer.signNode(identity.node, key, nowMs);
+    tx.putIdentity({ ...identity, notAfterMs });
+    return {
+      node_id: identity.node,
+      certificate: certPem,
+      ca: issuer.caPem,
+      expires_at: new Date(notAfterMs).toISOString(),
+      cluster_id: issuer.clusterId,
+      cluster_name: clusterName(),
+    };
+  };
+  return {
+    join: (request, peer) =>
+      store.write((tx) => {
+        const nowMs = Date.now();
+        const token = liveToken(tx, parseJoinToken(request.token), nowMs);
+        checkProtocol(request.protocol);
+        checkClock(Date.parse(request.clock), nowMs);
+        const publicKey = readSigningRequest(request.csr);
+        const use = { key: keyMark(publicKey), atMs: nowMs };
+        const before = ownIdentity(tx, token, peer, use.key);
+        checkName(tx, request.name, before?.node ?? null);
+        const node = before?.node ?? freeId(tx);
+        if (!token.used.some((one) => one.node === node && one.key === use.key))
+          takeUse(tx, token, { node, ...use });
+        putNode(tx, node, request, nowMs);
+        const identity = {
+          ...(before ?? aNewIdentity(node, nowMs)),
+          name: request.name,
+          labels: token.labels,
+        };
+        return { ...certified(tx, identity, publicKey, nowMs), rejoined: before !== null };
+      }),
+    renew: (csr, peer) =>
+      store.write((tx) => {
+        const identity = enrolled(tx, peer);
+        return certified(tx, identity, readSigningRequest(csr), Date.now());
+      }),
+  };
+}
+
+function checkProtocol(protocol: number): void {
+  if (protocol === PROTOCOL_VERSION) return;
+  throw new OrcaError(
+    'PROTOCOL_MISMATCH',
+    `this host speaks version ${protocol} of the protocol, the master version ${PROTOCOL_VERSION}`,
+  );
+}
+
+function checkClock(hostMs: number, nowMs: number): void {
+  const skewMs = Math.abs(hostMs - nowMs);
+  if (skewMs <= MAX_CLOCK_SKEW_MS) return;
+  const [host, master] = [hostMs, nowMs].map((ms) => new Date(ms).toISOString());
+  throw new OrcaError(
+    'CLOCK_SKEW',
+    `this host's clock says ${host}, the master's ${master}: they are ${formatDuration(skewMs)} apart, and may be ${formatDuration(MAX_CLOCK_SKEW_MS)}`,
+  );
+}
+
+/** Who this host is already, by a proof; null when it is new here, or was removed. */
+function ownIdentity(
+  tx: Transaction,
+  token: JoinToken,
+  peer: KnownPeer | null,
+  key: string,
+): NodeIdentity | null {
+  const node = peer?.node ?? token.used.find((use) => use.key === key)?.node;
+  return (node === undefined ? undefined : tx.identity(node)) ?? null;
+}
+
+/** Names are what people call nodes by; two of one name would be mistaken for each other. */
+function checkName(reader: Reader, name: string, own: string | null): void {
+  const names = [
+    ...reader.identities(),
+    ...reader.nodes().map(({ id, facts }) => ({ node: id, name: facts.name })),
+  ];
+  const taken = names.find((one) => one.name === name && one.node !== own);
+  if (taken) throw new OrcaError('NODE_NAME_TAKEN', `there is a node named ${name} already (${taken.node})`);
+}
+
+function enrolled(tx: Transaction, peer: KnownPeer | null): NodeIdentity {
+  if (!peer) throw new OrcaError('NODE_NOT_ENROLLED', "no client certificate of this cluster's CA was shown");
+  if (peer.isExpired)
+    throw new OrcaError('NODE_NOT_ENROLLED', `the certificate of node ${peer.node} has expired`);
+  const identity = tx.identity(peer.node);
+  if (!identity)
+    throw new OrcaError('NODE_NOT_ENROLLED', `node ${peer.node} is not known here, or was removed`);
+  return identity;
+}
+
+function freeId(reader: Reader): string {
+  for (;;) {
+    const id = `n-${randomBytes(4).toString('hex')}`;
+    if (!reader.identity(id) && !reader.node(id)) return id;
+  }
+}
+
+const aNewIdentity = (node: string, nowMs: number): NodeIdentity => ({
+  node,
+  name: '',
+  labels: {},
+  issuedAtMs: nowMs,
+  notAfterMs: 0,
+});
+
+/** It is shown before its agent has connected, which then says the rest of its facts. */
+function putNode(tx: Transaction, id: string, { name, address }: JoinRequest, nowMs: number): void {
+  const before = tx.node(id);
+  const unknown = { version: '', os: '', arch: '', cpus: 0, memoryBytes: 0, pid: 0 };
+  const node = before ?? { ...aNewNode(id, { ...unknown, name, address }), lastSeenAtMs: nowMs };
+  tx.putNode({ ...node, facts: { ...node.facts, name, address } });
+}
+
+const keyMark = (key: KeyObject): string =>
+  createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex');

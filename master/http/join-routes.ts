@@ -1,0 +1,75 @@
+/**
+ * Join tokens, for admins only; and the two paths of hosts themselves, which need no bearer token: `/join` with a join
+ * token, `/nodes/renew` with the client certificate of a node.
+ */
+import { z } from 'zod';
+import {
+  createJoinTokenSchema,
+  joinReplySchema,
+  joinRequestSchema,
+  joinTokenCreatedSchema,
+  joinTokensReplySchema,
+  renewReplySchema,
+  renewRequestSchema,
+} from '../../shared/api-join.js';
+import type { Store } from '../store/store.js';
+import { joinTokenView } from './join-view.js';
+import type { Enrolment } from './ports.js';
+import { createRateLimit } from './rate-limit.js';
+import { answer, type Route, route } from './route.js';
+
+/** What needs no bearer token is kept small. */
+const MAX_HOST_BODY_BYTES = 32 * 1024;
+
+export function joinRoutes(store: Store, enrolment: Enrolment): Route[] {
+  const limit = createRateLimit();
+  return [
+    route('POST /join', {
+      summary: 'Makes this host a node; needs a join token in place of a bearer token',
+      access: 'open',
+      maxBody: MAX_HOST_BODY_BYTES,
+      body: joinRequestSchema,
+      reply: joinReplySchema,
+      run: ({ body, from }) => {
+        limit.take(from.address, Date.now());
+        return answer(enrolment.join(body, from.peer));
+      },
+    }),
+    route('POST /nodes/renew', {
+      summary: 'A new certificate for the node whose client certificate the connection shows',
+      access: 'open',
+      maxBody: MAX_HOST_BODY_BYTES,
+      body: renewRequestSchema,
+      reply: renewReplySchema,
+      run: ({ body, from }) => {
+        limit.take(from.address, Date.now());
+        return answer(enrolment.renew(body.csr, from.peer));
+      },
+    }),
+    route('POST /join-tokens', {
+      summary: 'Makes a token with which hosts can join; its text is in this answer and never shown again',
+      access: 'admin',
+      body: createJoinTokenSchema,
+      reply: joinTokenCreatedSchema,
+      run: ({ body, actor }) => {
+        const { token, text } = enrolment.createToken(body, actor.by);
+        return answer({ ...joinTokenView(token, Date.now()), token: text }, 201);
+      },
+    }),
+    route('GET /join-tokens', {
+      summary: 'The join tokens, without their secrets',
+      access: 'admin',
+      reply: joinTokensReplySchema,
+      run: () => answer({ tokens: store.joinTokens().map((token) => joinTokenView(token, Date.now())) }),
+    }),
+    route('DELETE /join-tokens/:id', {
+      summary: 'Nobody can join with this token any more; nodes that have stay',
+      access: 'admin',
+      reply: z.object({ ok: z.string() }),
+      run: ({ params, actor }) => {
+        enrolment.revokeToken(params.id ?? '', actor.by);
+        return answer({ ok: `join token ${params.id} is revoked` });
+      },
+    }),
+  ];
+}

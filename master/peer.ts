@@ -1,0 +1,29 @@
+/**
+ * Which node is at the other end of a TLS connection: the one that the client certificate names, when the cluster's CA
+ * has signed it for clients. The handshake has proved that the other end has its key. One that has expired is told apart
+ * from none, so that its node can be told, and can join again under its id.
+ */
+import { X509Certificate } from 'node:crypto';
+import { TLSSocket } from 'node:tls';
+
+export interface Peer {
+  node: string;
+  isExpired: boolean;
+}
+
+/** extendedKeyUsage clientAuth (RFC 5280 4.2.1.12): a site's certificate is of the same CA, and names no node. */
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+
+export function createPeers(caPem: string): (socket: unknown) => Peer | null {
+  const ca = new X509Certificate(caPem);
+  return (socket) => {
+    if (!(socket instanceof TLSSocket)) return null;
+    const certificate = socket.getPeerX509Certificate();
+    if (!certificate?.checkIssued(ca) || !certificate.verify(ca.publicKey)) return null;
+    const node = /^CN=([^\n]+)$/.exec(certificate.subject)?.[1];
+    if (node === undefined || !certificate.keyUsage?.includes(CLIENT_AUTH)) return null;
+    // OpenSSL's verdict stands; why it said no does not matter, since signature and use are checked above.
+    if (socket.authorized) return { node, isExpired: false };
+    return Date.parse(certificate.validTo) <= Date.now() ? { node, isExpired: true } : null;
+  };
+}
