@@ -449,7 +449,7 @@ stop_orca() {
 processes_of_home() {
   for folder in /proc/[0-9]*; do
     pid=${folder#/proc/}
-    arguments=$(tr '\0' '\n' <"$folder/cmdline" 2>/dev/null) || continue
+    arguments=$(tr '\0' '\n' 2>/dev/null <"$folder/cmdline") || continue
     case $(printf '%s\n' "$arguments" | head -n 1) in *node | *caddy*) ;; *) continue ;; esac
     printf '%s\n' "$arguments" | grep -qE "^$home(/|\$)" || continue
     echo "$pid"
