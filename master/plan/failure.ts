@@ -5,7 +5,7 @@ import type { Seen } from './seen.js';
 /** An allocation that exited or can't be made. */
 export function failureOfCulprit(culprit: Seen, rollout: Rollout, nowMs: number): Failure {
   const { id, observed } = culprit.allocation;
-  const reason = observed?.reason ?? plainReason(culprit);
+  const reason = reasonOf(culprit);
   return {
     reason,
     message: `${id} on ${culprit.nodeName}: ${reason}. ${adviceOn(culprit, rollout)}`,
@@ -69,6 +69,14 @@ export function failureOfAnalysis(canary: Canary, { release }: Rollout, nowMs: n
 
 export function plainFailure(reason: string, message: string, nowMs: number): Failure {
   return { reason, message, exitCode: null, restartCount: 0, lastLogs: [], observedAtMs: nowMs };
+}
+
+/** One that is up again is judged by how often it was not. */
+function reasonOf(culprit: Seen): string {
+  const { observed } = culprit.allocation;
+  const reason = observed?.reason ?? plainReason(culprit);
+  const isDown = culprit.state === 'exited' || culprit.state === 'failed';
+  return isDown ? reason : `it exited ${observed?.restarts ?? 0} times (${reason})`;
 }
 
 function plainReason(culprit: Seen): string {

@@ -90,6 +90,23 @@ t.test('a canary that can not come up is taken back at once', async (t) => {
   t.equal(shop.cluster.snapshot.allocations.length, 3);
 });
 
+t.test(
+  'a canary that dies again and again is taken back, and its failure says how often it died',
+  async (t) => {
+    const shop = begun();
+    until(shop, inForce(shop, 20));
+    for (let n = 0; n < 3; n += 1) {
+      until(shop, () => shop.cluster.serving().some((a) => a.group === 'canary') || isOver(shop)());
+      const [victim] = canaries(shop);
+      if (victim) shop.cluster.crash(victim.id);
+      shop.cluster.tick(250);
+      step(shop);
+    }
+    until(shop, isOver(shop));
+    t.match(shop.lastRollout(), { state: 'failed', reason: /^it exited 3 times \(.*v1 goes on serving$/ });
+  },
+);
+
 t.test('what dies is replaced by its own release, and the canary goes on', async (t) => {
   const shop = begun();
   until(shop, inForce(shop, 20));
