@@ -18,6 +18,7 @@ import type { Engine } from './engine.js';
 import { type CountedFigures, type Link, startLink, type Work } from './link.js';
 import { createLogs } from './logs.js';
 import type { Memory } from './memory.js';
+import { startRenewal } from './renew.js';
 import type { AgentSettings } from './settings.js';
 
 /** The ingress role as the agent uses it; the real one is proxy-config's, handed in by main. */
@@ -122,11 +123,17 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
     log,
     ...(options.timing ? { timing: options.timing } : {}),
   });
+  const renewal = startRenewal({
+    masterUrl: settings.masterUrl,
+    credentials: options.credentials,
+    onRenewed: () => state.link?.reconnect(),
+    log,
+  });
   return {
     status,
     async stop() {
       logs.closeAll();
-      await Promise.all([state.link?.stop(), converger.stop(), state.ingress?.stop()]);
+      await Promise.all([renewal.stop(), state.link?.stop(), converger.stop(), state.ingress?.stop()]);
       await memory.settled();
     },
   };

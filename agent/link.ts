@@ -47,6 +47,8 @@ export interface Link {
   /** There may be something new to report. */
   changed(): void;
   isConnected(): boolean;
+  /** Ends the session and opens another with the certificate that is in place now. */
+  reconnect(): void;
   stop(): Promise<void>;
 }
 
@@ -133,6 +135,7 @@ export function startLink(options: LinkOptions): Link {
   return {
     changed: () => outbox.changed(),
     isConnected: isOpen,
+    reconnect: () => socket?.close(1000, 'with a new certificate'),
     async stop() {
       stopped = true;
       if (timer) clearTimeout(timer);

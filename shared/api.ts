@@ -129,6 +129,8 @@ export const nodeViewSchema = z.object({
   drain: z.boolean(),
   allocations: z.number(),
   last_heartbeat: z.string(),
+  /** Of its newest client certificate, which the agent renews by itself. */
+  certificate_expires_at: z.string().nullable(),
 });
 export type NodeStatus = z.infer<typeof nodeViewSchema>;
 

@@ -74,11 +74,9 @@ export function createEnrol(store: Store, issuer: NodeIssuer, clusterName: () =>
         if (!token.used.some((one) => one.node === node && one.key === use.key))
           takeUse(tx, token, { node, ...use });
         putNode(tx, node, request, nowMs);
-        const identity = {
-          ...(before ?? aNewIdentity(node, nowMs)),
-          name: request.name,
-          labels: token.labels,
-        };
+        const known = before ?? aNewIdentity(node, nowMs);
+        const labels = { ...known.labels, ...token.labels };
+        const identity = { ...known, name: request.name, labels };
         return { ...certified(tx, identity, publicKey, nowMs), rejoined: before !== null };
       }),
     renew: (csr, peer) =>

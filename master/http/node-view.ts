@@ -11,9 +11,11 @@ export interface NodeFacts {
   heldRevision: number | null;
   /** Two agents fight for its identity. */
   conflict: string | null;
+  certificateNotAfterMs: number | null;
 }
 
-export function nodeStatus({ node, allocations, heardAtMs, heldRevision, conflict }: NodeFacts): NodeStatus {
+export function nodeStatus(facts: NodeFacts): NodeStatus {
+  const { node, allocations, heardAtMs, heldRevision, conflict, certificateNotAfterMs } = facts;
   return {
     node_id: node.id,
     name: node.facts.name,
@@ -27,6 +29,7 @@ export function nodeStatus({ node, allocations, heardAtMs, heldRevision, conflic
     drain: false,
     allocations,
     last_heartbeat: iso(heardAtMs ?? node.lastSeenAtMs),
+    certificate_expires_at: certificateNotAfterMs === null ? null : iso(certificateNotAfterMs),
   };
 }
 

@@ -47,6 +47,7 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
         heardAtMs: live.heardAtMs(node.id),
         heldRevision: typeof held === 'number' ? held : null,
         conflict: live.conflict(node.id),
+        certificateNotAfterMs: store.identity(node.id)?.notAfterMs ?? null,
       });
     });
   return {

@@ -140,6 +140,7 @@ export function aNode(keys: Partial<NodeStatus> = {}): NodeStatus {
     drain: false,
     allocations: 1,
     last_heartbeat: at,
+    certificate_expires_at: null,
     ...keys,
   };
 }

@@ -96,11 +96,17 @@ t.test('a host whose answer got lost asks again with its key: the same id, and n
 t.test(
   'a node keeps its id by its certificate, also an expired one; nobody gets the id of another',
   async (t) => {
-    const { store, token, join } = aMaster(t);
+    const { store, tokens, token, join } = aMaster(t);
     const { text } = token(5);
     const one = join(text);
     const back = join(text, {}, { node: one.node_id, isExpired: true });
     t.equal(back.node_id, one.node_id);
+    join(
+      tokens.create({ labels: { role: 'web' } }, 'admin').text,
+      {},
+      { node: one.node_id, isExpired: false },
+    );
+    t.same(store.identity(one.node_id)?.labels, { zone: 'a', role: 'web' }, 'labels are added to');
     const other = join(text, { name: 'two' });
     t.not(other.node_id, one.node_id);
     t.throws(() => join(text, { name: 'two' }, { node: one.node_id, isExpired: false }), {

@@ -121,6 +121,7 @@ t.test('a node is ready only when its agent, Docker and its ingress are', async 
       heardAtMs: null,
       heldRevision,
       conflict: null,
+      certificateNotAfterMs: 0,
     });
     return [view.state, view.reason];
   };
