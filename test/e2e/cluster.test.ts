@@ -72,7 +72,13 @@ t.test('nothing new comes to a cordoned node, and what is there stays', async (t
   t.equal((await orca.run(['nodes', 'cordon', 'h3'])).code, 0);
   await cluster.nodeThat('h3', 'to be cordoned', ({ state }) => state === 'cordoned');
   await scale(9);
-  t.same(await spread(), { h1: 4, h2: 3, h3: 2 });
+  const { h3, ...others } = await spread();
+  t.equal(h3, 2);
+  t.same(
+    Object.values(others).sort(),
+    [3, 4],
+    'which of two that are alike gets the odd one is left to their ids',
+  );
   t.same(ids(await cluster.containers()).get('h3'), before);
   t.equal((await orca.run(['nodes', 'uncordon', 'h3'])).code, 0);
   await scale(6);

@@ -3,7 +3,8 @@
  * an agent on each other host; all with the real Docker of their host, and used from outside of all of them.
  */
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openAuthority } from '../../master/authority.js';
 import type { NodeStatus } from '../../shared/api.js';
@@ -108,7 +109,7 @@ async function makeCluster(bed: Testbed): Promise<Cluster> {
   try {
     await orca.startServer();
     for (const host of others) {
-      enrol(host, orca);
+      await enrol(host, orca);
       cluster.startAgent(host);
     }
   } catch (error) {
@@ -119,20 +120,19 @@ async function makeCluster(bed: Testbed): Promise<Cluster> {
   return cluster;
 }
 
-/** Makes a host a node, with what the master's home knows, until there is `orca join`: the one place that has to change. */
-function enrol(host: BedHost, orca: Orca): void {
-  const folder = `${homeOf(host)}/agent`;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const nodeId = `n-${host.name}`;
-  const { docker, name, address } = host;
-  const masterUrl = `wss://${new URL(readFileSync(`${orca.home}/cluster.url`, 'utf8').trim()).host}/agent`;
-  const identity = { nodeId, name, masterUrl, docker, advertise: address };
-  const authority = openAuthority(orca.home, Date.now());
-  const { certPem, keyPem } = authority.issueNode(nodeId, Date.now());
-  writeFileSync(`${folder}/agent.json`, JSON.stringify(identity), { mode: 0o600 });
-  writeFileSync(`${folder}/node.key`, keyPem, { mode: 0o600 });
-  writeFileSync(`${folder}/node.crt`, certPem);
-  writeFileSync(`${folder}/ca.pem`, authority.caPem);
+/** Makes a host a node as its owner would. */
+async function enrol(host: BedHost, orca: Orca): Promise<void> {
+  const made = await orca.run(['join-token', 'create', '--json']);
+  const { token } = made.json<{ token: string }>();
+  const master = readFileSync(`${orca.home}/cluster.url`, 'utf8').trim();
+  const { name, address, docker } = host;
+  const where = ['--home', homeOf(host), '--name', name, '--advertise', address, '--docker', docker];
+  const output = openSync(`${host.folder}/join.log`, 'a');
+  const command = [process.execPath, program, 'join', master, '--token', token, ...where];
+  const joining = host.spawn(command, { stdio: ['ignore', output, output], env: plainEnvironment() });
+  const [code] = (await once(joining, 'close')) as [number | null];
+  if (code !== 0)
+    throw new Error(`${name} could not join: ${readFileSync(`${host.folder}/join.log`, 'utf8')}`);
 }
 
 const homeOf = ({ folder }: BedHost): string => `${folder}/orca`;
@@ -140,6 +140,10 @@ const homeOf = ({ folder }: BedHost): string => `${folder}/orca`;
 function startAgent(host: BedHost): ChildProcess {
   const output = openSync(`${host.folder}/agent.log`, 'a');
   const command = [process.execPath, program, 'agent', '--home', homeOf(host)];
+  return host.spawn(command, { stdio: ['ignore', output, output], env: plainEnvironment() });
+}
+
+function plainEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([key]) => !/^(ORCA_|TAP_|NODE_OPTIONS)/.test(key));
-  return host.spawn(command, { stdio: ['ignore', output, output], env: Object.fromEntries(kept) });
+  return Object.fromEntries(kept);
 }
