@@ -24,7 +24,7 @@ t.test('two hosts with their own Docker see each other, until one is cut off', a
   t.equal(await idOf(one), await idOf(two), 'the same image on both');
   t.same(await names(two), ['h2']);
   const port = await serve(two);
-  t.ok(await reaches(two.address, port), 'from outside');
+  t.ok(await waitFor('it to be reached from outside', () => reaches(two.address, port)));
   t.match(fetched(one, two.address, port), /root/, 'from the other host');
   t.notOk(await reaches(one.address, port), 'another host, another Docker');
   two.cut();
