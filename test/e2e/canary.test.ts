@@ -5,7 +5,8 @@
 import t, { type Test } from 'tap';
 import { dockerJson } from '../support/docker.js';
 import { nodeAppImage } from '../support/images.js';
-import { describeLoad, fullMix, type LoadMix, type LoadReport, startLoad } from '../support/load.js';
+import { fullMix, type LoadMix, type LoadOptions, startLoad } from '../support/load.js';
+import { lossless } from '../support/lossless.js';
 import { startOrca } from '../support/orca.js';
 import { killHard } from '../support/processes.js';
 import { serviceToml } from '../support/service-toml.js';
@@ -61,7 +62,7 @@ await orca.deployed(file('a'));
 await atRest();
 
 t.test('promoted, taken back, replaced: nothing is lost', async (t) => {
-  await lossless(t, fullMix, async () => {
+  await lossless(t, under(fullMix), async () => {
     const begun = await deploys(t, file('b'));
     t.match(begun.stdout, /canary v2 of web gets 20 %; `orca promote web` or `orca rollback web`/);
     t.match(await orca.service('web'), {
@@ -86,7 +87,7 @@ t.test('promoted, taken back, replaced: nothing is lost', async (t) => {
 });
 
 t.test('a canary goes through its steps by itself', async (t) => {
-  await lossless(t, fullMix, async () => {
+  await lossless(t, under(fullMix), async () => {
     const steps = [...canary, 'canary_steps = [5, 25, 50]', 'step_secs = 1'];
     const { stdout } = await deploys(t, file('a', steps));
     for (const weight of [25, 50, 100]) t.match(stdout, new RegExp(`${weight} %`));
@@ -95,7 +96,7 @@ t.test('a canary goes through its steps by itself', async (t) => {
 });
 
 t.test('all canaries killed at 50 %: GETs see nothing, and it comes back', async (t) => {
-  await lossless(t, { busy: 4, think: 4, fresh: 2, http2: 4 }, async () => {
+  await lossless(t, under({ busy: 4, think: 4, fresh: 2, http2: 4 }), async () => {
     await deploys(t, file('b', [...canary, 'canary_weight = 50', 'canary_replicas = 2']));
     for (const { id } of await canaries()) await killAllocation(id);
     await web('to have its canary back', (seen) =>
@@ -136,7 +137,7 @@ t.test('a healthy one is promoted by itself, and without traffic it waits and sa
 
 t.test('the master killed in a canary and in a promotion: it goes on where it was', async (t) => {
   await atRest();
-  await lossless(t, { busy: 4, http2: 4, socket: 4 }, async () => {
+  await lossless(t, under({ busy: 4, http2: 4, socket: 4 }), async () => {
     await deploys(t, file('a'));
     await killHard(orca.pid('server'));
     await orca.startServer();
@@ -204,16 +205,6 @@ async function killAllocation(id: string): Promise<void> {
     await dockerJson('POST', `/containers/${Id}/kill`);
 }
 
-async function lossless(t: Test, mix: LoadMix, act: () => Promise<void>): Promise<LoadReport> {
-  const load = await startLoad({ target: orca.target('web.localhost'), mix, lifetimeMs: 4_000 });
-  let report: LoadReport;
-  try {
-    await act();
-  } finally {
-    report = await load.stop();
-  }
-  t.equal(report.failed, 0, describeLoad(report));
-  t.same(report.cuts, []);
-  t.comment(describeLoad(report));
-  return report;
+function under(mix: LoadMix): LoadOptions {
+  return { target: orca.target('web.localhost'), mix, lifetimeMs: 4_000 };
 }

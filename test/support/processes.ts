@@ -15,8 +15,8 @@ export function processesOf(home: string): SeenProcess[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .flatMap((name) => {
-      const command = read(`/proc/${name}/cmdline`).split('\0').slice(0, -1);
-      const named = [...command, ...read(`/proc/${name}/environ`).split('\0')].some((text) =>
+      const command = readIfThere(`/proc/${name}/cmdline`).split('\0').slice(0, -1);
+      const named = [...command, ...readIfThere(`/proc/${name}/environ`).split('\0')].some((text) =>
         text.includes(home),
       );
       return named && command.length > 0 ? [{ pid: Number(name), command }] : [];
@@ -25,7 +25,7 @@ export function processesOf(home: string): SeenProcess[] {
 
 export function isAlive(pid: number): boolean {
   // A zombie has ended; only its parent has not looked yet.
-  const stat = read(`/proc/${pid}/stat`);
+  const stat = readIfThere(`/proc/${pid}/stat`);
   return stat !== '' && !/\) Z /.test(stat);
 }
 
@@ -43,7 +43,8 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-function read(path: string): string {
+/** The text of a file of /proc, or another that may be gone at any time; then it is empty. */
+export function readIfThere(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {

@@ -2,8 +2,8 @@
  * Removes a test bed from whatever state it is in, by its names alone: processes by pid, then mounts, control groups,
  * namespaces with their interfaces, and the folder. Without waiting on an event loop, and again without harm.
  */
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { signal } from './processes.js';
+import { existsSync, readdirSync, readlinkSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { readIfThere, signal } from './processes.js';
 import { type BedNames, bedNames } from './testbed-names.js';
 import { attempt } from './testbed-run.js';
 
@@ -46,7 +46,7 @@ function namespaceOf(pid: string): string {
 
 /** Its own `/` is a mount of something below the folder, as a container's is. */
 function standsOn(pid: string, folder: string): boolean {
-  const mounts = read(`/proc/${pid}/mountinfo`).split('\n');
+  const mounts = readIfThere(`/proc/${pid}/mountinfo`).split('\n');
   return mounts.some((line) => line.split(' ')[4] === '/' && line.includes(folder));
 }
 
@@ -73,7 +73,7 @@ function unmountBelow(root: string): void {
 }
 
 function mountsBelow(root: string): string[] {
-  return read('/proc/self/mounts')
+  return readIfThere('/proc/self/mounts')
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '')
     .filter((path) => path.startsWith(`${root}/`));
@@ -92,13 +92,5 @@ function removeGroup(folder: string): void {
     rmdirSync(folder);
   } catch {
     // Its last process is on its way out; an empty group harms nobody.
-  }
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
   }
 }
