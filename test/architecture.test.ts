@@ -34,7 +34,6 @@ const onlyIn: Record<string, string> = {
   'toml-eslint-parser': 'shared/config/',
   'smol-toml': 'shared/config/',
   yaml: 'shared/config/',
-  '@peculiar/x509': 'master/x509.ts',
   commander: 'cli/',
   got: 'cli/',
 };
