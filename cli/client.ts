@@ -45,18 +45,10 @@ export function createClient(io: Io, options: ClientOptions): Client {
   const token = options.token ?? io.env.ORCA_TOKEN ?? readIfThere(join(home, 'cluster.token'));
   const ca = readIfThere(io.env.ORCA_CA ?? join(home, 'ca.pem'));
   const url = api.replace(/\/+$/, '').replace(/\/api\/v1$/, '');
-  const http = got.extend({
-    headers: {
-      accept: 'application/json',
-      'user-agent': `orca-cli/${version()}`,
-      ...(token ? { authorization: `Bearer ${token}` } : {}),
-    },
-    retry: { limit: 0 },
-    throwHttpErrors: false,
-    followRedirect: false,
+  const http = plainHttp().extend({
+    ...(token ? { headers: { authorization: `Bearer ${token}` } } : {}),
     // One handshake for all that a command asks; a connection at rest does not keep the process.
     agent: { https: new Agent({ keepAlive: true }) },
-    timeout: { lookup: 5_000, connect: 5_000, secureConnect: 5_000 },
     ...(ca ? { https: { certificateAuthority: ca } } : {}),
   });
   return clientOf(url, http);
@@ -65,16 +57,18 @@ export function createClient(io: Io, options: ClientOptions): Client {
 /** A client for a host that is no user: it trusts that CA alone and shows its certificate, if it has one, in place of a token. */
 export function createHostClient(url: string, ca: string, own: { cert: string; key: string } | null): Client {
   const identity = own === null ? {} : { certificate: own.cert, key: own.key };
-  const http = got.extend({
+  return clientOf(url, plainHttp().extend({ https: { certificateAuthority: ca, ...identity } }));
+}
+
+/** As every client of ours asks: once, and every status is an answer. */
+const plainHttp = (): Got =>
+  got.extend({
     headers: { accept: 'application/json', 'user-agent': `orca-cli/${version()}` },
     retry: { limit: 0 },
     throwHttpErrors: false,
     followRedirect: false,
     timeout: { lookup: 5_000, connect: 5_000, secureConnect: 5_000 },
-    https: { certificateAuthority: ca, ...identity },
   });
-  return clientOf(url, http);
-}
 
 function clientOf(url: string, http: Got): Client {
   const full = (path: string, query: Query = {}): string => `${url}/api/v1${path}${queryText(query)}`;

@@ -11,6 +11,7 @@ import { messageOf, OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
 import type { NodeFacts } from '../shared/protocol.js';
+import { hashSecret } from '../shared/secret-hash.js';
 import { openAuthority } from './authority.js';
 import { createAssignments } from './control/assignments.js';
 import { createCertificates } from './control/certificates.js';
@@ -21,7 +22,7 @@ import { startReconcile } from './control/reconcile.js';
 import { createStates } from './control/states.js';
 import { createDispatch } from './dispatch/dispatch.js';
 import { createApi } from './http/api.js';
-import { hashToken, type KnownToken } from './http/authenticate.js';
+import type { KnownToken } from './http/authenticate.js';
 import { createLogger } from './http/logger.js';
 import { closeServer, listenPlain, listenTls, portOfServer } from './listeners.js';
 import { runLocalAgent } from './local-agent.js';
@@ -237,7 +238,7 @@ function forgetSessions(store: Store): void {
 function adminToken(home: string, store: Store): KnownToken {
   const file = join(home, 'cluster.token');
   if (!existsSync(file)) writeFileAtomic(file, `${randomBytes(32).toString('base64url')}\n`, 0o600);
-  const hash = hashToken(readFileSync(file, 'utf8').trim());
+  const hash = hashSecret(readFileSync(file, 'utf8').trim());
   store.write((tx) => tx.putToken({ name: 'admin', hash, createdAtMs: 0 }));
   return { name: 'admin', role: 'admin', hash };
 }
@@ -245,7 +246,7 @@ function adminToken(home: string, store: Store): KnownToken {
 const knownToken = ({ name, role, value }: MasterSettings['tokens'][number]): KnownToken => ({
   name,
   role,
-  hash: hashToken(value),
+  hash: hashSecret(value),
 });
 
 /** Those of the token that it joined with, and over them those of cluster.toml. */

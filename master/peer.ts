@@ -5,11 +5,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { TLSSocket } from 'node:tls';
-
-export interface Peer {
-  node: string;
-  isExpired: boolean;
-}
+import type { Peer } from '../shared/model.js';
 
 /** extendedKeyUsage clientAuth (RFC 5280 4.2.1.12): a site's certificate is of the same CA, and names no node. */
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';

@@ -119,6 +119,12 @@ export interface Rollout {
   acts: Act[];
 }
 
+/** The node that the client certificate of a connection proves. */
+export interface Peer {
+  node: string;
+  isExpired: boolean;
+}
+
 /** Whether allocations of a service are wanted: it runs, or was stopped and a rollout is to start it (null or ended: none). */
 export function isWanted({ desired }: Service, rollout: Rollout | null): boolean {
   return desired === 'running' || isStarting({ desired }, rollout);

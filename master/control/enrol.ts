@@ -11,6 +11,7 @@ import { readSigningRequest } from '../../shared/csr.js';
 import { formatDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
 import { parseJoinToken } from '../../shared/join-token.js';
+import type { Peer } from '../../shared/model.js';
 import { PROTOCOL_VERSION } from '../../shared/protocol.js';
 import { aNewNode } from '../store/new-node.js';
 import type { Reader } from '../store/reader.js';
@@ -18,12 +19,6 @@ import type { Store } from '../store/store.js';
 import type { JoinToken, NodeIdentity } from '../store/tables.js';
 import type { Transaction } from '../store/transaction.js';
 import { liveToken, takeUse } from './join-tokens.js';
-
-/** Who is at the other end, by the client certificate of the connection. */
-export interface KnownPeer {
-  node: string;
-  isExpired: boolean;
-}
 
 /** What this needs of the cluster's CA. */
 export interface NodeIssuer {
@@ -38,9 +33,9 @@ export interface NodeIssuer {
 
 export interface Enrol {
   /** Throws JOIN_TOKEN_*, PROTOCOL_MISMATCH, CLOCK_SKEW, CSR_INVALID and NODE_NAME_TAKEN. */
-  join(request: JoinRequest, peer: KnownPeer | null): JoinReply;
+  join(request: JoinRequest, peer: Peer | null): JoinReply;
   /** A new certificate for the node of the connection. Throws NODE_NOT_ENROLLED and CSR_INVALID. */
-  renew(csr: string, peer: KnownPeer | null): RenewReply;
+  renew(csr: string, peer: Peer | null): RenewReply;
 }
 
 /** Clocks may differ by this much: certificates, expiries and ages are told by them. */
@@ -106,12 +101,7 @@ function checkClock(hostMs: number, nowMs: number): void {
 }
 
 /** Who this host is already, by a proof; null when it is new here, or was removed. */
-function ownIdentity(
-  tx: Transaction,
-  token: JoinToken,
-  peer: KnownPeer | null,
-  key: string,
-): NodeIdentity | null {
+function ownIdentity(tx: Transaction, token: JoinToken, peer: Peer | null, key: string): NodeIdentity | null {
   const node = peer?.node ?? token.used.find((use) => use.key === key)?.node;
   return (node === undefined ? undefined : tx.identity(node)) ?? null;
 }
@@ -126,7 +116,7 @@ function checkName(reader: Reader, name: string, own: string | null): void {
   if (taken) throw new OrcaError('NODE_NAME_TAKEN', `there is a node named ${name} already (${taken.node})`);
 }
 
-function enrolled(tx: Transaction, peer: KnownPeer | null): NodeIdentity {
+function enrolled(tx: Transaction, peer: Peer | null): NodeIdentity {
   if (!peer) throw new OrcaError('NODE_NOT_ENROLLED', "no client certificate of this cluster's CA was shown");
   if (peer.isExpired)
     throw new OrcaError('NODE_NOT_ENROLLED', `the certificate of node ${peer.node} has expired`);

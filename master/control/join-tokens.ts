@@ -2,10 +2,11 @@
  * Join tokens: made, revoked, and judged. A token is an id and a secret of 32 random bytes of which the store has only the
  * SHA-256; the secret leaves this file once, in the answer to `create`. What is long over is forgotten when one is made.
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { type CreateJoinToken, DEFAULT_TOKEN_TTL_MS } from '../../shared/api-join.js';
 import { OrcaError } from '../../shared/errors.js';
 import { formatJoinToken, type JoinTokenParts } from '../../shared/join-token.js';
+import { hashSecret, isSameHash } from '../../shared/secret-hash.js';
 import type { Reader } from '../store/reader.js';
 import type { Store } from '../store/store.js';
 import type { JoinToken } from '../store/tables.js';
@@ -86,11 +87,6 @@ export function takeUse(tx: Transaction, token: JoinToken, use: JoinToken['used'
     node: use.node,
   });
 }
-
-export const hashSecret = (secret: string): string => createHash('sha256').update(secret).digest('hex');
-
-const isSameHash = (one: string, other: string): boolean =>
-  timingSafeEqual(Buffer.from(one, 'hex'), Buffer.from(other, 'hex'));
 
 function aToken(
   id: string,

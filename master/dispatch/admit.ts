@@ -1,11 +1,6 @@
 /** PURE: who may open a session: a node that this master knows, with a certificate that has not expired. */
+import type { Peer } from '../../shared/model.js';
 import { closeCodes } from '../../shared/protocol.js';
-
-/** The node that the client certificate of a connection proves. */
-export interface Peer {
-  node: string;
-  isExpired: boolean;
-}
 
 export type Admission = { node: string } | { code: number; reason: string };
 

@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { messageOf, OrcaError } from '../../shared/errors.js';
 import type { Log } from '../../shared/log.js';
-import type { Counted } from '../../shared/model.js';
+import type { Counted, Peer } from '../../shared/model.js';
 import {
   type AgentMessage,
   type Assignment,
@@ -22,7 +22,7 @@ import {
   PROTOCOL_VERSION,
 } from '../../shared/protocol.js';
 import type { Store } from '../store/store.js';
-import { admit, type Peer } from './admit.js';
+import { admit } from './admit.js';
 import { type Claimant, createFights } from './fights.js';
 import { changedServices, type HeardFigures, heardFigures } from './figures.js';
 import { createLogStream, type LogStream } from './log-stream.js';

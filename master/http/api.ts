@@ -13,6 +13,7 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import { OrcaError } from '../../shared/errors.js';
+import type { Peer } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
 import { authenticate, authorize, type KnownToken } from './authenticate.js';
 import { clusterRoutes } from './cluster-routes.js';
@@ -22,7 +23,7 @@ import { joinRoutes } from './join-routes.js';
 import { logsRoute } from './logs-route.js';
 import { metricsOf } from './metrics.js';
 import { openapiOf } from './openapi.js';
-import type { Actor, Commands, Enrolment, Live, Peer, Settings } from './ports.js';
+import type { Actor, Commands, Enrolment, Live, Settings } from './ports.js';
 import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
 import { serviceRoutes } from './service-routes.js';

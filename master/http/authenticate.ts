@@ -1,6 +1,6 @@
 /** Who calls: bearer tokens, of which only hashes are known, compared in constant time. */
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { OrcaError } from '../../shared/errors.js';
+import { hashSecret, isSameHash } from '../../shared/secret-hash.js';
 
 export interface KnownToken {
   name: string;
@@ -9,15 +9,13 @@ export interface KnownToken {
   hash: string;
 }
 
-export const hashToken = (token: string): string => createHash('sha256').update(token).digest('hex');
-
 /** The token in an Authorization header. Throws NOT_AUTHENTICATED. */
 export function authenticate(header: string | undefined, known: readonly KnownToken[]): KnownToken {
   const token = /^Bearer\s+(\S+)$/i.exec(header ?? '')?.[1];
   if (token === undefined) throw new OrcaError('NOT_AUTHENTICATED', 'no token was sent');
-  const hash = Buffer.from(hashToken(token), 'hex');
+  const hash = hashSecret(token);
   // All are compared, so that the time says nothing about which one fits.
-  const fitting = known.filter((one) => timingSafeEqual(Buffer.from(one.hash, 'hex'), hash));
+  const fitting = known.filter((one) => isSameHash(one.hash, hash));
   if (fitting[0] === undefined) throw new OrcaError('NOT_AUTHENTICATED', 'the token is not known here');
   return fitting[0];
 }

@@ -1,7 +1,7 @@
 /** What the API asks of the rest of the master. Implemented by control and dispatch, put together in main. */
 import type { ClusterInfo, DeployReply, PlanReply } from '../../shared/api.js';
 import type { CreateJoinToken, JoinReply, JoinRequest, RenewReply } from '../../shared/api-join.js';
-import type { Counted } from '../../shared/model.js';
+import type { Counted, Peer } from '../../shared/model.js';
 import type { LogLine } from '../../shared/protocol.js';
 import type { ServiceSpec } from '../../shared/spec.js';
 import type { JoinToken } from '../store/tables.js';
@@ -43,12 +43,6 @@ export interface Enrolment {
   join(request: JoinRequest, peer: Peer | null): JoinReply;
   /** A new certificate for the node at the other end. */
   renew(csr: string, peer: Peer | null): RenewReply;
-}
-
-/** The node that the client certificate of a connection proves. */
-export interface Peer {
-  node: string;
-  isExpired: boolean;
 }
 
 /** What is known of live agents beyond the store. */

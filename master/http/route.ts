@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 import { OrcaError } from '../../shared/errors.js';
-import type { Actor, Peer } from './ports.js';
+import type { Peer } from '../../shared/model.js';
+import type { Actor } from './ports.js';
 
 export interface Call<B, Q> {
   params: Record<string, string>;

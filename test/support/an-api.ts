@@ -7,11 +7,11 @@ import { openAuthority } from '../../master/authority.js';
 import { createEnrol } from '../../master/control/enrol.js';
 import { createJoinTokens } from '../../master/control/join-tokens.js';
 import { createApi } from '../../master/http/api.js';
-import { hashToken } from '../../master/http/authenticate.js';
 import { createLogger } from '../../master/http/logger.js';
 import type { Commands, Live } from '../../master/http/ports.js';
 import { openStore, type Store } from '../../master/store/store.js';
 import { OrcaError } from '../../shared/errors.js';
+import { hashSecret } from '../../shared/secret-hash.js';
 import { aNode, anAllocation, aRelease, aRollout, aService } from './a-model.js';
 
 export interface Asked {
@@ -83,9 +83,9 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
       httpsPort: 443,
     }),
     tokens: () => [
-      { name: 'admin', role: 'admin', hash: hashToken('good') },
-      { name: 'hands', role: 'deployer', hash: hashToken('push') },
-      { name: 'eyes', role: 'viewer', hash: hashToken('look') },
+      { name: 'admin', role: 'admin', hash: hashSecret('good') },
+      { name: 'hands', role: 'deployer', hash: hashSecret('push') },
+      { name: 'eyes', role: 'viewer', hash: hashSecret('look') },
     ],
     reload: async () => 'done',
     log: createLogger('silent'),

@@ -1,10 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { openAuthority } from '../../../../master/authority.js';
-import { createEnrol, type KnownPeer } from '../../../../master/control/enrol.js';
+import { createEnrol } from '../../../../master/control/enrol.js';
 import { createJoinTokens } from '../../../../master/control/join-tokens.js';
 import type { JoinRequest } from '../../../../shared/api-join.js';
 import { makeKey, makeSigningRequest } from '../../../../shared/csr.js';
+import type { Peer } from '../../../../shared/model.js';
 import { PROTOCOL_VERSION } from '../../../../shared/protocol.js';
 import { aStore } from '../../../support/a-store.js';
 
@@ -16,7 +17,7 @@ function aMaster(t: Test) {
   const tokens = createJoinTokens(store, authority.caFingerprint);
   const enrol = createEnrol(store, authority, () => 'c');
   const token = (uses = 1) => tokens.create({ uses, labels: { zone: 'a' } }, 'admin');
-  const join = (text: string, more: Partial<JoinRequest> = {}, peer: KnownPeer | null = null) =>
+  const join = (text: string, more: Partial<JoinRequest> = {}, peer: Peer | null = null) =>
     enrol.join(
       {
         token: text,
