@@ -13,15 +13,18 @@ import type {
 } from './protocol.js';
 import type { ServiceKey, ServiceSpec } from './spec.js';
 
-/** A service as the user last asked for it. */
-export interface Service {
-  key: ServiceKey;
-  project: string;
-  name: string;
-  /** Written by users only; what is rolled out is in releases. */
+/** What is in force of a service as a whole: where it is served, how many copies, how it is deployed. */
+export interface Settings {
   spec: ServiceSpec;
   /** Wanted copies: the spec's, or what `orca scale` said since. */
   replicas: number;
+}
+
+/** A service as it is in force. What a deploy asks for stands in its rollout, and comes into force with it. */
+export interface Service extends Settings {
+  key: ServiceKey;
+  project: string;
+  name: string;
   /** `removed`: retire everything, then forget the service. */
   desired: 'running' | 'stopped' | 'removed';
   /** Not null: the ingress answers 503 with `message`, and the containers go on. */
@@ -95,13 +98,19 @@ export interface Rollout {
   state: RolloutState;
   /** What it waits for, why it failed, or what came of it. Never null while it is not moving. */
   reason: string | null;
-  /** The spec it brings. For a rollback: the stored release's. */
+  /** What it brings: in force from when the image is resolved and the pre_deploy job is done. For a rollback: the
+   *  stored release's container. */
   spec: ServiceSpec;
   /** Null while preparing, and for a no-op. */
   release: number | null;
   from: number | null;
   /** The release of the canary whose place it took when it began; null: there was none. */
   takesBack: number | null;
+  /** While it prepares: the rollout that was under way, as it was. That stands, and goes on should this one fail. */
+  replaces: Rollout | null;
+  /** What was in force before it (or before what it took the place of), which comes back if it fails. Null: nothing
+   *  has been changed, or nothing served before. */
+  undo: Settings | null;
   /** Where the image is resolved; null before that was chosen. */
   node: string | null;
   by: string;
@@ -135,8 +144,18 @@ export function isStarting({ desired }: Pick<Service, 'desired'>, rollout: Rollo
   return desired === 'stopped' && rollout !== null && rollout.endedAtMs === null;
 }
 
+/** Nothing is touched before the image is resolved and the pre_deploy job is done. */
+export function isPreparing({ state }: Pick<Rollout, 'state'>): boolean {
+  return state === 'preparing' || state === 'pre_deploy';
+}
+
+/** The rollout that says what runs: while one prepares, the one whose place it is to take. */
+export function actingOf(rollout: Rollout | null): Rollout | null {
+  return rollout !== null && isPreparing(rollout) ? (rollout.replaces ?? rollout) : rollout;
+}
+
 export interface Act {
-  verb: 'promote' | 'weight' | 'pause' | 'resume' | 'rollback';
+  verb: 'promote' | 'weight' | 'pause' | 'resume' | 'rollback' | 'update';
   detail: string;
   by: string;
   source: Rollout['source'];

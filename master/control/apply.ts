@@ -27,6 +27,10 @@ const executors: { [K in Action['kind']]: Execute<K> } = {
     const service = tx.service(key);
     if (service) tx.putService({ ...service, planned });
   },
+  'put-settings': (tx, key, { settings }) => {
+    const service = tx.service(key);
+    if (service) tx.putService({ ...service, ...settings });
+  },
   'start-service': (tx, key) => {
     const service = tx.service(key);
     if (service) tx.putService({ ...service, desired: 'running' });

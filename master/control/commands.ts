@@ -44,9 +44,9 @@ export function createCommands(store: Store, states: States) {
     begin: (current: ServiceCurrent, nowMs: number) => Changed,
   ): void => {
     const nowMs = Date.now();
-    const { service, superseded } = begin(currentOf(key), nowMs);
+    const { service, rollout } = begin(currentOf(key), nowMs);
     store.write((tx) => {
-      if (superseded) tx.putRollout(superseded);
+      if (rollout) tx.putRollout(rollout);
       tx.putService(service);
       tx.addEvent(anEvent(nowMs, `service.${kind}`, service, `${key}: ${kind}`));
     });

@@ -105,7 +105,9 @@ export function createStates(store: Store, figures: (key: string) => Counted[] =
       const state = get(key);
       if (!state) return [];
       return siblingsOf(state)
-        .filter((s) => s.service.spec.dependsOn.includes(state.service.name))
+        .filter((s) =>
+          [s.service.spec, s.rollout?.spec].some((spec) => spec?.dependsOn.includes(state.service.name)),
+        )
         .map((s) => s.service.key);
     },
   };

@@ -5,6 +5,7 @@ import { parseServiceBody } from '../../shared/config/service.js';
 import { checkServiceSet } from '../../shared/config/service-set.js';
 import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
+import type { Rollout, Service } from '../../shared/model.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import type { Store } from '../store/store.js';
 import { rolloutsEnd } from './follow.js';
@@ -104,14 +105,21 @@ function refuseClashes(store: Store, specs: ServiceSpec[]): void {
   const others = store
     .services()
     .filter((service) => !replaced.has(service.key) && service.desired !== 'removed')
-    .map((service) => service.spec);
+    .flatMap((service) => specsOf(service, store.activeRollout(service.key)));
   const problems = checkServiceSet([...others, ...specs], { complete: false }).filter(
     (p) => p.index >= others.length,
   );
-  const lines = problems.map(({ index, message }) => `${specs[index - others.length]?.name}: ${message}`);
+  const lines = [
+    ...new Set(problems.map(({ index, message }) => `${specs[index - others.length]?.name}: ${message}`)),
+  ];
   if (problems.length === 0) return;
   const isRoute = problems.every(({ path }) => path[0] === 'domain' || path[0] === 'domains');
   throw new OrcaError(isRoute ? 'ROUTE_TAKEN' : 'CONFIG_INVALID', lines.join('\n'), { details: lines });
+}
+
+/** What is in force of a service, what comes into force next, and what comes back if that fails. */
+function specsOf({ spec }: Service, open: Rollout | undefined): ServiceSpec[] {
+  return [spec, ...(open ? [open.spec] : []), ...(open?.undo ? [open.undo.spec] : [])];
 }
 
 /** 200 when all went, 206 some, 500 none; a rollout still open at the deadline is an error of its own. */

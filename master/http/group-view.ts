@@ -3,7 +3,7 @@
  * observed to get, how many of it are ready, and what was counted of it. PURE.
  */
 import type { AllocationView, ServiceStatus } from '../../shared/api.js';
-import { type Counted, isWanted } from '../../shared/model.js';
+import { actingOf, type Counted, isWanted } from '../../shared/model.js';
 import { isCanary, type ShareFacts, shareOf } from './share-view.js';
 import { byRelease, trafficFigures } from './traffic-view.js';
 
@@ -35,7 +35,7 @@ export function groupsOf(facts: GroupFacts): Groups {
       release === null
         ? null
         : {
-            ...groupOf(facts, 'canary', release, rollout?.canary?.replicas ?? 0),
+            ...groupOf(facts, 'canary', release, actingOf(rollout)?.canary?.replicas ?? 0),
             weight: observed,
             wanted_weight: wanted,
             weight_reason: reason,
@@ -45,7 +45,8 @@ export function groupsOf(facts: GroupFacts): Groups {
 
 /** What runs beside stable: the newest release of the group's allocations that are not on their way out, or what an open
  *  rollout is about to start. */
-function canaryRelease({ service, allocations, rollout }: GroupFacts): number | null {
+function canaryRelease({ service, allocations, rollout: open }: GroupFacts): number | null {
+  const rollout = actingOf(open);
   const { stable } = service.planned;
   const own = allocations.filter((one) => isCanary(one, stable) && one.desired !== 'stopped');
   if (own.length > 0) return Math.max(...own.map(({ release }) => release));

@@ -2,7 +2,7 @@
  * Which share of the traffic a canary really gets: the one that the ingresses last said to be in force, as far as both
  * groups have a copy that serves; beside it the share that is wanted, and why the two differ. PURE.
  */
-import type { Allocation, Node, Rollout, Service } from '../../shared/model.js';
+import { type Allocation, actingOf, type Node, type Rollout, type Service } from '../../shared/model.js';
 import type { Traffic } from '../../shared/protocol.js';
 
 export interface ShareFacts {
@@ -34,7 +34,8 @@ export function shareOf(facts: ShareFacts): Share {
 export const isCanary = ({ group, release }: Allocation, stable: number | null): boolean =>
   group === 'canary' && release !== stable;
 
-function wantedOf(rollout: Rollout | null): number {
+function wantedOf(open: Rollout | null): number {
+  const rollout = actingOf(open);
   const isOpen = rollout?.endedAtMs === null && ['canary', 'promoting'].includes(rollout.state);
   return isOpen ? (rollout.canary?.weight ?? 0) : 0;
 }

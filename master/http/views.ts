@@ -1,6 +1,6 @@
 /** Gathers from the store and the live sessions what the pure views need. */
 import type { ApiEvent, RolloutFrame, ServiceStatus, StatusReply } from '../../shared/api.js';
-import type { ClusterEvent, Rollout, Service } from '../../shared/model.js';
+import { actingOf, type ClusterEvent, type Rollout, type Service } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
 import { FALLBACK_NAME } from '../store/tables.js';
 import { createLastShares } from './last-shares.js';
@@ -93,7 +93,8 @@ function serviceTraffic(
   open: Rollout | undefined,
   sum: ReleaseTraffic,
 ): ServiceTraffic {
-  const isCanary = open?.canary !== null && open?.release === sum.release;
+  const acting = actingOf(open ?? null);
+  const isCanary = acting !== null && acting.canary !== null && acting.release === sum.release;
   const group = sum.release === planned.stable ? 'stable' : isCanary ? 'canary' : 'retired';
   return { project, service: name, group, ...sum };
 }

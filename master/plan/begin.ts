@@ -4,18 +4,28 @@
  *
  * Only the container part makes a release. A deploy whose container part is what already runs still gets a rollout: the
  * image behind a tag may have moved, which only a node can tell, and what changed in place (replicas) is waited for. It
- * ends as "nothing to change" when there was nothing.
+ * ends as "nothing to change" when there was nothing. Whatever a deploy changes stands in its rollout, and comes into force
+ * with it; only what nothing serves yet is changed at once.
  *
  * A stopped service stays so until a rollout has succeeded: one that fails has started nothing.
  */
 import { OrcaError } from '../../shared/errors.js';
 import { canonicalJson } from '../../shared/fingerprint.js';
-import type { Release, Rollout, Service } from '../../shared/model.js';
+import { isPreparing, type Release, type Rollout, type Service } from '../../shared/model.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import { sharedAnew } from './acts.js';
 import { changesOf } from './changes.js';
 import { isSameContainer } from './releases.js';
-import { acted, canaryOf, newRollout, refuseRemoved, supersede } from './requests.js';
+import {
+  acted,
+  canaryOf,
+  newRollout,
+  refuseRemoved,
+  scaled,
+  settingsBefore,
+  standing,
+  supersede,
+} from './requests.js';
 import { isRunning, previousOf, releaseOf } from './rollback-target.js';
 import type { Begun, RequestContext, ServiceCurrent } from './snapshot.js';
 
@@ -28,19 +38,17 @@ export function beginDeploy(
   if (current === null) return create(spec, context);
   refuseRemoved(current);
   const changes = [...startLine(current), ...changesOf(runningSpec(current), spec)];
-  const service = updated(current.service, spec, context.nowMs);
   const open = current.rollout;
-  if (open !== null && brings(open, spec)) {
-    return { ...follow(current, open, service, changes), rollout: sharedAnew(open, spec, context) };
-  }
+  if (open !== null && brings(open, spec)) return follow(current, open, spec, changes, context);
   const needsRollout =
     isNewContainer(current, spec) || changes.length > 0 || !isPinned(spec) || open !== null;
   if (!needsRollout) return nothing(current.service);
   const isRoll = isNewContainer(current, spec);
+  const service = asked(current, spec, context.nowMs);
   return {
     action: isRoll ? 'roll' : changes.length > 0 ? 'update' : 'none',
     changes,
-    service: changes.length > 0 || isRoll ? service : current.service,
+    service,
     rollout: newRollout('deploy', service, spec, context, open),
     superseded: supersede(open, `a newer deploy by ${context.by}`, context.nowMs),
     following: null,
@@ -50,13 +58,13 @@ export function beginDeploy(
 /** Pulls again and rolls, whatever the image turns out to be. Refuses with CONFLICT when the service is being removed. */
 export function beginRedeploy(current: ServiceCurrent, context: RequestContext): Begun {
   refuseRemoved(current);
-  const spec = lastAsked(current);
-  const service: Service = { ...current.service, spec, updatedAtMs: context.nowMs };
+  const spec = runningSpec(current);
+  const service: Service = { ...current.service, updatedAtMs: context.nowMs };
   return {
     action: 'roll',
-    changes: [`image: ${service.spec.container.image} is pulled again`],
+    changes: [`image: ${spec.container.image} is pulled again`],
     service,
-    rollout: newRollout('redeploy', service, service.spec, context, current.rollout),
+    rollout: newRollout('redeploy', service, spec, context, current.rollout),
     superseded: supersede(current.rollout, `a redeploy by ${context.by}`, context.nowMs),
     following: null,
   };
@@ -72,8 +80,9 @@ export function beginRollback(current: ServiceCurrent, to: number | null, contex
     return { ...nothing(current.service), following: open.id };
   }
   if (isRunning(current, release)) return nothing(current.service);
-  const spec: ServiceSpec = { ...current.service.spec, container: release.spec.container };
-  const service: Service = { ...current.service, spec, updatedAtMs: context.nowMs };
+  const { spec: before, replicas } = settingsBefore(current.service, open);
+  const spec: ServiceSpec = { ...before, replicas, container: release.spec.container };
+  const service: Service = { ...current.service, updatedAtMs: context.nowMs };
   const rollout = newRollout('rollback', service, spec, context, open);
   return {
     action: 'roll',
@@ -85,10 +94,10 @@ export function beginRollback(current: ServiceCurrent, to: number | null, contex
   };
 }
 
-/** What scale, stop, start and rm write: the service, and the rollout they end (null: none). */
+/** What scale, stop, start and rm write: the service, and the rollout they end or change (null: none). */
 export interface Changed {
   service: Service;
-  superseded: Rollout | null;
+  rollout: Rollout | null;
 }
 
 /** Only the number of copies; a rollout that is under way goes on with it. Refuses with BODY_INVALID, CONFLICT. */
@@ -97,7 +106,8 @@ export function beginScale(current: ServiceCurrent, replicas: number, nowMs: num
   if (!Number.isInteger(replicas) || replicas < 0) {
     throw new OrcaError('BODY_INVALID', `replicas has to be 0 or more, not ${replicas}`);
   }
-  return { service: { ...current.service, replicas, updatedAtMs: nowMs }, superseded: null };
+  const rollout = current.rollout && scaled(current.rollout, replicas);
+  return { service: { ...current.service, replicas, updatedAtMs: nowMs }, rollout };
 }
 
 /** Retires everything and keeps the configuration; a rollout that is under way ends. */
@@ -109,7 +119,7 @@ export function beginStop(current: ServiceCurrent, nowMs: number): Changed {
 /** Runs the stable release again. Refuses with CONFLICT when it is being removed. */
 export function beginStart(current: ServiceCurrent, nowMs: number): Changed {
   refuseRemoved(current);
-  return { service: { ...current.service, desired: 'running', updatedAtMs: nowMs }, superseded: null };
+  return { service: { ...current.service, desired: 'running', updatedAtMs: nowMs }, rollout: null };
 }
 
 /** Retires everything, then the planner forgets the service. Asking twice is fine. */
@@ -150,20 +160,12 @@ function create(spec: ServiceSpec, context: RequestContext): Begun {
   };
 }
 
-/** What runs or is being rolled out now, with what was changed in place since. */
+/** What is being rolled out, else what runs, with what was changed in place since. */
 function runningSpec(current: ServiceCurrent): ServiceSpec {
   const { service, rollout } = current;
-  const coming = rollout?.state === 'rolling_back' ? null : rollout;
-  const container = coming?.spec.container ?? stableOf(current)?.spec.container ?? service.spec.container;
+  if (rollout !== null && rollout.state !== 'rolling_back') return rollout.spec;
+  const container = stableOf(current)?.spec.container ?? service.spec.container;
   return { ...service.spec, container, replicas: service.replicas };
-}
-
-/** What users last asked for; a rollback that failed before anything moved has changed nothing, so what runs. */
-function lastAsked(current: ServiceCurrent): ServiceSpec {
-  const ended = current.history.filter((rollout) => rollout.endedAtMs !== null);
-  const last = ended.sort((a, b) => b.startedAtMs - a.startedAtMs)[0];
-  const isVain = current.rollout === null && last?.kind === 'rollback' && last.state === 'failed';
-  return isVain ? runningSpec(current) : current.service.spec;
 }
 
 function isNewContainer(current: ServiceCurrent, spec: ServiceSpec): boolean {
@@ -178,18 +180,35 @@ function brings(open: Rollout, spec: ServiceSpec): boolean {
   return isSameContainer(open.spec.container, spec.container);
 }
 
-/** The open rollout brings this container already: what else changed is written in place, and it goes on. Other shares of a
+/** The open rollout brings this container already: it takes up what else has changed, and goes on. Other shares of a
  *  canary are its own (`sharedAnew`). */
-function follow(current: ServiceCurrent, open: Rollout, service: Service, changes: string[]): Begun {
-  const isSame = canonicalJson(current.service.spec) === canonicalJson(service.spec) && changes.length === 0;
+function follow(
+  current: ServiceCurrent,
+  open: Rollout,
+  spec: ServiceSpec,
+  changes: string[],
+  context: RequestContext,
+): Begun {
+  const isSame = canonicalJson(open.spec) === canonicalJson(spec) && changes.length === 0;
+  if (isSame) return { ...nothing(current.service), following: open.id };
+  const moved = sharedAnew(open, spec, context) ?? acted(open, 'update', changes.join('; '), context);
+  const service = isPreparing(open)
+    ? asked(current, spec, context.nowMs)
+    : updated(current.service, spec, context.nowMs);
   return {
-    action: isSame ? 'none' : 'update',
+    action: 'update',
     changes,
-    service: isSame ? current.service : service,
-    rollout: null,
+    service,
+    rollout: { ...moved, spec },
     superseded: null,
     following: open.id,
   };
+}
+
+/** The service while what was asked of it is prepared: as it is, unless nothing of it has served or comes up. */
+function asked({ service, rollout }: ServiceCurrent, spec: ServiceSpec, nowMs: number): Service {
+  const isFree = service.planned.stable === null && standing(rollout) === null;
+  return isFree ? updated(service, spec, nowMs) : { ...service, updatedAtMs: nowMs };
 }
 
 function nothing(service: Service): Begun {
@@ -197,9 +216,10 @@ function nothing(service: Service): Begun {
 }
 
 function halt(current: ServiceCurrent, desired: 'stopped' | 'removed', nowMs: number): Changed {
+  const before = settingsBefore(current.service, current.rollout);
   return {
-    service: { ...current.service, desired, updatedAtMs: nowMs },
-    superseded: supersede(current.rollout, `the service was ${desired}`, nowMs),
+    service: { ...current.service, ...before, desired, updatedAtMs: nowMs },
+    rollout: supersede(current.rollout, `the service was ${desired}`, nowMs),
   };
 }
 

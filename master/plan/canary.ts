@@ -4,7 +4,7 @@
  * every ingress has the last one in force; without evidence it waits and says so; a bad canary is taken back.
  */
 import type { Canary, Rollout, Verdict } from '../../shared/model.js';
-import type { DeploySpec } from '../../shared/spec.js';
+import type { DeploySpec, ServiceSpec } from '../../shared/spec.js';
 import { type Judgement, judge } from './analysis.js';
 import { failureOfAnalysis, failureOfCulprit, failureOfDeadline } from './failure.js';
 import type { Progress } from './progress.js';
@@ -13,11 +13,14 @@ import { counted, deadlineOf, fail, isOverdue, move, pausedWords, type Step, sta
 const KEPT_VERDICTS = 20;
 
 /** A canary at its first step. */
-export function newCanary(progress: Progress, nowMs: number): Canary {
-  const steps = stepsOf(progress.deploy);
+export function newCanary(
+  { deploy, replicas }: Pick<ServiceSpec, 'deploy' | 'replicas'>,
+  nowMs: number,
+): Canary {
+  const steps = stepsOf(deploy);
   const weight = steps[0] ?? 0;
   return {
-    replicas: canarySize(progress.deploy, progress.replicas, weight),
+    replicas: canarySize(deploy, replicas, weight),
     steps,
     step: 0,
     weight,

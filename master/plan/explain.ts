@@ -1,5 +1,6 @@
 /** A plan in words, for `orca deploy --dry-run` and `orca diff`: in which order things will happen, and why so. Pure. */
-import type { Rollout } from '../../shared/model.js';
+import { actingOf, type Rollout } from '../../shared/model.js';
+import type { ServiceSpec } from '../../shared/spec.js';
 import { canarySize, stepsOf } from './canary.js';
 import { refusalOf, sumUp } from './filters.js';
 import { allowedMissing, type Order, orderOf } from './order.js';
@@ -39,7 +40,7 @@ export function explain(begun: Begun, current: ServiceCurrent | null, nodes: rea
 
 function followLines({ rollout }: Begun, following: string): string[] {
   const bring = `rollout ${following} already brings this`;
-  if (rollout?.canary == null) return [bring];
+  if (rollout?.canary == null || rollout.acts.at(-1)?.verb !== 'weight') return [bring];
   const { steps, weight } = rollout.canary;
   const next = steps.filter((step) => step > weight).map((step) => `${step} %`);
   const then = next.length === 0 ? '' : `, then ${next.join(', then ')}`;
@@ -51,7 +52,7 @@ function goneLines({ rollout }: Begun, current: ServiceCurrent | null): string[]
   const canary = rollout?.takesBack ?? null;
   if (canary === null || current === null) return [];
   const stable = `v${current.service.planned.stable}`;
-  if (!current.rollout?.canary?.stableGoes) {
+  if (!actingOf(current.rollout)?.canary?.stableGoes) {
     const goes = `its share goes back to ${stable}, then it drains and goes`;
     return [`takes canary v${canary} away: ${goes}; ${stable} is not touched`];
   }
@@ -73,24 +74,30 @@ function untouchedLines({ superseded }: Begun, current: ServiceCurrent | null): 
   return [`ends rollout ${superseded.id}, which has replaced nothing yet`];
 }
 
-function checkLine({ service }: Begun): string {
-  return `looks whether ${service.spec.container.image} is still the image that runs; rolls only if it is not`;
+/** What the service is to be like. */
+function asked({ service, rollout }: Begun): ServiceSpec {
+  return rollout?.spec ?? { ...service.spec, replicas: service.replicas };
 }
 
-function countLine({ service, rollout }: Begun, current: ServiceCurrent | null): string[] {
+function checkLine(begun: Begun): string {
+  return `looks whether ${asked(begun).container.image} is still the image that runs; rolls only if it is not`;
+}
+
+function countLine(begun: Begun, current: ServiceCurrent | null): string[] {
   const before = current?.service.replicas ?? 0;
-  if (before === service.replicas && rollout?.takesBack != null) return [];
-  if (before === service.replicas) return ['changes the service in place: no allocation is replaced'];
-  return [`goes from ${before} to ${service.replicas} replicas: no other allocation is replaced`];
+  const { replicas } = asked(begun);
+  if (before === replicas && begun.rollout?.takesBack != null) return [];
+  if (before === replicas) return ['changes the service in place: no allocation is replaced'];
+  return [`goes from ${before} to ${replicas} replicas: no other allocation is replaced`];
 }
 
-function createLines({ service }: Begun): string[] {
-  return [`starts ${copies(service.replicas)} of ${service.spec.container.image}`];
+function createLines(begun: Begun): string[] {
+  const { replicas, container } = asked(begun);
+  return [`starts ${copies(replicas)} of ${container.image}`];
 }
 
 function rollLines(begun: Begun, current: ServiceCurrent | null, nodes: readonly NodeView[]): string[] {
-  const { service } = begun;
-  const { deploy, container } = service.spec;
+  const { deploy, container } = asked(begun);
   const running = current?.allocations.filter((a) => a.desired === 'running' || a.desired === 'routed') ?? [];
   if (running.length === 0) return createLines(begun);
   if (isCanary(begun, current)) return canaryLines(begun);
@@ -98,15 +105,15 @@ function rollLines(begun: Begun, current: ServiceCurrent | null, nodes: readonly
   return [orderLine(order, begun), ...afterLines(begun)];
 }
 
-function isCanary({ rollout, service }: Begun, current: ServiceCurrent | null): boolean {
+function isCanary(begun: Begun, current: ServiceCurrent | null): boolean {
   const hasStable = current !== null && current.service.planned.stable !== null;
-  return service.spec.deploy.strategy === 'canary' && rollout?.kind !== 'rollback' && hasStable;
+  return asked(begun).deploy.strategy === 'canary' && begun.rollout?.kind !== 'rollback' && hasStable;
 }
 
-function canaryLines({ service }: Begun): string[] {
-  const { deploy } = service.spec;
+function canaryLines(begun: Begun): string[] {
+  const { deploy, replicas, name } = asked(begun);
   const [first = 0, ...next] = stepsOf(deploy);
-  const size = canarySize(deploy, service.replicas, first);
+  const size = canarySize(deploy, replicas, first);
   const steps = next.map((weight) => `${weight} %`).join(', then ');
   const seconds = deploy.stepMs / 1_000;
   const judged = deploy.analysis === null ? '' : ', as long as its figures are within the limits';
@@ -114,8 +121,8 @@ function canaryLines({ service }: Begun): string[] {
     `canary: starts ${copies(size)} beside stable, ${size === 1 ? `which gets ${first} % when it is` : `which get ${first} % when all of them are`} healthy`,
     ...(next.length === 0 ? [] : [`then ${steps}, each for ${seconds} s at least${judged}`]),
     deploy.autoPromote
-      ? `then it is promoted: grows to ${service.replicas}, takes all, and the old release drains and goes`
-      : `then it waits for \`orca promote ${service.name}\` or \`orca rollback ${service.name}\``,
+      ? `then it is promoted: grows to ${replicas}, takes all, and the old release drains and goes`
+      : `then it waits for \`orca promote ${name}\` or \`orca rollback ${name}\``,
     'a canary that fails is taken back; stable is not touched before it is promoted',
   ];
 }
@@ -140,17 +147,17 @@ export function explainPromotion(
   };
 }
 
-function orderLine(order: Order, { service }: Begun): string {
-  const { deploy } = service.spec;
+function orderLine(order: Order, begun: Begun): string {
+  const { deploy, replicas } = asked(begun);
   if (order.kind === 'start-first') {
-    return `start-first, ${deploy.maxSurge} at a time: each new allocation of ${service.replicas} is healthy and routed before an old one drains; never fewer than ${service.replicas} serve`;
+    return `start-first, ${deploy.maxSurge} at a time: each new allocation of ${replicas} is healthy and routed before an old one drains; never fewer than ${replicas} serve`;
   }
   const missing = allowedMissing(deploy);
-  return `stop-first, ${missing} at a time, because ${order.why}: at least ${Math.max(0, service.replicas - missing)} of ${service.replicas} serve`;
+  return `stop-first, ${missing} at a time, because ${order.why}: at least ${Math.max(0, replicas - missing)} of ${replicas} serve`;
 }
 
-function afterLines({ service }: Begun): string[] {
-  const { deploy } = service.spec;
+function afterLines(begun: Begun): string[] {
+  const { deploy } = asked(begun);
   const failing = deploy.autoRollback ? 'goes back to the release that serves now' : 'stays half-way';
   return [
     `an old allocation gets ${deploy.drainTimeoutMs / 1_000} s to finish its requests and ${deploy.stopGraceMs / 1_000} s to stop`,
@@ -158,8 +165,8 @@ function afterLines({ service }: Begun): string[] {
   ];
 }
 
-function placementLine({ service }: Begun, nodes: readonly NodeView[]): string[] {
-  const need = { placement: service.spec.placement, container: service.spec.container };
+function placementLine(begun: Begun, nodes: readonly NodeView[]): string[] {
+  const need = asked(begun);
   if (place(need, nodes, []).node !== null) return [];
   return [
     `waits, because no node can take it now: ${sumUp(nodes.map((view) => refusalOf(view, need) ?? ''))}`,
@@ -167,12 +174,8 @@ function placementLine({ service }: Begun, nodes: readonly NodeView[]): string[]
 }
 
 /** No connected node is free of the service's own fixed host ports. */
-function isPortTaken(
-  { service }: Begun,
-  current: ServiceCurrent | null,
-  nodes: readonly NodeView[],
-): boolean {
-  const ports = service.spec.container.extraPorts.map((port) => port.host);
+function isPortTaken(begun: Begun, current: ServiceCurrent | null, nodes: readonly NodeView[]): boolean {
+  const ports = asked(begun).container.extraPorts.map((port) => port.host);
   if (ports.length === 0 || current === null) return false;
   const holders = new Set(
     current.allocations

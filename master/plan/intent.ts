@@ -1,5 +1,6 @@
 /** Towards what each group of a service moves now, and which other releases may stay meanwhile. */
 import {
+  actingOf,
   isStarting,
   isWanted,
   type Planned,
@@ -32,10 +33,17 @@ export function intentsOf(
   releases: readonly Release[],
 ): Intents {
   const find = (number: number | null): Release | null => releases.find((r) => r.number === number) ?? null;
+  const acting = standingOf(rollout);
   return {
-    stable: stableIntent(service, planned, rollout, find),
-    canary: canaryIntent(service, rollout, find),
+    stable: stableIntent(service, planned, acting, find),
+    canary: canaryIntent(service, acting, find),
   };
+}
+
+/** A canary stands while the next rollout prepares; one that goes slot by slot is held there. */
+function standingOf(rollout: Rollout | null): Rollout | null {
+  const acting = actingOf(rollout);
+  return acting?.state === 'canary' || acting?.state === 'promoting' ? acting : rollout;
 }
 
 type Find = (number: number | null) => Release | null;

@@ -62,7 +62,7 @@ function make(
   nowMs: number,
 ): Jobs {
   const { service, nodes } = snapshot;
-  const need = { placement: service.spec.placement, container: jobContainer(release.spec) };
+  const need = { placement: rollout.spec.placement, container: jobContainer(release.spec) };
   const { node, refusal } = place(need, nodes, others);
   if (node === null)
     return { actions: [], waits: [`its pre_deploy job can't be placed: ${refusal}`], made: 0 };

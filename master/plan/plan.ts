@@ -3,7 +3,7 @@
  * step nearer, or the reasons why nothing can be done yet. Pure: no clock, no randomness, no I/O.
  */
 import { canonicalJson } from '../../shared/fingerprint.js';
-import { isStarting, type Planned, type Rollout } from '../../shared/model.js';
+import { isStarting, type Planned, type Rollout, type Settings } from '../../shared/model.js';
 import { type Finished, finish } from './finish.js';
 import { type Groups, groupsOf } from './groups.js';
 import { moveGroups } from './move-groups.js';
@@ -23,9 +23,9 @@ export function planService(snapshot: ServiceSnapshot, nowMs: number): Plan {
   const step = stepOf(snapshot, groups, finished, nowMs);
   const planned: Planned = { ...service.planned, ...step?.planned };
   const releases = step?.release ? [...snapshot.releases, step.release] : snapshot.releases;
-  const open = step && step.rollout.endedAtMs === null ? step.rollout : null;
+  const open = step && (step.rollout.endedAtMs === null ? step.rollout : (step.resumed ?? null));
   const starts = isStarting(service, snapshot.rollout) && step?.rollout.state === 'succeeded';
-  const now = starts ? { ...service, desired: 'running' as const } : service;
+  const now = { ...service, ...step?.settings, ...(starts ? { desired: 'running' as const } : {}) };
   const after: ServiceSnapshot = { ...snapshot, service: now, releases, rollout: open };
   const settled = step?.isPromoted ? regroup(groups) : { groups, actions: [] };
   const moved = moveGroups(after, settled.groups, planned, nowMs);
@@ -37,6 +37,7 @@ export function planService(snapshot: ServiceSnapshot, nowMs: number): Plan {
     ...settled.actions,
     ...moved.actions,
     ...rolloutActions(snapshot, step, waits),
+    ...settingsActions(service, step),
     ...(starts ? [{ kind: 'start-service' } satisfies Action] : []),
     ...(open ? [] : prune(snapshot, planned, snapshot.rollout)),
     ...changed(service.planned, next, { kind: 'put-planned', planned: next }),
@@ -79,6 +80,13 @@ function stepOf(snapshot: ServiceSnapshot, groups: Groups, finished: Finished, n
   return { rollout: ended, release: null, planned: {}, event: reason, waits: [], wakeAtMs: null };
 }
 
+function settingsActions(service: Settings, step: Step | null): Action[] {
+  if (!step?.settings) return [];
+  const { settings } = step;
+  const before: Settings = { spec: service.spec, replicas: service.replicas };
+  return changed(before, settings, { kind: 'put-settings', settings });
+}
+
 /** A rollout that is open says what it waits for. */
 function rolloutActions(snapshot: ServiceSnapshot, step: Step | null, waits: readonly string[]): Action[] {
   if (step === null || snapshot.rollout === null) return [];
@@ -94,7 +102,21 @@ function rolloutActions(snapshot: ServiceSnapshot, step: Step | null, waits: rea
     rollout: rollout.id,
     message: `${key}: ${step.event}`,
   };
-  return [...put, { kind: 'event', event }];
+  const { resumed } = step;
+  const after: Action[] = resumed
+    ? [
+        { kind: 'put-rollout', rollout: resumed },
+        {
+          kind: 'event',
+          event: {
+            ...event,
+            rollout: resumed.id,
+            message: `${key}: the ${resumed.kind} of v${resumed.release} goes on`,
+          },
+        },
+      ]
+    : [];
+  return [...put, { kind: 'event', event }, ...after];
 }
 
 function reasonOf(rollout: Rollout, waits: readonly string[]): string {

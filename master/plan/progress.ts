@@ -1,5 +1,12 @@
 /** How far an open rollout has come: the observed facts that `advance` decides on, and nothing else. */
-import { type Counted, isStarting, type Node, type Release, type Rollout } from '../../shared/model.js';
+import {
+  type Counted,
+  isStarting,
+  type Node,
+  type Release,
+  type Rollout,
+  type Settings,
+} from '../../shared/model.js';
 import type { ImageObserved } from '../../shared/protocol.js';
 import type { DeploySpec } from '../../shared/spec.js';
 import type { Finished } from './finish.js';
@@ -14,7 +21,9 @@ import { lackOf, slotWaits } from './waits.js';
 
 export interface Progress {
   replicas: number;
-  /** The settings as they are now: a deploy may have changed them in place since the rollout began. */
+  /** What is in force now. */
+  settings: Settings;
+  /** Of it; a deploy may have changed them in place since the rollout began. */
   deploy: DeploySpec;
   /** Percent that the canary group is given. */
   weight: number;
@@ -87,6 +96,7 @@ export function progressOf(
   const target = find(rollout.release);
   return {
     replicas: service.replicas,
+    settings: { spec: service.spec, replicas: service.replicas },
     deploy: service.spec.deploy,
     weight: planned.canaryWeight,
     canary: canaryProgress(snapshot, canary, groups),
@@ -139,14 +149,13 @@ function canaryCulprit({ holders }: Slots): Seen | null {
 
 function preparationOf(snapshot: ServiceSnapshot, rollout: Rollout): Preparation {
   const chosen = snapshot.nodes.find((view) => view.node.id === rollout.node)?.node ?? null;
-  const need = { placement: snapshot.service.spec.placement, container: rollout.spec.container };
-  const choice = chosen && doubtOf(chosen) === null ? null : place(need, snapshot.nodes, []);
+  const choice = chosen && doubtOf(chosen) === null ? null : place(rollout.spec, snapshot.nodes, []);
   const node = choice === null ? chosen : choice.node;
   return {
     node,
     refusal: choice?.refusal ?? null,
     image: node?.images.find((image) => image.id === rollout.id) ?? null,
-    missing: snapshot.service.spec.dependsOn.flatMap((name) => {
+    missing: rollout.spec.dependsOn.flatMap((name) => {
       const sibling = snapshot.siblings.find((s) => s.name === name);
       if (!sibling) return [`waits for ${name}: no such service in project ${snapshot.service.project}`];
       return sibling.ready > 0 ? [] : [`waits for ${name}: none of its allocations is ready`];

@@ -1,10 +1,10 @@
 /** What all requests share: a rollout at its start, the end of the one it takes the place of, and the refusal of what is going away. Pure. */
 import { OrcaError } from '../../shared/errors.js';
-import type { Act, Rollout, Service } from '../../shared/model.js';
+import { type Act, isPreparing, type Rollout, type Service, type Settings } from '../../shared/model.js';
 import type { ServiceSpec } from '../../shared/spec.js';
 import type { RequestContext, ServiceCurrent } from './snapshot.js';
 
-/** A rollout at its start; `open` is the one whose place it takes. */
+/** A rollout at its start; `open` is the one whose place it takes, which stands until this one is prepared. */
 export function newRollout(
   kind: Rollout['kind'],
   service: Service,
@@ -22,6 +22,8 @@ export function newRollout(
     release: null,
     from: service.planned.stable,
     takesBack: canaryOf(open),
+    replaces: standing(open),
+    undo: open?.undo ?? null,
     node: null,
     by,
     source,
@@ -37,12 +39,34 @@ export function newRollout(
 
 /** The release that a rollout has as a canary now; null: none. */
 export function canaryOf(open: Rollout | null): number | null {
-  return open?.state === 'canary' || open?.state === 'promoting' ? open.release : null;
+  const acting = standing(open);
+  return acting?.state === 'canary' || acting?.state === 'promoting' ? acting.release : null;
+}
+
+/** What an open rollout leaves standing while the next one prepares: itself, or what it had not yet taken the place of. */
+export function standing(open: Rollout | null): Rollout | null {
+  return open !== null && isPreparing(open) ? open.replaces : open;
+}
+
+/** What was in force before the open rollout, if there is one that has changed it. */
+export function settingsBefore(service: Service, open: Rollout | null): Settings {
+  return open?.undo ?? { spec: service.spec, replicas: service.replicas };
 }
 
 /** The open rollout as it ends because something newer takes its place; null when there is none. */
 export function supersede(open: Rollout | null, by: string, nowMs: number): Rollout | null {
-  return open && { ...open, state: 'superseded', reason: `superseded: ${by}`, endedAtMs: nowMs };
+  const ended = { state: 'superseded' as const, reason: `superseded: ${by}`, endedAtMs: nowMs };
+  return open && { ...open, ...ended, replaces: null };
+}
+
+/** With so many copies, whether it succeeds or not. */
+export function scaled(rollout: Rollout, replicas: number): Rollout {
+  return {
+    ...rollout,
+    spec: { ...rollout.spec, replicas },
+    undo: rollout.undo && { ...rollout.undo, replicas },
+    replaces: rollout.replaces && scaled(rollout.replaces, replicas),
+  };
 }
 
 const KEPT_ACTS = 50;

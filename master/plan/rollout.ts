@@ -9,6 +9,7 @@
  * decision a call, on observed facts. What the allocations do meanwhile is not decided here: that follows from the state
  * (`intent`). What a canary does is in `canary`.
  */
+import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Failure, Release, Rollout } from '../../shared/model.js';
 import { isRouted } from '../../shared/spec.js';
 import { advanceCanary, newCanary } from './canary.js';
@@ -28,6 +29,7 @@ import {
   type Step,
   stay,
   succeed,
+  takeUp,
 } from './steps.js';
 
 /** The next step of `rollout`; an ended one stays as it is. */
@@ -67,6 +69,8 @@ function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
   const missing = missingFor(rollout, progress);
   const waits = [...(imageId === null ? [imageWait(rollout, progress)] : []), ...missing];
   if (imageId !== null && missing.length === 0) {
+    if (needsRoom(rollout, progress) && rollout.spec.deploy.preDeploy === null)
+      return makeRoom(rollout, nowMs);
     const resolved = { ref: rollout.spec.container.image, id: imageId, digest: image?.digest ?? null };
     return begin(rollout, progress, newRelease(rollout, progress.nextRelease, resolved, nowMs), nowMs);
   }
@@ -82,13 +86,8 @@ function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
 }
 
 /** What else has to hold before allocations are made. */
-function missingFor(rollout: Rollout, { preparation, canary }: Progress): string[] {
-  const hasOldCanary = isCanary(rollout) && !canary.isGone;
-  return [
-    ...preparation.missing,
-    ...(hasOldCanary ? ['the canary before it goes first'] : []),
-    ...(rollout.paused ? [pausedWords(rollout)] : []),
-  ];
+function missingFor(rollout: Rollout, { preparation }: Progress): string[] {
+  return [...preparation.missing, ...(rollout.paused ? [pausedWords(rollout)] : [])];
 }
 
 function imageWait({ spec }: Rollout, { preparation }: Progress): string {
@@ -109,8 +108,14 @@ function begin(before: Rollout, progress: Progress, fresh: Release, nowMs: numbe
     from: progress.isStarting ? null : (stable?.number ?? null),
     progressAtMs: nowMs,
   };
-  if (known !== null && known.number === rollout.from && progress.isDone) {
-    return end({ ...rollout, release: null }, `nothing to change: v${known.number} already runs`, nowMs);
+  const isSame = known !== null && known.number === rollout.from && isInForce(rollout, progress);
+  if (isSame && progress.isDone) {
+    const step = end(
+      { ...rollout, release: null },
+      `nothing to change: v${known.number} already runs`,
+      nowMs,
+    );
+    return { ...step, settings: takeUp(rollout, progress).settings };
   }
   const release = known ?? fresh;
   const next: Rollout = { ...rollout, release: release.number };
@@ -123,17 +128,41 @@ function begin(before: Rollout, progress: Progress, fresh: Release, nowMs: numbe
     : step;
 }
 
-/** Towards the release: as a canary beside stable, or slot by slot. */
-function enter(rollout: Rollout, release: Release, progress: Progress, nowMs: number): Step {
+/** All but its container is as it asks for already. */
+function isInForce({ spec }: Rollout, { settings }: Progress): boolean {
+  const asked = { ...spec, container: null };
+  return (
+    canonicalJson(asked) === canonicalJson({ ...settings.spec, replicas: settings.replicas, container: null })
+  );
+}
+
+/** Towards the release: as a canary beside stable, or slot by slot. What it brings is in force from here on. */
+function enter(before: Rollout, release: Release, progress: Progress, nowMs: number): Step {
+  const { rollout, settings } = takeUp(before, progress);
+  return { ...entered(rollout, release, nowMs), settings };
+}
+
+function entered(rollout: Rollout, release: Release, nowMs: number): Step {
   const to = `v${release.number} (${release.spec.container.image})`;
   if (!isCanary(rollout) || rollout.release === rollout.from) {
     const reason = `rolling to v${release.number}`;
     return move({ ...rollout, state: 'rolling', reason, progressAtMs: nowMs }, `rolling to ${to}`);
   }
-  const canary = newCanary(progress, nowMs);
+  const canary = newCanary(rollout.spec, nowMs);
   const reason = `canary v${release.number} is starting`;
   const next: Rollout = { ...rollout, state: 'canary', reason, canary, progressAtMs: nowMs };
   return move(next, `canary ${to} begins`, { canaryWeight: canary.weight });
+}
+
+/** A canary of before stands until the next one is ready to be made; then it goes first. */
+function needsRoom(rollout: Rollout, { canary }: Progress): boolean {
+  return isCanary(rollout) && !canary.isGone;
+}
+
+function makeRoom(rollout: Rollout, nowMs: number): Step {
+  const waits = ['the canary before it goes first'];
+  if (rollout.replaces === null) return stay(rollout, waits);
+  return move({ ...rollout, replaces: null, progressAtMs: nowMs, reason: waits[0] ?? null }, waits[0] ?? '');
 }
 
 /** Only beside something that serves: a first release and a rollback go without, and what no traffic or one writer allows
@@ -154,6 +183,7 @@ function preDeploy(rollout: Rollout, progress: Progress, nowMs: number): Step {
   const observed = job?.allocation.observed ?? null;
   if (job?.state === 'exited' && observed?.exitCode === 0 && target !== null) {
     if (rollout.paused) return stay(rollout, [pausedWords(rollout)]);
+    if (needsRoom(rollout, progress)) return makeRoom(rollout, nowMs);
     return enter(rollout, target, progress, nowMs);
   }
   if (job?.state === 'exited' || job?.state === 'failed')
@@ -204,7 +234,7 @@ function failRolling(rollout: Rollout, failure: Failure, progress: Progress, now
   const goesBack = rollout.spec.deploy.autoRollback && rollout.kind !== 'rollback' && progress.from !== null;
   if (goesBack) return goBack(rollout, failure, nowMs);
   const ending = `its healthy allocations stay beside v${rollout.from}`;
-  const step = fail(rollout, failure, progress, nowMs, ending);
+  const { settings: _stays, ...step } = fail(rollout, failure, progress, nowMs, ending);
   return { ...step, planned: { ...step.planned, tolerated: rollout.release } };
 }
 

@@ -4,7 +4,7 @@
  * is answered 503), one that is removed keeps it until nothing of it is left.
  */
 import type { Route, RoutedAllocation } from '../../proxy-config/route.js';
-import { type Allocation, isWanted } from '../../shared/model.js';
+import { type Allocation, actingOf, isWanted } from '../../shared/model.js';
 import { isRouted } from '../../shared/spec.js';
 import { stepsOf } from './canary.js';
 import { srvNameOf } from './names.js';
@@ -49,7 +49,7 @@ function boundariesOf(
   { spec, planned }: ServiceState['service'],
   rollout: ServiceState['rollout'],
 ): number[] {
-  const weights = [...stepsOf(spec.deploy), planned.canaryWeight, rollout?.canary?.weight ?? 0];
+  const weights = [...stepsOf(spec.deploy), planned.canaryWeight, actingOf(rollout)?.canary?.weight ?? 0];
   return [...new Set(weights)].filter((weight) => weight > 0 && weight < 100).sort((a, b) => a - b);
 }
 

@@ -12,6 +12,7 @@ import type {
   Release,
   Rollout,
   Service,
+  Settings,
 } from '../../shared/model.js';
 import type { Group } from '../../shared/protocol.js';
 
@@ -48,6 +49,8 @@ export type Action =
   | { kind: 'put-release'; release: Release }
   | { kind: 'delete-release'; number: number }
   | { kind: 'put-planned'; planned: Planned }
+  /** What is in force of the service from now on. */
+  | { kind: 'put-settings'; settings: Settings }
   /** A stopped one runs from now on. */
   | { kind: 'start-service' }
   | { kind: 'delete-service' }

@@ -62,6 +62,8 @@ export function aRollout(more: Partial<Rollout> = {}): Rollout {
     release: 1,
     from: null,
     takesBack: null,
+    replaces: null,
+    undo: null,
     node: 'n-1',
     by: 'admin',
     source: 'cli',

@@ -165,6 +165,9 @@ export class SimulatedCluster {
       case 'put-planned':
         this.updateService({ planned: action.planned });
         break;
+      case 'put-settings':
+        this.updateService(action.settings);
+        break;
       case 'start-service':
         this.updateService({ desired: 'running' });
         break;

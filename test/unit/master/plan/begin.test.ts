@@ -61,7 +61,8 @@ t.test('only the container part makes a roll', async (t) => {
   );
   t.match(beginDeploy(running, { ...spec, replicas: 4 }, aContext()), {
     action: 'update',
-    service: { replicas: 4 },
+    service: { replicas: 3 },
+    rollout: { spec: { replicas: 4 } },
   });
   t.match(beginDeploy(running, spec, aContext()), { action: 'none', changes: [] });
 });
@@ -88,7 +89,8 @@ t.test('the same deploy again while it is under way goes on with the first', asy
   t.match(beginDeploy(open, { ...next, replicas: 4 }, aContext()), {
     action: 'update',
     following: 'r0',
-    service: { replicas: 4 },
+    service: { replicas: 3 },
+    rollout: { id: 'r0', spec: { replicas: 4 } },
   });
   const other = beginDeploy(open, aSpec({ container: { image: 'good:3' } }), aContext());
   t.match(other, { action: 'roll', superseded: { id: 'r0', state: 'superseded', endedAtMs: 1_000_000 } });
@@ -148,17 +150,16 @@ t.test('a rollback skips releases that never succeeded, and keeps domains and re
     rollout: {
       kind: 'rollback',
       release: 1,
-      spec: { domains: ['new.example.com'], container: spec.container },
+      spec: { domains: ['new.example.com'], replicas: 7, container: spec.container },
     },
-    service: { replicas: 7, spec: { container: spec.container } },
   });
   t.match(beginRollback(current, 2, aContext()).rollout, { release: 2 });
 });
 
 t.test('a stop ends the rollout under way', async (t) => {
-  const { service, superseded } = beginStop({ ...running, rollout: aRollout() }, 5);
+  const { service, rollout } = beginStop({ ...running, rollout: aRollout() }, 5);
   t.match(service, { desired: 'stopped' });
-  t.match(superseded, { state: 'superseded', reason: 'superseded: the service was stopped', endedAtMs: 5 });
+  t.match(rollout, { state: 'superseded', reason: 'superseded: the service was stopped', endedAtMs: 5 });
 });
 
 t.test('the plan says in which order, and why', async (t) => {

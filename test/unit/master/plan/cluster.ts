@@ -93,10 +93,10 @@ export class Shop {
   }
 
   #change(changed: Changed): void {
-    if (changed.superseded) this.ended.push(changed.superseded);
-    const { snapshot } = this.cluster;
-    const rollout = changed.superseded ? null : snapshot.rollout;
-    this.cluster.snapshot = { ...snapshot, service: changed.service, rollout };
+    const isEnded = changed.rollout !== null && changed.rollout.endedAtMs !== null;
+    if (changed.rollout && isEnded) this.ended.push(changed.rollout);
+    const rollout = isEnded ? null : (changed.rollout ?? this.cluster.snapshot.rollout);
+    this.cluster.snapshot = { ...this.cluster.snapshot, service: changed.service, rollout };
   }
 
   #context() {

@@ -113,6 +113,8 @@ function lineOf(action: Action): string[] {
       return [`drop release v${action.number}`];
     case 'put-planned':
       return [];
+    case 'put-settings':
+      return [`in force: ${action.settings.replicas} replicas, ${action.settings.spec.domains.join(', ')}`];
     case 'start-service':
       return ['the service is to run'];
     case 'delete-service':

@@ -89,6 +89,15 @@ export function checkShape(shop: Shop): void {
   if (allocations.length !== live.length) throw new Error('some still leave');
   if (live.some((a) => a.group !== 'stable')) throw new Error('a canary at rest');
   if (service.planned.canaryWeight !== 0) throw new Error('a share at rest');
+  checkSettings(shop);
+}
+
+/** What is in force is of the release that serves, whatever came to nothing since. */
+function checkSettings({ cluster: { snapshot } }: Shop): void {
+  const { service, releases } = snapshot;
+  const stable = releases.find(({ number }) => number === service.planned.stable);
+  if (stable === undefined || service.planned.tolerated !== null) return;
+  same(service.spec.container.image, stable.spec.container.image, 'in force');
 }
 
 /** With no replicas any release succeeds, and shows what it is at the next scale. */

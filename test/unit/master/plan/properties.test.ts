@@ -10,7 +10,7 @@ import { aSpec } from './things.js';
 
 type Event =
   | { kind: 'tick' }
-  | { kind: 'deploy'; image: string }
+  | { kind: 'deploy'; image: string; replicas: number | null }
   | { kind: 'redeploy' | 'rollback' | 'stop' | 'start' | 'pause' | 'resume' }
   | { kind: 'promote'; weight: number | null }
   | { kind: 'scale'; replicas: number }
@@ -35,6 +35,7 @@ const events: fc.Arbitrary<Event> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('deploy' as const),
       image: fc.constantFrom(...good, ...good, ...bad),
+      replicas: fc.constantFrom(null, null, 1, 3, 5),
     }),
   },
   { weight: 2, arbitrary: kinds('redeploy', 'rollback') },
@@ -198,7 +199,7 @@ function happen(shop: Shop, event: Event, setup: Setup): void {
     case 'tick':
       break;
     case 'deploy':
-      shop.deploy(specOf(setup, event.image, cluster.snapshot.service.replicas));
+      shop.deploy(specOf(setup, event.image, event.replicas ?? cluster.snapshot.service.replicas));
       break;
     case 'scale':
       shop.scale(event.replicas);

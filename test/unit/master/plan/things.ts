@@ -135,6 +135,8 @@ export function aRollout(change: Partial<Rollout> = {}): Rollout {
     release: null,
     from: null,
     takesBack: null,
+    replaces: null,
+    undo: null,
     node: null,
     by: 'ops',
     source: 'cli',
