@@ -27,21 +27,12 @@ async function read(context: Context, client: Client): Promise<StatusReply> {
   const project = optionText(context.options, 'project');
   const reply = await client.get<StatusReply>('/status', { project });
   const wanted = context.args[0];
-  if (project !== undefined && reply.services.length === 0) await refuseUnknown(client, project);
   if (wanted === undefined) return reply;
   const services = reply.services.filter(
     ({ name, project }) => name === wanted || `${project}/${name}` === wanted,
   );
   if (services.length > 0) return { ...reply, services };
   throw new OrcaError('SERVICE_NOT_FOUND', `there is no service "${wanted}"`);
-}
-
-/** A project is its services: one without any is most likely another one's name misspelt. */
-async function refuseUnknown(client: Client, project: string): Promise<void> {
-  const { services } = await client.get<StatusReply>('/status');
-  const projects = [...new Set(services.map((service) => service.project))].sort();
-  if (projects.length === 0) return;
-  throw new OrcaError('NOT_FOUND', `there is no project "${project}"; there are: ${projects.join(', ')}`);
 }
 
 async function watch(context: Context, client: Client): Promise<number> {

@@ -35,7 +35,11 @@ export function clusterRoutes({ store, views, commands, settings, reload }: Clus
       summary: 'Services, nodes and certificates as they were observed',
       query: z.object({ project: unset(z.string()) }),
       reply: statusReplySchema,
-      run: ({ query }) => answer(views.status(query.project ?? null)),
+      run: ({ query }) => {
+        const project = query.project ?? null;
+        if (project !== null) refuseUnknown(store, project);
+        return answer(views.status(project));
+      },
     }),
     route('GET /rollouts/:id', {
       summary: 'A rollout with its service; a line for each change with ?follow=true',
@@ -105,4 +109,11 @@ function foundRollout(views: Views, id: string) {
   const frame = views.rollout(id);
   if (!frame) throw new OrcaError('ROLLOUT_NOT_FOUND', `there is no rollout "${id}"`);
   return frame;
+}
+
+/** A project is its services: one without any is most likely another one's name misspelt. Not where there are none at all. */
+function refuseUnknown(store: Store, project: string): void {
+  const projects = [...new Set(store.serviceKeys().map((key) => key.slice(0, key.indexOf('/'))))].sort();
+  if (projects.length === 0 || projects.includes(project)) return;
+  throw new OrcaError('NOT_FOUND', `there is no project "${project}"; there are: ${projects.join(', ')}`);
 }

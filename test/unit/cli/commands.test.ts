@@ -63,7 +63,10 @@ t.test('status of one service shows its allocations, its rollout and its last fa
 
 t.test('status of a project that is not there names those that are', async (t) => {
   const fake = await api(t);
-  fake.on('GET /status', { body: aStatus({ services: [] }) }, { body: aStatus() });
+  fake.on('GET /status', {
+    status: 404,
+    body: { error: 'there is no project "nope"; there are: shop', code: 'NOT_FOUND', hint: '' },
+  });
   const { exit, err } = await orca(['status', '--project', 'nope'], fake);
   t.equal(exit, 1);
   t.match(err, /error: there is no project "nope"; there are: shop/);
