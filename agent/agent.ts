@@ -73,7 +73,8 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
     log,
     ...(options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs }),
   });
-  const status = (): Omit<Status, 'type' | 'number'> | null => statusOf(converger, state.ingress);
+  const status = (): Omit<Status, 'type' | 'number'> | null =>
+    statusOf(converger, state.ingress, memory.problem());
   const changed = (): void => {
     const seen = converger.observe();
     if (seen) {
@@ -90,6 +91,7 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
     converger.assign(assignment);
     if (isServed) ingress().apply(wanted, assignment.revision);
   };
+  memory.watch(() => state.link?.changed());
   const logs = createLogs(engine, converger.facts);
   const revision = (): number => converger.assignment()?.revision ?? 0;
 
@@ -142,9 +144,10 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
 function statusOf(
   converger: Converger,
   ingress: { observed(): IngressObserved | null } | null,
+  disk: string | null,
 ): Omit<Status, 'type' | 'number'> | null {
   const seen = converger.observe();
-  return seen && { ...seen, observedAtMs: Date.now(), ingress: ingress?.observed() ?? null };
+  return seen && { ...seen, observedAtMs: Date.now(), ingress: ingress?.observed() ?? null, disk };
 }
 
 /** Null: it may be taken. The same revision again is what a master sends after a reconnect. */

@@ -30,7 +30,11 @@ export async function agentProgram(argv: string[]): Promise<void> {
     settings,
     credentials: paths.credentials,
     engine: dockerEngine(settings.docker),
-    memory: openMemory(paths.folder, (error) => log.error({ reason: messageOf(error) }, 'memory')),
+    memory: openMemory(paths.folder, (problem) =>
+      problem === null
+        ? log.info({}, 'what this agent remembers is on disk again')
+        : log.error({ reason: problem }, 'what this agent remembers can not be written; it goes on without'),
+    ),
     facts: () => nodeFacts(settings),
     createIngress: (onChange) =>
       ingressPart(ingress, { home: paths.home, nodeId: settings.nodeId, onChange }, log),

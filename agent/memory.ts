@@ -1,11 +1,13 @@
 /**
  * What an agent remembers over a restart, below `HOME/agent`, each file 0600 and written atomically: the last assignment,
  * so that it goes on while the master is away, the tags it put on images, and what it last reported, so that a restarted agent doesn't take what
- * serves out of the traffic until it has asked again.
+ * serves out of the traffic until it has asked again. Where a file can't be written (a full disk) the one before stays
+ * whole, the agent goes on from what it holds, and the newest is written as soon as there is room.
  */
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { messageOf } from '../shared/errors.js';
 import {
   type AllocationObserved,
   type Assignment,
@@ -22,14 +24,36 @@ export interface Memory {
   keepAssignment(assignment: Assignment): void;
   keepObserved(observed: AllocationObserved[]): void;
   keepTags(tags: string[]): void;
-  /** Resolves when everything kept is on disk. */
+  /** Why the newest of something is not on disk; null: all of it is, or is on its way there. */
+  problem(): string | null;
+  /** Calls `listener` at each change of `problem()`; one listener. */
+  watch(listener: () => void): void;
+  /** Resolves when everything kept is on disk, or was tried. */
   settled(): Promise<void>;
 }
 
-export function openMemory(folder: string, onError: (error: unknown) => void): Memory {
-  const assignments = newestWriter(join(folder, 'assignment.json'), onError);
-  const observations = newestWriter(join(folder, 'observed.json'), onError);
-  const tags = newestWriter(join(folder, 'tags.json'), onError);
+/** `onProblem` hears of each change of `problem()`, once: a disk that stays full is no storm of lines. */
+export function openMemory(
+  folder: string,
+  onProblem: (problem: string | null) => void,
+  retryMs = 5_000,
+): Memory {
+  let said: string | null = null;
+  let heard: () => void = () => undefined;
+  const problem = (): string | null =>
+    writers.map((one) => one.problem()).find((one) => one !== null) ?? null;
+  const tell = (): void => {
+    const now = problem();
+    if ((now === null) === (said === null)) return;
+    said = now;
+    onProblem(now);
+    heard();
+  };
+  const writer = (name: string) => newestWriter(join(folder, name), tell, retryMs);
+  const assignments = writer('assignment.json');
+  const observations = writer('observed.json');
+  const tags = writer('tags.json');
+  const writers = [assignments, observations, tags];
   return {
     async assignment() {
       const parsed = assignmentSchema.safeParse(await readJson(join(folder, 'assignment.json')));
@@ -46,8 +70,12 @@ export function openMemory(folder: string, onError: (error: unknown) => void): M
     keepTags: (held) => tags.write(JSON.stringify(held)),
     keepAssignment: (assignment) => assignments.write(JSON.stringify(assignment)),
     keepObserved: (observed) => observations.write(JSON.stringify(observed)),
+    problem,
+    watch(listener) {
+      heard = listener;
+    },
     async settled() {
-      await Promise.all([assignments.settled(), observations.settled(), tags.settled()]);
+      await Promise.all(writers.map((one) => one.settled()));
     },
   };
 }
@@ -67,6 +95,17 @@ async function readJson(path: string): Promise<unknown> {
 export async function writeAtomic(path: string, text: string): Promise<void> {
   const draft = `${path}.new`;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    await writeWhole(draft, text);
+    await rename(draft, path);
+  } catch (error) {
+    // What there was room for would only keep the disk full.
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function writeWhole(draft: string, text: string): Promise<void> {
   const file = await open(draft, 'w', 0o600);
   try {
     await file.writeFile(text);
@@ -75,25 +114,42 @@ export async function writeAtomic(path: string, text: string): Promise<void> {
     await file.close();
   }
   await chmod(draft, 0o600);
-  await rename(draft, path);
 }
 
-function newestWriter(path: string, onError: (error: unknown) => void) {
+function newestWriter(path: string, onOutcome: () => void, retryMs: number) {
   let waiting: string | null = null;
   let work: Promise<void> | null = null;
+  let problem: string | null = null;
+  let retry: NodeJS.Timeout | null = null;
+  const attempt = async (text: string): Promise<void> => {
+    if (retry) clearTimeout(retry);
+    retry = null;
+    try {
+      await writeAtomic(path, text);
+      problem = null;
+    } catch (error) {
+      problem = messageOf(error);
+      if (waiting === null) retry = setTimeout(() => write(text), retryMs).unref();
+    }
+    onOutcome();
+  };
   const drain = async (): Promise<void> => {
     while (waiting !== null) {
       const text: string = waiting;
       waiting = null;
-      await writeAtomic(path, text).catch(onError);
+      await attempt(text);
     }
     work = null;
   };
+  const write = (text: string): void => {
+    if (retry) clearTimeout(retry);
+    retry = null;
+    waiting = text;
+    work ??= drain();
+  };
   return {
-    write(text: string): void {
-      waiting = text;
-      work ??= drain();
-    },
+    write,
+    problem: () => problem,
     async settled(): Promise<void> {
       await work;
     },

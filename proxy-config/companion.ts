@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { readJsonFile, writeJsonFile } from './json-file.js';
+import { readJsonFile, tryWriteJsonFile } from './json-file.js';
 import { identityOf, isAlive, type ProcessIdentity } from './process-identity.js';
 
 export interface CompanionOptions {
@@ -63,7 +63,8 @@ export function createCompanion(options: CompanionOptions): Companion {
   };
   const remember = (pid: number): void => {
     known = identityOf(pid);
-    if (known) writeJsonFile(options.pidFile, known);
+    // Without the file (a full disk) it is watched all the same, and a next agent finds it by its socket.
+    if (known) tryWriteJsonFile(options.pidFile, known);
   };
   const timer = setInterval(check, WATCH_MS);
 

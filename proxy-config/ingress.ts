@@ -159,7 +159,12 @@ class Role implements IngressRole {
       sorryPort: ports.sorryPort,
       nowMs: Date.now(),
     });
-    const sinceMs = await this.#publisher.publish(chosen.table);
+    const { sinceMs, isStale } = await this.#publisher.publish(chosen.table);
+    // Caddy may just have picked what was long out of the records: what is known of their age begins anew.
+    if (isStale) {
+      this.#presence = new Map();
+      this.#samples = new Map();
+    }
     this.#memory = chosen.memory;
     const nowMs = Date.now();
     const before = this.#presence;

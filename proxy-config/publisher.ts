@@ -16,8 +16,9 @@ import type { RecordTable } from './upstreams.js';
 export interface Publisher {
   /** Makes sure that it runs; its ports, or null with the reason in `reason()`. Never throws. */
   ensure(): Promise<ResolverPorts | null>;
-  /** Publishes unless the resolver serves exactly this already; by SRV name, since when (ms). Throws when it can't. */
-  publish(table: RecordTable): Promise<Record<string, number>>;
+  /** Publishes unless the resolver serves exactly this already; by SRV name, since when (ms). Throws when it can't. `isStale`: the
+   *  resolver died before its disk took what was published, and its successor served older records until now. */
+  publish(table: RecordTable): Promise<{ sinceMs: Record<string, number>; isStale: boolean }>;
   reason(): string | null;
   /** When a start that was put off may be tried, ms since the epoch; 0: none. */
   notBeforeMs(): number;
@@ -33,7 +34,7 @@ export function createPublisher(paths: IngressPaths, onExit: () => void): Publis
   const companion = createCompanion({ pidFile: paths.resolverPid, outFile: paths.resolverOut, onExit });
   const client = resolverClient(paths.resolverSocket);
   let last: ControlAnswer | null = null;
-  let published: { pid: number; json: string } | null = null;
+  let published: { pid: number; revision: number; json: string } | null = null;
   let silent = 0;
   let reason: string | null = null;
 
@@ -41,7 +42,7 @@ export function createPublisher(paths: IngressPaths, onExit: () => void): Publis
     last = await client.ping();
     if (companion.identity()?.pid !== last.pid) companion.adopt(last.pid);
     silent = 0;
-    reason = null;
+    reason = last.unstored === null ? null : `records are served but not on disk: ${last.unstored}`;
     return last.ports;
   };
   const started = async (): Promise<ResolverPorts | null> => {
@@ -72,10 +73,12 @@ export function createPublisher(paths: IngressPaths, onExit: () => void): Publis
     },
     async publish(table) {
       const json = JSON.stringify(table);
-      if (last && published?.pid === last.pid && published.json === json) return last.sinceMs;
+      if (last && published?.pid === last.pid && published.json === json)
+        return { sinceMs: last.sinceMs, isStale: false };
+      const isStale = published !== null && last !== null && last.revision < published.revision;
       last = await client.publish((last?.revision ?? 0) + 1, table);
-      published = { pid: last.pid, json };
-      return last.sinceMs;
+      published = { pid: last.pid, revision: last.revision, json };
+      return { sinceMs: last.sinceMs, isStale };
     },
     reason: () => reason,
     notBeforeMs: () => companion.notBeforeMs(),

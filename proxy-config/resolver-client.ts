@@ -8,7 +8,7 @@ export type ControlAnswer = Extract<ControlReply, { ok: true }>;
 export interface ResolverClient {
   /** Whether it lives, its pid, its ports, and the revision and ages of what it serves. */
   ping(): Promise<ControlAnswer>;
-  /** Replaces all records; resolves when they are on disk and served. Rejects with the resolver's own reason. */
+  /** Replaces all records; resolves when they are served; `unstored` says whether they are on disk. Rejects with the resolver's own reason. */
   publish(revision: number, table: RecordTable): Promise<ControlAnswer>;
 }
 

@@ -2,8 +2,10 @@
  * The resolver: SRV and address records for Caddy over loopback, and the sorry server behind services with nothing
  * ready. It runs as its own tiny process, because a resolver that is silent stalls every service of Caddy at once.
  *
- * Promises: it serves what it last acknowledged at once after a start, on the same ports as before; an acknowledged
- * table is on disk. Refuses tables that are older than its own, and a second instance on the same control socket.
+ * Promises: it serves what it last stored at once after a start, on the same ports as before. An acknowledged
+ * table is served, and stored too unless the disk refuses it: then the file before stays, `unstored` says why, and it is
+ * tried again until it is written. One that died meanwhile comes back with an older revision, by which the publisher
+ * knows. Refuses tables that are older than its own, and a second instance on the same control socket.
  *
  * Control socket (`resolver.sock`), a JSON line each way: `{"op":"publish","revision":N,"table":{…}}` or
  * `{"op":"ping"}` → `{"ok":true,"pid","revision","ports","sinceMs":{name: ms}}` or `{"ok":false,"reason"}`.
@@ -13,7 +15,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type DnsAnswerer, dnsAnswerer } from './dns-answer.js';
 import { type DnsServers, inheritDnsServers, startDnsServers } from './dns-server.js';
-import { readJsonFile, writeJsonFile } from './json-file.js';
+import { readJsonFile, tryWriteJsonFile } from './json-file.js';
 import type { Notice } from './notices.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import { inheritSorryServer, type SorryServer, startSorryServer } from './sorry-server.js';
@@ -36,9 +38,18 @@ export interface RunningResolver {
 }
 
 export type ControlReply =
-  | { ok: true; pid: number; revision: number; ports: ResolverPorts; sinceMs: Record<string, number> }
+  | {
+      ok: true;
+      pid: number;
+      revision: number;
+      ports: ResolverPorts;
+      sinceMs: Record<string, number>;
+      /** Why what is served is not on disk; null: it is. */
+      unstored: string | null;
+    }
   | { ok: false; reason: string };
 
+const STORE_AGAIN_MS = 5_000;
 const MAX_LINE_BYTES = 32 * 1024 * 1024;
 
 /**
@@ -48,6 +59,7 @@ const MAX_LINE_BYTES = 32 * 1024 * 1024;
 export async function startResolver(
   directory: string,
   inherited: typeof INHERITED | null = null,
+  storeAgainMs = STORE_AGAIN_MS,
 ): Promise<RunningResolver | null> {
   const socketPath = join(directory, 'resolver.sock');
   if (await isListening(socketPath)) return null;
@@ -64,19 +76,20 @@ export async function startResolver(
     await stop();
     return null;
   }
-  writeJsonFile(join(directory, 'ports.json'), ports);
+  tryWriteJsonFile(join(directory, 'ports.json'), ports);
+  const stored = keptFile(file, storeAgainMs);
   const reply = (): ControlReply => ({
     ok: true,
     pid: process.pid,
     revision: publication?.revision ?? 0,
     ports,
     sinceMs: publication?.sinceMs ?? {},
+    unstored: stored.problem(),
   });
   const publish = (revision: number, table: RecordTable): ControlReply => {
     if (publication && revision <= publication.revision) return { ok: false, reason: 'older revision' };
-    const next = { revision, table, sinceMs: sinceOf(publication, table, Date.now()) };
-    writeJsonFile(file, next);
-    publication = next;
+    publication = { revision, table, sinceMs: sinceOf(publication, table, Date.now()) };
+    stored.keep(publication);
     answerer = dnsAnswerer(table);
     return reply();
   };
@@ -86,9 +99,25 @@ export async function startResolver(
     listening: servers.listening,
     async stop() {
       control.close();
+      stored.stop();
       await stop();
     },
   };
+}
+
+/** Writes the newest value, and again after a while as long as the disk refuses it. */
+function keptFile(file: string, againMs: number) {
+  let problem: string | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  const stop = (): void => {
+    if (timer) clearTimeout(timer);
+  };
+  const keep = (value: Publication): void => {
+    stop();
+    problem = tryWriteJsonFile(file, value);
+    timer = problem === null ? null : setTimeout(() => keep(value), againMs).unref();
+  };
+  return { keep, stop, problem: () => problem };
 }
 
 /** Reads `resolver.json`; null when it is missing or damaged. */

@@ -4,13 +4,13 @@
  * Promises: a living Caddy is never restarted. It resumes from its autosave, so that it serves before anybody asks;
  * an autosave that is damaged, of another home, or that it can't start from is deleted, and the config is loaded anew.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { messageOf } from '../shared/errors.js';
 import { type CaddyAdmin, caddyAdmin } from './admin.js';
 import { type Companion, createCompanion } from './companion.js';
 import { bootConfig } from './compile.js';
 import { caddyVersion, findCaddy } from './find-caddy.js';
-import { readJsonFile, writeJsonFile } from './json-file.js';
+import { readJsonFile, tryWriteJsonFile } from './json-file.js';
 import type { IngressPaths } from './paths.js';
 
 export interface SidecarState {
@@ -92,7 +92,9 @@ async function startCaddy(
     storageRoot: paths.storageRoot,
     logFile: paths.caddyLog,
   });
-  writeJsonFile(paths.bootConfig, boot);
+  const unwritten = tryWriteJsonFile(paths.bootConfig, boot);
+  if (unwritten !== null && !existsSync(paths.bootConfig))
+    return `Caddy's first config can't be written: ${unwritten}`;
   const resumed = keepUsableAutosave(paths);
   const env = { ...process.env, XDG_CONFIG_HOME: paths.xdg, XDG_DATA_HOME: paths.xdg };
   if (!companion.start({ file: binary, args: ['run', '--resume', '--config', paths.bootConfig], env })) {

@@ -242,6 +242,8 @@ export interface Node {
   reported: boolean;
   lastSeenAtMs: number;
   engine: EngineObserved | null;
+  /** Why its agent can't write its files; absent or null: it can. */
+  disk?: string | null;
   images: ImageObserved[];
   ingressObserved: IngressObserved | null;
   /** Revision of the newest assignment made for it, and of the newest it has acknowledged. */

@@ -193,6 +193,8 @@ export const statusSchema = z.object({
   revision: z.number().int(),
   observedAtMs: z.number(),
   engine: engineObservedSchema,
+  /** Why the agent's files can't be written (a full disk), while it goes on from memory; absent or null: they are. */
+  disk: z.string().nullable().optional(),
   allocations: z.array(allocationObservedSchema),
   images: z.array(imageObservedSchema),
   ingress: ingressObservedSchema.nullable(),

@@ -75,6 +75,7 @@ export function recordStatus(tx: Transaction, id: string, status: Status, nowMs:
     ...node,
     reported: true,
     engine: status.engine,
+    disk: status.disk ?? null,
     images: status.images,
     ingressObserved: status.ingress && { ...status.ingress, traffic: status.ingress.traffic.map(settled) },
   };

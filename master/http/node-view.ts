@@ -52,6 +52,10 @@ function nodeState(
       reason: `Docker is not reachable: ${node.engine?.reason ?? 'no reason was given'}`,
     };
   const ingress = node.ingressObserved;
+  if (node.disk) {
+    const reason = `its agent goes on from memory, for its files can't be written: ${node.disk}; free space on the disk that holds its Orca home`;
+    return { state: 'degraded', reason };
+  }
   if (node.ingress && !ingress) return { state: 'degraded', reason: 'its ingress is starting' };
   if (node.ingress && ingress && (ingress.caddy !== 'running' || ingress.resolver !== 'running'))
     return {

@@ -15,15 +15,9 @@ const dryRun = inProject.extend({ dry_run: flag });
 const ok = z.object({ ok: z.string() });
 const begun = ok.extend({ rollout: z.string().nullable() });
 const begunOrPlan = z.union([begun, planReplySchema]);
-const notAWeight = 'must be a whole number from 0 to 100';
-const weight = z.number(notAWeight).int(notAWeight).min(0, notAWeight).max(100, notAWeight);
+const weight = z.number().int().min(0).max(100);
 const MAX_MESSAGE = 1_000;
-const message = z
-  .string()
-  .trim()
-  .max(MAX_MESSAGE, {
-    error: ({ input }) => `must have at most ${MAX_MESSAGE} characters; it has ${String(input).length}`,
-  });
+const message = z.string().trim().max(MAX_MESSAGE);
 const MAINTENANCE = 'This service is being worked on and will be back soon.';
 
 export function rolloutRoutes(store: Store, commands: Commands): Route[] {

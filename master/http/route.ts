@@ -3,6 +3,8 @@
  * text, or a stream of lines.
  */
 import { z } from 'zod';
+import { problemsOf } from '../../shared/config/explain.js';
+import { keyText } from '../../shared/config/problem.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Peer } from '../../shared/model.js';
 import type { Actor } from './ports.js';
@@ -83,7 +85,8 @@ function fitting(schema: z.ZodType | undefined, value: unknown, what: string): u
   if (!schema) return value;
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((i) => `${i.path.join('.') || what}: ${i.message}`);
+  const problems = problemsOf(parsed.error.issues, schema, value ?? {});
+  const issues = problems.map(({ path, message }) => `${keyText(path) || what}: ${message}`);
   throw new OrcaError('BODY_INVALID', issues.join('; '), { details: issues });
 }
 

@@ -34,8 +34,9 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
       reply: ok,
       run: (call) => {
         const key = keyOf(call);
+        const isStopped = isStoppedAlready(store, key);
         commands.stop(key);
-        return answer({ ok: `${nameOf(key)} is stopping` });
+        return answer({ ok: `${nameOf(key)} is ${isStopped ? 'stopped already' : 'stopping'}` });
       },
     }),
     route('POST /services/:name/start', {
@@ -77,6 +78,11 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
       run: (call) => answer(historyOf(store, keyOf(call))),
     }),
   ];
+}
+
+/** Asked to stop before, and nothing of it is left. */
+function isStoppedAlready(store: Store, key: string): boolean {
+  return store.service(key)?.desired === 'stopped' && store.allocations(key).length === 0;
 }
 
 function historyOf(store: Store, key: string): z.output<typeof historyReplySchema> {

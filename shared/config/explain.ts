@@ -62,9 +62,7 @@ function explain(issue: Issue, schema: z.ZodType, input: unknown): Problem[] {
         },
       ];
     case 'too_big':
-      return [
-        { path, message: `must be at most ${size(issue.maximum)}; it is ${show(valueAt(input, path))}` },
-      ];
+      return [{ path, message: tooBig(issue.origin, issue.maximum, valueAt(input, path)) }];
     case 'invalid_key':
       return [{ path, message: issue.issues[0]?.message ?? 'is not a key that can stand here' }];
     case 'invalid_union':
@@ -126,6 +124,11 @@ function wrongValue(values: string[], value: unknown): string {
   const near = typeof value === 'string' ? nearest(value, values) : null;
   const hint = near === null ? '' : `; did you mean "${near}"?`;
   return `must be ${values.map((one) => `"${one}"`).join(' or ')}, not ${show(value)}${hint}`;
+}
+
+function tooBig(origin: string, limit: number | bigint, value: unknown): string {
+  if (origin !== 'string') return `must be at most ${size(limit)}; it is ${show(value)}`;
+  return `must have at most ${size(limit)} characters; it has ${String(value).length}`;
 }
 
 function size(limit: number | bigint): string {

@@ -142,7 +142,7 @@ export async function agentUnderTest(
     settings,
     credentials: paths.credentials,
     engine: options.engine,
-    memory: openMemory(paths.folder, (error) => t.fail(String(error))),
+    memory: openMemory(paths.folder, (problem) => t.equal(problem, null)),
     facts: () => nodeFacts(settings),
     createIngress: () => fakeIngress(ingress),
     log: createLog(() => undefined),

@@ -1,5 +1,5 @@
 /** What comes back by itself, on a real Caddy and a real resolver: killed, silent, damaged or refused. */
-import { readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
@@ -92,6 +92,26 @@ t.test('after kill -9 the resolver is back on its ports, and neither a GET nor a
   t.equal(readFileSync(join(edge.home, 'ingress', 'ports.json'), 'utf8'), ports);
   t.equal(loads(), before, 'and Caddy was not reloaded');
 });
+
+t.test(
+  'a resolver that dies before its disk took the records gets them again, and their age begins anew',
+  async (t) => {
+    const other = await startBackend('two');
+    t.teardown(() => other.close());
+    const pid = edge.pidOf('resolver');
+    mkdirSync(join(edge.home, 'ingress', `resolver.json.${pid}.tmp`));
+    const two = anAllocation('a.2', other.endpoint.port);
+    edge.apply([aRoute({ allocations: [one, two] })]);
+    await until('routed from memory', () => edge.traffic('a.2')?.state === 'routed');
+    t.match(edge.role.observed()?.reason, /not on disk: EISDIR/, 'and it is said');
+    process.kill(pid, 'SIGKILL');
+    await until('it is not taken for routed', () => edge.traffic('a.2')?.state === 'pending');
+    await until('routed again', () => edge.traffic('a.2')?.state === 'routed');
+    t.equal(edge.role.observed()?.reason, null);
+    edge.apply([aRoute({ allocations: [one] })]);
+    await until('only the first', () => edge.traffic('a.2') === undefined);
+  },
+);
 
 t.test(
   'killed while no agent looks after it, the resolver is back all the same, and loses no POST',

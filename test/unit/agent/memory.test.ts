@@ -5,11 +5,12 @@ import t from 'tap';
 import { takeLock } from '../../../agent/lock.js';
 import { openMemory } from '../../../agent/memory.js';
 import { agentPaths, readSettings } from '../../../agent/settings.js';
+import { waitFor } from '../../support/wait-for.js';
 import { anAllocation, anAssignment } from './an.js';
 
 t.test('the newest assignment is remembered, readable by its owner only', async (t) => {
   const folder = join(t.testdir(), 'agent');
-  const memory = openMemory(folder, (error) => t.fail(String(error)));
+  const memory = openMemory(folder, (problem) => t.equal(problem, null));
   t.equal(await memory.assignment(), null);
   for (let revision = 1; revision <= 50; revision += 1) {
     memory.keepAssignment(anAssignment({ revision, allocations: [anAllocation()] }));
@@ -32,14 +33,32 @@ t.test('what can not be read is nothing remembered', async (t) => {
   t.same(await memory.tags(), []);
 });
 
-t.test('a disk that refuses is said, and does not throw', async (t) => {
-  const folder = t.testdir({ agent: 'a file where the folder should be' });
-  const errors: unknown[] = [];
-  const memory = openMemory(join(folder, 'agent'), (error) => errors.push(error));
-  memory.keepAssignment(anAssignment());
-  await memory.settled();
-  t.equal(errors.length, 1);
-});
+t.test(
+  'a disk that refuses is said once, the file before stays, and the newest is written when it can be',
+  async (t) => {
+    const folder = t.testdir();
+    const said: (string | null)[] = [];
+    const memory = openMemory(folder, (problem) => said.push(problem), 20);
+    let heard = 0;
+    memory.watch(() => heard++);
+    memory.keepAssignment(anAssignment({ revision: 1 }));
+    await memory.settled();
+    const draft = join(folder, 'assignment.json.new');
+    await mkdir(draft);
+    for (const revision of [2, 3]) {
+      memory.keepAssignment(anAssignment({ revision }));
+      await memory.settled();
+    }
+    t.equal((await memory.assignment())?.revision, 1, 'the last whole one');
+    t.match(memory.problem(), /EISDIR/);
+    t.match(said, [/EISDIR/], 'once');
+    await rm(draft, { recursive: true });
+    await waitFor('the newest on disk', async () => (await memory.assignment())?.revision === 3);
+    await waitFor('it to be said', () => memory.problem() === null);
+    t.match(said, [/EISDIR/, null]);
+    t.equal(heard, 2);
+  },
+);
 
 t.test('one agent a home; a socket that a dead one left is taken over', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'orca-lock-'));

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { dnsAnswerer } from '../../../proxy-config/dns-answer.js';
 import { startResolver } from '../../../proxy-config/resolver.js';
 import { resolverClient } from '../../../proxy-config/resolver-client.js';
 import type { RecordTable } from '../../../proxy-config/upstreams.js';
+import { waitFor } from '../../support/wait-for.js';
 
 const table = (port: number, count = 1): RecordTable => ({
   notices: [],
@@ -25,6 +26,25 @@ const table = (port: number, count = 1): RecordTable => ({
     })),
   },
   hosts: { 'ip-10-0-0-1.orca': '10.0.0.1', 'ip-fd00--1.orca': 'fd00::1' },
+});
+
+t.test('a table that the disk refuses is served all the same, and stored once there is room', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'orca-resolver-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const client = resolverClient(join(directory, 'resolver.sock'));
+  const stored = (): number => JSON.parse(readFileSync(join(directory, 'resolver.json'), 'utf8')).revision;
+  const running = await startResolver(directory, null, 20);
+  if (!running) throw new Error('it did not start');
+  t.match(await client.publish(1, table(80)), { unstored: null });
+  const draft = join(directory, `resolver.json.${process.pid}.tmp`);
+  mkdirSync(draft);
+  t.match(await client.publish(2, table(81)), { revision: 2, unstored: /EISDIR/ });
+  t.match((await askTcp(running.ports.srvTcpPort, 'SRV', 'a.p.orca')).answers, [{ data: { port: 81 } }]);
+  t.equal(stored(), 1, 'the last whole one stays');
+  rmdirSync(draft);
+  await waitFor('it on disk', () => stored() === 2);
+  t.match(await client.ping(), { revision: 2, unstored: null });
+  await running.stop();
 });
 
 t.test('publishes, answers over UDP and TCP, and remembers', async (t) => {

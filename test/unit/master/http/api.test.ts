@@ -32,6 +32,12 @@ t.test('a viewer looks and plans, but changes nothing', async (t) => {
   );
 });
 
+t.test('what is stopped already is not said to be stopping', async (t) => {
+  const { call, store } = await anApi(t);
+  store.write((tx) => tx.putService(aService({ desired: 'stopped' })));
+  t.match(await call('POST', '/services/api/stop'), { status: 200, json: { ok: 'api is stopped already' } });
+});
+
 t.test('bad bodies have their codes, a hint each, and change nothing', async (t) => {
   const { call, asked, store } = await anApi(t);
   withService(store);
@@ -61,16 +67,11 @@ t.test('bad bodies have their codes, a hint each, and change nothing', async (t)
     ],
     ['/deploy', 'x'.repeat(5 * 1024 * 1024), 'BODY_TOO_LARGE', /4 MiB/],
     ['/deploy?wait=soon', { services }, 'BODY_INVALID', /wait/],
-    ['/services/api/scale', { replicas: -1 }, 'BODY_INVALID', /replicas/],
-    ['/services/api/scale', {}, 'BODY_INVALID', /replicas/],
+    ['/services/api/scale', { replicas: -1 }, 'BODY_INVALID', /^replicas: must be at least 0; it is -1$/],
+    ['/services/api/scale', {}, 'BODY_INVALID', /^replicas: is required$/],
     ['/services/api/rollback', { to: 'latest' }, 'BODY_INVALID', /latest/],
     ['/services/nope/stop', {}, 'SERVICE_NOT_FOUND', /nope/],
-    [
-      '/services/api/promote',
-      { weight: 101 },
-      'BODY_INVALID',
-      /weight: must be a whole number from 0 to 100/,
-    ],
+    ['/services/api/promote', { weight: 101 }, 'BODY_INVALID', /^weight: must be at most 100; it is 101$/],
     ['/cluster/nodes/n-1/drain', {}, 'NOT_SUPPORTED', /drain/],
   ];
   for (const [path, body, code, error] of cases) {

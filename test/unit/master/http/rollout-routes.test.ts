@@ -36,7 +36,7 @@ t.test('a weight that is none is refused and changes nothing', async (t) => {
   for (const weight of [-1, 101, 2.5, '20', true])
     t.match(
       await call('POST', '/services/api/promote', { weight }),
-      { status: 400, json: { code: 'BODY_INVALID', error: 'weight: must be a whole number from 0 to 100' } },
+      { status: 400, json: { code: 'BODY_INVALID', error: /^weight: must be .+; it is / } },
       String(weight),
     );
   t.match(await call('POST', '/services/nope/promote'), { status: 404, json: { code: 'SERVICE_NOT_FOUND' } });
