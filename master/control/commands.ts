@@ -43,6 +43,7 @@ export function createCommands(store: Store, states: States) {
     kind: string,
     begin: (current: ServiceCurrent, nowMs: number) => Changed,
   ): void => {
+    store.requireRoom();
     const nowMs = Date.now();
     const { service, rollout } = begin(currentOf(key), nowMs);
     store.write((tx) => {
@@ -56,6 +57,7 @@ export function createCommands(store: Store, states: States) {
     actor: Actor,
     begin: (current: ServiceCurrent, context: RequestContext) => Begun,
   ): string | null => {
+    store.requireRoom();
     const context = contextOf(actor);
     const begun = begin(currentOf(key), context);
     store.write((tx) => putBegun(tx, begun, context.nowMs));
@@ -65,6 +67,7 @@ export function createCommands(store: Store, states: States) {
   return {
     ...createRolloutCommands(store, states, { contextOf, currentOf }),
     deploy(specs: ServiceSpec[], actor: Actor): DeployReply['rollouts'] {
+      store.requireRoom();
       const begun = specs.map((spec) => {
         const key = serviceKey(spec.project, spec.name);
         const context = contextOf(actor);

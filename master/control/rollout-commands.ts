@@ -31,6 +31,7 @@ export function createRolloutCommands(
     actor: Actor,
     begin: (current: ServiceCurrent, context: RequestContext) => Rollout,
   ): string => {
+    store.requireRoom();
     const context = contextOf(actor);
     const rollout = begin(currentOf(key), context);
     const did = rollout.acts.at(-1);

@@ -37,6 +37,8 @@ export interface ServiceFacts {
   /** Requests in flight, newer than the store has them; null when nobody says. */
   inFlight(allocation: string): number | null;
   httpsPort: number;
+  /** Why the master can store nothing now; null: it can. */
+  storeProblem: string | null;
 }
 
 export function serviceStatus(facts: ServiceFacts): ServiceStatus {
@@ -50,7 +52,7 @@ export function serviceStatus(facts: ServiceFacts): ServiceStatus {
   return {
     name: service.name,
     project: service.project,
-    ...verdict(facts, views, ready, wanted),
+    ...heldUp(facts, verdict(facts, views, ready, wanted)),
     image: stable?.spec.container.image ?? service.spec.container.image,
     runtime: 'container',
     domain,
@@ -128,6 +130,13 @@ function stateOf(
 
 const requests = (inFlight: number | null): string =>
   inFlight === null ? 'requests are let finish' : `${inFlight} request${inFlight === 1 ? '' : 's'} in flight`;
+
+/** What the master can't store does not happen, whatever was waited for before. */
+function heldUp({ storeProblem }: ServiceFacts, seen: Pick<ServiceStatus, 'status' | 'reason'>): typeof seen {
+  return storeProblem === null
+    ? seen
+    : { ...seen, reason: seen.reason === null ? storeProblem : `${storeProblem}; ${seen.reason}` };
+}
 
 /** The one word, and why. In order: what the user asked for, what moves, what is broken, what is not whole. */
 function verdict(

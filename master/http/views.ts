@@ -36,6 +36,7 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
       heardAtMs: live.heardAtMs,
       inFlight: live.inFlight,
       httpsPort: settings().httpsPort,
+      storeProblem: store.problem(),
     });
   };
   const nodes = (): StatusReply['nodes'] =>
@@ -83,7 +84,9 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
       const found = store.rollout(id);
       if (!found) return null;
       const of = store.service(found.service) ?? null;
-      return { rollout: rolloutSummary(found, of), service: service(found.service) };
+      const summary = rolloutSummary(found, of);
+      const reason = (found.endedAtMs === null ? store.problem() : null) ?? summary.reason;
+      return { rollout: { ...summary, reason }, service: service(found.service) };
     },
   };
 }

@@ -23,6 +23,8 @@ export interface Table<V> {
 export interface Environment {
   table<V>(name: string): Table<V>;
   transaction<T>(body: () => T): T;
+  /** Bytes that are left on the disk it is on. */
+  freeBytes(): number;
   close(): Promise<void>;
 }
 
@@ -43,6 +45,7 @@ export function openEnvironment(path: string, options: { mapSize?: number } = {}
   return {
     table: <V>(name: string) => openTable<V>(root, path, name),
     transaction: (body) => guarded(path, () => root.transactionSync(body)),
+    freeBytes: () => freeBytes(dirname(path)),
     close: () => root.close(),
   };
 }
@@ -50,8 +53,8 @@ export function openEnvironment(path: string, options: { mapSize?: number } = {}
 /** LMDB maps its lock file before it has room: on a full disk the first touch of it would end the process (SIGBUS). */
 function refuseFull(path: string): void {
   if (existsSync(join(path, 'lock.mdb'))) return;
-  const { bavail, bsize } = statfsSync(dirname(path));
-  if (bavail * bsize < FIRST_BYTES) throw new OrcaError('STORE_FULL', 'the store has no room to be made');
+  if (freeBytes(dirname(path)) < FIRST_BYTES)
+    throw new OrcaError('STORE_FULL', 'the store has no room to be made');
 }
 
 function openTable<V>(root: RootDatabase, path: string, name: string): Table<V> {
@@ -100,6 +103,10 @@ function isFull(path: string, cause: unknown): boolean {
   const { code } = cause as { code?: unknown };
   if (code === 28 || code === 'ENOSPC' || code === -30792) return true;
   if (code !== 5) return false;
+  return freeBytes(path) < FULL_BELOW_BYTES;
+}
+
+function freeBytes(path: string): number {
   const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize < FULL_BELOW_BYTES;
+  return bavail * bsize;
 }

@@ -6,6 +6,8 @@
  * The store also keeps which services and nodes changed since they were last planned: everything when it is opened,
  * then what each commit touched. That set needs no record on disk, because opening fills it.
  */
+
+import { OrcaError } from '../../shared/errors.js';
 import { openEnvironment } from './database.js';
 import { migrate } from './migrations.js';
 import { createReader, type Reader } from './reader.js';
@@ -15,6 +17,10 @@ import { type Changes, createTransaction, noChanges, type Transaction } from './
 export interface Store extends Reader {
   /** Runs `body` in one transaction and returns its answer; if it throws, nothing has changed. */
   write<T>(body: (tx: Transaction) => T): T;
+  /** What the disk's last room is kept for: refuses a new request (STORE_FULL) that could be stored, but not carried out. */
+  requireRoom(): void;
+  /** Why decisions and reports can't be stored now; null: they can. */
+  problem(): string | null;
   /** Calls the listener after each commit that changed something; returns the way to stop it. */
   watch(listener: (changes: Changes) => void): () => void;
   /** What changed since it was last planned; the planner takes keys out as it plans them. */
@@ -30,6 +36,9 @@ export interface StoreOptions {
   onCommit?: (n: number) => void;
 }
 
+/** What decisions and reports of a while take; freed pages are used again. */
+const RESERVED_BYTES = 512 * 1024;
+
 /** Opens the store in the folder `path`, creating or migrating it. */
 export function openStore(path: string, options: StoreOptions = {}): Store {
   const env = openEnvironment(path, options);
@@ -39,6 +48,18 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
   const listeners = new Set<(changes: Changes) => void>();
   const dirty = { services: new Set<string>(), nodes: new Set<string>() };
   let commits = 0;
+  let isFull = false;
+
+  const transaction = <T>(body: () => T): T => {
+    try {
+      const answer = env.transaction(body);
+      isFull = false;
+      return answer;
+    } catch (error) {
+      if (error instanceof OrcaError && error.code === 'STORE_FULL') isFull = true;
+      throw error;
+    }
+  };
 
   const publish = (changes: Changes): void => {
     for (const key of changes.services) dirty.services.add(key);
@@ -56,11 +77,21 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     markAll,
     write(body) {
       const changes = noChanges();
-      const answer = env.transaction(() => body(createTransaction(tables, changes)));
+      const answer = transaction(() => body(createTransaction(tables, changes)));
       if (changes.any) options.onCommit?.(++commits);
       if (changes.any || changes.services.size > 0) publish(changes);
       return answer;
     },
+    requireRoom() {
+      const free = env.freeBytes();
+      if (isFull || free < RESERVED_BYTES)
+        throw new OrcaError(
+          'STORE_FULL',
+          `the disk of the Orca home has ${Math.floor(free / 1024)} KiB left; what is under way may need them`,
+        );
+    },
+    problem: () =>
+      isFull ? 'the disk of the Orca home is full: the master goes on as soon as there is room again' : null,
     watch(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -42,6 +42,7 @@ const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
   heardAtMs: () => 4_000,
   inFlight: () => null,
   httpsPort: 443,
+  storeProblem: null,
   ...more,
 });
 

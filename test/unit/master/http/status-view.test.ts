@@ -15,6 +15,7 @@ const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
   heardAtMs: () => 4_000,
   inFlight: () => 7,
   httpsPort: 443,
+  storeProblem: null,
   ...more,
 });
 const failure = {

@@ -191,10 +191,14 @@ t.test(
       { code: 'STORE_FULL' },
     );
     t.ok(written > 0);
+    t.match(store.problem(), /the disk of the Orca home is full/);
+    t.throws(() => store.requireRoom(), { code: 'STORE_FULL', message: /KiB left/ });
     t.equal(store.services().length, written);
     t.equal(store.service(`shop/s${written}`), undefined);
     execFileSync('mount', ['-o', 'remount,size=4m', disk]);
     store.write((tx) => tx.putService(big(written)));
+    t.equal(store.problem(), null);
+    store.requireRoom();
     t.equal(store.services().length, written + 1);
     await store.close();
   },
