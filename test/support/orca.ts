@@ -17,6 +17,7 @@ import { freePorts } from './free-port.js';
 import { type Answer, request } from './https-request.js';
 import type { LoadTarget } from './load.js';
 import { processesOf } from './processes.js';
+import { mountDisk, unmount } from './small-disk.js';
 import type { BedHost } from './testbed.js';
 import { waitFor } from './wait-for.js';
 
@@ -37,6 +38,8 @@ export interface OrcaOptions {
   /** Instead of node dist/cli/main.js server. */
   serverProgram?: string[];
   docker?: string;
+  /** The home on a disk of its own, of so many KiB, which a test can fill. */
+  homeKiB?: number;
   /** A host of a test bed, with its own address and Docker; its own 6880, 80 and 443 are used. */
   host?: Pick<BedHost, 'address' | 'docker' | 'enter'>;
 }
@@ -113,6 +116,7 @@ export async function makeOrca(options: OrcaOptions = {}): Promise<Orca> {
   const home = join(root, 'home');
   const folder = join(root, 'work');
   mkdirSync(home, { mode: 0o700 });
+  if (options.homeKiB) mountDisk(home, options.homeKiB);
   mkdirSync(folder);
   const { host } = options;
   const address = host?.address ?? '127.0.0.1';
@@ -239,6 +243,7 @@ export async function makeOrca(options: OrcaOptions = {}): Promise<Orca> {
     async stop() {
       await endProcesses(home);
       if (existsSync(join(home, 'ca.pem'))) await removeLeftovers(clusterId(home), docker);
+      if (options.homeKiB) unmount(home);
       rmSync(root, { recursive: true, force: true });
     },
   };
