@@ -5,7 +5,7 @@ import t from 'tap';
 import type { Route } from '../../proxy-config/route.js';
 import { anAllocation, aRoute, ask, curl, startBackend, startEdge, until } from './ingress-harness.js';
 
-const CLIENTS = 200;
+const CLIENTS = 400;
 const UPGRADE = [
   ...['--http1.1', '-H', 'Connection: Upgrade', '-H', 'Upgrade: websocket'],
   ...['-H', 'Sec-WebSocket-Version: 13', '-H', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='],
