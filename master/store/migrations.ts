@@ -5,11 +5,16 @@
 import { OrcaError } from '../../shared/errors.js';
 import type { Environment } from './database.js';
 import { migrateCanaries } from './migrate-canaries.js';
+import { migratePresence } from './migrate-presence.js';
 import { migrateTakenCanaries } from './migrate-taken-canaries.js';
 import type { Tables } from './tables.js';
 
 /** `migrations[n]` brings version n + 1 to n + 2. Append only; never change one that was released. */
-export const migrations: readonly ((tables: Tables) => void)[] = [migrateCanaries, migrateTakenCanaries];
+export const migrations: readonly ((tables: Tables) => void)[] = [
+  migrateCanaries,
+  migrateTakenCanaries,
+  migratePresence,
+];
 
 const versionKey = 'schema-version';
 

@@ -27,7 +27,7 @@ t.test('a store of before canaries reads as one that has had none', async (t) =>
   tables.nodes.put('n', before(things.node));
   t.notSame(tables.services.get('s'), things.service);
   migrate(env, tables);
-  t.equal(tables.meta.get('schema-version'), 3);
+  t.equal(tables.meta.get('schema-version'), 4);
   t.same(tables.services.get('s'), things.service);
   t.same(tables.releases.get('s'), things.release);
   t.same(tables.rollouts.get('s'), things.rollout);
