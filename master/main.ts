@@ -21,6 +21,7 @@ import { createJoinTokens } from './control/join-tokens.js';
 import { startReconcile } from './control/reconcile.js';
 import { createStates } from './control/states.js';
 import { createDispatch } from './dispatch/dispatch.js';
+import { recordSilence } from './dispatch/reports.js';
 import { createApi } from './http/api.js';
 import type { KnownToken } from './http/authenticate.js';
 import { createLogger } from './http/logger.js';
@@ -73,7 +74,7 @@ async function construct(
   const authority = openAuthority(home, Date.now());
   const store = openStore(join(home, 'cluster.db'), options.store);
   undo.push(store.close);
-  forgetSessions(store);
+  forgetSessions(store, Date.now());
   const version = readVersion();
   const admin = adminToken(home, store);
 
@@ -94,6 +95,7 @@ async function construct(
     log,
     peer,
     assignmentFor: assignments.forHello,
+    timing: () => timingOf(settings.presence.silenceMs),
     onFigures: (services) => {
       for (const key of services) if (states.get(key)?.rollout?.canary) store.dirty.services.add(key);
       reconcile.wake();
@@ -146,7 +148,16 @@ async function construct(
   rememberLocalNode(store, local);
   dispatch.attach(tls);
   undo.push(dispatch.stop);
-  const reconcile = startReconcile({ store, states, certificates, assignments, send: dispatch.assign, log });
+  const reconcile = startReconcile({
+    store,
+    states,
+    certificates,
+    assignments,
+    presence: () => settings.presence,
+    onSilence: recordSilence,
+    send: dispatch.assign,
+    log,
+  });
   undo.push(reconcile.stop);
   const url = `https://${reachable(settings.listen.host)}:${port}`;
   writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);
@@ -195,6 +206,9 @@ function readFlags(argv: string[]): MasterFlags {
   }
 }
 
+/** A word is asked for three times before its silence counts. */
+const timingOf = (silenceMs: number) => ({ heartbeatMs: silenceMs / 3, livenessMs: silenceMs });
+
 /** Without the undefined ones. */
 const present = (flags: { [K in keyof MasterFlags]: MasterFlags[K] | undefined }): MasterFlags =>
   Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
@@ -227,10 +241,12 @@ function makeHome(home: string): void {
   }
 }
 
-/** No session outlives the master: until an agent says hello and reports, nothing is known of its node. */
-function forgetSessions(store: Store): void {
+/** No session outlives the master: until an agent says hello and reports, nothing is known of its node. That it could not
+ *  be heard meanwhile is not its silence, which is counted from now. */
+function forgetSessions(store: Store, nowMs: number): void {
   store.write((tx) => {
-    for (const node of tx.nodes()) tx.putNode({ ...node, connectedAtMs: null, reported: false });
+    for (const node of tx.nodes())
+      tx.putNode({ ...node, connectedAtMs: null, awaySinceMs: nowMs, reported: false });
   });
 }
 

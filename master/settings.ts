@@ -7,6 +7,8 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { type ClusterConfig, parseClusterToml, readHostPort } from '../shared/config/cluster.js';
 import { OrcaError } from '../shared/errors.js';
+import { LIVENESS_MS } from '../shared/protocol.js';
+import type { PresenceTiming } from './plan/presence.js';
 
 /** As given on the command line; unset ones are absent. */
 export interface MasterFlags {
@@ -37,10 +39,13 @@ export interface MasterSettings {
   docker: string;
   advertise: string | null;
   runsAgent: boolean;
+  presence: PresenceTiming;
   proxy: { httpPort: number; httpsPort: number; caddy: string };
   nodes: ClusterConfig['nodes'];
   tokens: ClusterConfig['tokens'];
 }
+
+const LOST_AFTER_MS = 60_000;
 
 type Environment = Record<string, string | undefined>;
 
@@ -78,6 +83,10 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
         '--https-port',
       ),
       caddy: caddyPath(given(flags.caddy, 'ORCA_CADDY') ?? config.proxy.caddy ?? 'auto'),
+    },
+    presence: {
+      silenceMs: config.silenceMs ?? LIVENESS_MS,
+      lostAfterMs: config.lostAfterMs ?? LOST_AFTER_MS,
     },
     nodes: config.nodes,
     tokens: config.tokens,

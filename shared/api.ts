@@ -119,7 +119,7 @@ export const nodeViewSchema = z.object({
   node_id: z.string(),
   name: z.string(),
   address: z.string(),
-  state: z.enum(['ready', 'degraded', 'unreachable', 'cordoned']),
+  state: z.enum(['ready', 'degraded', 'unreachable', 'lost', 'cordoned']),
   reason: z.string().nullable(),
   version: z.string(),
   engine: z.string().nullable(),

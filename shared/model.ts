@@ -229,6 +229,9 @@ export interface Allocation {
   observed: AllocationObserved | null;
 }
 
+/** `unreachable`: silent for too long, and out of the routes. `lost`: for so long that what it ran is placed elsewhere. */
+export type Presence = 'present' | 'unreachable' | 'lost';
+
 export interface Node {
   id: string;
   facts: NodeFacts;
@@ -238,6 +241,10 @@ export interface Node {
   ingress: boolean;
   /** Written by dispatch. `connectedAtMs` is null while no session is live; nothing is planned on stale reports. */
   connectedAtMs: number | null;
+  /** Since when no session counts (its last word, or the master's start), ms; null while one is live. */
+  awaySinceMs: number | null;
+  /** Written when its silence is judged (`plan/presence`); `present` again with the first status of a new session. */
+  presence: Presence;
   /** True once a status has come in over the live session. */
   reported: boolean;
   lastSeenAtMs: number;

@@ -44,6 +44,7 @@ export function createAssignments(options: {
       cluster: options.cluster,
       node: { ...node, revision: 0, receivedRevision: 0 },
       services: servicesFor(states, node),
+      unreachable: new Set(states.nodes().flatMap((n) => (n.presence === 'present' ? [] : [n.id]))),
       ingress: {
         ...options.proxy(),
         certificates: certificates.byDomain(),

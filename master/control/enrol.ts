@@ -145,7 +145,11 @@ const aNewIdentity = (node: string, nowMs: number): NodeIdentity => ({
 function putNode(tx: Transaction, id: string, { name, address }: JoinRequest, nowMs: number): void {
   const before = tx.node(id);
   const unknown = { version: '', os: '', arch: '', cpus: 0, memoryBytes: 0, pid: 0 };
-  const node = before ?? { ...aNewNode(id, { ...unknown, name, address }), lastSeenAtMs: nowMs };
+  const node = before ?? {
+    ...aNewNode(id, { ...unknown, name, address }),
+    lastSeenAtMs: nowMs,
+    awaySinceMs: nowMs,
+  };
   tx.putNode({ ...node, facts: { ...node.facts, name, address } });
 }
 

@@ -8,9 +8,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../../shared/errors.js';
 import type { Log } from '../../shared/log.js';
 import { type Loop, startLoop } from '../../shared/loop.js';
+import type { Presence } from '../../shared/model.js';
 import type { Assignment } from '../../shared/protocol.js';
 import { planService } from '../plan/plan.js';
+import { type PresenceTiming, presenceOf } from '../plan/presence.js';
 import type { Store } from '../store/store.js';
+import type { Transaction } from '../store/transaction.js';
 import { apply } from './apply.js';
 import type { Assignments } from './assignments.js';
 import type { Certificates } from './certificates.js';
@@ -21,6 +24,9 @@ export interface ReconcileOptions {
   states: States;
   certificates: Certificates;
   assignments: Assignments;
+  presence(): PresenceTiming;
+  /** Writes how the silence of a node was judged. */
+  onSilence(tx: Transaction, node: string, presence: Presence, nowMs: number): void;
   /** Sends a node its new assignment. */
   send(node: string, assignment: Assignment): void;
   log: Log;
@@ -47,13 +53,14 @@ export function startReconcile(options: ReconcileOptions): Loop {
       fullPassAtMs = nowMs + everyMs;
     }
     for (const [key, atMs] of wakeTimes) if (atMs <= nowMs) store.dirty.services.add(key);
+    const silenceAtMs = judgeSilence(options, nowMs);
     const failed = new Map<string, unknown>();
     for (let round = 0; round < MAX_ROUNDS && store.dirty.services.size > 0; round++)
       await each(store.dirty.services, failed, (key) => planOne(options, key, wakeTimes));
     options.certificates.ensure(states.all(), Date.now());
     const unsent = new Map<string, unknown>();
     await each(store.dirty.nodes, unsent, (id) => assignOne(options, id));
-    const next = Math.min(...wakeTimes.values());
+    const next = Math.min(...wakeTimes.values(), silenceAtMs);
     if (Number.isFinite(next)) loop.wakeAt(next);
     for (const key of failed.keys()) store.dirty.services.add(key);
     for (const id of unsent.keys()) store.dirty.nodes.add(id);
@@ -79,6 +86,18 @@ export function startReconcile(options: ReconcileOptions): Loop {
       return loop.stop();
     },
   };
+}
+
+/** Writes which nodes are unreachable or lost by now; answers when time alone changes that, infinity when it does not. */
+function judgeSilence({ states, store, presence, onSilence }: ReconcileOptions, nowMs: number): number {
+  const timing = presence();
+  const judged = states.nodes().map((node) => ({ node, ...presenceOf(node, timing, nowMs) }));
+  const changed = judged.filter((one) => one.presence !== one.node.presence);
+  if (changed.length > 0)
+    store.write((tx) => {
+      for (const one of changed) onSilence(tx, one.node.id, one.presence, nowMs);
+    });
+  return Math.min(...judged.flatMap(({ wakeAtMs }) => wakeAtMs ?? []));
 }
 
 /** Plans one service and writes the answer. */

@@ -72,7 +72,8 @@ export interface DispatchOptions {
   peer(socket: unknown): Peer | null;
   /** Called with the services whose figures have changed. */
   onFigures?(services: string[]): void;
-  timing?: { heartbeatMs: number; livenessMs: number };
+  /** Of sessions that begin from now on. */
+  timing?: () => { heartbeatMs: number; livenessMs: number };
 }
 
 interface Live {
@@ -88,7 +89,7 @@ interface Live {
 
 export function createDispatch(options: DispatchOptions): Dispatch {
   const { store, log } = options;
-  const timing = options.timing ?? { heartbeatMs: HEARTBEAT_MS, livenessMs: LIVENESS_MS };
+  const timing = options.timing ?? (() => ({ heartbeatMs: HEARTBEAT_MS, livenessMs: LIVENESS_MS }));
   const live = new Map<string, Live>();
   const fights = createFights();
   const sockets = new WebSocketServer({
@@ -169,7 +170,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     if (live.get(node) !== state) return;
     live.delete(node);
     log.warn({ node, reason }, 'node disconnected');
-    store.write((tx) => recordEnd(tx, node, reason, Date.now()));
+    store.write((tx) =>
+      recordEnd(tx, node, reason, { heardAtMs: state.session.heardAtMs(), nowMs: Date.now() }),
+    );
   };
 
   const accept = (socket: WebSocket, node: string, address: string): void => {
@@ -190,7 +193,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
           onMessage: (message) => guard(() => onMessage(state, message)),
           onEnd: (reason) => guard(() => onEnd(state, reason)),
         },
-        timing,
+        timing(),
       ),
       address,
       claimant: null,

@@ -3,7 +3,7 @@
  * writes nothing. The services that a change concerns are planned again.
  */
 import { canonicalJson } from '../../shared/fingerprint.js';
-import type { Allocation, Node } from '../../shared/model.js';
+import type { Allocation, Node, Presence } from '../../shared/model.js';
 import type {
   AllocationObserved,
   IngressObserved,
@@ -30,6 +30,7 @@ export function recordHello(
     ...described,
     facts,
     connectedAtMs: nowMs,
+    awaySinceMs: null,
     reported: false,
     lastSeenAtMs: nowMs,
   });
@@ -37,10 +38,22 @@ export function recordHello(
   touchConcerned(tx, id);
 }
 
-export function recordEnd(tx: Transaction, id: string, reason: string, nowMs: number): void {
+/** `heardAtMs`: its last word, from which its silence is counted. */
+export function recordEnd(
+  tx: Transaction,
+  id: string,
+  reason: string,
+  { heardAtMs, nowMs }: { heardAtMs: number; nowMs: number },
+): void {
   const node = tx.node(id);
   if (!node || node.connectedAtMs === null) return;
-  tx.putNode({ ...node, connectedAtMs: null, reported: false, lastSeenAtMs: nowMs });
+  tx.putNode({
+    ...node,
+    connectedAtMs: null,
+    awaySinceMs: heardAtMs,
+    reported: false,
+    lastSeenAtMs: heardAtMs,
+  });
   tx.addEvent(
     anEvent(nowMs, 'node.disconnected', `node ${node.facts.name} is gone: ${reason}`, { node: id }),
   );
@@ -70,10 +83,12 @@ export function recordStatus(tx: Transaction, id: string, status: Status, nowMs:
   }
   touchTraffic(tx, node.ingressObserved?.traffic ?? [], status.ingress?.traffic ?? []);
   touchWeights(tx, node.ingressObserved?.weights ?? [], status.ingress?.weights ?? []);
-  const concernsAll = !node.reported || node.engine?.state !== status.engine.state;
+  const concernsAll =
+    !node.reported || node.presence !== 'present' || node.engine?.state !== status.engine.state;
   const after: Node = {
     ...node,
     reported: true,
+    presence: 'present',
     engine: status.engine,
     disk: status.disk ?? null,
     images: status.images,
@@ -81,6 +96,21 @@ export function recordStatus(tx: Transaction, id: string, status: Status, nowMs:
   };
   if (canonicalJson(after) !== canonicalJson(node)) tx.putNode({ ...after, lastSeenAtMs: nowMs });
   if (concernsAll) touchConcerned(tx, id);
+}
+
+/** Its silence has lasted too long, or much too long. */
+export function recordSilence(tx: Transaction, id: string, presence: Presence, nowMs: number): void {
+  const node = tx.node(id);
+  if (!node || node.presence === presence) return;
+  tx.putNode({ ...node, presence });
+  const after = {
+    present: '',
+    unreachable: 'nothing is routed to it where others serve',
+    lost: 'what it ran is placed elsewhere, but for what has named volumes there',
+  };
+  const message = `node ${node.facts.name} is ${presence}: ${after[presence]}`;
+  tx.addEvent(anEvent(nowMs, `node.${presence}`, message, { node: id }));
+  touchConcerned(tx, id);
 }
 
 function recordAllocations(tx: Transaction, node: string, status: Status, nowMs: number): void {

@@ -33,12 +33,20 @@ export function nodeStatus(facts: NodeFacts): NodeStatus {
   };
 }
 
+const silence = {
+  unreachable:
+    'nothing was heard from its agent for too long: see that the host is up and `orca agent` runs there',
+  lost: 'nothing was heard from its agent for longer than lost_after: what it ran is placed elsewhere; what was replaced is stopped when it is back',
+};
+
 function nodeState(
   node: Node,
   heldRevision: number | null,
   conflict: string | null,
 ): { state: NodeStatus['state']; reason: string | null } {
-  if (node.connectedAtMs === null) return { state: 'unreachable', reason: 'its agent is not connected' };
+  if (node.presence !== 'present') return { state: node.presence, reason: silence[node.presence] };
+  if (node.connectedAtMs === null)
+    return { state: 'degraded', reason: 'its agent is not connected; what it runs is served on for now' };
   if (conflict !== null) return { state: 'degraded', reason: conflict };
   if (heldRevision !== null)
     return {

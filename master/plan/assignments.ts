@@ -17,6 +17,8 @@ export interface AssignmentInput {
   /** All services of the cluster, in any order. */
   services: readonly ServiceState[];
   ingress: IngressSettings;
+  /** Ids of the nodes that are not to be routed to. */
+  unreachable: ReadonlySet<string>;
 }
 
 /** What ingress nodes need besides routes. A route's domain without a certificate is left out until it has one. */
@@ -35,6 +37,7 @@ export function assignmentOf({
   node,
   services,
   ingress,
+  unreachable,
 }: AssignmentInput): Omit<Assignment, 'revision'> {
   const sorted = [...services].sort((a, b) => (a.service.key < b.service.key ? -1 : 1));
   return {
@@ -43,7 +46,7 @@ export function assignmentOf({
     allocations: sorted.flatMap((state) => allocationsOn(node, state)),
     images: sorted.flatMap((state) => imageWants(node, state)),
     keep: sorted.flatMap((state) => keeps(cluster, state)),
-    ingress: node.ingress ? { ...ingressOf(routesOf(sorted), ingress) } : null,
+    ingress: node.ingress ? { ...ingressOf(routesOf(sorted, unreachable), ingress) } : null,
   };
 }
 

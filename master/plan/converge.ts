@@ -42,11 +42,14 @@ export function converge({ snapshot, intent, seen, others, mayGo }: ConvergeInpu
     actions: [
       ...created.allocations.flatMap((allocation) => creation(allocation, snapshot)),
       ...routable.map(routeAction),
-      ...going.map((s) => retireAction(s, nowMs)),
+      ...going.flatMap((s) => [retireAction(s, nowMs), ...givenUp(s, snapshot)]),
     ],
     waits: [
       ...created.waits,
       ...slotWaits(slots),
+      ...rest.extras
+        .filter((s) => s.isLost)
+        .map((s) => `${s.allocation.id}: ${s.doubt}; it is being replaced`),
       ...created.allocations.map(({ id, node }) => `${id} waits for ${nameOf(node, snapshot)} to take it up`),
       ...going.map((s) => `${s.allocation.id} is ${isDrained(s) ? 'draining' : 'stopping'}`),
       ...overallWaits(snapshot, intent, rest, created.allocations.length),
@@ -88,6 +91,21 @@ function isGroupReady({ holders }: Slots): boolean {
 
 function routeAction(s: Seen): Action {
   return { kind: 'set-desired', id: s.allocation.id, desired: 'routed', drainingSinceMs: null };
+}
+
+/** What goes on without its node says so. */
+function givenUp({ allocation, isLost, doubt }: Seen, { service, rollout }: ServiceSnapshot): Action[] {
+  if (!isLost) return [];
+  const { id, node } = allocation;
+  const message = `${id} is given up: ${doubt}; what is left of it is stopped when that node is back`;
+  const event = {
+    kind: 'allocation.lost',
+    service: service.key,
+    node,
+    rollout: rollout?.id ?? null,
+    message,
+  };
+  return [{ kind: 'event', event }];
 }
 
 function creation(allocation: Allocation, snapshot: ServiceSnapshot): Action[] {

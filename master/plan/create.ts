@@ -1,6 +1,6 @@
 /**
  * Which allocations are made now. Never more containers in a group than its replicas + max_surge, counting those that
- * drain or stop, and never a second writer of a named volume in one slot.
+ * drain or stop but not those on lost nodes, and never a second writer of a named volume in one slot.
  */
 import type { Allocation, Node, Release } from '../../shared/model.js';
 import type { Group } from '../../shared/protocol.js';
@@ -56,12 +56,13 @@ export function isPortHeld(snapshot: ServiceSnapshot, wanted: Release, slots: Sl
 /** Slots without a holder, those that have no live allocation at all first. */
 export function missingSlots(slots: Slots): number[] {
   const missing = slots.holders.flatMap((holder, slot) => (holder === null ? [slot] : []));
-  const isEmpty = (slot: number): boolean => !slots.extras.some((s) => s.allocation.slot === slot);
+  const isEmpty = (slot: number): boolean =>
+    !slots.extras.some((s) => s.allocation.slot === slot && !s.isLost);
   return [...missing.filter(isEmpty), ...missing.filter((slot) => !isEmpty(slot))];
 }
 
 function presentIn(slots: Slots): Seen[] {
-  return [...holdersIn(slots), ...slots.extras, ...slots.leaving];
+  return [...holdersIn(slots), ...slots.extras, ...slots.leaving].filter((s) => !s.isLost);
 }
 
 function holdersIn({ holders }: Slots): Seen[] {

@@ -43,7 +43,7 @@ const labelled: Filter = ({ node }, { placement }) => {
 
 const connected: Filter = ({ node }) => {
   if (doubtOf(node) === null) return null;
-  if (node.connectedAtMs === null) return 'not connected';
+  if (node.connectedAtMs === null) return node.presence === 'present' ? 'not connected' : node.presence;
   return node.reported ? 'with Docker down' : 'not reported yet';
 };
 

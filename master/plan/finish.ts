@@ -63,6 +63,8 @@ function forget(snapshot: ServiceSnapshot, seen: Seen): Part {
   if (observed?.state === 'gone' || isForgotten) {
     return { actions: [{ kind: 'delete-allocation', id }], waits: [], wakes: [] };
   }
+  // Nothing of it is wanted or waited for: its node hears so when it is back, and is shown with it until then.
+  if (seen.isLost && snapshot.service.desired === 'running') return { actions: [], waits: [], wakes: [] };
   return { actions: [], waits: [seen.isKnown ? `${id} is stopping` : `${id}: ${seen.doubt}`], wakes: [] };
 }
 

@@ -19,6 +19,7 @@ export function retirable(snapshot: ServiceSnapshot, intent: Intent, slots: Slot
       ? intent.wish.replicas
       : intent.wish.replicas - allowedMissing(snapshot.service.spec.deploy);
   const going = new Going(slots, floor);
+  for (const seen of replaced(slots, intent)) going.take(seen);
   for (const seen of abandoned(slots, snapshot, intent)) going.take(seen);
   for (const seen of surplus(slots, intent)) {
     if (isBroken(seen) || going.leavesEnough() || areAllSettled(slots)) going.take(seen);
@@ -59,7 +60,7 @@ class Going {
   }
 
   left(): Seen[] {
-    return this.#slots.extras.filter((s) => !this.taken.includes(s));
+    return this.#slots.extras.filter((s) => !this.taken.includes(s) && !s.isLost);
   }
 
   /** One that serves may go and the floor still holds. */
@@ -86,6 +87,13 @@ class Going {
   }
 }
 
+/** On lost nodes, when another one serves in its slot or none is wanted there. Until then it may still come back. */
+function replaced({ extras, holders }: Slots, { wish }: Intent): Seen[] {
+  return extras.filter(
+    (s) => s.isLost && (s.allocation.slot >= wish.replicas || holders[s.allocation.slot]?.isServing),
+  );
+}
+
 /** Started for a rollout that was given up, and never served: in nobody's way to go. */
 function abandoned(slots: Slots, { service, rollout }: ServiceSnapshot, intent: Intent): Seen[] {
   const kept = [service.planned.stable, rollout?.from ?? null, intent.wish.wanted];
@@ -96,7 +104,7 @@ function abandoned(slots: Slots, { service, rollout }: ServiceSnapshot, intent: 
 /** Above the wanted number, highest slot first; and second copies in a slot. */
 function surplus(slots: Slots, { wish }: Intent): Seen[] {
   return slots.extras
-    .filter((s) => s.allocation.slot >= wish.replicas || s.allocation.release === wish.wanted)
+    .filter((s) => !s.isLost && (s.allocation.slot >= wish.replicas || s.allocation.release === wish.wanted))
     .sort((a, b) => b.allocation.slot - a.allocation.slot || age(b) - age(a));
 }
 

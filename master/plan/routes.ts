@@ -11,12 +11,12 @@ import { srvNameOf } from './names.js';
 import { bySlotThenAge } from './seen.js';
 import type { ServiceState } from './snapshot.js';
 
-/** The routes of all services that the ingress serves, in the order of their keys. */
-export function routesOf(services: readonly ServiceState[]): Route[] {
+/** The routes of all services that the ingress serves, in the order of their keys; `unreachable`: ids of silent nodes. */
+export function routesOf(services: readonly ServiceState[], unreachable: ReadonlySet<string>): Route[] {
   return services
     .filter(hasRoute)
     .sort((a, b) => (a.service.key < b.service.key ? -1 : 1))
-    .map(routeOf);
+    .map((state) => routeOf(state, unreachable));
 }
 
 function hasRoute({ service, releases, allocations }: ServiceState): boolean {
@@ -25,7 +25,7 @@ function hasRoute({ service, releases, allocations }: ServiceState): boolean {
   return containers.some((container) => isRouted({ ...service.spec, container }));
 }
 
-function routeOf({ service, rollout, allocations }: ServiceState): Route {
+function routeOf({ service, rollout, allocations }: ServiceState, unreachable: ReadonlySet<string>): Route {
   const { spec } = service;
   return {
     service: service.key,
@@ -40,7 +40,7 @@ function routeOf({ service, rollout, allocations }: ServiceState): Route {
     groupHeader: spec.deploy.groupHeader,
     measured: spec.deploy.strategy === 'canary',
     maintenance: service.maintenance?.message ?? null,
-    allocations: [...allocations].sort(bySlotThenAge).flatMap(routedAllocation),
+    allocations: reachable(allocations, unreachable).sort(bySlotThenAge).flatMap(routedAllocation),
   };
 }
 
@@ -51,6 +51,12 @@ function boundariesOf(
 ): number[] {
   const weights = [...stepsOf(spec.deploy), planned.canaryWeight, actingOf(rollout)?.canary?.weight ?? 0];
   return [...new Set(weights)].filter((weight) => weight > 0 && weight < 100).sort((a, b) => a - b);
+}
+
+/** Without those on silent nodes, unless none would be left: then only an agent may be gone, and its containers serve on. */
+function reachable(allocations: readonly Allocation[], unreachable: ReadonlySet<string>): Allocation[] {
+  const heard = allocations.filter(({ node }) => !unreachable.has(node));
+  return heard.some(({ desired }) => desired === 'routed') ? heard : [...allocations];
 }
 
 function routedAllocation({ id, node, group, release, desired, observed }: Allocation): RoutedAllocation[] {

@@ -16,6 +16,8 @@ export interface Seen {
   /** False: nothing its node said can be relied on now; `doubt` says why. */
   isKnown: boolean;
   doubt: string | null;
+  /** Its node is given up: it holds no slot, and goes once another one serves in its place. */
+  isLost: boolean;
   /** `placed`: its node has not said anything of it yet. */
   state: AllocationState | 'placed' | 'unknown';
   reason: string | null;
@@ -55,7 +57,8 @@ function see(
   nowMs: number,
 ): Seen {
   const { spec } = snapshot.service;
-  const doubt = doubtOf(node);
+  const hasVolume = (release?.spec.container.volumes.length ?? 0) > 0;
+  const doubt = lostData(node, hasVolume) ?? doubtOf(node);
   const state = doubt === null ? (allocation.observed?.state ?? 'placed') : 'unknown';
   const since = allocation.observed?.sinceMs ?? nowMs;
   const healthyAtMs = state === 'ready' ? since + spec.deploy.minHealthyMs : null;
@@ -68,6 +71,7 @@ function see(
     nodeName: node?.facts.name ?? allocation.node,
     isKnown: doubt === null,
     doubt,
+    isLost: node === null || (node.presence === 'lost' && !hasVolume),
     state,
     reason: allocation.observed?.reason ?? null,
     isLive: allocation.desired === 'running' || allocation.desired === 'routed',
@@ -86,9 +90,17 @@ function hasBeenUp({ observed }: Allocation, isUnknown: boolean): boolean {
   return observed.restarts > 0 || observed.state === 'unready' || (isUnknown && observed.state === 'ready');
 }
 
+/** Data in a named volume is where it is: nothing takes the place of what writes it. */
+function lostData(node: Node | null, hasVolume: boolean): string | null {
+  if (node?.presence !== 'lost' || !hasVolume) return null;
+  return `${node.facts.name} is lost, and its volume is there: it waits until that node is back`;
+}
+
 /** Why nothing a node says (or no longer says) can be relied on; null when it can. */
 export function doubtOf(node: Node | null): string | null {
   if (node === null) return 'its node is not known';
+  if (node.connectedAtMs === null && node.presence !== 'present')
+    return `${node.facts.name} is ${node.presence}`;
   if (node.connectedAtMs === null) return `${node.facts.name} is not connected`;
   if (!node.reported) return `${node.facts.name} has not reported yet`;
   if (node.engine?.state === 'down') return `Docker is down on ${node.facts.name}`;

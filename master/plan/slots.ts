@@ -27,7 +27,7 @@ export function slotsOf(seen: readonly Seen[], wish: Wish): Slots {
   const live = seen.filter((s) => s.isLive);
   const holders = Array.from({ length: wish.replicas }, (_, slot) =>
     holderOf(
-      live.filter((s) => s.allocation.slot === slot),
+      live.filter((s) => s.allocation.slot === slot && !s.isLost),
       wish,
     ),
   );

@@ -5,6 +5,7 @@
 import { OrcaError } from '../../shared/errors.js';
 import type { Environment } from './database.js';
 import { migrateCanaries } from './migrate-canaries.js';
+import { migratePresence } from './migrate-presence.js';
 import { migrateStandingRollouts } from './migrate-standing-rollouts.js';
 import { migrateTakenCanaries } from './migrate-taken-canaries.js';
 import type { Tables } from './tables.js';
@@ -14,6 +15,7 @@ export const migrations: readonly ((tables: Tables) => void)[] = [
   migrateCanaries,
   migrateTakenCanaries,
   migrateStandingRollouts,
+  migratePresence,
 ];
 
 const versionKey = 'schema-version';

@@ -10,6 +10,8 @@ export function aNewNode(id: string, facts: NodeFacts): Node {
     cordoned: false,
     ingress: false,
     connectedAtMs: null,
+    awaySinceMs: null,
+    presence: 'present',
     reported: false,
     lastSeenAtMs: 0,
     engine: null,

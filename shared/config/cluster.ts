@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { type Document, invalidFile, readDocument } from './document.js';
 import { problemsOf } from './explain.js';
-import { domain, labels, nonEmpty, port, text } from './fields.js';
+import { domain, duration, labels, nonEmpty, port, text } from './fields.js';
 import { refuseRustKeys } from './legacy.js';
 import { isTable, withoutUnset } from './plain.js';
 import type { Problem } from './problem.js';
@@ -15,6 +15,9 @@ const hostPort = text((value) =>
     ? `must be HOST:PORT, such as "0.0.0.0:6880"; it is ${JSON.stringify(value)}`
     : null,
 );
+
+/** Shorter ones would take a busy moment for silence. */
+const MIN_SILENCE_MS = 3_000;
 
 const clusterSchema = z.strictObject({
   cluster: z
@@ -29,6 +32,8 @@ const clusterSchema = z.strictObject({
       docker: nonEmpty.optional(),
       advertise: nonEmpty.optional(),
       agent: z.boolean().optional(),
+      silence: duration(MIN_SILENCE_MS).optional(),
+      lost_after: duration(MIN_SILENCE_MS).optional(),
       api_port: port.optional(),
       api_bind: nonEmpty.optional(),
       api_tokens: z.array(nonEmpty).optional(),
@@ -77,6 +82,9 @@ export interface ClusterConfig {
   advertise: string | null;
   /** False: run no local agent. */
   agent: boolean | null;
+  /** Without a word for so long a node is unreachable, and lost after `lostAfterMs`, both counted from its last word. */
+  silenceMs: number | null;
+  lostAfterMs: number | null;
   acme: { directory: string | null; trustedRoots: string[]; staging: boolean };
   proxy: { httpPort: number | null; httpsPort: number | null; caddy: string | null };
   /** Labels for nodes that join, matched by name or address. */
@@ -121,6 +129,9 @@ function checkCluster(table: ClusterTable): Problem[] {
   if (cluster?.http_listen !== undefined && !isLoopback(cluster.http_listen)) {
     const message = 'must be on the loopback (127.0.0.1 or [::1]): it serves without TLS';
     problems.push({ path: ['cluster', 'http_listen'], message });
+  }
+  if ((cluster?.lost_after ?? 60_000) < (cluster?.silence ?? 15_000)) {
+    problems.push({ path: ['cluster', 'lost_after'], message: 'must not be below silence (15s)' });
   }
   return [...problems, ...checkNodes(table.node ?? [])];
 }
@@ -168,6 +179,8 @@ function configOf({ cluster = {}, acme, proxy, node, token, api_tokens }: Cluste
     docker: cluster.docker ?? null,
     advertise: cluster.advertise ?? null,
     agent: cluster.agent ?? null,
+    silenceMs: cluster.silence ?? null,
+    lostAfterMs: cluster.lost_after ?? null,
     acme: {
       directory: acme?.directory ?? null,
       trustedRoots: acme?.trusted_roots ?? [],

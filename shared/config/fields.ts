@@ -4,6 +4,7 @@
  */
 import { domainToASCII } from 'node:url';
 import { z } from 'zod';
+import { parseDuration } from '../duration.js';
 
 /** The longest wait that a timer of Node holds is 24 days; 7 are plenty. */
 const MAX_SECONDS = 604_800;
@@ -77,6 +78,18 @@ export function seconds(min: number) {
     .min(min)
     .max(MAX_SECONDS)
     .transform((value) => Math.round(value * 1_000));
+}
+
+/** "15s", "1m", or seconds as a number; as milliseconds. */
+export function duration(minMs: number) {
+  const read = (value: string): number | null => {
+    const ms = parseDuration(value);
+    return ms !== null && ms >= minMs && ms <= MAX_SECONDS * 1_000 ? ms : null;
+  };
+  return z.preprocess(
+    (value) => (typeof value === 'number' ? String(value) : value),
+    reads(read, `must be a time such as "60s" or "2m", from ${minMs / 1_000}s to 7d`),
+  );
 }
 
 /** Bytes of "512Mi", "1Gi", "512m", "64k"; all units are powers of 1024, as Docker reads them. A number is bytes. */

@@ -1,7 +1,7 @@
 /**
  * Three real hosts, each with its own network and Docker: six copies spread over them are served by the ingress of one, and
  * nothing that is done to them or to an agent loses a request. A host that is cut
- * off is missed, and comes back as it was.
+ * off is missed, and comes back as it was; for longer, and it is done without.
  */
 import { connect } from 'node:net';
 import t from 'tap';
@@ -13,7 +13,7 @@ import { serviceToml } from '../support/service-toml.js';
 import type { BedHost } from '../support/testbed.js';
 import { waitFor } from '../support/wait-for.js';
 
-const cluster = await startCluster(3);
+const cluster = await startCluster(3, { lostAfter: '25s' });
 t.teardown(() => cluster.stop());
 const { orca, bed } = cluster;
 const [, second, third] = bed.hosts as [BedHost, BedHost, BedHost];
@@ -91,8 +91,9 @@ t.test(
     const before = ids(await cluster.containers());
     await lossless(t, load, async () => {
       await cluster.killAgent(second);
-      await cluster.nodeThat('h2', 'to be missed', ({ state }) => state === 'unreachable');
+      await cluster.nodeThat('h2', 'to be missed', ({ state }) => state === 'degraded');
       t.equal((await answering(6)).size, 6, 'its copies are served on');
+      await cluster.nodeThat('h2', 'to be silent for too long', ({ state }) => state === 'unreachable');
       cluster.startAgent(second);
       await cluster.nodeThat('h2', 'to be back', ({ state }) => state === 'ready');
       await settled(6);
@@ -121,6 +122,69 @@ t.test('a host that is cut off is missed 15 s after its last word, and comes bac
   t.same(ids(await cluster.containers()), before);
   t.equal((await answering(6)).size, 6);
 });
+
+t.test(
+  'a host that is cut off for longer than lost_after is done without, under load, also by a rollout',
+  { timeout: 300_000 },
+  async (t) => {
+    const wanted = (nodes: string[]) => (allocations: { node: string; state: string; routed: boolean }[]) =>
+      allocations.filter(({ node, state, routed }) => nodes.includes(node) && state === 'ready' && routed);
+    third.cut();
+    const cutAtMs = Date.now();
+    await cluster.nodeThat('h3', 'to be missed', ({ state }) => state === 'unreachable');
+    await lossless(t, load, async () => {
+      await cluster.nodeThat('h3', 'to be lost', ({ state }) => state === 'lost');
+      const lostMs = Date.now() - cutAtMs;
+      t.ok(lostMs > 19_000 && lostMs < 27_000, `lost after ${lostMs} ms`);
+      const here = wanted(['h1', 'h2']);
+      await orca.serviceThat(
+        'web',
+        'to have six elsewhere',
+        ({ allocations }) => here(allocations).length === 6,
+      );
+      t.comment(`lost after ${lostMs} ms, six serve elsewhere after ${Date.now() - cutAtMs} ms`);
+      await orca.deployed(file('b'));
+    });
+    const there = (await cluster.containers()).get('h3')?.length;
+    t.equal(there, 2, 'the host that is cut off goes on');
+    await lossless(t, load, async () => {
+      third.heal();
+      const healedAtMs = Date.now();
+      await cluster.nodeThat('h3', 'to be back', ({ state }) => state === 'ready');
+      await settled(6);
+      await waitFor(
+        'what was replaced to be gone',
+        async () => (await cluster.containers()).get('h3')?.length === 0,
+      );
+      t.comment(`none too many ${Date.now() - healedAtMs} ms after it was healed`);
+    });
+    const counts = [...(await cluster.containers()).values()].map((list) => list.length);
+    t.equal(
+      counts.reduce((sum, n) => sum + n),
+      6,
+      counts.join(' + '),
+    );
+    t.equal((await answering(6)).size, 6);
+  },
+);
+
+t.test(
+  'a host whose Docker is killed is degraded, never lost, and has what it had',
+  { timeout: 120_000 },
+  async (t) => {
+    await third.killDaemon();
+    await cluster.nodeThat(
+      'h3',
+      'to be degraded',
+      ({ state, reason }) => state === 'degraded' && /Docker/.test(reason ?? ''),
+    );
+    const { allocations } = await orca.service('web');
+    t.equal(allocations.length, 6, 'nothing was placed anew');
+    await third.startDaemon();
+    await cluster.nodeThat('h3', 'to be back', ({ state }) => state === 'ready');
+    await settled(6);
+  },
+);
 
 async function scale(replicas: number): Promise<void> {
   const result = await orca.run(['scale', 'web', `${replicas}`]);

@@ -42,7 +42,7 @@ t.test('a host joins, its agent is let in, and joining again keeps what it is', 
   t.same(['node.key', 'node.crt', 'ca.pem', 'agent.json'].map(mode), [0o600, 0o644, 0o644, 0o600]);
   t.equal(readFileSync(join(home, 'agent/ca.pem'), 'utf8'), readFileSync(join(m.home, 'ca.pem'), 'utf8'));
   t.notOk(existsSync(join(home, 'agent/join.key')));
-  t.match(await nodeNamed(m, 'worker-1'), { state: 'unreachable', node_id: settings.nodeId });
+  t.match(await nodeNamed(m, 'worker-1'), { state: 'degraded', node_id: settings.nodeId });
 
   await agentOfHome(t, home);
   await waitFor('the node', async () => (await nodeNamed(m, 'worker-1'))?.state === 'ready');

@@ -155,6 +155,8 @@ export function aNode(more: Partial<Node> = {}): Node {
     cordoned: false,
     ingress: true,
     connectedAtMs: 1_000,
+    awaySinceMs: null,
+    presence: 'present',
     reported: true,
     lastSeenAtMs: 3_000,
     engine: { state: 'up', version: '20.10.24', apiVersion: '1.41', reason: null },

@@ -39,12 +39,12 @@ export interface Cluster {
 
 const program = fileURLToPath(new URL('../../cli/orca.js', import.meta.url));
 
-/** Starts one and waits until every node is ready. */
-export async function startCluster(hosts: number): Promise<Cluster> {
+/** Starts one, with a `lost_after` of its own, and waits until every node is ready. */
+export async function startCluster(hosts: number, settings: { lostAfter?: string } = {}): Promise<Cluster> {
   const bed = await startTestbed(hosts);
   let cluster: Cluster | null = null;
   try {
-    cluster = await makeCluster(bed);
+    cluster = await makeCluster(bed, settings);
     for (const { name } of bed.hosts) await cluster.nodeThat(name, 'to be ready', (n) => n.state === 'ready');
     return cluster;
   } catch (error) {
@@ -55,10 +55,10 @@ export async function startCluster(hosts: number): Promise<Cluster> {
   }
 }
 
-async function makeCluster(bed: Testbed): Promise<Cluster> {
+async function makeCluster(bed: Testbed, { lostAfter = '60s' }: { lostAfter?: string }): Promise<Cluster> {
   const [first, ...others] = bed.hosts;
   if (!first) throw new Error('a cluster has a host');
-  const orca = await makeOrca({ host: first });
+  const orca = await makeOrca({ host: first, cluster: `lost_after = "${lostAfter}"\n` });
   const agents = new Map<string, ChildProcess>();
   const cluster: Cluster = {
     orca,

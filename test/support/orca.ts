@@ -35,6 +35,8 @@ export interface OrcaOptions {
   /** More arguments of `orca server`. */
   args?: string[];
   env?: Record<string, string>;
+  /** More lines of `[cluster]` in cluster.toml. */
+  cluster?: string;
   /** Instead of node dist/cli/main.js server. */
   serverProgram?: string[];
   docker?: string;
@@ -125,7 +127,7 @@ export async function makeOrca(options: OrcaOptions = {}): Promise<Orca> {
   const caddy = process.env.ORCA_TEST_CADDY ?? 'auto';
   writeFileSync(
     join(home, 'cluster.toml'),
-    `[cluster]\nname = "${cluster}"\n\n[proxy]\ncaddy = "${caddy}"\n`,
+    `[cluster]\nname = "${cluster}"\n${options.cluster ?? ''}\n[proxy]\ncaddy = "${caddy}"\n`,
   );
   const docker = options.docker ?? host?.docker ?? testDocker();
   let server: ChildProcess | null = null;

@@ -6,6 +6,7 @@
  */
 import { assignmentOf } from '../../master/plan/assignments.js';
 import { planService } from '../../master/plan/plan.js';
+import { presenceOf } from '../../master/plan/presence.js';
 import type { Action, NodeView, Plan, ServiceSnapshot } from '../../master/plan/snapshot.js';
 import type { Route } from '../../proxy-config/route.js';
 import type { Allocation, Counted, Node, Service } from '../../shared/model.js';
@@ -15,13 +16,15 @@ import {
   enter,
   type Host,
   imageOf,
+  ingressOf,
   isMakeable,
   liveOn,
   newHost,
   observedOf,
-  REFRESH_MS,
   routeOn,
 } from './simulated-host.js';
+
+const TIMING = { silenceMs: 1_500, lostAfterMs: 4_000 };
 
 export class SimulatedCluster {
   nowMs = 1_000_000;
@@ -43,6 +46,7 @@ export class SimulatedCluster {
 
   /** Plans once and applies the plan in one go (or not at all, as if the master died before its transaction). */
   plan(isDropped = false): Plan {
+    this.judge();
     const plan = planService({ ...this.snapshot, figures: this.figures }, this.nowMs);
     if (!isDropped) for (const action of plan.actions) this.apply(action);
     return plan;
@@ -74,12 +78,23 @@ export class SimulatedCluster {
     const host = this.host(id);
     if (host.isConnected) return;
     host.isConnected = true;
-    this.updateNode(id, { connectedAtMs: this.nowMs, reported: false });
+    this.updateNode(id, { connectedAtMs: this.nowMs, awaySinceMs: null, reported: false });
   }
 
   disconnect(id: string): void {
     this.host(id).isConnected = false;
-    this.updateNode(id, { connectedAtMs: null, reported: false });
+    this.updateNode(id, { connectedAtMs: null, awaySinceMs: this.nowMs, reported: false });
+  }
+
+  isLost(id: string): boolean {
+    return this.snapshot.nodes.some(({ node }) => node.id === id && node.presence === 'lost');
+  }
+
+  private judge(): void {
+    for (const { node } of this.snapshot.nodes) {
+      const { presence } = presenceOf(node, TIMING, this.nowMs);
+      if (presence !== node.presence) this.updateNode(node.id, { presence });
+    }
   }
 
   /** A container ends by itself. */
@@ -206,9 +221,12 @@ export class SimulatedCluster {
     if (!view) return;
     const certificate = { names: [], certPem: '', keyPem: '' };
     const { domains } = this.snapshot.service.spec;
+    const silent = this.snapshot.nodes.filter(({ node }) => node.presence !== 'present');
+    const unreachable = new Set(silent.map(({ node }) => node.id));
     host.assignment = assignmentOf({
       cluster: 'test',
       node: view.node,
+      unreachable,
       services: [this.snapshot],
       ingress: {
         httpPort: 80,
@@ -224,26 +242,11 @@ export class SimulatedCluster {
     for (const assigned of host.assignment?.allocations ?? []) {
       this.updateAllocation(assigned.id, { observed: observedOf(assigned, host) });
     }
-    const traffic = [...host.routing].map(([allocation, { state, inFlight }]) => ({
-      allocation,
-      state,
-      inFlight,
-      reason: null,
-    }));
     this.updateNode(host.id, {
       reported: true,
+      presence: 'present',
       images: [...host.images.values()],
-      ingressObserved: {
-        revision: 1,
-        caddy: 'running',
-        caddyVersion: null,
-        resolver: 'running',
-        reason: null,
-        traffic,
-        weights: [...host.weights]
-          .filter(([, { sinceMs }]) => this.nowMs - sinceMs >= REFRESH_MS)
-          .map(([service, { weight }]) => ({ service, canaryWeight: weight })),
-      },
+      ingressObserved: ingressOf(host, this.nowMs),
     });
   }
 

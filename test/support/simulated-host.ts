@@ -158,3 +158,24 @@ export function routeOn(
     host.routing.set(id, nextRouting(routing, desired, nowMs, inFlight));
   }
 }
+
+/** What its ingress says. */
+export function ingressOf(host: Host, nowMs: number): Node['ingressObserved'] {
+  const traffic = [...host.routing].map(([allocation, { state, inFlight }]) => ({
+    allocation,
+    state,
+    inFlight,
+    reason: null,
+  }));
+  return {
+    revision: 1,
+    caddy: 'running',
+    caddyVersion: null,
+    resolver: 'running',
+    reason: null,
+    traffic,
+    weights: [...host.weights]
+      .filter(([, { sinceMs }]) => nowMs - sinceMs >= REFRESH_MS)
+      .map(([service, { weight }]) => ({ service, canaryWeight: weight })),
+  };
+}

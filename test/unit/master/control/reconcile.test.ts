@@ -4,6 +4,7 @@ import { createCertificates } from '../../../../master/control/certificates.js';
 import { createCommands } from '../../../../master/control/commands.js';
 import { startReconcile } from '../../../../master/control/reconcile.js';
 import { createStates } from '../../../../master/control/states.js';
+import { recordEnd, recordSilence } from '../../../../master/dispatch/reports.js';
 import type { Assignment } from '../../../../shared/protocol.js';
 import { aNode, anAllocation, aRelease, aRollout, aService, aSpec } from '../../../support/a-model.js';
 import { aStore } from '../../../support/a-store.js';
@@ -31,6 +32,8 @@ function aControl(t: Test) {
       states,
       certificates,
       assignments,
+      presence: () => ({ silenceMs: 200, lostAfterMs: 400 }),
+      onSilence: recordSilence,
       send: (node, assignment) => sent.push({ node, assignment }),
       log: { info: () => {}, warn: () => {}, error: (data) => errors.push(JSON.stringify(data)) },
       everyMs,
@@ -116,3 +119,26 @@ t.test('requests for what is not there are refused', async (t) => {
   t.throws(() => commands.rollback('shop/api', null, actor), { code: 'SERVICE_NOT_FOUND' });
   t.throws(() => commands.cordon('nobody', true), { code: 'NOT_FOUND' });
 });
+
+t.test(
+  'a node that is silent is unreachable, then lost, with an event each, and its services are planned',
+  async (t) => {
+    const { store, start } = aControl(t);
+    store.write((tx) => tx.putNode(aNode({ connectedAtMs: 1 })));
+    const { id } = aNode();
+    const heardAtMs = Date.now();
+    store.write((tx) => recordEnd(tx, id, 'silence', { heardAtMs, nowMs: heardAtMs }));
+    start();
+    const seen = (presence: string) =>
+      waitFor(`it to be ${presence}`, async () => store.node(id)?.presence === presence);
+    t.equal(store.node(id)?.presence, 'present', 'for a while it may only be starting again');
+    await seen('unreachable');
+    t.ok(Date.now() >= heardAtMs + 200);
+    await seen('lost');
+    t.ok(Date.now() >= heardAtMs + 400);
+    t.same(
+      store.events(2).map(({ kind }) => kind),
+      ['node.unreachable', 'node.lost'],
+    );
+  },
+);

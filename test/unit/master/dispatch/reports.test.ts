@@ -138,11 +138,17 @@ t.test('a session begins without any report, and its end makes the node silent',
   t.same([...(changed[0]?.services ?? [])], ['shop/api'], 'what runs there is planned again');
   store.write((tx) => recordStatus(tx, 'n-1', aStatus(), 60));
   t.equal(store.node('n-1')?.reported, true);
-  store.write((tx) => recordEnd(tx, 'n-1', 'silence', 70));
-  t.match(store.node('n-1'), { connectedAtMs: null, reported: false, lastSeenAtMs: 70 });
+  store.write((tx) => recordEnd(tx, 'n-1', 'silence', { heardAtMs: 55, nowMs: 70 }));
+  t.match(store.node('n-1'), {
+    connectedAtMs: null,
+    reported: false,
+    lastSeenAtMs: 55,
+    awaySinceMs: 55,
+    presence: 'present',
+  });
   t.match(store.events(1), [{ kind: 'node.disconnected', message: /silence/ }]);
   changed.splice(0);
-  store.write((tx) => recordEnd(tx, 'n-1', 'again', 80));
+  store.write((tx) => recordEnd(tx, 'n-1', 'again', { heardAtMs: 80, nowMs: 80 }));
   t.same(changed, [], 'it ends once');
 });
 

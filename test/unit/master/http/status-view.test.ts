@@ -128,7 +128,9 @@ t.test('a node is ready only when its agent, Docker and its ingress are', async 
   };
   const ingress = aNode().ingressObserved;
   t.same(stateOf({}), ['ready', null]);
-  t.match(stateOf({ connectedAtMs: null }), ['unreachable', /not connected/]);
+  t.match(stateOf({ connectedAtMs: null }), ['degraded', /not connected/]);
+  t.match(stateOf({ connectedAtMs: null, presence: 'unreachable' }), ['unreachable', /orca agent/]);
+  t.match(stateOf({ connectedAtMs: null, presence: 'lost' }), ['lost', /placed elsewhere/]);
   t.match(stateOf({ reported: false }), ['degraded', /not reported/]);
   t.match(stateOf({ engine: { state: 'down', version: null, apiVersion: null, reason: 'ENOENT' } }), [
     'degraded',

@@ -22,7 +22,7 @@ function aState(change: Partial<ServiceState> = {}): ServiceState {
 }
 
 const assign = (state: ServiceState, node = aNode()) =>
-  assignmentOf({ cluster: 'test', node, services: [state], ingress });
+  assignmentOf({ cluster: 'test', node, services: [state], ingress, unreachable: new Set() });
 
 t.test('a node is told of its own allocations, all of them, and nobody else’s', async (t) => {
   const state = aState({
@@ -109,7 +109,7 @@ t.test('a route holds what is routed or draining, with its endpoint', async (t) 
     anAllocation(3, { desired: 'draining' }),
     anAllocation(4, { desired: 'stopped' }),
   ];
-  t.match(routesOf([aState({ allocations })]), [
+  t.match(routesOf([aState({ allocations })], new Set()), [
     {
       srvName: 'api.shop.orca',
       wanted: true,
@@ -122,15 +122,26 @@ t.test('a route holds what is routed or draining, with its endpoint', async (t) 
   ]);
 });
 
+t.test('what is on a silent node is not routed to, unless nothing else would answer', async (t) => {
+  const routed = (number: number, node: string) => anAllocation(number, { node, desired: 'routed' });
+  const ids = (allocations: ServiceState['allocations']) =>
+    routesOf([aState({ allocations })], new Set(['n2'])).flatMap((r) => r.allocations.map(({ id }) => id));
+  t.same(ids([routed(1, 'n1'), routed(2, 'n2')]), ['shop.api.1']);
+  t.same(ids([routed(1, 'n2'), routed(2, 'n2')]), ['shop.api.1', 'shop.api.2']);
+  t.same(ids([anAllocation(1, { desired: 'draining' }), routed(2, 'n2')]), ['shop.api.1', 'shop.api.2']);
+});
+
 t.test(
   'a stopped service keeps its route, a removed one until nothing is left, an internal one has none',
   async (t) => {
     const of = (change: object, allocations = [] as ServiceState['allocations']) =>
-      routesOf([aState({ service: aService(aSpec(), change), allocations })]).map((route) => route.wanted);
+      routesOf([aState({ service: aService(aSpec(), change), allocations })], new Set()).map(
+        (route) => route.wanted,
+      );
     t.same(of({ desired: 'stopped' }), [false]);
     t.same(of({ desired: 'removed' }), []);
     t.same(of({ desired: 'removed' }, [anAllocation(1, { desired: 'draining' })]), [false]);
-    t.same(routesOf([aState({ service: aService(aSpec({ internal: true })) })]), []);
+    t.same(routesOf([aState({ service: aService(aSpec({ internal: true })) })], new Set()), []);
   },
 );
 

@@ -57,7 +57,7 @@ const events: fc.Arbitrary<Event> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constantFrom('cut' as const, 'join' as const),
-      node: fc.integer({ min: 1, max: 2 }),
+      node: fc.integer({ min: 1, max: 3 }),
     }),
   },
 );
@@ -83,7 +83,7 @@ interface Setup {
 
 const setups: fc.Arbitrary<Setup> = fc.record({
   isRunning: fc.boolean(),
-  nodes: fc.integer({ min: 1, max: 2 }),
+  nodes: fc.integer({ min: 1, max: 3 }),
   replicas: fc.integer({ min: 0, max: 4 }),
   isWeb: fc.boolean(),
   hasVolume: fc.boolean(),

@@ -202,6 +202,8 @@ export function aNode(id = 'n1', change: Partial<Node> = {}): Node {
     cordoned: false,
     ingress: id === 'n1',
     connectedAtMs: 1,
+    awaySinceMs: null,
+    presence: 'present',
     reported: true,
     lastSeenAtMs: 0,
     engine: { state: 'up', version: null, apiVersion: null, reason: null },

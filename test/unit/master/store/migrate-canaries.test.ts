@@ -7,7 +7,18 @@ import { aNode, aRelease, aRollout, aService } from '../../../support/a-model.js
 
 /** As schema 1 had it. */
 function before<T extends object>(thing: T): T {
-  const later = ['maintenance', 'paused', 'canary', 'acts', 'weights', 'takesBack', 'replaces', 'undo'];
+  const later = [
+    'maintenance',
+    'paused',
+    'canary',
+    'acts',
+    'weights',
+    'takesBack',
+    'replaces',
+    'undo',
+    'presence',
+    'awaySinceMs',
+  ];
   const laterOfDeploy = ['canarySteps', 'stepMs', 'autoPromote', 'analysis', 'groupHeader', 'preDeploy'];
   return JSON.parse(JSON.stringify(thing), function (this: object, key, value) {
     const isShare = key === 'canaryWeight' && 'nextRelease' in this;
@@ -27,7 +38,7 @@ t.test('a store of before canaries reads as one that has had none', async (t) =>
   tables.nodes.put('n', before(things.node));
   t.notSame(tables.services.get('s'), things.service);
   migrate(env, tables);
-  t.equal(tables.meta.get('schema-version'), 4);
+  t.equal(tables.meta.get('schema-version'), 5);
   t.same(tables.services.get('s'), things.service);
   t.same(tables.releases.get('s'), things.release);
   t.same(tables.rollouts.get('s'), things.rollout);
