@@ -111,7 +111,8 @@ export class SimulatedCluster {
     return this.snapshot.allocations.filter((a) => {
       const container = this.host(a.node).containers.get(a.id);
       if (container?.state !== 'ready') return false;
-      if (this.isWeb()) return this.ingressHosts().every((h) => h.routing.get(a.id)?.state === 'routed');
+      if (this.domains().length > 0)
+        return this.ingressHosts().every((h) => h.routing.get(a.id)?.state === 'routed');
       return this.nowMs - container.sinceMs >= this.snapshot.service.spec.deploy.minHealthyMs;
     });
   }
@@ -137,8 +138,8 @@ export class SimulatedCluster {
     this.snapshot = { ...this.snapshot, service: { ...this.snapshot.service, ...change } };
   }
 
-  private isWeb(): boolean {
-    return this.snapshot.service.spec.domains.length > 0;
+  private domains(): string[] {
+    return this.snapshot.service.spec.domains;
   }
 
   private ingressHosts(): Host[] {
@@ -218,21 +219,19 @@ export class SimulatedCluster {
 
   private deliver(host: Host): void {
     const view = this.snapshot.nodes.find(({ node }) => node.id === host.id);
-    if (!view) return;
+    if (view === undefined) return;
     const certificate = { names: [], certPem: '', keyPem: '' };
-    const { domains } = this.snapshot.service.spec;
     const silent = this.snapshot.nodes.filter(({ node }) => node.presence !== 'present');
-    const unreachable = new Set(silent.map(({ node }) => node.id));
     host.assignment = assignmentOf({
       cluster: 'test',
       node: view.node,
-      unreachable,
+      unreachable: new Set(silent.map(({ node }) => node.id)),
       services: [this.snapshot],
       ingress: {
         httpPort: 80,
         httpsPort: 443,
         caddy: 'auto',
-        certificates: new Map(domains.map((domain) => [domain, certificate])),
+        certificates: new Map(this.domains().map((domain) => [domain, certificate])),
         fallbackCertificate: certificate,
       },
     });
