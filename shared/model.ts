@@ -227,6 +227,8 @@ export interface Allocation {
   drainingSinceMs: number | null;
   /** Written by dispatch only. Null: no report yet. */
   observed: AllocationObserved | null;
+  /** Written by dispatch only: how it last ended, also when its successor is up. Absent: it never did. */
+  lastExit?: Pick<AllocationObserved, 'exitCode' | 'lastLogs'>;
 }
 
 /** `unreachable`: silent for too long, and out of the routes. `lost`: for so long that what it ran is placed elsewhere. */

@@ -118,7 +118,7 @@ function recordAllocations(tx: Transaction, node: string, status: Status, nowMs:
   for (const allocation of tx.allocationsOn(node)) {
     const observed = reported.get(allocation.id);
     if (!observed) continue;
-    tx.putAllocation({ ...allocation, observed });
+    tx.putAllocation({ ...allocation, observed, ...exitOf(observed) });
     const trouble = newTrouble(allocation, observed);
     if (trouble)
       tx.addEvent(
@@ -128,6 +128,11 @@ function recordAllocations(tx: Transaction, node: string, status: Status, nowMs:
         }),
       );
   }
+}
+
+/** A report that says how it ended; what is up again says nothing of it. */
+function exitOf({ exitCode, lastLogs }: AllocationObserved): Pick<Allocation, 'lastExit'> {
+  return exitCode === null ? {} : { lastExit: { exitCode, lastLogs } };
 }
 
 /**

@@ -4,14 +4,18 @@ import type { Seen } from './seen.js';
 
 /** An allocation that exited or can't be made. */
 export function failureOfCulprit(culprit: Seen, rollout: Rollout, nowMs: number): Failure {
-  const { id, observed } = culprit.allocation;
+  const { id, observed, lastExit } = culprit.allocation;
+  const isUpAgain = observed?.exitCode == null && lastExit !== undefined;
+  const { exitCode, lastLogs } = isUpAgain
+    ? lastExit
+    : { exitCode: observed?.exitCode ?? null, lastLogs: observed?.lastLogs ?? [] };
   const reason = reasonOf(culprit);
   return {
     reason,
     message: `${id} on ${culprit.nodeName}: ${reason}. ${adviceOn(culprit, rollout)}`,
-    exitCode: observed?.exitCode ?? null,
+    exitCode,
     restartCount: observed?.restarts ?? 0,
-    lastLogs: (observed?.lastLogs ?? []).slice(-20),
+    lastLogs: lastLogs.slice(-20),
     observedAtMs: observed?.sinceMs ?? nowMs,
   };
 }
@@ -76,7 +80,10 @@ function reasonOf(culprit: Seen): string {
   const { observed } = culprit.allocation;
   const reason = observed?.reason ?? plainReason(culprit);
   const isDown = culprit.state === 'exited' || culprit.state === 'failed';
-  return isDown ? reason : `it exited ${observed?.restarts ?? 0} times (${reason})`;
+  if (isDown) return reason;
+  const code = culprit.allocation.lastExit?.exitCode ?? null;
+  const how = code === null ? reason : `the last time with ${code}`;
+  return `it exited ${observed?.restarts ?? 0} times (${how})`;
 }
 
 function plainReason(culprit: Seen): string {

@@ -206,7 +206,7 @@ export class SimulatedCluster {
     if (isUsed) this.faults.push(`release ${release} was deleted under its allocations`);
   }
 
-  private updateAllocation(id: string, change: Partial<Allocation>): void {
+  updateAllocation(id: string, change: Partial<Allocation>): void {
     const allocations = this.snapshot.allocations.map((a) => (a.id === id ? { ...a, ...change } : a));
     this.snapshot = { ...this.snapshot, allocations };
   }

@@ -164,3 +164,16 @@ t.test('the newest receipt counts', async (t) => {
   store.write((tx) => recordReceipt(tx, 'n-1', 6));
   t.equal(store.node('n-1')?.receivedRevision, 7);
 });
+
+t.test('how an allocation last ended is kept when it is up again', async (t) => {
+  const { store } = reported(t);
+  const say = (number: number, more: Parameters<typeof anObserved>[0]) =>
+    store.write((tx) => recordStatus(tx, 'n-1', aStatus({ number, allocations: [anObserved(more)] }), 20));
+  t.equal(store.allocation('shop.api.1')?.lastExit, undefined);
+  say(2, { state: 'exited', exitCode: 7, lastLogs: ['giving up'], restarts: 2 });
+  say(3, { restarts: 3 });
+  t.match(store.allocation('shop.api.1'), {
+    observed: { state: 'ready', exitCode: null },
+    lastExit: { exitCode: 7, lastLogs: ['giving up'] },
+  });
+});

@@ -94,16 +94,22 @@ t.test(
   'a canary that dies again and again is taken back, and its failure says how often it died',
   async (t) => {
     const shop = begun();
+    const lastExit = { exitCode: 9, lastLogs: ['out of cards'] };
     until(shop, inForce(shop, 20));
     for (let n = 0; n < 3; n += 1) {
       until(shop, () => shop.cluster.serving().some((a) => a.group === 'canary') || isOver(shop)());
       const [victim] = canaries(shop);
       if (victim) shop.cluster.crash(victim.id);
+      if (victim) shop.cluster.updateAllocation(victim.id, { lastExit });
       shop.cluster.tick(250);
       step(shop);
     }
     until(shop, isOver(shop));
-    t.match(shop.lastRollout(), { state: 'failed', reason: /^it exited 3 times \(.*v1 goes on serving$/ });
+    t.match(shop.lastRollout(), {
+      state: 'failed',
+      reason: /^it exited 3 times \(the last time with 9\); v1 goes on serving$/,
+      failure: { exitCode: 9, lastLogs: ['out of cards'], restartCount: 3 },
+    });
   },
 );
 
