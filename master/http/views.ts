@@ -29,7 +29,7 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
     return serviceStatus({
       service: found,
       stable: stable === null ? null : (store.release(key, stable) ?? null),
-      rollout: store.rollouts(key, 1)[0] ?? null,
+      rollout: store.activeRollout(key) ?? store.rollouts(key, 1)[0] ?? null,
       allocations: store.allocations(key),
       ...nodeFacts(),
       figures: live.figures(key),

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { errorTable, OrcaError } from '../../../../shared/errors.js';
-import { aService } from '../../../support/a-model.js';
+import { aRollout, aService } from '../../../support/a-model.js';
 import { anApi, withService } from '../../../support/an-api.js';
 
 const services = [{ name: 'api', image: 'app:1', port: 80, domain: 'new.example.com' }];
@@ -36,6 +36,19 @@ t.test('what is stopped already is not said to be stopping', async (t) => {
   const { call, store } = await anApi(t);
   store.write((tx) => tx.putService(aService({ desired: 'stopped' })));
   t.match(await call('POST', '/services/api/stop'), { status: 200, json: { ok: 'api is stopped already' } });
+});
+
+t.test('the rollout that goes on is shown, not the newer one that has failed', async (t) => {
+  const { call, store } = await anApi(t);
+  withService(store);
+  const open = aRollout({ id: 'r-2', state: 'rolling', release: 2, endedAtMs: null });
+  store.write((tx) => {
+    tx.putRollout(aRollout({ id: 'r-3', state: 'failed', endedAtMs: 9, replaces: null }));
+    tx.putRollout(open);
+  });
+  t.match(await call('GET', '/status'), {
+    json: { services: [{ rollout: { id: 'r-2', state: 'rolling' } }] },
+  });
 });
 
 t.test('bad bodies have their codes, a hint each, and change nothing', async (t) => {
