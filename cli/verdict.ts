@@ -32,7 +32,8 @@ export function verdictOf(frame: RolloutFrame, colors: Colors): string[] {
 }
 
 function superseded({ rollout }: RolloutFrame, name: string, colors: Colors): string {
-  return `${colors.yellow('superseded')} ${name}: ${rollout.reason ?? 'a newer change took its place'}`;
+  const by = rollout.reason?.replace(/^superseded: /, '') ?? 'a newer change took its place';
+  return `${colors.yellow('superseded')} ${name}: ${by}`;
 }
 
 function success({ rollout, service }: RolloutFrame, name: string, colors: Colors): string {

@@ -55,7 +55,7 @@ export const errorTable = {
   ROLLOUT_FAILED: {
     status: 500,
     exit: 1,
-    hint: 'See `orca logs SERVICE` and `orca status SERVICE`.',
+    hint: 'See `orca status SERVICE`, which keeps the last lines of what failed.',
   },
   TIMEOUT: { status: 504, exit: 1, hint: 'The rollout goes on; follow it with `orca status --watch`.' },
   MASTER_UNREACHABLE: {

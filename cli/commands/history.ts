@@ -46,7 +46,7 @@ function printRollouts(output: Output, rollouts: RolloutSummary[]): void {
       one.ended_at === null ? '–' : localTime(one.ended_at),
       one.by,
       one.source,
-      one.reason ?? '',
+      one.reason?.replace(/^superseded: /, '') ?? '',
     ]),
   );
 }

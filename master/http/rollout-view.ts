@@ -46,7 +46,7 @@ function canaryView(rollout: Rollout, service: Service | null): CanaryView | nul
     steps: canary.steps,
     step: canary.step,
     weight: canary.weight,
-    weight_in_force: service !== null && isInForce(canary, service),
+    weight_in_force: rollout.state === 'succeeded' || (service !== null && isInForce(canary, service)),
     promoted: canary.promotedAtMs !== null,
     replicas: canary.replicas,
     waits_for_promote: service !== null && waitsForPromote(rollout, service),

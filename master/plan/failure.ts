@@ -93,7 +93,8 @@ function plainReason(culprit: Seen): string {
 }
 
 function adviceOn(culprit: Seen, { spec }: Rollout): string {
-  return culprit.state === 'exited'
-    ? `Read its last lines (\`orca logs ${spec.name}\`), mend the image or its settings, and deploy again.`
+  const hasEnded = culprit.state === 'exited' || culprit.allocation.lastExit !== undefined;
+  return hasEnded
+    ? `Read its last lines (\`orca status ${spec.name}\` keeps them), mend the image or its settings, and deploy again.`
     : 'Mend that, and deploy again.';
 }

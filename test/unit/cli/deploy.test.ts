@@ -101,7 +101,7 @@ t.test('a failed rollout ends with 1, its reason, exit code, last lines and what
   t.match(out, /exit code 3\n/);
   t.match(out, /boom red !\n/);
   t.match(out, /v1 goes on serving/);
-  t.match(out, /hint: See `orca logs shop\/api`/);
+  t.match(out, /hint: See `orca status shop\/api`, which keeps/);
   t.notMatch(out, '\x1b');
 });
 
