@@ -93,12 +93,17 @@ function stateText({ state, paused, canary }: RolloutSummary, service: RolloutFr
   return `${paused === null ? '' : `held by ${paused.by}: `}${text}${share}`;
 }
 
-function readyText({ release, state, canary }: RolloutSummary, service: RolloutFrame['service']): string {
+/** Of the release that it brings; of the one before where that is gone back to, or goes on. */
+function readyText(rollout: RolloutSummary, service: RolloutFrame['service']): string {
+  const { release, from, state, canary } = rollout;
   if (release === null || service === null || state === 'pre_deploy') return '';
+  const isBack = from !== null && from !== release && (state === 'rolling_back' || state === 'failed');
+  const of = isBack ? from : release;
   const ready = service.allocations.filter(
-    (one) => one.release === release && one.group !== 'job' && one.state === 'ready',
+    (one) => one.release === of && one.group !== 'job' && one.state === 'ready',
   ).length;
-  return `ready ${ready}/${state === 'canary' && canary !== null ? canary.replicas : service.replicas}`;
+  const wanted = state === 'canary' && canary !== null ? canary.replicas : service.replicas;
+  return `ready ${ready}/${wanted}${isBack ? ` of ${from}` : ''}`;
 }
 
 /** `api` of `shop/api`; the project is left out where it says nothing. */

@@ -97,6 +97,7 @@ t.test('a failed rollout ends with 1, its reason, exit code, last lines and what
   });
   const { exit, out } = await orca(['deploy'], { home, cwd });
   t.equal(exit, 1);
+  t.match(out, /v1 → v2 +failed +ready 0\/1 of v1/);
   t.match(out, /failed shop\/api v2: exited with 3 after 0\.2 s\n/);
   t.match(out, /exit code 3\n/);
   t.match(out, /boom red !\n/);
