@@ -149,9 +149,14 @@ export function isPreparing({ state }: Pick<Rollout, 'state'>): boolean {
   return state === 'preparing' || state === 'pre_deploy';
 }
 
-/** The rollout that says what runs: while one prepares, the one whose place it is to take. */
+/** What stands while an open rollout prepares: the one whose place it is to take, if any; later it is itself. */
+export function standingOf(open: Rollout | null): Rollout | null {
+  return open !== null && isPreparing(open) ? open.replaces : open;
+}
+
+/** The rollout that says what runs: while one prepares beside another, that other one. */
 export function actingOf(rollout: Rollout | null): Rollout | null {
-  return rollout !== null && isPreparing(rollout) ? (rollout.replaces ?? rollout) : rollout;
+  return standingOf(rollout) ?? rollout;
 }
 
 export interface Act {

@@ -11,21 +11,12 @@
  */
 import { OrcaError } from '../../shared/errors.js';
 import { canonicalJson } from '../../shared/fingerprint.js';
-import { isPreparing, type Release, type Rollout, type Service } from '../../shared/model.js';
+import { isPreparing, type Release, type Rollout, type Service, standingOf } from '../../shared/model.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import { sharedAnew } from './acts.js';
 import { changesOf } from './changes.js';
 import { isSameContainer } from './releases.js';
-import {
-  acted,
-  canaryOf,
-  newRollout,
-  refuseRemoved,
-  scaled,
-  settingsBefore,
-  standing,
-  supersede,
-} from './requests.js';
+import { acted, canaryOf, newRollout, refuseRemoved, scaled, settingsBefore, supersede } from './requests.js';
 import { isRunning, previousOf, releaseOf } from './rollback-target.js';
 import type { Begun, RequestContext, ServiceCurrent } from './snapshot.js';
 
@@ -207,7 +198,7 @@ function follow(
 
 /** The service while what was asked of it is prepared: as it is, unless nothing of it has served or comes up. */
 function asked({ service, rollout }: ServiceCurrent, spec: ServiceSpec, nowMs: number): Service {
-  const isFree = service.planned.stable === null && standing(rollout) === null;
+  const isFree = service.planned.stable === null && standingOf(rollout) === null;
   return isFree ? updated(service, spec, nowMs) : { ...service, updatedAtMs: nowMs };
 }
 

@@ -33,7 +33,7 @@ export function intentsOf(
   releases: readonly Release[],
 ): Intents {
   const find = (number: number | null): Release | null => releases.find((r) => r.number === number) ?? null;
-  const acting = standingOf(rollout);
+  const acting = movingOf(rollout);
   return {
     stable: stableIntent(service, planned, acting, find),
     canary: canaryIntent(service, acting, find),
@@ -41,7 +41,7 @@ export function intentsOf(
 }
 
 /** A canary stands while the next rollout prepares; one that goes slot by slot is held there. */
-function standingOf(rollout: Rollout | null): Rollout | null {
+function movingOf(rollout: Rollout | null): Rollout | null {
   const acting = actingOf(rollout);
   return acting?.state === 'canary' || acting?.state === 'promoting' ? acting : rollout;
 }

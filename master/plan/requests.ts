@@ -1,6 +1,6 @@
 /** What all requests share: a rollout at its start, the end of the one it takes the place of, and the refusal of what is going away. Pure. */
 import { OrcaError } from '../../shared/errors.js';
-import { type Act, isPreparing, type Rollout, type Service, type Settings } from '../../shared/model.js';
+import { type Act, type Rollout, type Service, type Settings, standingOf } from '../../shared/model.js';
 import type { ServiceSpec } from '../../shared/spec.js';
 import type { RequestContext, ServiceCurrent } from './snapshot.js';
 
@@ -22,7 +22,7 @@ export function newRollout(
     release: null,
     from: service.planned.stable,
     takesBack: canaryOf(open),
-    replaces: standing(open),
+    replaces: standingOf(open),
     undo: open?.undo ?? null,
     node: null,
     by,
@@ -39,13 +39,8 @@ export function newRollout(
 
 /** The release that a rollout has as a canary now; null: none. */
 export function canaryOf(open: Rollout | null): number | null {
-  const acting = standing(open);
+  const acting = standingOf(open);
   return acting?.state === 'canary' || acting?.state === 'promoting' ? acting.release : null;
-}
-
-/** What an open rollout leaves standing while the next one prepares: itself, or what it had not yet taken the place of. */
-export function standing(open: Rollout | null): Rollout | null {
-  return open !== null && isPreparing(open) ? open.replaces : open;
 }
 
 /** What was in force before the open rollout, if there is one that has changed it. */
