@@ -3,6 +3,8 @@
  * written is null, so that whoever starts the master can tell "unset" from a choice.
  */
 import { z } from 'zod';
+import { formatDuration } from '../duration.js';
+import { LIVENESS_MS } from '../protocol.js';
 import { type Document, invalidFile, readDocument } from './document.js';
 import { problemsOf } from './explain.js';
 import { domain, duration, labels, nonEmpty, port, text } from './fields.js';
@@ -130,8 +132,10 @@ function checkCluster(table: ClusterTable): Problem[] {
     const message = 'must be on the loopback (127.0.0.1 or [::1]): it serves without TLS';
     problems.push({ path: ['cluster', 'http_listen'], message });
   }
-  if ((cluster?.lost_after ?? 60_000) < (cluster?.silence ?? 15_000)) {
-    problems.push({ path: ['cluster', 'lost_after'], message: 'must not be below silence (15s)' });
+  const silenceMs = cluster?.silence ?? LIVENESS_MS;
+  if ((cluster?.lost_after ?? silenceMs) < silenceMs) {
+    const message = `must not be below silence (${formatDuration(silenceMs)})`;
+    problems.push({ path: ['cluster', 'lost_after'], message });
   }
   return [...problems, ...checkNodes(table.node ?? [])];
 }

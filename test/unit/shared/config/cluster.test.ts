@@ -52,6 +52,9 @@ t.test('a bad one is refused with line, key and reason', async (t) => {
   );
   t.match(await refused('[cluster]\nhttp_listen = "0.0.0.0:80"\n'), /must be on the loopback/);
   t.match(await refused('[proxy]\nhttp_port = 80\nhttps_port = 80\n'), /https_port: must differ/);
+  const short = '[cluster]\nsilence = "30s"\nlost_after = "20s"\n';
+  t.match(await refused(short), /lost_after: must not be below silence \(30s\)/);
+  t.equal((await parseClusterToml('[cluster]\nsilence = "2m"\n', 'c')).lostAfterMs, null, 'never before it');
   t.match(await refused('[[node]]\nlabels = {}\n'), /node\[0\]: needs name/);
   t.match(
     await refused('[[node]]\nname = "a"\n[[node]]\nname = "a"\n'),
