@@ -39,6 +39,8 @@ export interface AgentOptions<I> {
   memory: Memory;
   facts: () => NodeFacts;
   createIngress: (onChange: () => void) => IngressPart<I>;
+  /** Something of an ingress runs on this host: of an agent before this one. */
+  hasIngress: () => boolean;
   log: Log;
   timing?: { heartbeatMs: number; livenessMs: number; retryMs: number };
   lookEveryMs?: number;
@@ -86,7 +88,7 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
   };
   /** Decodes first: an assignment is taken whole or not at all. */
   const take = (assignment: Assignment): void => {
-    const isServed = assignment.ingress !== null || state.ingress !== null;
+    const isServed = assignment.ingress !== null || state.ingress !== null || options.hasIngress();
     const wanted = assignment.ingress === null ? null : ingress().decode(assignment.ingress);
     converger.assign(assignment);
     if (isServed) ingress().apply(wanted, assignment.revision);

@@ -38,6 +38,7 @@ export async function agentProgram(argv: string[]): Promise<void> {
     facts: () => nodeFacts(settings),
     createIngress: (onChange) =>
       ingressPart(ingress, { home: paths.home, nodeId: settings.nodeId, onChange }, log),
+    hasIngress: () => ingress.ingressRuns(paths.home),
     log,
   });
   await signalled();
@@ -71,11 +72,12 @@ async function loadParts() {
     import('./memory.js'),
     import('./node-facts.js'),
   ]);
-  const [{ createIngress }, { ingressSchema }] = await Promise.all([
+  const [{ createIngress }, { ingressRuns }, { ingressSchema }] = await Promise.all([
     import('../proxy-config/ingress.js'),
+    import('../proxy-config/sidecar.js'),
     import('../proxy-config/route.js'),
   ]);
-  return { startAgent, dockerEngine, openMemory, nodeFacts, createIngress, ingressSchema };
+  return { startAgent, dockerEngine, openMemory, nodeFacts, createIngress, ingressRuns, ingressSchema };
 }
 
 type IngressModule = Pick<Awaited<ReturnType<typeof loadParts>>, 'createIngress' | 'ingressSchema'>;

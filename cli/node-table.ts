@@ -7,11 +7,16 @@ import { since } from './time.js';
 export function nodeTable(output: Output, nodes: NodeStatus[], nowMs: number): void {
   const { colors } = output;
   output.table(
-    ['NODE', 'STATE', 'ADDRESS', 'ALLOCATIONS', 'DOCKER', 'CADDY', 'SEEN', 'CERTIFICATE', 'REASON'],
+    [
+      ...['NODE', 'STATE', 'ADDRESS', 'VERSION', 'CAPACITY', 'ALLOCATIONS', 'DOCKER', 'CADDY', 'SEEN'],
+      ...['CERTIFICATE', 'REASON'],
+    ],
     nodes.map((node) => [
       node.name,
       node.state === 'ready' ? colors.green(node.state) : colors.yellow(node.state),
       node.address,
+      node.version,
+      `${node.cpus} CPU, ${Math.round(node.memory_bytes / 1024 ** 3)} GiB`,
       String(node.allocations),
       node.engine ?? '–',
       node.ingress ? (node.caddy ?? '–') : '',

@@ -86,6 +86,12 @@ export const verbs: Verb[] = [
     load: async () => (await import('./commands/scale.js')).scale,
   },
   {
+    usage: 'rebalance <service>',
+    summary: 'spread its copies over the nodes evenly again',
+    options: [dryRun, ...follow],
+    load: async () => (await import('./commands/rebalance.js')).rebalance,
+  },
+  {
     usage: 'stop <service>',
     summary: 'stop it and keep its configuration',
     options: [project, json],
@@ -129,9 +135,15 @@ export const verbs: Verb[] = [
     load: async () => (await import('./commands/events.js')).events,
   },
   {
-    usage: 'nodes [action] [node]',
-    summary: 'hosts; `orca nodes cordon NODE` keeps new copies off one, `uncordon` undoes it',
-    options: [json],
+    usage: 'nodes [action] [node] [values...]',
+    summary:
+      'hosts; cordon, uncordon, drain, undrain, label, role or rm one of them (`orca nodes drain NODE`)',
+    options: [
+      ['--force', 'rm: give up what is on it'],
+      ['--detach', "drain: don't wait until it is drained"],
+      ['--timeout <time>', 'drain: wait no longer than this, such as 10m'],
+      json,
+    ],
     load: async () => (await import('./commands/nodes.js')).nodes,
   },
   {

@@ -10,14 +10,15 @@ import { parseArgs } from 'node:util';
 import { messageOf, OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
-import type { NodeFacts } from '../shared/protocol.js';
 import { hashSecret } from '../shared/secret-hash.js';
 import { openAuthority } from './authority.js';
 import { createAssignments } from './control/assignments.js';
 import { createCertificates } from './control/certificates.js';
 import { createCommands } from './control/commands.js';
+import { createDescribeNode } from './control/describe-node.js';
 import { createEnrol } from './control/enrol.js';
 import { createJoinTokens } from './control/join-tokens.js';
+import { createNodeCommands } from './control/node-commands.js';
 import { startReconcile } from './control/reconcile.js';
 import { createStates } from './control/states.js';
 import { createDispatch } from './dispatch/dispatch.js';
@@ -30,7 +31,6 @@ import { runLocalAgent } from './local-agent.js';
 import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
 import { createPeers } from './peer.js';
 import { type MasterFlags, type MasterSettings, readSettings } from './settings.js';
-import type { Reader } from './store/reader.js';
 import { openStore, type Store, type StoreOptions } from './store/store.js';
 import { readVersion } from './version.js';
 
@@ -90,6 +90,10 @@ async function construct(
   });
   const peer = createPeers(authority.caPem);
   let localId = '';
+  const nodes = createDescribeNode(
+    () => settings.nodes,
+    () => localId,
+  );
   const dispatch = createDispatch({
     store,
     log,
@@ -100,7 +104,7 @@ async function construct(
       for (const key of services) if (states.get(key)?.rollout?.canary) store.dirty.services.add(key);
       reconcile.wake();
     },
-    describeNode: (id, facts) => ({ ingress: id === localId, labels: labelsOf(store, settings, id, facts) }),
+    describeNode: (id, facts) => nodes.describe(store, id, facts),
   });
 
   const reload = async (): Promise<string> => {
@@ -108,7 +112,7 @@ async function construct(
     const fixed = restartNeeded(settings, next);
     settings = { ...next, listen: settings.listen, httpListen: settings.httpListen };
     log.level = settings.logLevel;
-    relabel(store, settings);
+    nodes.again(store);
     store.markAll();
     reconcile.wake();
     const later = fixed.length > 0 ? `; ${fixed.join(', ')} will count after a restart` : '';
@@ -118,7 +122,10 @@ async function construct(
   const joinTokens = createJoinTokens(store, authority.caFingerprint);
   const api = await createApi({
     store,
-    commands: createCommands(store, states),
+    commands: {
+      ...createCommands(store, states),
+      ...createNodeCommands({ store, states, nodes, isLocal: (id) => id === localId }),
+    },
     enrolment: {
       ...createEnrol(store, authority, () => settings.name),
       createToken: joinTokens.create,
@@ -264,24 +271,6 @@ const knownToken = ({ name, role, value }: MasterSettings['tokens'][number]): Kn
   role,
   hash: hashSecret(value),
 });
-
-/** Those of the token that it joined with, and over them those of cluster.toml. */
-function labelsOf(
-  reader: Reader,
-  settings: MasterSettings,
-  id: string,
-  facts: NodeFacts,
-): Record<string, string> {
-  const named = settings.nodes.filter((n) => n.name === facts.name || n.address === facts.address);
-  return Object.assign({}, reader.identity(id)?.labels, ...named.map((n) => n.labels));
-}
-
-function relabel(store: Store, settings: MasterSettings): void {
-  store.write((tx) => {
-    for (const node of tx.nodes())
-      tx.putNode({ ...node, labels: labelsOf(tx, settings, node.id, node.facts) });
-  });
-}
 
 function restartNeeded(before: MasterSettings, after: MasterSettings): string[] {
   const keys = ['listen', 'httpListen', 'docker', 'advertise', 'runsAgent'] as const;

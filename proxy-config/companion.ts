@@ -94,6 +94,11 @@ export function createCompanion(options: CompanionOptions): Companion {
   };
 }
 
+/** Whether the process that a pid file names lives. */
+export function isCompanionAlive(pidFile: string): boolean {
+  return savedIdentity(pidFile) !== null;
+}
+
 function spawnDetached(command: Command, outFile: string): ChildProcess {
   const out = openSync(outFile, 'w', 0o600);
   try {

@@ -5,6 +5,7 @@
  * config. Promises: nothing here is needed to answer a request (Caddy and the resolver are processes of their own, and
  * are adopted after a restart of the agent), and no fact is said before it holds (see traffic-facts).
  */
+
 import { messageOf } from '../shared/errors.js';
 import { type Loop, startLoop } from '../shared/loop.js';
 import type { Endpoint, Figures, IngressObserved } from '../shared/protocol.js';
@@ -29,7 +30,7 @@ import { createTrafficMeter, type TrafficMeter } from './traffic-meter.js';
 import { dialOf, endpointOf, type UpstreamMemory, upstreams } from './upstreams.js';
 
 export interface IngressRole {
-  /** The complete set to serve, with the revision it came by. Null: no ingress here (what runs is left alone). */
+  /** The complete set to serve, with the revision it came by. Null: no ingress here: Caddy lets its requests finish and ends. */
   apply(ingress: Ingress | null, revision: number): void;
   /** What this node knows of its own allocations, newer than the routes: by allocation id; null: not ready now. */
   setLocal(endpoints: ReadonlyMap<string, Endpoint | null>): void;
@@ -70,6 +71,8 @@ class Role implements IngressRole {
   readonly #edge: Edge;
   readonly #loop: Loop;
   #want: { ingress: Ingress; revision: number } | null = null;
+  /** What runs is to end, as the role was taken away. */
+  #isEnding = false;
   #local: ReadonlyMap<string, Endpoint | null> = new Map();
   #ports: ResolverPorts | null = null;
   #resolverUp = false;
@@ -100,6 +103,7 @@ class Role implements IngressRole {
   apply(ingress: Ingress | null, revision: number): void {
     this.#want = ingress === null ? null : { ingress, revision };
     if (ingress === null) this.#observed = null;
+    this.#isEnding = ingress === null;
     this.#loop.wake();
     this.#edge.wake();
   }
@@ -132,7 +136,7 @@ class Role implements IngressRole {
 
   async #pass(): Promise<void> {
     const want = this.#want;
-    if (want === null) return;
+    if (want === null) return this.#isEnding ? await this.#end() : undefined;
     const { ingress } = want;
     if (isMeasured(ingress) && (await this.#meter.open())) this.#edge.wake();
     const ports = await this.#publisher.ensure();
@@ -147,6 +151,16 @@ class Role implements IngressRole {
     const shares = this.#sharesOf(ingress);
     for (const atMs of [facts.wakeAtMs, shares.wakeAtMs]) if (atMs !== null) this.#loop.wakeAt(atMs);
     if (this.#want === want) this.#say(want.revision, facts, shares.weights);
+  }
+
+  /** Until a pass has found nothing that runs: a start may have been under way. */
+  async #end(): Promise<void> {
+    const { sidecar } = this.#edge;
+    const wasDead = sidecar.isDead() && !this.#publisher.isRunning();
+    await sidecar.shutdown();
+    this.#publisher.shutdown();
+    if (wasDead && this.#want === null) this.#isEnding = false;
+    else this.#loop.wakeAt(Date.now() + 250);
   }
 
   async #publish(routes: Route[], ports: ResolverPorts): Promise<void> {

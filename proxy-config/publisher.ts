@@ -22,6 +22,8 @@ export interface Publisher {
   reason(): string | null;
   /** When a start that was put off may be tried, ms since the epoch; 0: none. */
   notBeforeMs(): number;
+  isRunning(): boolean;
+  /** Ends the resolver itself. */
   shutdown(): void;
   stop(): void;
 }
@@ -82,10 +84,8 @@ export function createPublisher(paths: IngressPaths, onExit: () => void): Publis
     },
     reason: () => reason,
     notBeforeMs: () => companion.notBeforeMs(),
-    shutdown() {
-      companion.stop();
-      companion.kill('SIGTERM');
-    },
+    isRunning: () => companion.identity() !== null,
+    shutdown: () => companion.kill('SIGTERM'),
     stop: () => companion.stop(),
   };
 }

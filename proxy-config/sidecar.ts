@@ -7,11 +7,11 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { messageOf } from '../shared/errors.js';
 import { type CaddyAdmin, caddyAdmin } from './admin.js';
-import { type Companion, createCompanion } from './companion.js';
+import { type Companion, createCompanion, isCompanionAlive } from './companion.js';
 import { bootConfig } from './compile.js';
 import { caddyVersion, findCaddy } from './find-caddy.js';
 import { readJsonFile, tryWriteJsonFile } from './json-file.js';
-import type { IngressPaths } from './paths.js';
+import { type IngressPaths, ingressPaths } from './paths.js';
 
 export interface SidecarState {
   state: 'running' | 'starting' | 'down';
@@ -28,7 +28,7 @@ export interface Sidecar {
   isDead(): boolean;
   /** When a start that was put off may be tried, ms since the epoch; 0: none. */
   notBeforeMs(): number;
-  /** Ends Caddy itself (uninstall). */
+  /** Ends Caddy itself. */
   shutdown(): Promise<void>;
   /** Stops watching; Caddy goes on. */
   stop(): void;
@@ -71,11 +71,11 @@ export function createSidecar(paths: IngressPaths, onExit: () => void): Sidecar 
     notBeforeMs: () => companion.notBeforeMs(),
     stop: () => companion.stop(),
     async shutdown() {
+      if (!companion.identity()) return;
       await admin.stop().catch(() => companion.kill('SIGTERM'));
       const giveUpAtMs = Date.now() + STOP_MS;
       while (companion.identity() && Date.now() < giveUpAtMs) await pause(20);
       companion.kill('SIGKILL');
-      companion.stop();
     },
   };
 }
@@ -143,4 +143,10 @@ export function caddyPid(paths: IngressPaths): number | null {
   } catch {
     return null;
   }
+}
+
+/** Whether anything of an ingress of this home runs. */
+export function ingressRuns(home: string): boolean {
+  const { caddyPid, resolverPid } = ingressPaths(home);
+  return isCompanionAlive(caddyPid) || isCompanionAlive(resolverPid);
 }

@@ -1,13 +1,12 @@
 /** Bodies of the HTTP API about joining: tokens, the request of a host that joins, and the renewal of a node's certificate. */
 import { z } from 'zod';
+import { labelsSchema } from './api-nodes.js';
 import { PROTOCOL_VERSION } from './protocol.js';
 
 const DAY_MS = 86_400_000;
 export const DEFAULT_TOKEN_TTL_MS = 3_600_000;
 export const MAX_TOKEN_TTL_MS = 365 * DAY_MS;
 export const MAX_TOKEN_USES = 1_000;
-
-const labelsSchema = z.record(z.string().min(1).max(63), z.string().max(255));
 
 export const createJoinTokenSchema = z.object({
   ttl_secs: z

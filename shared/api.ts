@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { actSchema, canaryViewSchema, pausedSchema, trafficFiguresSchema } from './api-canary.js';
+import { drainViewSchema } from './api-nodes.js';
 import type { OrcaError } from './errors.js';
 import { endpointSchema, groupSchema } from './protocol.js';
 
@@ -119,7 +120,7 @@ export const nodeViewSchema = z.object({
   node_id: z.string(),
   name: z.string(),
   address: z.string(),
-  state: z.enum(['ready', 'degraded', 'unreachable', 'lost', 'cordoned']),
+  state: z.enum(['ready', 'degraded', 'unreachable', 'lost', 'cordoned', 'draining', 'drained']),
   reason: z.string().nullable(),
   version: z.string(),
   engine: z.string().nullable(),
@@ -127,6 +128,10 @@ export const nodeViewSchema = z.object({
   labels: z.record(z.string(), z.string()),
   ingress: z.boolean(),
   drain: z.boolean(),
+  /** How far its drain has come; null: it is not drained. */
+  drain_status: drainViewSchema.nullable(),
+  cpus: z.number(),
+  memory_bytes: z.number(),
   allocations: z.number(),
   last_heartbeat: z.string(),
   /** Of its newest client certificate, which the agent renews by itself. */

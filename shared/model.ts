@@ -232,6 +232,8 @@ export interface Allocation {
   drainingSinceMs: number | null;
   /** Written by dispatch only. Null: no report yet. */
   observed: AllocationObserved | null;
+  /** A user asked that it goes to another node (`orca rebalance`). Absent: it stays. */
+  isMoving?: true;
   /** Written by dispatch only: how it last ended, also when its successor is up. Absent: it never did. */
   lastExit?: Pick<AllocationObserved, 'exitCode' | 'lastLogs'>;
 }
@@ -239,11 +241,25 @@ export interface Allocation {
 /** `unreachable`: silent for too long, and out of the routes. `lost`: for so long that what it ran is placed elsewhere. */
 export type Presence = 'present' | 'unreachable' | 'lost';
 
+/** A drain of a node, as far as it has come. The request makes it, the planner writes the rest. */
+export interface NodeDrain {
+  by: string;
+  sinceMs: number;
+  /** The service that is being moved away now; null: none is. */
+  service: ServiceKey | null;
+  /** What can't leave, and why. */
+  blocked: { service: ServiceKey; reason: string }[];
+  /** When nothing was left on it; null: something is. */
+  doneAtMs: number | null;
+}
+
 export interface Node {
   id: string;
   facts: NodeFacts;
   labels: Record<string, string>;
   cordoned: boolean;
+  /** What runs on it is moved away, and nothing new comes. Absent or null: it is not drained. */
+  drain?: NodeDrain | null;
   /** True for the nodes that run Caddy. */
   ingress: boolean;
   /** Written by dispatch. `connectedAtMs` is null while no session is live; nothing is planned on stale reports. */

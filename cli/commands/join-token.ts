@@ -4,6 +4,7 @@ import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
 import { cleaned } from '../clean.js';
 import { type Context, optionText } from '../context.js';
+import { readLabels } from '../labels.js';
 import { localTime } from '../time.js';
 
 export async function joinToken(context: Context): Promise<number> {
@@ -29,7 +30,10 @@ async function create(context: Context): Promise<number> {
   const body = {
     ttl_secs: ttlOf(optionText(options, 'ttl') ?? '1h') / 1_000,
     uses: usesOf(optionText(options, 'uses') ?? '1'),
-    labels: labelsOf(optionText(options, 'labels') ?? ''),
+    labels: readLabels(
+      (optionText(options, 'labels') ?? '').split(',').filter((pair) => pair !== ''),
+      '--labels',
+    ),
   };
   const client = await context.connect();
   const made = await client.post<JoinTokenCreated>('/join-tokens', body);
@@ -78,20 +82,4 @@ function ttlOf(text: string): number {
 function usesOf(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
   throw new OrcaError('USAGE', `--uses must be a number from 1 to 1000; it is ${JSON.stringify(text)}`);
-}
-
-/** `k=v,k2=v2`. */
-function labelsOf(text: string): Record<string, string> {
-  const pairs = text.split(',').filter((pair) => pair !== '');
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const [, key, value] = /^([^=\s]+)=(.*)$/.exec(pair) ?? [];
-      if (key === undefined || value === undefined)
-        throw new OrcaError(
-          'USAGE',
-          `--labels must be such as zone=eu-1,role=web; ${JSON.stringify(pair)} is not`,
-        );
-      return [key, value];
-    }),
-  );
 }

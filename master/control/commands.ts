@@ -21,7 +21,6 @@ import { explain } from '../plan/explain.js';
 import type { Begun, RequestContext, ServiceCurrent } from '../plan/snapshot.js';
 import type { Store } from '../store/store.js';
 import type { Transaction } from '../store/transaction.js';
-import { heldKey } from './assignments.js';
 import { createRolloutCommands } from './rollout-commands.js';
 import type { States } from './states.js';
 
@@ -92,7 +91,6 @@ export function createCommands(store: Store, states: States) {
     start: (key: string): void => change(key, 'start', beginStart),
     stop: (key: string): void => change(key, 'stop', beginStop),
     remove: (key: string): void => change(key, 'remove', beginRemove),
-    cordon: (id: string, cordoned: boolean): void => store.write((tx) => cordon(tx, id, cordoned)),
   };
 }
 
@@ -127,18 +125,6 @@ function dryRun(states: States, spec: ServiceSpec): PlanReply['services'][number
     if (!(error instanceof OrcaError)) throw error;
     return refusedPlan(spec.name, error);
   }
-}
-
-/** Uncordoning a held node also gives it over to this master (see assignments.ts). */
-function cordon(tx: Transaction, id: string, cordoned: boolean): void {
-  const node = tx.node(id) ?? tx.nodes().find((n) => n.facts.name === id);
-  if (!node) throw new OrcaError('NOT_FOUND', `there is no node ${id}`);
-  const held = tx.meta(heldKey(node.id));
-  const isFreed = !cordoned && typeof held === 'number';
-  // Its agent refuses what is not above the revision that it remembers.
-  tx.putNode({ ...node, cordoned, revision: isFreed ? Math.max(node.revision, held) : node.revision });
-  if (isFreed) tx.deleteMeta(heldKey(node.id));
-  for (const service of tx.services()) if (service.planned.waits.length > 0) tx.touchService(service.key);
 }
 
 /** Ids of rollouts sort by their time: base 36 milliseconds, then four random hex digits. */

@@ -17,6 +17,7 @@ import type { Transaction } from '../store/transaction.js';
 import { apply } from './apply.js';
 import type { Assignments } from './assignments.js';
 import type { Certificates } from './certificates.js';
+import { stepDrains } from './drains.js';
 import type { States } from './states.js';
 
 export interface ReconcileOptions {
@@ -54,6 +55,7 @@ export function startReconcile(options: ReconcileOptions): Loop {
     }
     for (const [key, atMs] of wakeTimes) if (atMs <= nowMs) store.dirty.services.add(key);
     const silenceAtMs = judgeSilence(options, nowMs);
+    stepDrains(options, nowMs);
     const failed = new Map<string, unknown>();
     for (let round = 0; round < MAX_ROUNDS && store.dirty.services.size > 0; round++)
       await each(store.dirty.services, failed, (key) => planOne(options, key, wakeTimes));

@@ -22,6 +22,7 @@ import { drainBody } from './drain-body.js';
 import { joinRoutes } from './join-routes.js';
 import { logsRoute } from './logs-route.js';
 import { metricsOf } from './metrics.js';
+import { nodeRoutes } from './node-routes.js';
 import { openapiOf } from './openapi.js';
 import type { Actor, Commands, Enrolment, Live, Settings } from './ports.js';
 import { rolloutRoutes } from './rollout-routes.js';
@@ -87,7 +88,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
 function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): Route[] {
   const { store, commands, live, settings, reload } = options;
   const routes = [
-    ...clusterRoutes({ store, views, commands, settings, reload }),
+    ...clusterRoutes({ store, views, settings, reload }),
+    ...nodeRoutes(commands),
     ...deployRoutes(store, commands),
     ...serviceRoutes(store, commands),
     ...rolloutRoutes(store, commands),

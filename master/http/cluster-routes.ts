@@ -1,10 +1,10 @@
-/** What is asked of the cluster as a whole: health, status, rollouts, events, nodes, reload. */
+/** What is asked of the cluster as a whole: health, status, rollouts, events, reload. */
 import { z } from 'zod';
 import { clusterInfoSchema, eventSchema, rolloutFrameSchema, statusReplySchema } from '../../shared/api.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
 import { followEvents, followRollout } from './follow.js';
-import type { Commands, Settings } from './ports.js';
+import type { Settings } from './ports.js';
 import { type Answer, answer, flag, isSet, type Route, route, unset } from './route.js';
 import { eventView, type Views } from './views.js';
 
@@ -13,13 +13,12 @@ const ok = z.object({ ok: z.string() });
 export interface ClusterRoutesOptions {
   store: Store;
   views: Views;
-  commands: Commands;
   settings: () => Settings;
   /** Reads cluster.toml again; throws CONFIG_INVALID and keeps what runs. Says what it did. */
   reload(): Promise<string>;
 }
 
-export function clusterRoutes({ store, views, commands, settings, reload }: ClusterRoutesOptions): Route[] {
+export function clusterRoutes({ store, views, settings, reload }: ClusterRoutesOptions): Route[] {
   const followed = (id: string, signal: AbortSignal): Answer => ({
     kind: 'lines',
     lines: followRollout(store, views, foundRollout(views, id).rollout.id, signal),
@@ -71,28 +70,6 @@ export function clusterRoutes({ store, views, commands, settings, reload }: Clus
         return answer({ cluster_id, cluster_name, domain, acme_email, version, node_count, nodes });
       },
     }),
-    ...(['cordon', 'uncordon'] as const).map((verb) =>
-      route(`POST /cluster/nodes/:id/${verb}`, {
-        summary: verb === 'cordon' ? 'No new allocations on this node' : 'New allocations may come again',
-        reply: ok,
-        run: ({ params }) => {
-          commands.cordon(params.id ?? '', verb === 'cordon');
-          return answer({ ok: `node ${params.id} is ${verb}ed` });
-        },
-      }),
-    ),
-    ...(['drain', 'undrain'] as const).map((verb) =>
-      route(`POST /cluster/nodes/:id/${verb}`, {
-        summary: 'Not in this version',
-        reply: ok,
-        run: () => {
-          throw new OrcaError(
-            'NOT_SUPPORTED',
-            `${verb} of a node is not supported yet; cordon keeps new allocations away`,
-          );
-        },
-      }),
-    ),
     route('POST /reload', {
       summary: 'Reads cluster.toml again; a bad file is refused and what runs stays',
       reply: ok,

@@ -1,6 +1,7 @@
 /** A node as the API shows it. PURE. */
 import type { NodeStatus } from '../../shared/api.js';
-import type { Node } from '../../shared/model.js';
+import type { DrainView } from '../../shared/api-nodes.js';
+import type { Node, NodeDrain } from '../../shared/model.js';
 import { iso } from './rollout-view.js';
 
 export interface NodeFacts {
@@ -20,13 +21,16 @@ export function nodeStatus(facts: NodeFacts): NodeStatus {
     node_id: node.id,
     name: node.facts.name,
     address: node.facts.address,
-    ...nodeState(node, heldRevision, conflict),
+    ...nodeState(node, allocations, heldRevision, conflict),
     version: node.facts.version,
     engine: node.engine?.version ?? null,
     caddy: node.ingressObserved?.caddyVersion ?? null,
     labels: node.labels,
     ingress: node.ingress,
-    drain: false,
+    drain: Boolean(node.drain),
+    drain_status: node.drain ? drainView(node.drain) : null,
+    cpus: node.facts.cpus,
+    memory_bytes: node.facts.memoryBytes,
     allocations,
     last_heartbeat: iso(heardAtMs ?? node.lastSeenAtMs),
     certificate_expires_at: certificateNotAfterMs === null ? null : iso(certificateNotAfterMs),
@@ -39,8 +43,35 @@ const silence = {
   lost: 'nothing was heard from its agent for longer than lost_after: what it ran is placed elsewhere; what was replaced is stopped when it is back',
 };
 
+function drainView({ by, sinceMs, service, blocked, doneAtMs }: NodeDrain): DrainView {
+  return {
+    by,
+    since: iso(sinceMs),
+    moving: service,
+    blocked,
+    done_at: doneAtMs === null ? null : iso(doneAtMs),
+  };
+}
+
+function drainState(
+  { service, blocked, doneAtMs }: NodeDrain,
+  left: number,
+): { state: NodeStatus['state']; reason: string } {
+  if (doneAtMs !== null)
+    return {
+      state: 'drained',
+      reason: 'nothing is left on it, and nothing new comes until `orca nodes undrain`',
+    };
+  const parts = [
+    ...(service === null ? [] : [`${service} leaves`]),
+    ...blocked.map((one) => `${one.service} stays: ${one.reason}`),
+  ];
+  return { state: 'draining', reason: `${left} left${parts.length > 0 ? `; ${parts.join('; ')}` : ''}` };
+}
+
 function nodeState(
   node: Node,
+  allocations: number,
   heldRevision: number | null,
   conflict: string | null,
 ): { state: NodeStatus['state']; reason: string | null } {
@@ -70,6 +101,7 @@ function nodeState(
       state: 'degraded',
       reason: ingress.reason ?? `Caddy is ${ingress.caddy}, the resolver ${ingress.resolver}`,
     };
+  if (node.drain) return drainState(node.drain, allocations);
   if (node.cordoned) return { state: 'cordoned', reason: 'cordoned on request' };
   return { state: 'ready', reason: null };
 }

@@ -32,7 +32,24 @@ export interface Commands {
   start(service: string): void;
   stop(service: string): void;
   remove(service: string): void;
-  cordon(node: string, cordoned: boolean): void;
+  /** Nodes are named by id, name or address. */
+  cordon(node: string, cordoned: boolean, by: string): void;
+  drain(node: string, by: string): void;
+  undrain(node: string, by: string): void;
+  /** Answers with all labels that it then has. */
+  label(
+    node: string,
+    change: { set: Record<string, string>; remove: string[] },
+    by: string,
+  ): Record<string, string>;
+  role(node: string, isIngress: boolean, by: string): void;
+  removeNode(node: string, isForced: boolean, by: string): void;
+  /** What moves, or (dry) would move; nothing when it is even. */
+  rebalance(
+    service: string,
+    isDry: boolean,
+    by: string,
+  ): { allocation: { id: string }; from: string; to: string }[];
 }
 
 /** Who may become a node. Refusals are OrcaErrors and have used nothing up. */

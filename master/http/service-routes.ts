@@ -1,6 +1,7 @@
 /** What is done with one service or one project as such: scale, start, stop, remove, history. */
 import { z } from 'zod';
 import { historyReplySchema } from '../../shared/api.js';
+import { rebalanceReplySchema, rebalanceRequestSchema } from '../../shared/api-nodes.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
 import { findService } from './find-service.js';
@@ -71,6 +72,20 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
         return answer({ ok: `project ${params.name} is stopping`, stopped: keys.map(nameOf) });
       },
     }),
+    route('POST /services/:name/rebalance', {
+      summary: 'Spreads its copies evenly again, start-first',
+      query: inProject,
+      body: rebalanceRequestSchema,
+      reply: rebalanceReplySchema,
+      run: (call) => {
+        const key = keyOf(call);
+        const isDry = call.body.dry_run === true;
+        const moves = commands
+          .rebalance(key, isDry, call.actor.by)
+          .map(({ allocation, from, to }) => ({ allocation: allocation.id, from, to }));
+        return answer({ ok: rebalanced(nameOf(key), moves.length, isDry), moves });
+      },
+    }),
     route('GET /services/:name/history', {
       summary: 'Its kept releases and its rollouts, newest first',
       query: inProject,
@@ -83,6 +98,11 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
 /** Asked to stop before, and nothing of it is left. */
 function isStoppedAlready(store: Store, key: string): boolean {
   return store.service(key)?.desired === 'stopped' && store.allocations(key).length === 0;
+}
+
+function rebalanced(name: string, moves: number, isDry: boolean): string {
+  if (moves === 0) return `${name} is spread evenly, or on its way there`;
+  return `${moves} ${moves === 1 ? 'copy' : 'copies'} of ${name} ${isDry ? 'would move' : 'will move, one after the other'}`;
 }
 
 function historyOf(store: Store, key: string): z.output<typeof historyReplySchema> {

@@ -8,7 +8,7 @@ import { isDrained, retirable, retireAction } from './retire.js';
 import type { Seen } from './seen.js';
 import { type Slots, slotsOf } from './slots.js';
 import type { Action, ServiceSnapshot } from './snapshot.js';
-import { overallWaits, slotWaits } from './waits.js';
+import { moveWaits, overallWaits, slotWaits } from './waits.js';
 
 export interface Converged {
   actions: Action[];
@@ -47,6 +47,7 @@ export function converge({ snapshot, intent, seen, others, mayGo }: ConvergeInpu
     waits: [
       ...created.waits,
       ...slotWaits(slots),
+      ...moveWaits(slots),
       ...rest.extras
         .filter((s) => s.isLost)
         .map((s) => `${s.allocation.id}: ${s.doubt}; it is being replaced`),
@@ -79,9 +80,10 @@ function currentOrder(snapshot: ServiceSnapshot, { wanted }: Intent, slots: Slot
 /** Healthy, and of use: it holds a slot, or is of the release that serves until it is replaced. A canary comes as a group. */
 function isRoutable(s: Seen, slots: Slots, { service, rollout }: ServiceSnapshot, intent: Intent): boolean {
   if (!s.isWeb || !s.isHealthy || s.allocation.desired !== 'running') return false;
-  if (intent.group === 'canary') return slots.holders.includes(s) && isGroupReady(slots);
+  const isOfUse = slots.holders.includes(s) || slots.successors.includes(s);
+  if (intent.group === 'canary') return isOfUse && isGroupReady(slots);
   const { release } = s.allocation;
-  return slots.holders.includes(s) || release === service.planned.stable || release === rollout?.from;
+  return isOfUse || release === service.planned.stable || release === rollout?.from;
 }
 
 /** All of it is healthy, or it was routed before: then one that was replaced joins it. */

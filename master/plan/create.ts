@@ -32,10 +32,11 @@ export function createMissing(
   for (const slot of free.slice(0, Math.max(0, room))) {
     const staying: Own[] = [
       ...others,
-      ...holdersIn(slots),
+      ...holdersIn(slots).filter((s) => !s.isMoving),
+      ...slots.successors,
       ...made.map((allocation) => ({ allocation, release: wanted })),
     ];
-    const going = [...slots.extras, ...slots.leaving];
+    const going = [...holdersIn(slots).filter((s) => s.isMoving), ...slots.extras, ...slots.leaving];
     const { node, refusal } = place(needOf(snapshot, wanted), snapshot.nodes, staying, going);
     if (node === null) {
       return { allocations: made, waits: [`slot ${slot} of v${wanted.number} can't be placed: ${refusal}`] };
@@ -53,16 +54,22 @@ export function isPortHeld(snapshot: ServiceSnapshot, wanted: Release, slots: Sl
   return now.node === null && place(need, snapshot.nodes, holdersIn(slots)).node !== null;
 }
 
-/** Slots without a holder, those that have no live allocation at all first. */
+/** Slots without a holder, those that have no live allocation at all first; then those of which the holder is to move. */
 export function missingSlots(slots: Slots): number[] {
   const missing = slots.holders.flatMap((holder, slot) => (holder === null ? [slot] : []));
+  const hasSuccessor = (slot: number): boolean => slots.successors.some((s) => s.allocation.slot === slot);
+  const moving = slots.holders.flatMap((holder, slot) =>
+    holder?.isMoving && !hasSuccessor(slot) ? [slot] : [],
+  );
   const isEmpty = (slot: number): boolean =>
     !slots.extras.some((s) => s.allocation.slot === slot && !s.isLost);
-  return [...missing.filter(isEmpty), ...missing.filter((slot) => !isEmpty(slot))];
+  return [...missing.filter(isEmpty), ...missing.filter((slot) => !isEmpty(slot)), ...moving];
 }
 
 function presentIn(slots: Slots): Seen[] {
-  return [...holdersIn(slots), ...slots.extras, ...slots.leaving].filter((s) => !s.isLost);
+  return [...holdersIn(slots), ...slots.successors, ...slots.extras, ...slots.leaving].filter(
+    (s) => !s.isLost,
+  );
 }
 
 function holdersIn({ holders }: Slots): Seen[] {

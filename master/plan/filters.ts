@@ -47,7 +47,7 @@ const connected: Filter = ({ node }) => {
   return node.reported ? 'with Docker down' : 'not reported yet';
 };
 
-const open: Filter = ({ node }) => (node.cordoned ? 'cordoned' : null);
+const open: Filter = ({ node }) => (node.drain ? 'draining' : node.cordoned ? 'cordoned' : null);
 
 const portsFree: Filter = (view, { container }) => {
   const taken = container.extraPorts.find((port) => view.hostPorts.includes(port.host));

@@ -52,7 +52,12 @@ function stableIntent(service: Service, planned: Planned, rollout: Rollout | nul
   const intent = (wanted: Release | null, isAlsoFine: (seen: Seen) => boolean, isEnding = false): Intent => ({
     group: 'stable',
     wanted,
-    wish: { replicas: isEnding ? 0 : service.replicas, wanted: wanted?.number ?? null, isAlsoFine },
+    wish: {
+      replicas: isEnding ? 0 : service.replicas,
+      wanted: wanted?.number ?? null,
+      isAlsoFine,
+      canStartFirst: service.spec.deploy.maxSurge > 0,
+    },
     isEnding,
   });
   if (!isWanted(service, rollout)) return intent(null, never, true);
@@ -84,7 +89,12 @@ function canaryIntent(service: Service, rollout: Rollout | null, find: Find): In
   return {
     group: 'canary',
     wanted,
-    wish: { replicas, wanted: wanted?.number ?? null, isAlsoFine: never },
+    wish: {
+      replicas,
+      wanted: wanted?.number ?? null,
+      isAlsoFine: never,
+      canStartFirst: service.spec.deploy.maxSurge > 0,
+    },
     isEnding: wanted === null,
   };
 }

@@ -121,8 +121,11 @@ function byPreference(extras: readonly Seen[], slots: Slots, stable: number | nu
   );
 }
 
-/** Makes place for the new one of a slot, as many slots at a time as may be missing. */
+/** Makes place for the new one of a slot, as many slots at a time as may be missing; what is replaced already makes it for any. */
 function stopFirst(going: Going, { service }: ServiceSnapshot, slots: Slots): void {
+  if (slots.holders.includes(null))
+    for (const seen of going.left())
+      if (slots.holders[seen.allocation.slot]?.isServing && going.mayGo(seen)) going.take(seen);
   const inTheWay = going.left().filter((s) => slots.holders[s.allocation.slot] === null);
   for (const seen of byPreference(inTheWay, slots, service.planned.stable)) {
     if (going.inFlight() < allowedMissing(service.spec.deploy) && going.mayGo(seen)) going.take(seen);

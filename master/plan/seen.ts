@@ -18,6 +18,8 @@ export interface Seen {
   doubt: string | null;
   /** Its node is given up: it holds no slot, and goes once another one serves in its place. */
   isLost: boolean;
+  /** It is to go to another node, and serves until the one in its place does. */
+  isMoving: boolean;
   /** `placed`: its node has not said anything of it yet. */
   state: AllocationState | 'placed' | 'unknown';
   reason: string | null;
@@ -64,6 +66,7 @@ function see(
   const healthyAtMs = state === 'ready' ? since + spec.deploy.minHealthyMs : null;
   const isHealthy = healthyAtMs !== null && healthyAtMs <= nowMs;
   const isWeb = release !== null && isRouted({ ...spec, container: release.spec.container });
+  const isLost = node === null || (node.presence === 'lost' && !hasVolume);
   const routing = isWeb ? routingOf(allocation, ingress) : { isRouted: isHealthy, reason: null };
   return {
     allocation,
@@ -71,7 +74,8 @@ function see(
     nodeName: node?.facts.name ?? allocation.node,
     isKnown: doubt === null,
     doubt,
-    isLost: node === null || (node.presence === 'lost' && !hasVolume),
+    isLost,
+    isMoving: !isLost && !hasVolume && isSentAway(allocation, node),
     state,
     reason: allocation.observed?.reason ?? null,
     isLive: allocation.desired === 'running' || allocation.desired === 'routed',
@@ -82,6 +86,10 @@ function see(
     isSettled: isWeb ? allocation.desired === 'routed' : isHealthy || hasBeenUp(allocation, doubt !== null),
     routingReason: routing.reason,
   };
+}
+
+function isSentAway({ isMoving, service }: Allocation, node: Node | null): boolean {
+  return isMoving === true || node?.drain?.service === service;
 }
 
 /** For what is not routed only its reports tell; of an unknown one, the last. */

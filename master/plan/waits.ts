@@ -9,6 +9,16 @@ export function slotWaits(slots: Slots): string[] {
   return slots.holders.flatMap((holder) => (holder === null || holder.isServing ? [] : [lackOf(holder)]));
 }
 
+/** What those that are to move wait for. */
+export function moveWaits({ holders, successors }: Slots): string[] {
+  return holders.flatMap((holder) => {
+    if (!holder?.isMoving) return [];
+    const next = successors.find((s) => s.allocation.slot === holder.allocation.slot);
+    const away = `${holder.allocation.id} leaves ${holder.nodeName}`;
+    return [next ? `${away} when ${next.allocation.id} serves: ${lackOf(next)}` : away];
+  });
+}
+
 /** What an allocation that is not serving waits for. */
 export function lackOf(seen: Seen): string {
   const { id } = seen.allocation;

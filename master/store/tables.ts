@@ -39,8 +39,10 @@ export interface JoinToken {
 export interface NodeIdentity {
   node: string;
   name: string;
-  /** Of the token that it joined with. */
+  /** Of the token that it joined with, and as they were changed since. */
   labels: Record<string, string>;
+  /** Whether a user gave it the ingress role, or took it away. Absent: nobody did. */
+  isIngress?: boolean;
   issuedAtMs: number;
   /** When its newest certificate expires. */
   notAfterMs: number;

@@ -17,6 +17,7 @@ const sidecar = createSidecar(paths, () => {});
 const ports = { httpPort: await freePort(), httpsPort: await freePort() };
 t.teardown(async () => {
   await sidecar.shutdown();
+  sidecar.stop();
   rmSync(home, { recursive: true, force: true });
 });
 

@@ -144,6 +144,7 @@ export async function agentUnderTest(
     engine: options.engine,
     memory: openMemory(paths.folder, (problem) => t.equal(problem, null)),
     facts: () => nodeFacts(settings),
+    hasIngress: () => false,
     createIngress: () => fakeIngress(ingress),
     log: createLog(() => undefined),
     timing: { heartbeatMs: 50, livenessMs: 400, retryMs: 10 },

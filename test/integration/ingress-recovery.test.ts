@@ -1,9 +1,10 @@
 /** What comes back by itself, on a real Caddy and a real resolver: killed, silent, damaged or refused. */
-import { mkdirSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { resolverClient } from '../../proxy-config/resolver-client.js';
+import { ingressRuns } from '../../proxy-config/sidecar.js';
 import {
   anAllocation,
   aRoute,
@@ -62,6 +63,17 @@ t.test('after kill -9 Caddy is back by itself with its config', async () => {
   process.kill(pid, 'SIGKILL');
   await until('another process', () => edge.pidOf('caddy') !== pid);
   await until('it answers', answers);
+});
+
+t.test('without the role Caddy and the resolver end, and with it they are back', async (t) => {
+  const pids = [edge.pidOf('caddy'), edge.pidOf('resolver')];
+  edge.role.apply(null, 1);
+  await until('they end', () => !pids.some((pid) => existsSync(`/proc/${pid}`)));
+  t.equal(edge.role.observed(), null);
+  t.notOk(ingressRuns(edge.home));
+  edge.apply([aRoute({ allocations: [one] })]);
+  await until('it answers', answers);
+  t.ok(ingressRuns(edge.home));
 });
 
 t.test('after kill -9 and a damaged autosave Caddy is back with its config', async (t) => {

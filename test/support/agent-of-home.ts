@@ -22,6 +22,7 @@ export async function agentOfHome(t: Test, home: string): Promise<AgentOfHome> {
     engine: fakeEngine(),
     memory: openMemory(paths.folder, (problem) => t.equal(problem, null)),
     facts: () => nodeFacts(settings),
+    hasIngress: () => false,
     createIngress: () => {
       throw new Error('this node has no ingress');
     },

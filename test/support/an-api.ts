@@ -50,6 +50,12 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
     stop: noting('stop', undefined),
     remove: noting('remove', undefined),
     cordon: noting('cordon', undefined),
+    drain: noting('drain', undefined),
+    undrain: noting('undrain', undefined),
+    label: noting('label', { zone: 'eu-1' }),
+    role: noting('role', undefined),
+    removeNode: noting('removeNode', undefined),
+    rebalance: noting('rebalance', [{ allocation: { id: 'shop.api.1' }, from: 'node-1', to: 'node-2' }]),
     ...more.commands,
   };
   const live: Live = {

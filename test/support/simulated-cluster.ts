@@ -6,7 +6,6 @@
  */
 import { assignmentOf } from '../../master/plan/assignments.js';
 import { planService } from '../../master/plan/plan.js';
-import { presenceOf } from '../../master/plan/presence.js';
 import type { Action, NodeView, Plan, ServiceSnapshot } from '../../master/plan/snapshot.js';
 import type { Route } from '../../proxy-config/route.js';
 import type { Allocation, Counted, Node, Service } from '../../shared/model.js';
@@ -23,8 +22,7 @@ import {
   observedOf,
   routeOn,
 } from './simulated-host.js';
-
-const TIMING = { silenceMs: 1_500, lostAfterMs: 4_000 };
+import { judged } from './simulated-judgements.js';
 
 export class SimulatedCluster {
   nowMs = 1_000_000;
@@ -46,7 +44,7 @@ export class SimulatedCluster {
 
   /** Plans once and applies the plan in one go (or not at all, as if the master died before its transaction). */
   plan(isDropped = false): Plan {
-    this.judge();
+    this.snapshot = judged(this.snapshot, this.nowMs);
     const plan = planService({ ...this.snapshot, figures: this.figures }, this.nowMs);
     if (!isDropped) for (const action of plan.actions) this.apply(action);
     return plan;
@@ -88,13 +86,6 @@ export class SimulatedCluster {
 
   isLost(id: string): boolean {
     return this.snapshot.nodes.some(({ node }) => node.id === id && node.presence === 'lost');
-  }
-
-  private judge(): void {
-    for (const { node } of this.snapshot.nodes) {
-      const { presence } = presenceOf(node, TIMING, this.nowMs);
-      if (presence !== node.presence) this.updateNode(node.id, { presence });
-    }
   }
 
   /** A container ends by itself. */
@@ -211,7 +202,7 @@ export class SimulatedCluster {
     this.snapshot = { ...this.snapshot, allocations };
   }
 
-  private updateNode(id: string, change: Partial<Node>): void {
+  updateNode(id: string, change: Partial<Node>): void {
     const update = (view: NodeView): NodeView =>
       view.node.id === id ? { ...view, node: { ...view.node, ...change } } : view;
     this.snapshot = { ...this.snapshot, nodes: this.snapshot.nodes.map(update) };

@@ -2,6 +2,8 @@ import t, { type Test } from 'tap';
 import { createAssignments } from '../../../../master/control/assignments.js';
 import { createCertificates } from '../../../../master/control/certificates.js';
 import { createCommands } from '../../../../master/control/commands.js';
+import { createDescribeNode } from '../../../../master/control/describe-node.js';
+import { createNodeCommands } from '../../../../master/control/node-commands.js';
 import { startReconcile } from '../../../../master/control/reconcile.js';
 import { createStates } from '../../../../master/control/states.js';
 import { recordEnd, recordSilence } from '../../../../master/dispatch/reports.js';
@@ -41,7 +43,15 @@ function aControl(t: Test) {
     t.teardown(() => loop.stop());
     return loop;
   };
-  return { store, states, assignments, commands: createCommands(store, states), sent, errors, start };
+  const nodes = createDescribeNode(
+    () => [],
+    () => 'n-1',
+  );
+  const commands = {
+    ...createCommands(store, states),
+    ...createNodeCommands({ store, states, nodes, isLocal: () => false }),
+  };
+  return { store, states, assignments, commands, sent, errors, start };
 }
 
 t.test('a deploy becomes an assignment without anybody asking again', async (t) => {
@@ -86,7 +96,7 @@ t.test('a node that this store never assigned anything, but that remembers, is h
   t.equal(store.node('n-1')?.cordoned, true);
   t.match(store.events(1), [{ kind: 'node.held', message: /revision 12/ }]);
   t.equal(assignments.forHello('n-1', 12), null, 'also when it comes again');
-  commands.cordon('one', false);
+  commands.cordon('one', false, 'ops');
   t.equal(assignments.refresh('n-1')?.revision, 13);
 });
 
@@ -117,7 +127,7 @@ t.test('requests for what is not there are refused', async (t) => {
   const { commands } = aControl(t);
   t.throws(() => commands.scale('shop/api', 2), { code: 'SERVICE_NOT_FOUND' });
   t.throws(() => commands.rollback('shop/api', null, actor), { code: 'SERVICE_NOT_FOUND' });
-  t.throws(() => commands.cordon('nobody', true), { code: 'NOT_FOUND' });
+  t.throws(() => commands.cordon('nobody', true, 'ops'), { code: 'NOT_FOUND' });
 });
 
 t.test(

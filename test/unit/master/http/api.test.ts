@@ -85,7 +85,8 @@ t.test('bad bodies have their codes, a hint each, and change nothing', async (t)
     ['/services/api/rollback', { to: 'latest' }, 'BODY_INVALID', /latest/],
     ['/services/nope/stop', {}, 'SERVICE_NOT_FOUND', /nope/],
     ['/services/api/promote', { weight: 101 }, 'BODY_INVALID', /^weight: must be at most 100; it is 101$/],
-    ['/cluster/nodes/n-1/drain', {}, 'NOT_SUPPORTED', /drain/],
+    ['/cluster/nodes/n-1/role', { role: 'boss' }, 'BODY_INVALID', /role/],
+    ['/cluster/nodes/n-1/labels', { set: { __proto: 'x' } }, 'BODY_INVALID', /letter or digit first/],
   ];
   for (const [path, body, code, error] of cases) {
     const answer = await call('POST', path, body);

@@ -11,6 +11,7 @@ import {
   beginStop,
   type Changed,
 } from '../../../../master/plan/begin.js';
+import { type Move, rebalance } from '../../../../master/plan/rebalance.js';
 import type { Begun, ServiceCurrent } from '../../../../master/plan/snapshot.js';
 import type { Rollout } from '../../../../shared/model.js';
 import type { ServiceSpec } from '../../../../shared/spec.js';
@@ -73,6 +74,28 @@ export class Shop {
 
   remove(): void {
     this.#change(beginRemove(this.current(), this.cluster.nowMs));
+  }
+
+  drain(node: string): void {
+    const drain = {
+      by: 'ops',
+      sinceMs: this.cluster.nowMs,
+      service: null,
+      blocked: [],
+      doneAtMs: null,
+    };
+    this.cluster.updateNode(node, { drain });
+  }
+
+  undrain(node: string): void {
+    this.cluster.updateNode(node, { drain: null });
+  }
+
+  rebalance(): Move[] {
+    const { snapshot } = this.cluster;
+    const moves = rebalance(snapshot, snapshot.nodes);
+    for (const { allocation } of moves) this.cluster.updateAllocation(allocation.id, { isMoving: true });
+    return moves;
   }
 
   /** The newest state written of the newest rollout. */

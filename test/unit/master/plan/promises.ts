@@ -1,6 +1,6 @@
 /** What must hold of every plan on a simulated cluster; each check throws when it does not. */
 import type { ServiceSnapshot } from '../../../../master/plan/snapshot.js';
-import type { Allocation } from '../../../../shared/model.js';
+import { type Allocation, actingOf } from '../../../../shared/model.js';
 import type { Group } from '../../../../shared/protocol.js';
 import type { Shop } from './cluster.js';
 
@@ -40,7 +40,7 @@ function checkSurge({ service, allocations }: ServiceSnapshot, created: readonly
 /** All of the traffic goes only to a canary that is as large as stable was told to be, or was when it got it. */
 function checkShares({ service, allocations, rollout }: ServiceSnapshot): void {
   const hasCanary = allocations.some((a) => a.group === 'canary');
-  if (!hasCanary && rollout?.canary == null && service.planned.canaryWeight !== 0)
+  if (!hasCanary && actingOf(rollout)?.canary == null && service.planned.canaryWeight !== 0)
     throw new Error(`${service.planned.canaryWeight} % for no canary`);
 }
 
@@ -58,7 +58,11 @@ function checkCapacity(shop: Shop, before: ServiceSnapshot, after: ServiceSnapsh
   const { service } = after;
   const ending = service.desired !== 'running' || (service.planned.stable === null && after.rollout === null);
   const serving = shop.cluster.serving();
-  const letGo = serving.filter((a) => isLive(find(before, a.id)) && !isLive(find(after, a.id)));
+  const isCapacity = (a: Allocation): boolean =>
+    !shop.cluster.isLost(a.node) && (a.group !== 'canary' || before.service.planned.canaryWeight === 100);
+  const letGo = serving.filter(
+    (a) => isCapacity(a) && isLive(find(before, a.id)) && !isLive(find(after, a.id)),
+  );
   if (ending || letGo.length === 0) return;
   const { deploy, container } = service.spec;
   const isStopFirst = deploy.maxSurge === 0 || releasesWithVolume(after) || container.volumes.length > 0;
@@ -99,6 +103,17 @@ function checkSettings({ cluster: { snapshot } }: Shop): void {
   const stable = releases.find(({ number }) => number === service.planned.stable);
   if (stable === undefined || service.planned.tolerated !== null) return;
   same(service.spec.container.image, stable.spec.container.image, 'in force');
+}
+
+/** A drained node is empty; one that can't be says what stays, and that is here. */
+export function checkDrains({ cluster: { snapshot } }: Shop): void {
+  for (const { node } of snapshot.nodes) {
+    if (!node.drain) continue;
+    const here = snapshot.allocations.filter((a) => a.node === node.id).length;
+    const stays = node.drain.blocked.length > 0 && releasesWithVolume(snapshot);
+    if (here > 0 && !stays) throw new Error(`${here} on ${node.id}, which is drained`);
+    if (here === 0 && node.drain.doneAtMs === null) throw new Error(`${node.id} is empty, and not done`);
+  }
 }
 
 /** With no replicas any release succeeds, and shows what it is at the next scale. */

@@ -5,7 +5,7 @@ import { planService } from '../../../../master/plan/plan.js';
 import { OrcaError } from '../../../../shared/errors.js';
 import type { DeploySpec, ServiceSpec } from '../../../../shared/spec.js';
 import { Shop } from './cluster.js';
-import { checkShape, hasBadStable, same, step, turned } from './promises.js';
+import { checkDrains, checkShape, hasBadStable, same, step, turned } from './promises.js';
 import { aSpec } from './things.js';
 
 type Event =
@@ -15,7 +15,8 @@ type Event =
   | { kind: 'promote'; weight: number | null }
   | { kind: 'scale'; replicas: number }
   | { kind: 'crash'; index: number }
-  | { kind: 'cut' | 'join'; node: number };
+  | { kind: 'rebalance' }
+  | { kind: 'cut' | 'join' | 'drain' | 'undrain'; node: number };
 
 /** Something happens, and then some time passes; `dropped`: the master dies before its first transaction. */
 interface Happening {
@@ -39,7 +40,7 @@ const events: fc.Arbitrary<Event> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: kinds('redeploy', 'rollback') },
-  { weight: 1, arbitrary: kinds('pause', 'resume') },
+  { weight: 1, arbitrary: kinds('pause', 'resume', 'rebalance') },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -54,9 +55,9 @@ const events: fc.Arbitrary<Event> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('crash' as const), index: fc.nat(9) }) },
   {
-    weight: 2,
+    weight: 4,
     arbitrary: fc.record({
-      kind: fc.constantFrom('cut' as const, 'join' as const),
+      kind: fc.constantFrom('cut' as const, 'join' as const, 'drain' as const, 'undrain' as const),
       node: fc.integer({ min: 1, max: 3 }),
     }),
   },
@@ -122,6 +123,7 @@ t.test('whatever happens, the promises hold at every step and the service comes 
       if (hasBadStable(shop)) return shop.cluster.plan().waits.length > 0 || shop.cluster.containers() === 0;
       if (!hasSettled) throw new Error(`did not settle: ${shop.cluster.plan().waits.join('; ')}`);
       checkShape(shop);
+      checkDrains(shop);
       const { allocations } = shop.cluster.snapshot;
       if (shop.cluster.serving().length !== allocations.length) throw new Error('some do not serve');
       return true;
@@ -210,6 +212,7 @@ function happen(shop: Shop, event: Event, setup: Setup): void {
     case 'start':
     case 'pause':
     case 'resume':
+    case 'rebalance':
       unlessRefused(() => shop[event.kind as 'stop']());
       break;
     case 'promote':
@@ -227,11 +230,18 @@ function happen(shop: Shop, event: Event, setup: Setup): void {
     case 'join':
       if (cluster.hosts.has(`n${event.node}`)) cluster.connect(`n${event.node}`);
       break;
+    case 'drain':
+      if (cluster.hosts.has(`n${event.node}`)) shop.drain(`n${event.node}`);
+      break;
+    case 'undrain':
+      if (cluster.hosts.has(`n${event.node}`)) shop.undrain(`n${event.node}`);
+      break;
   }
 }
 
-/** What only a user ends: a pause, and a canary that waits for its promotion. */
+/** What only a user ends: a pause, a canary that waits for its promotion, and a drain that leaves no node. */
 function conclude(shop: Shop): void {
+  shop.undrain('n1');
   unlessRefused(() => shop.resume());
   if (shop.cluster.snapshot.rollout?.spec.deploy.strategy === 'canary') unlessRefused(() => shop.rollback());
 }

@@ -1,0 +1,74 @@
+/** What is asked of a node; `:id` takes its id, its name or its address. */
+import { z } from 'zod';
+import { labelChangeSchema, nodeRoleSchema } from '../../shared/api-nodes.js';
+import type { Commands } from './ports.js';
+import { answer, flag, isSet, type Route, route } from './route.js';
+
+const ok = z.object({ ok: z.string() });
+
+const verbs = {
+  cordon: {
+    summary: 'No new allocations on this node',
+    done: 'is cordoned',
+    run: (commands: Commands, id: string, by: string) => commands.cordon(id, true, by),
+  },
+  uncordon: {
+    summary: 'New allocations may come again',
+    done: 'is uncordoned',
+    run: (commands: Commands, id: string, by: string) => commands.cordon(id, false, by),
+  },
+  drain: {
+    summary: 'Moves away what runs on this node, one service at a time, start-first',
+    done: 'is being drained',
+    run: (commands: Commands, id: string, by: string) => commands.drain(id, by),
+  },
+  undrain: {
+    summary: 'Ends its drain; what has left stays where it is',
+    done: 'is not drained any more',
+    run: (commands: Commands, id: string, by: string) => commands.undrain(id, by),
+  },
+} as const;
+
+export function nodeRoutes(commands: Commands): Route[] {
+  return [
+    ...Object.entries(verbs).map(([verb, { summary, done, run }]) =>
+      route(`POST /cluster/nodes/:id/${verb}`, {
+        summary,
+        reply: ok,
+        run: ({ params, actor }) => {
+          run(commands, params.id ?? '', actor.by);
+          return answer({ ok: `node ${params.id} ${done}` });
+        },
+      }),
+    ),
+    route('POST /cluster/nodes/:id/labels', {
+      summary: 'Sets and removes labels; what runs is not moved by it',
+      body: labelChangeSchema,
+      reply: z.object({ labels: z.record(z.string(), z.string()) }),
+      run: ({ params, body, actor }) => {
+        const change = { set: body.set ?? {}, remove: body.remove ?? [] };
+        return answer({ labels: commands.label(params.id ?? '', change, actor.by) });
+      },
+    }),
+    route('POST /cluster/nodes/:id/role', {
+      summary: 'Gives a node the ingress role (it runs Caddy), or takes it away',
+      access: 'admin',
+      body: nodeRoleSchema,
+      reply: ok,
+      run: ({ params, body, actor }) => {
+        commands.role(params.id ?? '', body.role === 'ingress', actor.by);
+        return answer({ ok: `node ${params.id} has the role ${body.role}` });
+      },
+    }),
+    route('DELETE /cluster/nodes/:id', {
+      summary: 'Forgets a node and its certificate; ?force=true also gives up what is on it',
+      access: 'admin',
+      query: z.object({ force: flag }),
+      reply: ok,
+      run: ({ params, query, actor }) => {
+        commands.removeNode(params.id ?? '', isSet(query.force), actor.by);
+        return answer({ ok: `node ${params.id} is removed` });
+      },
+    }),
+  ];
+}
