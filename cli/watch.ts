@@ -34,7 +34,8 @@ export async function watchUntilDone(
   let lines: string[] | null = [];
   try {
     while (!stop.signal.aborted) {
-      lines = (await answered(look, stop.signal, (text) => live?.print(text)))?.lines ?? lines;
+      const seen = await answered(look, stop.signal, (text) => live?.print(text));
+      if (seen) lines = seen.lines;
       if (lines === null || stop.signal.aborted) break;
       live?.update(keyed(lines));
       if (endAtMs !== null && Date.now() >= endAtMs) throw late(what, timeoutMs ?? 0, lines);

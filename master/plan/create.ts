@@ -27,7 +27,10 @@ export function createMissing(
   const made: Allocation[] = [];
   if (wanted === null) return { allocations: made, waits: [] };
   const present = presentIn(slots);
-  const free = missingSlots(slots).filter((slot) => !isVolumeHeld(wanted, slot, present));
+  const isEarly = snapshot.nodes.some(({ node }) => isMissed(node));
+  const free = missingSlots(slots).filter(
+    (slot) => !isVolumeHeld(wanted, slot, present) && !(isEarly && slots.holders[slot]),
+  );
   const room = intent.wish.replicas + snapshot.service.spec.deploy.maxSurge - present.length;
   for (const slot of free.slice(0, Math.max(0, room))) {
     const staying: Own[] = [
@@ -44,6 +47,11 @@ export function createMissing(
     made.push(newAllocation(snapshot, { release: wanted, group, slot, node, offset: made.length }, nowMs));
   }
   return { allocations: made, waits: [] };
+}
+
+/** It may be connected in a moment (a master that has just started): what is in no hurry to move waits to know all nodes. */
+function isMissed({ connectedAtMs, presence }: Node): boolean {
+  return connectedAtMs === null && presence === 'present';
 }
 
 /** The nodes' room for one more of `wanted` is taken by ports of its own extras and leavers only. */

@@ -22,12 +22,24 @@ export function nextDrain(
   const here = tenants.filter(({ allocations }) => allocations.some((a) => a.node === node.id));
   if (here.length === 0) return { ...drain, service: null, blocked: [], doneAtMs: drain.doneAtMs ?? nowMs };
   const judged = here
-    .map((tenant) => ({ key: tenant.service.key, reason: blockOf(node, tenant) }))
+    .map((tenant) => ({ key: tenant.service.key, tenant, reason: blockOf(node, tenant) }))
     .sort((a, b) => (a.key < b.key ? -1 : 1));
   const free = judged.filter(({ reason }) => reason === null).map(({ key }) => key);
-  const service = free.find((key) => key === drain.service) ?? free[0] ?? null;
+  const underWay = judged.find(({ key, tenant }) => key === drain.service && isHalfWay(node, tenant));
+  const service = underWay?.key ?? free.find((key) => key === drain.service) ?? free[0] ?? null;
   const blocked = judged.flatMap(({ key, reason }) => (reason === null ? [] : [{ service: key, reason }]));
   return { ...drain, service, blocked, doneAtMs: null };
+}
+
+/** A part of it has a successor already: that is not given up because the rest is held up. */
+function isHalfWay({ id }: Pick<Node, 'id'>, { allocations }: Tenant): boolean {
+  const live = allocations.filter(isLive);
+  const elsewhere = live.filter((a) => a.node !== id);
+  return live.some((a) => a.node === id && hasSuccessor(a, elsewhere));
+}
+
+function hasSuccessor({ slot, group, release }: Allocation, elsewhere: readonly Allocation[]): boolean {
+  return elsewhere.some((a) => a.slot === slot && a.group === group && a.release === release);
 }
 
 /** Why a service can't leave the node now; null: it can, or is leaving. */
@@ -53,14 +65,14 @@ function dataOf({ spec }: Release): string | null {
 
 /** Its successor is on its way, or has a node to go to. */
 function refusalFor(
-  { slot, group, release }: Allocation,
+  allocation: Allocation,
   { spec: { container } }: Release,
   here: readonly Allocation[],
   elsewhere: readonly Allocation[],
   tenant: Tenant,
 ): string | null {
-  if (elsewhere.some((a) => a.slot === slot && a.group === group && a.release === release)) return null;
-  const own = (allocation: Allocation) => ({ allocation, release: releaseOf(allocation, tenant) });
+  if (hasSuccessor(allocation, elsewhere)) return null;
+  const own = (one: Allocation) => ({ allocation: one, release: releaseOf(one, tenant) });
   const need = { placement: tenant.service.spec.placement, container };
   const { refusal } = place(need, tenant.nodes, elsewhere.map(own), here.map(own));
   return refusal === null ? null : `no other node can take it: ${refusal}`;

@@ -27,6 +27,8 @@ export interface Cluster {
   startAgent(host: BedHost): number;
   /** SIGKILL; nobody starts it again but the test. */
   killAgent(host: BedHost): Promise<void>;
+  /** What the agent of a host has written. */
+  agentLog(host: string): string;
   node(name: string): Promise<NodeStatus>;
   nodeThat(
     name: string,
@@ -86,6 +88,10 @@ async function makeCluster(bed: Testbed, { lostAfter = '60s' }: { lostAfter?: st
       const pid = agents.get(name)?.pid;
       if (!pid) throw new Error(`no agent was started on ${name}`);
       await killHard(pid);
+    },
+    agentLog(name) {
+      const host = others.find((one) => one.name === name);
+      return host ? readFileSync(`${host.folder}/agent.log`, 'utf8') : '';
     },
     async node(name) {
       const found = (await orca.status()).nodes.find((node) => node.name === name);

@@ -61,6 +61,21 @@ t.test('an undrain in the middle leaves what is there, and takes no more away', 
   checkShape(shop);
 });
 
+t.test('nothing moves while a node is missed that may be back in a moment', async (t) => {
+  const shop = running(aSpec({ replicas: 6 }), 3);
+  shop.cluster.disconnect('n2');
+  shop.drain('n3');
+  for (let i = 0; i < 4; i += 1) {
+    step(shop);
+    shop.cluster.tick(300);
+  }
+  t.equal(shop.cluster.snapshot.allocations.length, 6);
+  t.ok(shop.cluster.snapshot.service.planned.waits.includes('shop.api.3 leaves host-n3'));
+  shop.cluster.connect('n2');
+  passes(shop);
+  t.same(spread(shop), { n1: 3, n2: 3 });
+});
+
 t.test('a canary that moves keeps its share', async (t) => {
   const deploy = { strategy: 'canary' as const, canaryReplicas: 1 };
   const shop = running(aSpec({ replicas: 2, deploy }), 3);
