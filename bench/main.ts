@@ -11,6 +11,7 @@ import { type BenchmarkName, parseOptions } from './options.js';
 import { type Progress, showProgress } from './progress.js';
 import { benchReplace } from './replace.js';
 import { printed, type Report } from './report.js';
+import { benchSimulation } from './simulation.js';
 import { benchSplit } from './split.js';
 import { benchThroughput } from './throughput.js';
 
@@ -24,6 +25,7 @@ const benchmarks: Record<
   memory: { rounds: 10, run: benchMemory },
   canary: { rounds: 7, run: benchCanary },
   split: { rounds: 10, run: benchSplit },
+  simulation: { rounds: 20, run: benchSimulation },
 };
 
 async function main(): Promise<void> {

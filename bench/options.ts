@@ -1,7 +1,15 @@
 /** The options of `npm run bench --`; anything else is refused with how to call it. */
 import { parseArgs } from 'node:util';
 
-export const benchmarkNames = ['deploy', 'replace', 'throughput', 'memory', 'canary', 'split'] as const;
+export const benchmarkNames = [
+  'deploy',
+  'replace',
+  'throughput',
+  'memory',
+  'canary',
+  'split',
+  'simulation',
+] as const;
 export type BenchmarkName = (typeof benchmarkNames)[number];
 
 export interface Options {
