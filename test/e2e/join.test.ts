@@ -59,24 +59,12 @@ t.test(
       await c.join(token, ['--join', 'https://127.0.0.1:1']),
       /no answer.*Is the master up/,
     );
-    await refused(
-      'name',
-      await c.join(token, ['--join', `https://${first.address.replace(/\.1$/, '.254')}:6880`]),
-      /no answer/,
-    );
-    const revoked = await tokenOf();
-    await orca.run(['join-token', 'revoke', revoked.split('.')[1] ?? '']);
-    await refused(
-      'revoked',
-      await c.join(revoked),
-      /^install\.sh: the join token j-\w+ was revoked.*join-token create/,
-    );
     const late = await tokenOf('--ttl', '1s');
     await waitFor('it to expire', async () =>
       /expired/.test((await orca.run(['join-token', 'list'])).stdout),
     );
     await refused('expired', await c.join(late), /expired at/);
-    const [wrong, right] = [fakeDate('+', 7_200), process.env.PATH];
+    const [wrong, right] = [fakeDate(7_200), process.env.PATH];
     await refused(
       'clock',
       await c.join(token, [], { PATH: `${wrong}:${right}` }),
@@ -182,9 +170,9 @@ t.test('an agent that is killed is started again', { timeout: 60_000 }, async ()
 });
 
 t.test('--uninstall leaves nothing on the host', { timeout: 120_000 }, async (t) => {
-  for (const one of [a, b, c]) {
-    const { code, stderr } = await one.uninstall();
-    t.equal(code, 0, stderr);
+  const outcomes = await Promise.all([a, b, c].map((one) => one.uninstall()));
+  for (const [i, one] of [a, b, c].entries()) {
+    t.equal(outcomes[i]?.code, 0, outcomes[i]?.stderr ?? '');
     t.same(one.traces(), []);
     t.same(processesOf(one.home), []);
     t.same(await containersWith({ 'orca.service': 'web' }, one.host.docker), []);
@@ -209,10 +197,10 @@ async function containers({ host }: JoiningHost): Promise<string[]> {
 }
 
 /** A folder with a `date` whose clock is off. */
-function fakeDate(sign: string, seconds: number): string {
+function fakeDate(seconds: number): string {
   const folder = `${bed.names.root}/date`;
   mkdirSync(folder);
-  writeFileSync(`${folder}/date`, `#!/bin/sh\necho $(($(/bin/date +%s) ${sign} ${seconds}))\n`);
+  writeFileSync(`${folder}/date`, `#!/bin/sh\necho $(($(/bin/date +%s) + ${seconds}))\n`);
   chmodSync(`${folder}/date`, 0o755);
   return folder;
 }
