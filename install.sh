@@ -2,11 +2,16 @@
 # Installs Orca on this machine, starts it, and takes it away again. Safe to run again: it does only what is missing, asks
 # nothing, and fails in one line. What it installs or starts it writes down in HOME/install.manifest, so that --uninstall
 # removes that and nothing else.
+#
+# A master also serves this file, for hosts with nothing but curl and apt: with --join it needs no checkout, and takes the
+# agent, and Node where the host has none, from that master.
 set -eu
 
 usage() {
   cat <<'USAGE'
 usage: ./install.sh [--demo] [OPTIONS]          install Orca (and deploy examples/hello), as root
+       ./install.sh --join URL --token TOKEN    make this host a node of the master at URL; also, without a checkout:
+         curl -fsSk URL/install.sh | sudo sh -s -- --join URL --token TOKEN
        ./install.sh --uninstall [--purge]       remove it again; --purge removes the volumes of its services too
 
 options (each also from the environment, such as ORCA_HOME; kept for the next run):
@@ -16,6 +21,8 @@ options (each also from the environment, such as ORCA_HOME; kept for the next ru
   --https-port N        what Caddy listens on for HTTPS          (443)
   --docker unix:///PATH the socket of Docker                     (unix:///var/run/docker.sock)
   --advertise ADDRESS   the address of this host for the others
+  --name NAME           with --join: what the node is called     (the name of the host)
+  --token TOKEN         with --join; ORCA_JOIN_TOKEN keeps it out of the list of processes
 USAGE
 }
 
@@ -34,20 +41,21 @@ main() {
   unit=orca
   [ "$home" = /var/lib/orca ] || unit=orca-$(printf %s "$home" | cksum | cut -d' ' -f1)
   PATH=$PATH:/usr/local/bin:/usr/sbin:/sbin
-  if [ "$action" = uninstall ]; then uninstall; else install; fi
+  "$action"
 }
 
 read_arguments() {
   action=install demo='' purge=''
   home=${ORCA_HOME:-/var/lib/orca}
   listen=${ORCA_LISTEN:-} http_port=${ORCA_HTTP_PORT:-} https_port=${ORCA_HTTPS_PORT:-}
-  docker=${ORCA_DOCKER:-} advertise=${ORCA_ADVERTISE:-}
+  docker=${ORCA_DOCKER:-} advertise=${ORCA_ADVERTISE:-} name='' master='' token=${ORCA_JOIN_TOKEN:-}
+  unset ORCA_JOIN_TOKEN
   while [ $# -gt 0 ]; do
     case $1 in
     --demo) demo=yes ;;
     --uninstall) action=uninstall ;;
     --purge) purge=yes ;;
-    --home | --listen | --http-port | --https-port | --docker | --advertise)
+    --home | --listen | --http-port | --https-port | --docker | --advertise | --join | --token | --name)
       [ $# -ge 2 ] || fail "$1 wants a value; see ./install.sh --help"
       case $1 in
       --home) home=$2 ;;
@@ -56,10 +64,12 @@ read_arguments() {
       --https-port) https_port=$2 ;;
       --docker) docker=$2 ;;
       --advertise) advertise=$2 ;;
+      --join) action=join master=${2%/} ;;
+      --token) token=$2 ;;
+      --name) name=$2 ;;
       esac
       shift
       ;;
-    --join) fail "--join is not in this version yet: it runs Orca on one machine" ;;
     -h | --help) usage && exit 0 ;;
     *) fail "unknown argument $1; see ./install.sh --help" ;;
     esac
@@ -69,12 +79,15 @@ read_arguments() {
   home=${home%/}
 }
 
+# Without a file of its own (piped into sh) there is no checkout, and nothing that could be run again as root.
 become_root() {
-  cd "$(dirname "$0")"
-  here=$(pwd -P)
-  [ -f "$here/package.json" ] || fail "run it from a checkout of Orca"
+  here=''
+  case $0 in *install.sh) cd "$(dirname "$0")" && here=$(pwd -P) ;; esac
+  [ "$action" != install ] || [ -f "$here/master/main.ts" ] || fail "run it from a checkout of Orca, or with --join"
   [ "$(id -u)" != 0 ] || return 0
   command -v sudo >/dev/null 2>&1 || fail "it needs root: run it as root (there is no sudo here)"
+  [ -n "$here" ] || fail "it needs root: pipe it into 'sudo sh -s -- …'"
+  [ -z "$token" ] || export ORCA_JOIN_TOKEN="$token"
   exec sudo -E sh "$here/install.sh" "$@"
 }
 
@@ -84,12 +97,15 @@ install() {
   mkdir -p "$home" "$run" "$home/logs"
   chmod 700 "$home" "$run"
   touch "$manifest"
+  recall_options
   remember_options
+  : "${docker:=unix:///var/run/docker.sock}"
+  find_packages
   install_packages
   find_node
   start_docker
   build
-  link
+  link "$here"
   start_orca
   [ -z "$demo" ] || prepare_demo
   tell
@@ -99,24 +115,29 @@ install() {
 note() { grep -qxF "$*" "$manifest" || echo "$*" >>"$manifest"; }
 noted() { [ ! -f "$manifest" ] || sed -n "s|^$1 ||p" "$manifest"; }
 
-remember_options() {
+# What is not given is as it was given before.
+recall_options() {
   options=$home/install.options
-  for option in listen http_port https_port docker advertise; do
+  for option in listen http_port https_port docker advertise name; do
     eval "value=\$$option"
     [ -n "$value" ] || value=$(sed -n "s|^$option ||p" "$options" 2>/dev/null || true)
     eval "$option=\$value"
-    echo "$option $value"
+  done
+}
+
+# A changed file means another start.
+remember_options() {
+  for option in listen http_port https_port docker advertise name; do
+    eval "echo \"$option \$$option\""
   done >"$options.new"
-  # The loop above ran in this shell: the values are set. A changed file means another start.
   changed=
   cmp -s "$options.new" "$options" || changed=yes
   mv "$options.new" "$options"
-  : "${docker:=unix:///var/run/docker.sock}"
 }
 
 docker_answers() { docker -H "$docker" version >/dev/null 2>&1; }
 
-install_packages() {
+find_packages() {
   wanted=
   docker_answers || command -v dockerd >/dev/null 2>&1 || wanted="$wanted docker.io"
   command -v caddy >/dev/null 2>&1 || wanted="$wanted caddy"
@@ -127,6 +148,9 @@ install_packages() {
   elif ! command -v npm >/dev/null 2>&1 && ! node_is_new_enough node; then
     wanted="$wanted npm"
   fi
+}
+
+install_packages() {
   [ -n "$wanted" ] || return 0
   command -v apt-get >/dev/null 2>&1 || fail "missing:$wanted. Without apt-get it can't install them; do, and run this again"
   say "installing$wanted"
@@ -209,15 +233,14 @@ build() {
   changed=yes
 }
 
+# link PROGRAM: the command of the CLI in that folder.
 link() {
-  target=$here/dist/cli/orca.js
-  chmod +x "$target"
+  target=$1/dist/cli/orca.js
   command=$run/orca
   # A wrapper rather than a bare link: it names the Node that this machine has for Orca.
   printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$node" "$target" >"$command"
   chmod +x "$command"
-  if [ ! -e /usr/local/bin/orca ] && [ ! -L /usr/local/bin/orca ]; then
-    ln -s "$command" /usr/local/bin/orca
+  if ln -s "$command" /usr/local/bin/orca 2>/dev/null; then
     note link /usr/local/bin/orca
   elif [ "$(readlink /usr/local/bin/orca)" != "$command" ]; then
     say "/usr/local/bin/orca is another Orca's and stays; this one is $command"
@@ -244,7 +267,7 @@ start_orca() {
     ports_are_free
     say "starting Orca"
   fi
-  if [ -d /run/systemd/system ]; then start_units; else start_keeper; fi
+  if [ -d /run/systemd/system ]; then start_units; else keep_server; fi
   attempt=0
   until answers; do
     attempt=$((attempt + 1))
@@ -264,32 +287,39 @@ ports_are_free() {
 
 caddy_is_ours() { processes_of_home | grep -q .; }
 
+# start_keeper NAME COMMAND…: runs it with its pid in run/NAME.pid and what it says in logs/NAME.log. It is started again one
+# second after it died, and gets the keeper's SIGTERM.
 start_keeper() {
   stop_keeper
-  # Starts the server again one second after it died, and passes SIGTERM on to it.
   cat >"$run/keep.sh" <<'KEEPER'
 #!/bin/sh
-run=$1 log=$2
-shift 2
+run=$1 name=$2 log=$3
+shift 3
 stop='' child=''
 trap 'stop=yes; kill -TERM "$child" 2>/dev/null' TERM INT
 trap '' HUP
 while [ -z "$stop" ]; do
   "$@" >>"$log" 2>&1 &
   child=$!
-  echo "$child" >"$run/server.pid"
+  echo "$child" >"$run/$name.pid"
   wait "$child"
   [ -n "$stop" ] || sleep 1
 done
 wait "$child"
-rm -f "$run/server.pid" "$run/keeper.pid"
+rm -f "$run/$name.pid" "$run/keeper.pid"
 KEEPER
+  keeper_name=$1
+  shift
+  setsid sh "$run/keep.sh" "$run" "$keeper_name" "$home/logs/$keeper_name.log" "$@" </dev/null >/dev/null 2>&1 &
+  echo $! >"$run/keeper.pid"
+}
+
+keep_server() {
   : >"$home/logs/server.log"
   server_arguments >"$run/arguments"
-  set -- "$run" "$home/logs/server.log" "$node" "$here/dist/cli/main.js" server
+  set -- server "$node" "$here/dist/cli/main.js" server
   while IFS= read -r argument; do set -- "$@" "$argument"; done <"$run/arguments"
-  setsid sh "$run/keep.sh" "$@" </dev/null >/dev/null 2>&1 &
-  echo $! >"$run/keeper.pid"
+  start_keeper "$@"
 }
 
 # True while the server has not died twice: a setting it refuses will not mend itself.
@@ -307,9 +337,13 @@ last_words() {
   fi
 }
 
+find_keeper() {
+  keeper=$(cat "$run/keeper.pid" 2>/dev/null) || return 1
+  tr '\0' ' ' <"/proc/$keeper/cmdline" 2>/dev/null | grep -qF "$run/keep.sh"
+}
+
 stop_keeper() {
-  keeper=$(cat "$run/keeper.pid" 2>/dev/null) || return 0
-  tr '\0' ' ' <"/proc/$keeper/cmdline" 2>/dev/null | grep -qF "$run/keep.sh" || return 0
+  find_keeper || return 0
   kill -TERM "$keeper"
   wait_for_end "$keeper"
 }
@@ -323,32 +357,18 @@ wait_for_end() {
   done
 }
 
-# KillMode=process: Caddy and the resolver outlive the program that started them.
-start_units() {
-  arguments=$(server_arguments | sed 's/[^A-Za-z0-9_.,:\/=@-]/\\&/g' | tr '\n' ' ')
-  cat >"/etc/systemd/system/$unit.service" <<UNIT
+# write_unit NAME WHAT AFTER COMMAND. KillMode=process: Caddy and the resolver outlive the program that started them. No limit
+# of starts: what it waits for, such as an address or room on the disk, may come at any time.
+write_unit() {
+  cat >"/etc/systemd/system/$1.service" <<UNIT
 [Unit]
-Description=Orca master ($home)
-After=network-online.target docker.service
+Description=Orca $2 ($home)
+After=network-online.target docker.service $3
 Wants=network-online.target
+StartLimitIntervalSec=0
 
 [Service]
-ExecStart="$node" "$here/dist/cli/main.js" server --no-agent $arguments
-Restart=always
-RestartSec=1
-KillMode=process
-LimitNOFILE=65536
-
-[Install]
-WantedBy=multi-user.target
-UNIT
-  cat >"/etc/systemd/system/$unit-agent.service" <<UNIT
-[Unit]
-Description=Orca agent ($home)
-After=$unit.service docker.service
-
-[Service]
-ExecStart="$node" "$here/dist/cli/main.js" agent --home "$home"
+ExecStart=$4
 Restart=always
 RestartSec=1
 KillMode=process
@@ -357,11 +377,269 @@ LimitNOFILE=1048576
 [Install]
 WantedBy=multi-user.target
 UNIT
-  note unit "$unit.service"
-  note unit "$unit-agent.service"
+  note unit "$1.service"
+}
+
+start_units() {
+  arguments=$(server_arguments | sed 's/[^A-Za-z0-9_.,:\/=@-]/\\&/g' | tr '\n' ' ')
+  write_unit "$unit" master '' "\"$node\" \"$here/dist/cli/main.js\" server --no-agent $arguments"
+  write_unit "$unit-agent" agent "$unit.service" "\"$node\" \"$here/dist/cli/main.js\" agent --home \"$home\""
   systemctl daemon-reload
   systemctl enable "$unit" "$unit-agent" >/dev/null 2>&1
   systemctl restart "$unit" "$unit-agent"
+}
+
+# --- joining ----------------------------------------------------------------------------------------------------
+
+# What it fetches lies in `stage` until everything that must hold was looked at; a first join that fails before the master has
+# let this host in takes away again what it has changed.
+join() {
+  check_arguments
+  recall_options
+  : "${docker:=unix:///var/run/docker.sock}"
+  is_new='' enrolled=''
+  [ -e "$home" ] || is_new=yes
+  if [ -n "$is_new" ]; then mkdir -p "$(dirname "$home")" && stage=$(mktemp -d "$home.join-XXXXXX"); else stage=$(mktemp -d "$home/.join-XXXXXX"); fi
+  trap leave_join EXIT
+  trap 'exit 130' HUP INT TERM
+  pin_master
+  fetch_program
+  fetch_node
+  check_host
+  prepare_home
+  find_docker
+  install_packages
+  start_docker
+  put_in_place
+  ask_orca join || refused
+  enrolled=yes
+  start_agent
+  say "waiting for the master to hear from this node"
+  ask_orca ready || refused
+  remove_old_programs
+  tell_joined
+}
+
+check_arguments() {
+  case $master in https://?*) ;; *) fail "--join wants the master's URL, such as https://HOST:6880, not '$master'" ;; esac
+  [ -n "$token" ] || fail "--join wants --token TOKEN (or ORCA_JOIN_TOKEN); make one on the master with 'orca join-token create'"
+  fingerprint=${token##*.}
+  case $token in orca-join.j-*.*.*) ;; *) fingerprint='' ;; esac
+  case $fingerprint in *[!0-9a-f]*) fingerprint='' ;; esac
+  [ "${#fingerprint}" = 64 ] || fail "this is no join token; make one on the master with 'orca join-token create', and pass it whole"
+  for tool in curl tar gzip sha256sum base64 mktemp; do
+    command -v "$tool" >/dev/null 2>&1 || fail "it needs $tool; install it and run this again"
+  done
+}
+
+leave_join() {
+  status=$?
+  rm -rf "$stage"
+  if [ "$status" != 0 ] && [ -z "$enrolled" ] && [ -n "$is_new" ] && [ -d "$home" ]; then (uninstall) >/dev/null 2>&1 || true; fi
+}
+
+# The first answer is believed for the clock alone. The CA in it is taken when its SHA-256 is the token's, and written anew, so
+# that nothing else comes with it; what is fetched from then on must come from who has a certificate of that CA.
+pin_master() {
+  get /node/manifest "$stage/manifest" --insecure
+  check_clock
+  sed -n '/^-----BEGIN CERTIFICATE-----$/,/^-----END CERTIFICATE-----$/p' "$stage/manifest" | grep -v '^-' | base64 -d >"$stage/ca.der" 2>/dev/null || true
+  [ "$(sum_of "$stage/ca.der")" = "$fingerprint" ] ||
+    fail "the master at $master is not the one that made this token: its CA has another fingerprint. Check the URL and the token; nothing was sent to it"
+  {
+    echo '-----BEGIN CERTIFICATE-----'
+    base64 "$stage/ca.der"
+    echo '-----END CERTIFICATE-----'
+  } >"$stage/ca.pem"
+  get /node/manifest "$stage/manifest" --cacert "$stage/ca.pem"
+}
+
+# get PATH FILE CURL-OPTION…
+get() {
+  path=$1 file=$2
+  shift 2
+  curl -fsS --proto '=https' --connect-timeout 10 --max-time 900 --retry 5 "$@" -o "$file" "$master$path" 2>"$stage/curl.error" && return 0
+  ended=$? why=$(sed -n 's/^curl: ([0-9]*) //p' "$stage/curl.error" | tail -n 1)
+  case $ended in
+  6 | 7 | 28) fail "no answer from $master: $why. Is the master up, and its port open for this host?" ;;
+  22) fail "$master$path: $why. Is it an Orca master of this version?" ;;
+  60) fail "$master shows a certificate that is not for this address: $why. Use an address or the name of the master's host" ;;
+  *) fail "$master$path could not be fetched: $why" ;;
+  esac
+}
+
+from_manifest() { sed -n "s|^$1 ||p" "$stage/manifest" | head -n 1; }
+sum_of() { sha256sum "$1" | cut -d' ' -f1; }
+megabytes() { echo "$((($1 + 999999) / 1000000)) MB"; }
+
+check_clock() {
+  theirs=$(from_manifest time) ours=$(date +%s)
+  case $theirs in '' | *[!0-9]*) fail "what answers at $master is no Orca master of this version" ;; esac
+  apart=$((ours - theirs))
+  apart=${apart#-}
+  [ "$apart" -le 300 ] || fail "this host's clock is $apart s from the master's: set it (timedatectl set-ntp true) and run this again; nothing was changed"
+}
+
+# get_file SHA-256 FILE
+get_file() {
+  get "/node/files/$1" "$2" --cacert "$stage/ca.pem"
+  [ "$(sum_of "$2")" = "$1" ] || fail "what $master sent is not what it announced (another SHA-256); run this again"
+}
+
+# The agent of the master's version; nothing of it depends on the architecture.
+fetch_program() {
+  # shellcheck disable=SC2046 # words
+  set -- $(from_manifest agent)
+  sum=$1 program=$home/programs/agent-$(printf %.12s "$1")
+  code=$program
+  [ ! -d "$program" ] || return 0
+  say "fetching Orca $(from_manifest version) from $master ($(megabytes "$2"))"
+  get_file "$sum" "$stage/agent.tar.gz"
+  code=$stage/agent
+  mkdir "$code"
+  tar -xzf "$stage/agent.tar.gz" --no-same-owner -C "$code" || fail "the agent could not be unpacked"
+}
+
+# This host's own Node when it is new enough, else the master's.
+fetch_node() {
+  # shellcheck disable=SC2046 # words
+  set -- $(from_manifest runtime)
+  runtime=$home/programs/node-$(printf %.12s "$1")
+  for node in node "$runtime/node"; do
+    if node_is_new_enough "$node"; then
+      node=$(command -v "$node")
+      return 0
+    fi
+  done
+  needed="install Node.js 20 or newer and run this again"
+  [ "$3" = "$(platform)" ] || fail "this host ($(platform)) has no Node.js 20 or newer, and the master's is for $3: $needed"
+  say "fetching Node.js $4 from $master ($(megabytes "$2"))"
+  mkdir "$stage/runtime"
+  node=$stage/runtime/node
+  get_file "$1" "$node"
+  chmod 755 "$node"
+  node_is_new_enough "$node" || fail "this host has no Node.js 20 or newer, and the master's does not run here ($(why_not "$node")): $needed"
+}
+
+platform() {
+  case $(uname -s)-$(uname -m) in
+  Linux-x86_64) echo linux-x64 ;;
+  Linux-aarch64) echo linux-arm64 ;;
+  Linux-armv[67]l) echo linux-arm ;;
+  *) echo "$(uname -s)-$(uname -m)" | tr '[:upper:]' '[:lower:]' ;;
+  esac
+}
+
+# A libc of another kind, or libraries of another distribution.
+why_not() {
+  missing=$(ldd "$1" 2>/dev/null | sed -n 's/^[[:space:]]*\(.*\) => not found.*/\1/p' | tr '\n' ' ')
+  if [ -n "$missing" ]; then echo "it lacks $missing"; else "$1" --version 2>&1 | head -n 1; fi
+}
+
+# Docker that is there is looked at by `orca join --check`; one that comes, or is started, by this script.
+check_host() {
+  docker_later=''
+  if ! docker_answers && [ "$docker" = unix:///var/run/docker.sock ]; then
+    docker_later=--docker-later
+    if command -v dockerd >/dev/null 2>&1; then
+      dockerd_is_new_enough || fail "Docker Engine 20.10 or newer is needed, and $(dockerd --version) is installed; nothing was changed"
+    else
+      command -v apt-get >/dev/null 2>&1 || fail "there is no Docker, and no apt-get to install it with: install Docker Engine 20.10 or newer and run this again"
+    fi
+  fi
+  ask_orca check || refused
+}
+
+dockerd_is_new_enough() {
+  # shellcheck disable=SC2046 # words
+  set -- $(dockerd --version | sed -n 's/^Docker version \([0-9]*\)\.\([0-9]*\).*/\1 \2/p')
+  [ "${1:-0}" -gt 20 ] || { [ "${1:-0}" = 20 ] && [ "${2:-0}" -ge 10 ]; }
+}
+
+# ask_orca check | join | ready. The token is in the environment of this one process.
+ask_orca() {
+  case $1 in
+  ready)
+    set -- "$node" "$code/dist/cli/orca.js" join "$master" --home "$home" --ready
+    "$@" >"$stage/said" 2>"$stage/refused"
+    return
+    ;;
+  check) set -- --check ${docker_later:+"$docker_later"} ;;
+  join) set -- ;;
+  esac
+  [ -z "$advertise" ] || set -- "$@" --advertise "$advertise"
+  [ -z "$name" ] || set -- "$@" --name "$name"
+  set -- "$node" "$code/dist/cli/orca.js" join "$master" --home "$home" --docker "$docker" "$@"
+  ORCA_JOIN_TOKEN=$token "$@" >"$stage/said" 2>"$stage/refused"
+}
+
+# Says in a line a check what Orca said, and what to do behind the last.
+refused() {
+  messages=$(sed -n 's/^error: //; t keep; d; :keep; s/[.: ]*$//; p' "$stage/refused") hint=$(sed -n 's/^hint: //p' "$stage/refused")
+  [ -n "$messages" ] || messages=$(tail -n 1 "$stage/refused")
+  printf '%s. %s\n' "$messages" "$hint" | sed 's/^/install.sh: /' >&2
+  exit 1
+}
+
+prepare_home() {
+  mkdir -p "$home/programs" "$run" "$home/logs"
+  chmod 700 "$home" "$run"
+  touch "$manifest"
+  note cluster "$(printf %.12s "$fingerprint")"
+  remember_options
+}
+
+find_docker() {
+  wanted=
+  docker_answers || command -v dockerd >/dev/null 2>&1 || wanted=" docker.io"
+}
+
+put_in_place() {
+  if [ "$code" != "$program" ]; then mv "$code" "$program"; fi
+  code=$program
+  if [ -d "$stage/runtime" ]; then
+    mv "$stage/runtime" "$runtime"
+    node=$runtime/node
+  fi
+  ln -s "$program" "$stage/program"
+  mv -T "$stage/program" "$home/program"
+  link "$home/program"
+}
+
+# It is started again only when what it was started with, or from, is another one.
+start_agent() {
+  { echo "$node $program" && cat "$home/agent/agent.json"; } >"$run/agent.new"
+  if agent_runs && cmp -s "$run/agent.new" "$run/agent.started"; then return 0; fi
+  say "starting the agent"
+  if [ -d /run/systemd/system ]; then
+    write_unit "$unit-agent" agent '' "\"$node\" \"$home/program/dist/cli/main.js\" agent --home \"$home\""
+    systemctl daemon-reload
+    systemctl enable "$unit-agent" >/dev/null 2>&1
+    systemctl restart "$unit-agent"
+  else
+    start_keeper agent "$node" "$home/program/dist/cli/main.js" agent --home "$home"
+  fi
+  mv "$run/agent.new" "$run/agent.started"
+}
+
+agent_runs() {
+  if [ -d /run/systemd/system ]; then systemctl is-active --quiet "$unit-agent"; else find_keeper; fi
+}
+
+# An older resolver may run on, and be followed by another one, from where it was started.
+remove_old_programs() {
+  for folder in "$home/programs"/agent-*; do
+    if [ "$folder" != "$program" ] && ! cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -qF "$folder/"; then rm -rf "$folder"; fi
+  done
+}
+
+tell_joined() {
+  at=
+  [ "$home" = /var/lib/orca ] || at="ORCA_HOME=$home "
+  echo
+  cat "$stage/said"
+  echo "  look at it    ${at}$run/orca doctor    (on the master: orca nodes)"
+  echo "  take it away  sh $home/program/install.sh --uninstall --home $home"
 }
 
 # --- the demo ---------------------------------------------------------------------------------------------------
@@ -518,4 +796,5 @@ remove_packages() {
   fi
 }
 
-main "$@"
+# Whole before anything is run, and with nothing to read: it may come from a pipe.
+main "$@" </dev/null

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { messageOf, OrcaError } from '../shared/errors.js';
 import { type IdentityPaths, identityPaths } from '../shared/identity-files.js';
+import { checkOwnAddress } from '../shared/own-address.js';
 
 const settingsSchema = z.object({
   nodeId: z.string().min(1),
@@ -30,13 +31,19 @@ export function agentPaths(home: string): AgentPaths {
   return { home: resolve(home), folder, lock: at('agent.sock'), pid: at('agent.pid'), credentials };
 }
 
-/** Throws CONFIG_NOT_FOUND without the file, CONFIG_INVALID when it does not fit. */
+/** Throws CONFIG_NOT_FOUND without the file, CONFIG_INVALID when it does not fit, USAGE when the address is gone. */
 export async function readSettings(paths: AgentPaths): Promise<AgentSettings> {
   const path = join(paths.folder, 'agent.json');
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     const hint = 'Start the master with this home, or enrol this host with `orca join URL --token T`.';
     throw new OrcaError('CONFIG_NOT_FOUND', `${path}: ${messageOf(cause)}`, { cause, hint });
   });
+  const settings = parsed(text, path);
+  if (settings.advertise !== null) checkOwnAddress(settings.advertise, `"advertise" in ${path}`);
+  return settings;
+}
+
+function parsed(text: string, path: string): AgentSettings {
   try {
     return settingsSchema.parse(JSON.parse(text));
   } catch (cause) {

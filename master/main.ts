@@ -6,7 +6,6 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { messageOf, OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
@@ -23,12 +22,14 @@ import { startReconcile } from './control/reconcile.js';
 import { createStates } from './control/states.js';
 import { createDispatch } from './dispatch/dispatch.js';
 import { recordSilence } from './dispatch/reports.js';
+import { readFlags } from './flags.js';
 import { createApi } from './http/api.js';
 import type { KnownToken } from './http/authenticate.js';
 import { createLogger } from './http/logger.js';
 import { closeServer, listenPlain, listenTls, portOfServer } from './listeners.js';
 import { runLocalAgent } from './local-agent.js';
 import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
+import { createNodeFiles } from './node-files.js';
 import { createPeers } from './peer.js';
 import { type MasterFlags, type MasterSettings, readSettings } from './settings.js';
 import { openStore, type Store, type StoreOptions } from './store/store.js';
@@ -131,6 +132,7 @@ async function construct(
       createToken: joinTokens.create,
       revokeToken: joinTokens.revoke,
     },
+    nodeFiles: createNodeFiles(version, authority.caPem),
     peer,
     live: dispatch,
     settings: () => ({
@@ -188,37 +190,8 @@ export async function masterProgram(argv: string[], more: Pick<MasterOptions, 's
   await master.stop();
 }
 
-function readFlags(argv: string[]): MasterFlags {
-  const text = { type: 'string' } as const;
-  try {
-    const { values } = parseArgs({
-      args: argv,
-      options: {
-        home: text,
-        listen: text,
-        'http-port': text,
-        'https-port': text,
-        docker: text,
-        advertise: text,
-        'http-listen': text,
-        caddy: text,
-        'no-agent': { type: 'boolean' },
-      },
-    });
-    const { 'http-port': httpPort, 'https-port': httpsPort, 'http-listen': httpListen, ...rest } = values;
-    const { 'no-agent': noAgent, ...others } = rest;
-    return present({ ...others, httpPort, httpsPort, httpListen, noAgent });
-  } catch (cause) {
-    throw new OrcaError('USAGE', messageOf(cause), { cause, hint: 'See `orca server --help`.' });
-  }
-}
-
 /** A word is asked for three times before its silence counts. */
 const timingOf = (silenceMs: number) => ({ heartbeatMs: silenceMs / 3, livenessMs: silenceMs });
-
-/** Without the undefined ones. */
-const present = (flags: { [K in keyof MasterFlags]: MasterFlags[K] | undefined }): MasterFlags =>
-  Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
 
 /** A file of the home that the disk has no room for is the same trouble as a store that it has none for. */
 function noSpace(cause: unknown, home: string): OrcaError | null {

@@ -7,6 +7,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { type ClusterConfig, parseClusterToml, readHostPort } from '../shared/config/cluster.js';
 import { OrcaError } from '../shared/errors.js';
+import { checkOwnAddress } from '../shared/own-address.js';
 import { LIVENESS_MS } from '../shared/protocol.js';
 import type { PresenceTiming } from './plan/presence.js';
 
@@ -74,7 +75,7 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
     docker: dockerAddress(
       given(flags.docker, 'ORCA_DOCKER') ?? config.docker ?? 'unix:///var/run/docker.sock',
     ),
-    advertise: given(flags.advertise, 'ORCA_ADVERTISE') ?? config.advertise,
+    advertise: ownAddress(given(flags.advertise, 'ORCA_ADVERTISE') ?? config.advertise),
     runsAgent: !(flags.noAgent ?? isOn(env.ORCA_NO_AGENT)) && (config.agent ?? true),
     proxy: {
       httpPort: portOf(given(flags.httpPort, 'ORCA_HTTP_PORT') ?? config.proxy.httpPort ?? 80, '--http-port'),
@@ -91,6 +92,11 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
     nodes: config.nodes,
     tokens: config.tokens,
   };
+}
+
+function ownAddress(address: string | null): string | null {
+  if (address !== null) checkOwnAddress(address);
+  return address;
 }
 
 const isOn = (value: string | undefined): boolean =>

@@ -62,6 +62,31 @@ export const joinRequestSchema = z.object({
 });
 export type JoinRequest = z.infer<typeof joinRequestSchema>;
 
+/** What a host asks before it joins: would it be let in, and does the master reach it? */
+export const joinCheckSchema = joinRequestSchema.extend({
+  /** A port that the host has opened at `address` for this question, where it says `nonce` to whoever connects. */
+  way_back: z
+    .object({ port: z.number().int().min(1_024).max(65_535), nonce: z.string().regex(/^[0-9a-f]{32}$/) })
+    .nullable(),
+});
+export type JoinCheck = z.infer<typeof joinCheckSchema>;
+
+export const joinCheckReplySchema = z.object({
+  /** Null when no way back was asked about. */
+  reached: z.boolean().nullable(),
+});
+export type JoinCheckReply = z.infer<typeof joinCheckReplySchema>;
+
+/** What a node is told of itself. */
+export const ownNodeSchema = z.object({
+  node_id: z.string(),
+  name: z.string(),
+  state: z.string(),
+  reason: z.string().nullable(),
+  clock: z.iso.datetime(),
+});
+export type OwnNode = z.infer<typeof ownNodeSchema>;
+
 export const renewRequestSchema = z.object({ csr: z.string().max(8_192) });
 
 export const renewReplySchema = z.object({

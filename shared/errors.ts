@@ -123,6 +123,11 @@ export const errorTable = {
     exit: 2,
     hint: 'Join with another --home, or move that one away first.',
   },
+  PREFLIGHT_FAILED: {
+    status: 409,
+    exit: 1,
+    hint: 'Nothing was changed: mend what is named above and run the command again.',
+  },
   TOO_MANY_REQUESTS: {
     status: 429,
     exit: 1,

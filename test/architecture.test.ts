@@ -40,7 +40,7 @@ const onlyIn: Record<string, string> = {
 
 const pure = /^(master\/plan\/|agent\/(plan|inspect)\.ts|proxy-config\/(compile|upstreams)\.ts)/;
 /** Programs: the files that act when they are run. */
-const programs = /^(cli\/main|proxy-config\/resolver-(main|program))\.ts$/;
+const programs = /^(cli\/(main|pack-node)|proxy-config\/resolver-(main|program))\.ts$/;
 
 t.test('files import only what their folder may import', async (t) => {
   t.same(

@@ -1,39 +1,67 @@
 /**
- * `orca join URL --token T`: makes this host a node. It trusts the CA that the token names and no other, makes its own
- * key, and may be run again at any time: a host that is a node already stays that node, and only renews.
+ * `orca join URL --token T`: makes this host a node, once everything that must hold does. It trusts the CA that the token
+ * names and no other, makes its own key, and may be run again at any time: a host that is a node already stays that node,
+ * and only renews. `--check` stops before anything is changed; `--ready` waits for the agent's session.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { hostname } from 'node:os';
-import { isAbsolute, resolve } from 'node:path';
-import type { JoinReply, JoinRequest, RenewReply } from '../../shared/api-join.js';
-import { makeKey, makeSigningRequest } from '../../shared/csr.js';
+import { resolve } from 'node:path';
+import type { JoinReply, RenewReply } from '../../shared/api-join.js';
+import { makeKey } from '../../shared/csr.js';
 import { OrcaError } from '../../shared/errors.js';
 import { parseJoinToken } from '../../shared/join-token.js';
-import { PROTOCOL_VERSION } from '../../shared/protocol.js';
 import { cleaned } from '../clean.js';
 import { createHostClient } from '../client.js';
 import { type Context, optionText } from '../context.js';
 import { homeOf } from '../home.js';
-import { type NodeHome, type NodeSettings, openNodeHome, pendingKey, writeNodeHome } from '../join/home.js';
+import {
+  agentFolder,
+  type NodeHome,
+  type NodeSettings,
+  openNodeHome,
+  pendingKey,
+  writeNodeHome,
+} from '../join/home.js';
 import { type Pinned, pinMaster } from '../join/pin.js';
+import { preflight, refuseFailed } from '../join/preflight.js';
+import { waitUntilReady } from '../join/ready.js';
+import { csrOf, explained, requestOf, tokenOf, urlOf, type Wanted, wantedOf } from '../join/wanted.js';
 import { localTime } from '../time.js';
 
-type Wanted = Omit<NodeSettings, 'nodeId'> & { advertise: string };
-
 export async function join(context: Context): Promise<number> {
+  const { options, io } = context;
   const url = urlOf(context.args[0] ?? '');
+  const place = resolve(io.cwd, optionText(options, 'home') ?? homeOf(io.env));
+  if (options.ready === true) return await ready(context, url, place);
   const token = tokenOf(context);
   const { caFingerprint } = parseJoinToken(token);
-  const place = resolve(context.io.cwd, optionText(context.options, 'home') ?? homeOf(context.io.env));
   const home = await openNodeHome(place, caFingerprint);
   const pinned = await pinMaster(url, caFingerprint);
   const wanted = wantedOf(context, url, home, pinned);
+  const withoutDocker = options.dockerLater === true;
+  const checks = await preflight({ url, place, home, pinned, wanted, token, withoutDocker });
+  refuseFailed(checks);
+  if (options.check === true) {
+    for (const { name, found } of cleaned(checks)) context.output.line(`ok   ${name.padEnd(8)}  ${found}`);
+    return 0;
+  }
   const { reply, key } =
     (await renewed(url, home, wanted, pinned)) ?? (await joined(url, home, wanted, pinned, token));
   checkReply(reply, key);
   const settings: NodeSettings = { nodeId: reply.node_id, ...wanted };
   const isChanged = writeNodeHome(home, { ca: pinned.ca, cert: reply.certificate, key }, settings);
   tell(context, reply, { place, name: wanted.name, isChanged });
+  return 0;
+}
+
+async function ready({ io, output, json }: Context, url: URL, place: string): Promise<number> {
+  const interrupted = new AbortController();
+  const undo = io.onInterrupt(() => interrupted.abort());
+  const node = await waitUntilReady(url, agentFolder(place), interrupted.signal).finally(undo);
+  if (json) output.json(node);
+  else
+    output.line(
+      `${node.name} (${node.node_id}) is ${node.state}: its agent has a session with ${url.origin}`,
+    );
   return 0;
 }
 
@@ -63,49 +91,19 @@ async function joined(
   token: string,
 ): Promise<Certified> {
   const key = pendingKey(home);
-  const body: JoinRequest = {
-    token: token.trim(),
-    csr: csrOf(wanted, key),
-    name: wanted.name,
-    address: wanted.advertise,
-    protocol: PROTOCOL_VERSION,
-    clock: new Date().toISOString(),
-  };
   const client = createHostClient(url.origin, ca, home.identity);
-  const reply = await client.post<JoinReply>('/join', body).catch((error: unknown) => {
-    throw explained(error, url);
-  });
+  const reply = await client
+    .post<JoinReply>('/join', requestOf(wanted, key, token))
+    .catch((error: unknown) => {
+      throw explained(error, url);
+    });
   return { key, reply };
 }
-
-function wantedOf({ options, io }: Context, url: URL, { settings }: NodeHome, pinned: Pinned): Wanted {
-  const docker = optionText(options, 'docker') ?? io.env.ORCA_DOCKER ?? settings.docker;
-  return {
-    name: optionText(options, 'name') ?? settings.name ?? hostname(),
-    masterUrl: `wss://${url.host}/agent`,
-    docker: docker === undefined ? 'unix:///var/run/docker.sock' : dockerOf(docker),
-    advertise: optionText(options, 'advertise') ?? settings.advertise ?? pinned.localAddress,
-  };
-}
-
-const dockerOf = (text: string): string => (isAbsolute(text) ? `unix://${text}` : text);
-
-const csrOf = ({ name }: Wanted, key: string): string =>
-  makeSigningRequest(name.slice(0, 64), createPrivateKey(key));
 
 /** A certificate that is not for our key would lock the agent out; it is not written. */
 function checkReply(reply: RenewReply, key: string): void {
   const isOurs = new X509Certificate(reply.certificate).checkPrivateKey(createPrivateKey(key));
   if (!isOurs) throw new OrcaError('INTERNAL', "the master's certificate is not for the key of this host");
-}
-
-/** The CA is right here, so that a certificate that does not fit is one of another name. */
-function explained(error: unknown, url: URL): unknown {
-  if (!(error instanceof OrcaError) || !/altnames/i.test(error.message)) return error;
-  return new OrcaError(error.code, error.message, {
-    cause: error,
-    hint: `The master's certificate is not for ${url.hostname}: use an address of its host, or start it with --advertise ${url.hostname}.`,
-  });
 }
 
 function tell(
@@ -124,21 +122,4 @@ function tell(
   );
   if (rejoined && isChanged) output.note('its settings have changed: restart its agent if it runs');
   else if (!rejoined) output.note(`next: orca agent --home ${place}`);
-}
-
-function tokenOf({ options, io }: Context): string {
-  const token = optionText(options, 'token') ?? io.env.ORCA_JOIN_TOKEN;
-  if (token !== undefined) return token;
-  throw new OrcaError('USAGE', 'orca join needs --token T (or ORCA_JOIN_TOKEN)', {
-    hint: 'Make one on the master with `orca join-token create`.',
-  });
-}
-
-function urlOf(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url?.protocol === 'https:') return url;
-  throw new OrcaError(
-    'USAGE',
-    `the master's address must be such as https://host:6880; it is ${JSON.stringify(text)}`,
-  );
 }

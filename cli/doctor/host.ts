@@ -22,7 +22,7 @@ export async function checkHost(home: string, env: Io['env'], masterRuns: boolea
   ];
 }
 
-function checkNode(): Check {
+export function checkNode(): Check {
   const ok = Number(process.versions.node.split('.')[0]) >= 20;
   return {
     name: 'node',
@@ -33,14 +33,14 @@ function checkNode(): Check {
 }
 
 /** As the local agent was told, else as Docker's own tools look for it. */
-function dockerSocket(home: string, env: Io['env']): string {
+export function dockerSocket(home: string, env: Io['env']): string {
   const agent = readIfThere(join(home, 'agent', 'agent.json'));
   const told = agent === null ? undefined : (JSON.parse(agent) as { docker?: string }).docker;
   const address = told ?? env.ORCA_DOCKER ?? env.DOCKER_HOST ?? 'unix:///var/run/docker.sock';
   return address.replace(/^unix:\/\//, '');
 }
 
-async function checkDocker(socketPath: string): Promise<Check> {
+export async function checkDocker(socketPath: string): Promise<Check> {
   const name = 'docker';
   try {
     const { Version, ApiVersion } = JSON.parse(await getOverSocket(socketPath, '/version')) as Record<
@@ -97,6 +97,16 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** Only an ingress needs them, so that it is no harm when they are taken. */
+export async function checkIngressPorts(): Promise<Check> {
+  const taken = (await Promise.all([80, 443].map(checkPort))).filter(({ ok }) => !ok);
+  const found =
+    taken.length === 0
+      ? 'ports 80 and 443 are free'
+      : `${taken.map(({ found }) => found).join(', ')}: this node can't serve as an ingress there`;
+  return { name: 'ports', ok: true, found, todo: '' };
+}
+
 function checkPort(port: number): Promise<Check> {
   const name = 'port';
   return new Promise((resolve) => {
@@ -113,7 +123,7 @@ function checkPort(port: number): Promise<Check> {
 }
 
 /** Of the disk that holds the home, or will hold it. */
-function checkDisk(home: string): Check {
+export function checkDisk(home: string): Check {
   for (let folder = home; ; folder = dirname(folder)) {
     try {
       const { bavail, bsize } = statfsSync(folder);

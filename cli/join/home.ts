@@ -27,11 +27,13 @@ export interface NodeHome {
   settings: Partial<NodeSettings>;
 }
 
+export const agentFolder = (home: string): string => join(home, 'agent');
+
 export async function openNodeHome(home: string, caFingerprint: string): Promise<NodeHome> {
   const master = ['ca.key', 'master.key', 'cluster.db'].find((name) => existsSync(join(home, name)));
   if (master !== undefined)
     throw new OrcaError('HOME_TAKEN', `${home} is the home of a master (it holds ${master})`);
-  const folder = join(home, 'agent');
+  const folder = agentFolder(home);
   const { ca } = identityPaths(folder);
   if (existsSync(ca) && fingerprintOf(readFileSync(ca, 'utf8')) !== caFingerprint)
     throw new OrcaError('HOME_TAKEN', `${home} is the home of a node of another cluster`);
@@ -39,14 +41,21 @@ export async function openNodeHome(home: string, caFingerprint: string): Promise
   return { folder, identity, settings: readSettings(join(folder, 'agent.json')) };
 }
 
-/** The key of a join under way: kept until it is done, so that one whose answer got lost is known when it asks again. */
-export function pendingKey({ folder }: NodeHome): string {
+/** The key of a join whose answer got lost, if there is one. */
+export function keyUnderWay({ folder }: NodeHome): string | null {
   const file = join(folder, PENDING);
-  if (existsSync(file)) return readFileSync(file, 'utf8');
+  return existsSync(file) ? readFileSync(file, 'utf8') : null;
+}
+
+/** The key of a join under way: kept until it is done, so that one whose answer got lost is known when it asks again. */
+export function pendingKey(home: NodeHome): string {
+  const before = keyUnderWay(home);
+  if (before !== null) return before;
+  const { folder } = home;
   const key = makeKey();
   guarded(folder, () => {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileAtomic(file, key, 0o600);
+    writeFileAtomic(join(folder, PENDING), key, 0o600);
   });
   return key;
 }

@@ -18,7 +18,7 @@ import type { Reader } from '../store/reader.js';
 import type { Store } from '../store/store.js';
 import type { JoinToken, NodeIdentity } from '../store/tables.js';
 import type { Transaction } from '../store/transaction.js';
-import { liveToken, takeUse } from './join-tokens.js';
+import { checkUses, liveToken, takeUse } from './join-tokens.js';
 
 /** What this needs of the cluster's CA. */
 export interface NodeIssuer {
@@ -34,6 +34,8 @@ export interface NodeIssuer {
 export interface Enrol {
   /** Throws JOIN_TOKEN_*, PROTOCOL_MISMATCH, CLOCK_SKEW, CSR_INVALID and NODE_NAME_TAKEN. */
   join(request: JoinRequest, peer: Peer | null): JoinReply;
+  /** Throws what `join` would throw (or nothing, where `renew` would do), and changes nothing. */
+  check(request: JoinRequest, peer: Peer | null): void;
   /** A new certificate for the node of the connection. Throws NODE_NOT_ENROLLED and CSR_INVALID. */
   renew(csr: string, peer: Peer | null): RenewReply;
 }
@@ -58,22 +60,24 @@ export function createEnrol(store: Store, issuer: NodeIssuer, clusterName: () =>
     join: (request, peer) =>
       store.write((tx) => {
         const nowMs = Date.now();
-        const token = liveToken(tx, parseJoinToken(request.token), nowMs);
-        checkProtocol(request.protocol);
-        checkClock(Date.parse(request.clock), nowMs);
-        const publicKey = readSigningRequest(request.csr);
-        const use = { key: keyMark(publicKey), atMs: nowMs };
-        const before = ownIdentity(tx, token, peer, use.key);
-        checkName(tx, request.name, before?.node ?? null);
+        const { token, before, publicKey, use } = judged(tx, request, peer, nowMs);
         const node = before?.node ?? freeId(tx);
-        if (!token.used.some((one) => one.node === node && one.key === use.key))
-          takeUse(tx, token, { node, ...use });
+        if (!hasUsed(token, use.key, node)) takeUse(tx, token, { node, ...use });
         putNode(tx, node, request, nowMs);
         const known = before ?? aNewIdentity(node, nowMs);
         const labels = { ...known.labels, ...token.labels };
         const identity = { ...known, name: request.name, labels };
         return { ...certified(tx, identity, publicKey, nowMs), rejoined: before !== null };
       }),
+    check(request, peer) {
+      const nowMs = Date.now();
+      checkProtocol(request.protocol);
+      checkClock(Date.parse(request.clock), nowMs);
+      const node = peer === null || peer.isExpired ? undefined : store.identity(peer.node);
+      if (node?.name === request.name) return;
+      const { token, before, use } = judged(store, request, peer, nowMs);
+      if (!hasUsed(token, use.key, before?.node)) checkUses(token);
+    },
     renew: (csr, peer) =>
       store.write((tx) => {
         const identity = enrolled(tx, peer);
@@ -81,6 +85,22 @@ export function createEnrol(store: Store, issuer: NodeIssuer, clusterName: () =>
       }),
   };
 }
+
+/** Everything that speaks against a join but the uses that are left of its token. */
+function judged(reader: Reader, request: JoinRequest, peer: Peer | null, nowMs: number) {
+  const token = liveToken(reader, parseJoinToken(request.token), nowMs);
+  checkProtocol(request.protocol);
+  checkClock(Date.parse(request.clock), nowMs);
+  const publicKey = readSigningRequest(request.csr);
+  const use = { key: keyMark(publicKey), atMs: nowMs };
+  const before = ownIdentity(reader, token, peer, use.key);
+  checkName(reader, request.name, before?.node ?? null);
+  return { token, publicKey, use, before };
+}
+
+/** Asking again with the key of a join whose answer got lost takes no further use. */
+const hasUsed = (token: JoinToken, key: string, node: string | undefined): boolean =>
+  token.used.some((one) => one.node === node && one.key === key);
 
 function checkProtocol(protocol: number): void {
   if (protocol === PROTOCOL_VERSION) return;
@@ -101,9 +121,9 @@ function checkClock(hostMs: number, nowMs: number): void {
 }
 
 /** Who this host is already, by a proof; null when it is new here, or was removed. */
-function ownIdentity(tx: Transaction, token: JoinToken, peer: Peer | null, key: string): NodeIdentity | null {
+function ownIdentity(reader: Reader, token: JoinToken, peer: Peer | null, key: string): NodeIdentity | null {
   const node = peer?.node ?? token.used.find((use) => use.key === key)?.node;
-  return (node === undefined ? undefined : tx.identity(node)) ?? null;
+  return (node === undefined ? undefined : reader.identity(node)) ?? null;
 }
 
 /** Names are what people call nodes by; two of one name would be mistaken for each other. */

@@ -75,12 +75,17 @@ export function liveToken(reader: Reader, parts: JoinTokenParts, nowMs: number):
 }
 
 /** Throws JOIN_TOKEN_USED when nothing is left. */
-export function takeUse(tx: Transaction, token: JoinToken, use: JoinToken['used'][number]): void {
+export function checkUses(token: JoinToken): void {
   if (token.used.length >= token.uses)
     throw new OrcaError(
       'JOIN_TOKEN_USED',
       `the join token ${token.id} was for ${token.uses === 1 ? 'one use' : `${token.uses} uses`}, and none is left`,
     );
+}
+
+/** Throws JOIN_TOKEN_USED when nothing is left. */
+export function takeUse(tx: Transaction, token: JoinToken, use: JoinToken['used'][number]): void {
+  checkUses(token);
   tx.putJoinToken({ ...token, used: [...token.used, use] });
   tx.addEvent({
     ...tokenEvent(use.atMs, 'used', `join token ${token.id} was used by node ${use.node}`),

@@ -1,7 +1,7 @@
 /**
  * The Fastify application: every route of the table under /api/v1, /metrics at the root, one place where errors become
- * answers (`{ error, code, hint }`), and nothing without a token but /health. It listens nowhere by itself: main hands
- * `routing` to its listeners.
+ * answers (`{ error, code, hint }`), and nothing without a token but /health and what hosts need
+ * to join. It listens nowhere by itself: main hands `routing` to its listeners.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
@@ -22,9 +22,10 @@ import { drainBody } from './drain-body.js';
 import { joinRoutes } from './join-routes.js';
 import { logsRoute } from './logs-route.js';
 import { metricsOf } from './metrics.js';
+import { mountNodeFiles, nodeFilePaths } from './node-files.js';
 import { nodeRoutes } from './node-routes.js';
 import { openapiOf } from './openapi.js';
-import type { Actor, Commands, Enrolment, Live, Settings } from './ports.js';
+import type { Actor, Commands, Enrolment, Live, NodeFiles, Settings } from './ports.js';
 import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
 import { serviceRoutes } from './service-routes.js';
@@ -36,6 +37,7 @@ export interface ApiOptions {
   store: Store;
   commands: Commands;
   enrolment: Enrolment;
+  nodeFiles: NodeFiles;
   live: Live;
   settings: () => Settings;
   /** Read anew at each request: a reload may change them. */
@@ -70,10 +72,13 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const callers = new WeakMap<FastifyRequest, KnownToken>();
   const views = createViews(options.store, options.live, options.settings);
   const routes = allRoutes(options, views);
-  const open = new Set(routes.filter((r) => r.access === 'open').map((r) => `${r.method} /api/v1${r.path}`));
+  const open = new Set([
+    ...routes.filter((r) => r.access === 'open').map((r) => `${r.method} /api/v1${r.path}`),
+    ...nodeFilePaths.map((path) => `GET ${path}`),
+  ]);
   app.addHook('onRequest', async (request) => {
     const method = request.method === 'HEAD' ? 'GET' : request.method;
-    if (open.has(`${method} ${request.url.split('?')[0]}`)) return;
+    if (open.has(`${method} ${request.routeOptions.url}`)) return;
     callers.set(request, authenticate(request.headers.authorization, options.tokens()));
   });
   for (const one of routes) mount(app, one, callers, options.peer);
@@ -81,6 +86,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     reply.type('text/plain; version=0.0.4');
     return metricsOf(views.status(null), views.traffic(), process.memoryUsage.rss());
   });
+  mountNodeFiles(app, options.nodeFiles);
   await app.ready();
   return { app, routing: (request, response) => app.routing(request, response) };
 }
@@ -93,7 +99,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): 
     ...deployRoutes(store, commands),
     ...serviceRoutes(store, commands),
     ...rolloutRoutes(store, commands),
-    ...joinRoutes(store, options.enrolment),
+    ...joinRoutes(store, options.enrolment, views),
     logsRoute(store, live),
   ];
   const document: Route = route('GET /openapi.json', {

@@ -1,28 +1,35 @@
 /**
- * Join tokens, for admins only; and the two paths of hosts themselves, which need no bearer token: `/join` with a join
- * token, `/nodes/renew` with the client certificate of a node.
+ * Join tokens, for admins only; and the paths of hosts themselves, which need no bearer token: `/join` and `/join/check`
+ * with a join token, `/nodes/renew` and `/nodes/self` with the client certificate of a node.
  */
 import { z } from 'zod';
 import {
   createJoinTokenSchema,
+  joinCheckReplySchema,
+  joinCheckSchema,
   joinReplySchema,
   joinRequestSchema,
   joinTokenCreatedSchema,
   joinTokensReplySchema,
+  ownNodeSchema,
   renewReplySchema,
   renewRequestSchema,
 } from '../../shared/api-join.js';
+import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
 import { joinTokenView } from './join-view.js';
 import type { Enrolment } from './ports.js';
 import { createRateLimit } from './rate-limit.js';
 import { answer, type Route, route } from './route.js';
+import type { Views } from './views.js';
+import { createWayBack } from './way-back.js';
 
 /** What needs no bearer token is kept small. */
 const MAX_HOST_BODY_BYTES = 32 * 1024;
 
-export function joinRoutes(store: Store, enrolment: Enrolment): Route[] {
+export function joinRoutes(store: Store, enrolment: Enrolment, views: Pick<Views, 'nodes'>): Route[] {
   const limit = createRateLimit();
+  const isReached = createWayBack();
   return [
     route('POST /join', {
       summary: 'Makes this host a node; needs a join token in place of a bearer token',
@@ -33,6 +40,36 @@ export function joinRoutes(store: Store, enrolment: Enrolment): Route[] {
       run: ({ body, from }) => {
         limit.take(from.address, Date.now());
         return answer(enrolment.join(body, from.peer));
+      },
+    }),
+    route('POST /join/check', {
+      summary: 'Whether this host would become a node, and the master reaches it; changes nothing',
+      access: 'open',
+      maxBody: MAX_HOST_BODY_BYTES,
+      body: joinCheckSchema,
+      reply: joinCheckReplySchema,
+      run: async ({ body, from }) => {
+        limit.take(from.address, Date.now());
+        enrolment.check(body, from.peer);
+        const { way_back, address } = body;
+        return answer({ reached: way_back && (await isReached({ address, ...way_back }, from.address)) });
+      },
+    }),
+    route('GET /nodes/self', {
+      summary: 'What the master says of the node whose client certificate the connection shows',
+      access: 'open',
+      reply: ownNodeSchema,
+      run: ({ from }) => {
+        // Who has a certificate has proved who it is; anybody else is counted.
+        if (from.peer === null) limit.take(from.address, Date.now());
+        const own = views.nodes().find(({ node_id }) => node_id === from.peer?.node);
+        if (!own)
+          throw new OrcaError(
+            'NODE_NOT_ENROLLED',
+            'no client certificate of a node of this cluster was shown',
+          );
+        const { node_id, name, state, reason } = own;
+        return answer({ node_id, name, state, reason, clock: new Date().toISOString() });
       },
     }),
     route('POST /nodes/renew', {

@@ -58,8 +58,20 @@ export interface Enrolment {
   createToken(request: CreateJoinToken, by: string): { token: JoinToken; text: string };
   revokeToken(id: string, by: string): void;
   join(request: JoinRequest, peer: Peer | null): JoinReply;
+  /** What `join` would refuse, without joining. */
+  check(request: JoinRequest, peer: Peer | null): void;
   /** A new certificate for the node at the other end. */
   renew(csr: string, peer: Peer | null): RenewReply;
+}
+
+/** What this master hands to hosts that are to become nodes; none of it is secret. */
+export interface NodeFiles {
+  /** install.sh, of this master's version. */
+  script(): Promise<string>;
+  /** Lines `NAME VALUE…` (docs/nodes.md), then the cluster's CA in PEM. Throws NOT_FOUND where nothing was built. */
+  manifest(nowMs: number): Promise<string>;
+  /** Where the file with that SHA-256 is; null for any other than the manifest's. */
+  path(sha256: string): Promise<string | null>;
 }
 
 /** What is known of live agents beyond the store. */

@@ -13,7 +13,7 @@ const WINDOW_MS = 60_000;
 const PER_ADDRESS = 60;
 const IN_ALL = 1_200;
 
-export function createRateLimit(): RateLimit {
+export function createRateLimit(perAddress = PER_ADDRESS, inAll = IN_ALL): RateLimit {
   const counts = new Map<string, number>();
   let beganMs = 0;
   let total = 0;
@@ -25,10 +25,10 @@ export function createRateLimit(): RateLimit {
         beganMs = nowMs;
       }
       const count = counts.get(address) ?? 0;
-      if (total >= IN_ALL || count >= PER_ADDRESS)
+      if (total >= inAll || count >= perAddress)
         throw new OrcaError(
           'TOO_MANY_REQUESTS',
-          `too many requests came from ${total >= IN_ALL ? 'everywhere' : address}`,
+          `too many requests came from ${total >= inAll ? 'everywhere' : address}`,
         );
       counts.set(address, count + 1);
       total += 1;

@@ -70,7 +70,12 @@ t.test('a server that is killed is started again', async () => {
 });
 
 t.test('wrong use is one line', async (t) => {
-  for (const args of [['--frobnicate'], ['--home'], ['--join', 'https://x']]) {
+  for (const args of [
+    ['--frobnicate'],
+    ['--home'],
+    ['--join', 'https://x'],
+    ['--join', 'x', '--token', 'y'],
+  ]) {
     const { code, output } = await install(...args);
     t.equal(code, 1);
     t.equal(output.trim().split('\n').length, 1);

@@ -7,6 +7,7 @@ import type { NodeStatus } from '../../shared/api.js';
 import { makeKey } from '../../shared/csr.js';
 import { askAsHost, joinBody, tokenOf } from '../support/a-host.js';
 import { agentOfHome } from '../support/agent-of-home.js';
+import { testDocker } from '../support/docker.js';
 import { statusOf } from '../support/master-words.js';
 import { type TestMaster, testMaster } from '../support/test-master.js';
 import { waitFor } from '../support/wait-for.js';
@@ -29,13 +30,15 @@ t.test('a host joins, its agent is let in, and joining again keeps what it is', 
   const home = join(t.testdir(), 'node');
   const token = await tokenOf(m, { labels: { zone: 'eu-1' } });
   const line = ['join', urlOf(m), '--token', token, '--home', home];
-  const first = await orca([...line, '--name', 'worker-1', '--docker', '/run/d.sock'], { home });
+  const first = await orca([...line, '--name', 'worker-1', '--docker', testDocker().replace('unix://', '')], {
+    home,
+  });
   t.match(first, { exit: 0, out: /^worker-1 \(n-.*cluster orca/, err: /orca agent --home/ });
   const settings = settingsOf(home);
   t.match(settings, {
     name: 'worker-1',
     masterUrl: `wss://127.0.0.1:${m.port}/agent`,
-    docker: 'unix:///run/d.sock',
+    docker: testDocker(),
     advertise: '127.0.0.1',
   });
   const mode = (file: string): number => statSync(join(home, 'agent', file)).mode & 0o777;
@@ -51,9 +54,13 @@ t.test('a host joins, its agent is let in, and joining again keeps what it is', 
   const again = await orca([...line, '--json'], { home });
   t.match(JSON.parse(again.out), { node_id: settings.nodeId, rejoined: true }, 'though the token is used up');
   t.same(settingsOf(home), settings, 'what it was not told stays');
-  const moved = await orca([...line, '--advertise', '10.9.8.7'], { home });
+  t.match(await orca([...line, '--advertise', '192.0.2.1'], { home }), {
+    exit: 2,
+    err: /--advertise must be an address of this host; it is "192.0.2.1"\n.*127\.0\.0\.1/,
+  });
+  const moved = await orca([...line, '--advertise', '::1'], { home });
   t.match(moved, { exit: 0, out: /still a node/, err: /restart its agent/ });
-  t.equal(settingsOf(home).advertise, '10.9.8.7');
+  t.equal(settingsOf(home).advertise, '::1');
   const renamed = await orca([...line, '--name', 'worker-2'], { home });
   t.match(renamed, { exit: 4, err: /one use/ }, 'another name needs a token');
   const token2 = await tokenOf(m);

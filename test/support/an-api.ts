@@ -9,6 +9,7 @@ import { createJoinTokens } from '../../master/control/join-tokens.js';
 import { createApi } from '../../master/http/api.js';
 import { createLogger } from '../../master/http/logger.js';
 import type { Commands, Live } from '../../master/http/ports.js';
+import { createNodeFiles } from '../../master/node-files.js';
 import { openStore, type Store } from '../../master/store/store.js';
 import { OrcaError } from '../../shared/errors.js';
 import { hashSecret } from '../../shared/secret-hash.js';
@@ -78,6 +79,7 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
       createToken: joinTokens.create,
       revokeToken: joinTokens.revoke,
     },
+    nodeFiles: createNodeFiles('1.2.3', authority.caPem),
     peer: () => null,
     live,
     settings: () => ({

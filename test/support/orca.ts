@@ -276,7 +276,8 @@ function isProgram(command: string[], which: string): boolean {
   return command.includes(which) && command.some((part) => part.endsWith('.js'));
 }
 
-async function finished(child: ChildProcess): Promise<CommandResult> {
+/** Its end, with all that it wrote. */
+export async function finished(child: ChildProcess): Promise<CommandResult> {
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (chunk) => {

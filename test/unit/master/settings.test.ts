@@ -14,7 +14,7 @@ function aHome(t: Test, toml: string): string {
 t.test('flags go over variables, variables over cluster.toml, and that over the defaults', async (t) => {
   const home = aHome(
     t,
-    '[cluster]\nlisten = "127.0.0.1:1"\nadvertise = "10.0.0.1"\n[proxy]\nhttp_port = 1\nhttps_port = 2\n',
+    '[cluster]\nlisten = "127.0.0.1:1"\nadvertise = "127.0.0.1"\n[proxy]\nhttp_port = 1\nhttps_port = 2\n',
   );
   const settings = await readSettings(
     { home, listen: '127.0.0.1:3' },
@@ -23,7 +23,7 @@ t.test('flags go over variables, variables over cluster.toml, and that over the 
   t.match(settings, {
     listen: { host: '127.0.0.1', port: 3 },
     proxy: { httpPort: 8080, httpsPort: 2, caddy: 'auto' },
-    advertise: '10.0.0.1',
+    advertise: '127.0.0.1',
     docker: 'unix:///var/run/docker.sock',
     runsAgent: true,
     name: 'orca',
