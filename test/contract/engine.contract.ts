@@ -53,6 +53,7 @@ export async function engineContract(t: Test, under: EngineUnderTest): Promise<v
       cluster,
       network,
       publishAddress,
+      dns: null,
       name: `orca-${id}`,
       attempt: 1,
       level: 0,
