@@ -9,6 +9,7 @@ t.test('an empty file leaves everything unset', async (t) => {
     name: null,
     listen: null,
     agent: null,
+    serviceRange: null,
     silenceMs: null,
     lostAfterMs: null,
     acme: { directory: null, trustedRoots: [], staging: false },
@@ -20,7 +21,7 @@ t.test('an empty file leaves everything unset', async (t) => {
 
 t.test('every setting is read', async (t) => {
   const text =
-    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nsilence = "10s"\nlost_after = "2m"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = true\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\n';
+    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nservice_range = "10.9.0.0/20"\nsilence = "10s"\nlost_after = "2m"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = true\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\n';
   t.same(await parseClusterToml(text, 'c'), {
     name: 'p',
     domain: 'orca.example.com',
@@ -32,6 +33,7 @@ t.test('every setting is read', async (t) => {
     docker: 'unix:///x',
     advertise: '10.0.0.1',
     agent: false,
+    serviceRange: '10.9.0.0/20',
     silenceMs: 10_000,
     lostAfterMs: 120_000,
     acme: { directory: 'https://ca/dir', trustedRoots: ['a.pem'], staging: true },
