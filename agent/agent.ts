@@ -15,8 +15,7 @@ import type {
   Status,
 } from '../shared/protocol.js';
 import { type Converger, startConverge } from './converge.js';
-import type { ContainerDns, Engine } from './engine.js';
-import type { Facts } from './facts.js';
+import type { ContainerDns, Engine, ObservedNetwork } from './engine.js';
 import { type CountedFigures, type Link, startLink, type Work } from './link.js';
 import { createLogs } from './logs.js';
 import type { Memory } from './memory.js';
@@ -99,7 +98,8 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     if (seen) {
       state.ingress?.setLocal(localEndpoints(seen.allocations));
       discovery?.setLocal(localEndpoints(seen.allocations));
-      discovery?.setNetworks(projectNetworks(converger.facts()));
+      const networks = converger.networks();
+      if (networks) discovery?.setNetworks(projectNetworks(networks));
       keep(seen.allocations);
       keepTags([...converger.facts().ownTags].sort());
     }
@@ -203,8 +203,8 @@ function localEndpoints(allocations: AllocationObserved[]): Map<string, Endpoint
   return new Map(allocations.map(({ id, state, endpoint }) => [id, state === 'ready' ? endpoint : null]));
 }
 
-function projectNetworks({ networks }: Facts): { project: string; subnet: string }[] {
-  return [...networks.values()]
+function projectNetworks(networks: ObservedNetwork[]): { project: string; subnet: string }[] {
+  return networks
     .flatMap(({ project, subnet }) => (subnet === null ? [] : [{ project, subnet }]))
     .sort((a, b) => (a.subnet < b.subnet ? -1 : 1));
 }

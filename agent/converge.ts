@@ -7,7 +7,7 @@ import { messageOf } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
 import { startLoop } from '../shared/loop.js';
 import type { AllocationObserved, Assignment, EngineObserved, ImageObserved } from '../shared/protocol.js';
-import { type ContainerDns, type Engine, EngineError } from './engine.js';
+import { type ContainerDns, type Engine, EngineError, type ObservedNetwork } from './engine.js';
 import { execute } from './execute.js';
 import { emptyFacts, type Facts } from './facts.js';
 import { type Look, NOT_ASKED, startLook } from './look.js';
@@ -49,6 +49,8 @@ export interface Converger {
   /** Null until there is something true to say: the engine was asked, and what runs was looked at. */
   observe(): Observation | null;
   facts(): Facts;
+  /** Of the cluster; null until they were looked at. */
+  networks(): ObservedNetwork[] | null;
   /** No further step starts; containers go on. */
   stop(): Promise<void>;
 }
@@ -147,6 +149,7 @@ export function startConverge(options: ConvergeOptions): Converger {
       };
     },
     facts: () => facts,
+    networks: () => (look.isComplete() ? [...facts.networks.values()] : null),
     async stop() {
       probes.stop();
       await Promise.all([loop.stop(), look.stop()]);

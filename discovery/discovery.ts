@@ -67,7 +67,8 @@ class Role implements Discovery {
   readonly #loop: Loop;
   #table: Table | null = null;
   #local: LocalEndpoints = new Map();
-  #networks: readonly ProjectNetwork[] = [];
+  /** Null until they were looked at: without them everybody would be turned away. */
+  #networks: readonly ProjectNetwork[] | null = null;
   #inForce: { rules: string; atMs: number; projects: ReadonlySet<string> } | null = null;
   #claimedAtMs = 0;
   #refusal: { range: string; error: unknown } | null = null;
@@ -128,7 +129,8 @@ class Role implements Discovery {
 
   async #pass(): Promise<void> {
     const table = this.#table;
-    if (table === null) return;
+    const networks = this.#networks;
+    if (table === null || networks === null) return;
     if (table.services.length === 0) return this.#leave();
     try {
       await this.#claimRange(table.range);
@@ -136,7 +138,7 @@ class Role implements Discovery {
       return this.#say('off', messageOf(error));
     }
     try {
-      await this.#serve(table);
+      await this.#serve(table, networks);
     } catch (error) {
       this.#say('down', messageOf(error));
     }
@@ -160,13 +162,13 @@ class Role implements Discovery {
     }
   }
 
-  async #serve(table: Table): Promise<void> {
+  async #serve(table: Table, networks: readonly ProjectNetwork[]): Promise<void> {
     const answer = await this.#keeper.ensure(table.dns);
     if (answer === null) {
       this.#loop.wakeAt(Math.max(this.#keeper.notBeforeMs(), Date.now() + 100));
       return this.#say('down', this.#keeper.reason() ?? 'what serves names is starting');
     }
-    const here = { node: this.#options.nodeId, local: this.#local, networks: this.#networks };
+    const here = { node: this.#options.nodeId, local: this.#local, networks };
     const served = servedBy(table, here);
     const { open } = await this.#keeper.publish(served);
     await this.#enforce(table.range, served, answer.port);
