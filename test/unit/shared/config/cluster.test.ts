@@ -57,6 +57,12 @@ t.test('a bad one is refused with line, key and reason', async (t) => {
   const short = '[cluster]\nsilence = "30s"\nlost_after = "20s"\n';
   t.match(await refused(short), /lost_after: must not be below silence \(30s\)/);
   t.equal((await parseClusterToml('[cluster]\nsilence = "2m"\n', 'c')).lostAfterMs, null, 'never before it');
+  for (const range of ['10.213.0.0/8', '10.213.0.1/16', '8.8.0.0/16', '10.0.0.0/28', 'all'])
+    t.match(
+      await refused(`[cluster]\nservice_range = "${range}"\n`),
+      /service_range: must be a range/,
+      range,
+    );
   t.match(await refused('[[node]]\nlabels = {}\n'), /node\[0\]: needs name/);
   t.match(
     await refused('[[node]]\nname = "a"\n[[node]]\nname = "a"\n'),
