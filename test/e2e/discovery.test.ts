@@ -82,6 +82,18 @@ t.test('a port that was not declared is refused at once', async (t) => {
   t.ok(Date.now() - startedAtMs < 1_000);
 });
 
+t.test('a port that the ingress of that host holds is no hindrance', async (t) => {
+  const port = serviceToml({
+    name: 'eighty',
+    image: 'orca-e2e/names:a',
+    port: 80,
+    env: { PORT: '80' },
+    deploy: on('h1'),
+  });
+  await orca.deployed(`${client}\n${back('a')}\n${port}`);
+  t.match((await inside('/fetch?url=http://eighty/')).body, /hello from a/);
+});
+
 t.test('rolling updates and scaling lose no connection from inside', { timeout: 300_000 }, async (t) => {
   const report = await underLoad(async () => {
     for (const release of ['b', 'a', 'b']) await orca.deployed(`${client}\n${back(release)}`);
@@ -164,7 +176,7 @@ t.test('nobody ready is refused at once; what runs nowhere leaves nothing on the
     /ECONNREFUSED|fetch failed/.test((await inside('/fetch?url=http://back:8080/')).body),
   );
   t.equal((await lookup('back')).length, 1, 'its name and address stay');
-  for (const service of ['client', 'back', 'secret']) await orca.run(['rm', service]);
+  for (const service of ['client', 'back', 'eighty', 'secret']) await orca.run(['rm', service]);
   for (const host of bed.hosts) {
     await waitFor(`${host.name} to be clean`, () => {
       const rules = host.run(['iptables', '-t', 'nat', '-S']);
