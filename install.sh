@@ -142,6 +142,7 @@ find_packages() {
   docker_answers || command -v dockerd >/dev/null 2>&1 || wanted="$wanted docker.io"
   command -v caddy >/dev/null 2>&1 || wanted="$wanted caddy"
   command -v git >/dev/null 2>&1 || wanted="$wanted git"
+  command -v ip >/dev/null 2>&1 || wanted="$wanted iproute2"
   [ -e /etc/ssl/certs/ca-certificates.crt ] || wanted="$wanted ca-certificates"
   if ! command -v node >/dev/null 2>&1 && [ ! -x "$lib/node_modules/node/bin/node" ]; then
     wanted="$wanted nodejs npm"
@@ -701,6 +702,7 @@ uninstall() {
   docker=${docker:-$(sed -n 's|^docker ||p' "$home/install.options" 2>/dev/null || true)}
   : "${docker:=unix:///var/run/docker.sock}"
   stop_orca
+  release_names
   remove_from_docker
   for path in $(noted link); do rm -f "$path"; done
   stop_docker
@@ -723,7 +725,22 @@ stop_orca() {
   for pid in $(processes_of_home); do wait_for_end "$pid"; done
 }
 
-# The master, the agent, the resolver and Caddy: programs whose command line names a path in this home.
+# What its agent claimed of the host, so that containers find services by name: a chain of packet rules, and a range of addresses
+# unless another Orca uses it too.
+release_names() {
+  claim=$home/discovery/claim.json
+  [ -f "$claim" ] || return 0
+  chain=$(sed -n 's|.*"chain":"\(ORCA-[0-9a-f]*\)".*|\1|p' "$claim")
+  range=$(sed -n 's|.*"range":"\([0-9./]*\)".*|\1|p' "$claim")
+  [ -n "$chain" ] && [ -n "$range" ] || return 0
+  nat="iptables -w 5 -t nat"
+  $nat -D PREROUTING -d "$range" -j "$chain" 2>/dev/null || true
+  $nat -F "$chain" 2>/dev/null || true
+  $nat -X "$chain" 2>/dev/null || true
+  $nat -S PREROUTING 2>/dev/null | grep -q -e "-d $range -j ORCA-" || ip route del local "$range" dev lo 2>/dev/null || true
+}
+
+# The master, the agent, what serves names, the resolver and Caddy: programs whose command line names a path in this home.
 processes_of_home() {
   for folder in /proc/[0-9]*; do
     pid=${folder#/proc/}

@@ -8,13 +8,14 @@ import type {
   AgentMessage,
   AllocationObserved,
   Assignment,
+  DiscoveryObserved,
   Endpoint,
   IngressObserved,
   NodeFacts,
   Status,
 } from '../shared/protocol.js';
 import { type Converger, startConverge } from './converge.js';
-import type { Engine } from './engine.js';
+import type { ContainerDns, Engine, ObservedNetwork } from './engine.js';
 import { type CountedFigures, type Link, startLink, type Work } from './link.js';
 import { createLogs } from './logs.js';
 import type { Memory } from './memory.js';
@@ -32,7 +33,19 @@ export interface IngressPart<I> {
   stop(): Promise<void>;
 }
 
-export interface AgentOptions<I> {
+/** Names as the agent uses them; the real one is discovery's, handed in by main. */
+export interface DiscoveryPart<D> {
+  /** Throws when it is no table of names. */
+  decode(discovery: unknown): D;
+  apply(table: D): void;
+  setLocal(endpoints: ReadonlyMap<string, Endpoint | null>): void;
+  setNetworks(networks: { project: string; subnet: string }[]): void;
+  dnsFor(project: string): ContainerDns | null | undefined;
+  observed(): DiscoveryObserved | null;
+  stop(): Promise<void>;
+}
+
+export interface AgentOptions<I, D> {
   settings: AgentSettings;
   credentials: { ca: string; cert: string; key: string };
   engine: Engine;
@@ -41,6 +54,8 @@ export interface AgentOptions<I> {
   createIngress: (onChange: () => void) => IngressPart<I>;
   /** Something of an ingress runs on this host: of an agent before this one. */
   hasIngress: () => boolean;
+  /** Absent: names are left to Docker. */
+  createDiscovery?: (onChange: () => void) => DiscoveryPart<D>;
   log: Log;
   timing?: { heartbeatMs: number; livenessMs: number; retryMs: number };
   lookEveryMs?: number;
@@ -51,7 +66,7 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
-export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
+export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Agent> {
   const { memory, log, settings, engine } = options;
   const [remembered, observed, ownTags] = await Promise.all([
     memory.assignment(),
@@ -66,9 +81,12 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
     state.ingress ??= options.createIngress(() => state.link?.changed());
     return state.ingress;
   };
+  /** Made with the first table: an older master sends none. */
+  let discovery: DiscoveryPart<D> | null = null;
   const converger = startConverge({
     engine,
     publishAddress: settings.advertise,
+    dnsFor: (project) => (discovery === null ? null : discovery.dnsFor(project)),
     remembered: observed,
     ownTags,
     onChange: () => changed(),
@@ -76,11 +94,14 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
     ...(options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs }),
   });
   const status = (): Omit<Status, 'type' | 'number'> | null =>
-    statusOf(converger, state.ingress, memory.problem());
+    statusOf(converger, state.ingress, discovery, memory.problem());
   const changed = (): void => {
     const seen = converger.observe();
     if (seen) {
       state.ingress?.setLocal(localEndpoints(seen.allocations));
+      discovery?.setLocal(localEndpoints(seen.allocations));
+      const networks = converger.networks();
+      if (networks) discovery?.setNetworks(projectNetworks(networks));
       keep(seen.allocations);
       keepTags([...converger.facts().ownTags].sort());
     }
@@ -90,6 +111,9 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
   const take = (assignment: Assignment): void => {
     const isServed = assignment.ingress !== null || state.ingress !== null || options.hasIngress();
     const wanted = assignment.ingress === null ? null : ingress().decode(assignment.ingress);
+    discovery ??= assignment.discovery ? (options.createDiscovery?.(converger.wake) ?? null) : null;
+    const table = assignment.discovery && discovery?.decode(assignment.discovery);
+    if (table) discovery?.apply(table);
     converger.assign(assignment);
     if (isServed) ingress().apply(wanted, assignment.revision);
   };
@@ -138,6 +162,7 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
     async stop() {
       logs.closeAll();
       await Promise.all([renewal.stop(), state.link?.stop(), converger.stop(), state.ingress?.stop()]);
+      await discovery?.stop();
       await memory.settled();
     },
   };
@@ -146,10 +171,19 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
 function statusOf(
   converger: Converger,
   ingress: { observed(): IngressObserved | null } | null,
+  discovery: { observed(): DiscoveryObserved | null } | null,
   disk: string | null,
 ): Omit<Status, 'type' | 'number'> | null {
   const seen = converger.observe();
-  return seen && { ...seen, observedAtMs: Date.now(), ingress: ingress?.observed() ?? null, disk };
+  return (
+    seen && {
+      ...seen,
+      observedAtMs: Date.now(),
+      ingress: ingress?.observed() ?? null,
+      discovery: discovery?.observed() ?? null,
+      disk,
+    }
+  );
 }
 
 /** Null: it may be taken. The same revision again is what a master sends after a reconnect. */
@@ -169,6 +203,12 @@ function attempt(work: () => void): string | null {
 
 function localEndpoints(allocations: AllocationObserved[]): Map<string, Endpoint | null> {
   return new Map(allocations.map(({ id, state, endpoint }) => [id, state === 'ready' ? endpoint : null]));
+}
+
+function projectNetworks(networks: ObservedNetwork[]): { project: string; subnet: string }[] {
+  return networks
+    .flatMap(({ project, subnet }) => (subnet === null ? [] : [{ project, subnet }]))
+    .sort((a, b) => (a.subnet < b.subnet ? -1 : 1));
 }
 
 /** What of a report is worth a write: all but its times and words. */

@@ -7,7 +7,7 @@ import { messageOf } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
 import { startLoop } from '../shared/loop.js';
 import type { AllocationObserved, Assignment, EngineObserved, ImageObserved } from '../shared/protocol.js';
-import { type Engine, EngineError } from './engine.js';
+import { type ContainerDns, type Engine, EngineError, type ObservedNetwork } from './engine.js';
 import { execute } from './execute.js';
 import { emptyFacts, type Facts } from './facts.js';
 import { type Look, NOT_ASKED, startLook } from './look.js';
@@ -22,6 +22,8 @@ export interface ConvergeOptions {
   engine: Engine;
   /** Where ports are published; null: Docker's default bridge. */
   publishAddress: string | null;
+  /** What a new container of a project asks about names; undefined: not known yet, and it waits. Absent: Docker. */
+  dnsFor?: (project: string) => ContainerDns | null | undefined;
   /** What an earlier agent of this node last reported; empty when there was none. */
   remembered: AllocationObserved[];
   /** Image tags that earlier assignments of this node asked for. */
@@ -41,13 +43,20 @@ export interface Observation {
 
 export interface Converger {
   assign(assignment: Assignment): void;
+  /** Something that it depends on has changed. */
+  wake(): void;
   assignment(): Assignment | null;
   /** Null until there is something true to say: the engine was asked, and what runs was looked at. */
   observe(): Observation | null;
   facts(): Facts;
+  /** Of the cluster; null until they were looked at. */
+  networks(): ObservedNetwork[] | null;
   /** No further step starts; containers go on. */
   stop(): Promise<void>;
 }
+
+/** A container that waits for names is looked at again after so long, if nothing is heard before. */
+const HELD_MS = 1_000;
 
 export function startConverge(options: ConvergeOptions): Converger {
   const { engine, log } = options;
@@ -73,12 +82,17 @@ export function startConverge(options: ConvergeOptions): Converger {
 
   const publishAddress = (): string => options.publishAddress ?? look.version()?.bridgeAddress ?? '127.0.0.1';
 
+  const dnsFor = options.dnsFor ?? ((): null => null);
+  const isHeld = (step: Step): boolean =>
+    step.kind === 'create-container' && dnsFor(step.allocation.project) === undefined;
+
   const launch = (step: Step, cluster: string): void => {
     const context = {
       engine,
       facts,
       cluster,
       publishAddress: publishAddress(),
+      dnsFor: (project: string) => dnsFor(project) ?? null,
       refresh: look.refresh,
       onProgress: loop.wake,
     };
@@ -101,7 +115,9 @@ export function startConverge(options: ConvergeOptions): Converger {
       probes.follow(assignment);
       latest = plan(assignment, facts, nowMs);
       if (look.observed().state === 'up') {
-        for (const step of latest.steps) if (!running.has(step.key)) launch(step, assignment.cluster);
+        const due = latest.steps.filter((step) => !running.has(step.key));
+        for (const step of due) if (!isHeld(step)) launch(step, assignment.cluster);
+        if (due.some(isHeld)) loop.wakeAt(nowMs + HELD_MS);
       }
       if (latest.wakeAtMs !== null) loop.wakeAt(latest.wakeAtMs);
     }
@@ -119,6 +135,7 @@ export function startConverge(options: ConvergeOptions): Converger {
       if (moved) look.wake();
       loop.wake();
     },
+    wake: () => loop.wake(),
     assignment: () => assignment,
     observe() {
       const state = look.observed();
@@ -132,6 +149,7 @@ export function startConverge(options: ConvergeOptions): Converger {
       };
     },
     facts: () => facts,
+    networks: () => (look.isComplete() ? [...facts.networks.values()] : null),
     async stop() {
       probes.stop();
       await Promise.all([loop.stop(), look.stop()]);

@@ -5,7 +5,7 @@ import { containerLabels, LABEL_CLUSTER, LABEL_PROJECT } from './labels.js';
 
 /** Docker's own restart policy stays `no`: a container that ended is replaced by the agent. */
 export function toCreateOptions(request: ContainerRequest): DockerContainerOptions {
-  const { allocation, cluster, network } = request;
+  const { allocation, cluster, network, dns } = request;
   const { container: spec } = allocation;
   return {
     name: request.name,
@@ -24,11 +24,18 @@ export function toCreateOptions(request: ContainerRequest): DockerContainerOptio
       LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
       RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
       Init: false,
+      ...(dns === null ? {} : { Dns: dns.servers, DnsSearch: dns.search }),
     },
     NetworkingConfig: {
-      EndpointsConfig: { [network]: { Aliases: [allocation.service, ...spec.aliases] } },
+      EndpointsConfig: { [network]: { Aliases: aliasesOf(request) } },
     },
   };
+}
+
+/** Docker's own names lead to a container as long as it runs, healthy or not: only for what has no better one. */
+function aliasesOf({ allocation, dns }: ContainerRequest): string[] {
+  const { port, aliases } = allocation.container;
+  return dns !== null && port !== null ? [] : [allocation.service, ...aliases];
 }
 
 type Published = [port: string, binding: { HostIp: string; HostPort: string }];

@@ -35,10 +35,11 @@ function dockerNetworks(docker: Docker): Pick<Engine, 'networks' | 'createNetwor
     async networks(cluster) {
       const filters = { label: [`${LABEL_CLUSTER}=${cluster}`] };
       const listed = await ask(ANSWER_MS, (abortSignal) => docker.listNetworks({ filters, abortSignal }));
-      return listed.map(({ Id, Name, Labels }) => ({
+      return listed.map(({ Id, Name, Labels, IPAM }) => ({
         id: Id,
         name: Name,
         project: Labels?.[LABEL_PROJECT] ?? '',
+        subnet: subnetOf(IPAM),
       }));
     },
     async createNetwork(cluster, project, name) {
@@ -46,12 +47,17 @@ function dockerNetworks(docker: Docker): Pick<Engine, 'networks' | 'createNetwor
       const { id } = await ask(WORK_MS, (abortSignal) =>
         docker.createNetwork({ Name: name, Driver: 'bridge', CheckDuplicate: true, Labels, abortSignal }),
       );
-      return { id, name, project };
+      const made = await ask(ANSWER_MS, () => docker.getNetwork(id).inspect());
+      return { id, name, project, subnet: subnetOf((made as DockerBridge).IPAM) };
     },
     async removeNetwork(id) {
       await askMaybe(WORK_MS, (abortSignal) => docker.getNetwork(id).remove({ abortSignal }));
     },
   };
+}
+
+function subnetOf(ipam: unknown): string | null {
+  return (ipam as DockerBridge['IPAM'])?.Config?.find(({ Subnet }) => Subnet?.includes('.'))?.Subnet ?? null;
 }
 
 interface DockerBridge {

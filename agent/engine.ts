@@ -44,6 +44,14 @@ export interface ObservedNetwork {
   id: string;
   name: string;
   project: string;
+  /** Its IPv4 addresses, as `172.18.0.0/16`; null: it has none. */
+  subnet: string | null;
+}
+
+/** What a container asks about names, first things first. */
+export interface ContainerDns {
+  servers: string[];
+  search: string[];
 }
 
 /** An image on this node: `id` is what containers are made from, `digest` (`repo@sha256:…`) what registries know. */
@@ -59,6 +67,8 @@ export interface ContainerRequest {
   network: string;
   /** Where `port` is published; the host port is the engine's choice. */
   publishAddress: string;
+  /** Null: it is left to Docker, which then knows services on this node by name. */
+  dns: ContainerDns | null;
   name: string;
   attempt: number;
   level: number;

@@ -2,7 +2,7 @@
  * Does what a step says: one executor for each kind, complete by type. No decisions here: an executor calls the engine and
  * puts what it then observed into the facts; what the engine refuses rejects with `EngineError`.
  */
-import type { ContainerRequest, Engine, ObservedContainer } from './engine.js';
+import type { ContainerDns, ContainerRequest, Engine, ObservedContainer } from './engine.js';
 import type { Facts } from './facts.js';
 import { resolveImage } from './images.js';
 import type { Step, StepOf } from './step.js';
@@ -12,6 +12,8 @@ export interface ExecuteContext {
   facts: Facts;
   cluster: string;
   publishAddress: string;
+  /** What a new container of a project asks about names. */
+  dnsFor(project: string): ContainerDns | null;
   /** Looks at one container again and puts what it is now into the facts. */
   refresh(id: string): Promise<void>;
   onProgress(): void;
@@ -45,9 +47,19 @@ const executors: Executors = {
     if (step.imageId !== null) facts.missing.delete(step.imageId);
   },
 
-  async 'create-container'(step, { engine, facts, cluster, publishAddress, refresh }) {
+  async 'create-container'(step, { engine, facts, cluster, publishAddress, dnsFor, refresh }) {
     const { allocation, network, name, attempt, level } = step;
-    const request: ContainerRequest = { cluster, allocation, network, publishAddress, name, attempt, level };
+    const dns = dnsFor(allocation.project);
+    const request: ContainerRequest = {
+      cluster,
+      allocation,
+      network,
+      publishAddress,
+      dns,
+      name,
+      attempt,
+      level,
+    };
     const id = await engine.create(request);
     facts.attempts.set(allocation.id, attempt);
     await refresh(id);

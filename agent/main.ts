@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { messageOf, OrcaError } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
-import type { IngressPart } from './agent.js';
+import type { DiscoveryPart, IngressPart } from './agent.js';
 
 /** Runs `orca agent --home DIR` until SIGTERM or SIGINT. Throws USAGE, CONFIG_* and ALREADY_RUNNING. */
 export async function agentProgram(argv: string[]): Promise<void> {
@@ -25,7 +25,8 @@ export async function agentProgram(argv: string[]): Promise<void> {
   noteUnhandled(log);
   log.info({ node: settings.nodeId, pid: process.pid, home: paths.home }, 'agent started');
 
-  const { startAgent, dockerEngine, openMemory, nodeFacts, ...ingress } = await loadParts();
+  const { startAgent, dockerEngine, openMemory, nodeFacts, ...parts } = await loadParts();
+  const place = { home: paths.home, nodeId: settings.nodeId };
   const agent = await startAgent({
     settings,
     credentials: paths.credentials,
@@ -36,9 +37,9 @@ export async function agentProgram(argv: string[]): Promise<void> {
         : log.error({ reason: problem }, 'what this agent remembers can not be written; it goes on without'),
     ),
     facts: () => nodeFacts(settings),
-    createIngress: (onChange) =>
-      ingressPart(ingress, { home: paths.home, nodeId: settings.nodeId, onChange }, log),
-    hasIngress: () => ingress.ingressRuns(paths.home),
+    createIngress: (onChange) => ingressPart(parts, { ...place, onChange }, log),
+    hasIngress: () => parts.ingressRuns(paths.home),
+    createDiscovery: (onChange) => discoveryPart(parts, { ...place, onChange }, log),
     log,
   });
   await signalled();
@@ -77,14 +78,22 @@ async function loadParts() {
     import('../proxy-config/sidecar.js'),
     import('../proxy-config/route.js'),
   ]);
-  return { startAgent, dockerEngine, openMemory, nodeFacts, createIngress, ingressRuns, ingressSchema };
+  const [{ createDiscovery }, { tableSchema }] = await Promise.all([
+    import('../discovery/discovery.js'),
+    import('../discovery/table.js'),
+  ]);
+  const roles = { createIngress, ingressRuns, ingressSchema, createDiscovery, tableSchema };
+  return { startAgent, dockerEngine, openMemory, nodeFacts, ...roles };
 }
 
-type IngressModule = Pick<Awaited<ReturnType<typeof loadParts>>, 'createIngress' | 'ingressSchema'>;
+type Parts = Awaited<ReturnType<typeof loadParts>>;
+type IngressModule = Pick<Parts, 'createIngress' | 'ingressSchema'>;
+type DiscoveryModule = Pick<Parts, 'createDiscovery' | 'tableSchema'>;
+type Place = { home: string; nodeId: string; onChange: () => void };
 
 function ingressPart(
   { createIngress, ingressSchema }: IngressModule,
-  options: { home: string; nodeId: string; onChange: () => void },
+  options: Place,
   log: Log,
 ): IngressPart<ReturnType<IngressModule['ingressSchema']['parse']>> {
   const role = createIngress({ ...options, log: (message) => log.info({ part: 'ingress' }, message) });
@@ -94,6 +103,23 @@ function ingressPart(
     setLocal: role.setLocal.bind(role),
     observed: role.observed.bind(role),
     figures: role.figures.bind(role),
+    stop: role.stop.bind(role),
+  };
+}
+
+function discoveryPart(
+  { createDiscovery, tableSchema }: DiscoveryModule,
+  options: Place,
+  log: Log,
+): DiscoveryPart<ReturnType<DiscoveryModule['tableSchema']['parse']>> {
+  const role = createDiscovery({ ...options, log: (message) => log.info({ part: 'discovery' }, message) });
+  return {
+    decode: (table) => tableSchema.parse(table),
+    apply: role.apply.bind(role),
+    setLocal: role.setLocal.bind(role),
+    setNetworks: role.setNetworks.bind(role),
+    dnsFor: role.dnsFor.bind(role),
+    observed: role.observed.bind(role),
     stop: role.stop.bind(role),
   };
 }

@@ -15,13 +15,14 @@ import { createAssignments } from './control/assignments.js';
 import { createCertificates } from './control/certificates.js';
 import { createCommands } from './control/commands.js';
 import { createDescribeNode } from './control/describe-node.js';
+import { createDiscovery } from './control/discovery.js';
 import { createEnrol } from './control/enrol.js';
 import { createJoinTokens } from './control/join-tokens.js';
 import { createNodeCommands } from './control/node-commands.js';
 import { startReconcile } from './control/reconcile.js';
 import { createStates } from './control/states.js';
 import { createDispatch } from './dispatch/dispatch.js';
-import { recordSilence } from './dispatch/reports.js';
+import { recordSilence, recordStart } from './dispatch/reports.js';
 import { readFlags } from './flags.js';
 import { createApi } from './http/api.js';
 import type { KnownToken } from './http/authenticate.js';
@@ -75,18 +76,21 @@ async function construct(
   const authority = openAuthority(home, Date.now());
   const store = openStore(join(home, 'cluster.db'), options.store);
   undo.push(store.close);
-  forgetSessions(store, Date.now());
+  store.write((tx) => recordStart(tx, Date.now()));
   const version = readVersion();
   const admin = adminToken(home, store);
 
   const states = createStates(store, (service) => dispatch.figures(service));
   const certificates = createCertificates(store, authority);
   certificates.ensure(states.all(), Date.now());
+  const cluster = authority.clusterId;
+  const discovery = createDiscovery({ store, states, cluster, range: () => settings.serviceRange });
   const assignments = createAssignments({
     store,
     states,
     certificates,
-    cluster: authority.clusterId,
+    discovery,
+    cluster,
     proxy: () => settings.proxy,
   });
   const peer = createPeers(authority.caPem);
@@ -161,6 +165,7 @@ async function construct(
     store,
     states,
     certificates,
+    discovery,
     assignments,
     presence: () => settings.presence,
     onSilence: recordSilence,
@@ -219,15 +224,6 @@ function makeHome(home: string): void {
       hint: 'Run as a user who may write there, or pass another --home.',
     });
   }
-}
-
-/** No session outlives the master: until an agent says hello and reports, nothing is known of its node. That it could not
- *  be heard meanwhile is not its silence, which is counted from now. */
-function forgetSessions(store: Store, nowMs: number): void {
-  store.write((tx) => {
-    for (const node of tx.nodes())
-      tx.putNode({ ...node, connectedAtMs: null, awaySinceMs: nowMs, reported: false });
-  });
 }
 
 /** The token in `cluster.token`, made at the first start. */

@@ -41,12 +41,15 @@ export interface MasterSettings {
   advertise: string | null;
   runsAgent: boolean;
   presence: PresenceTiming;
+  /** What services get their virtual addresses from, as `10.213.0.0/16`. */
+  serviceRange: string;
   proxy: { httpPort: number; httpsPort: number; caddy: string };
   nodes: ClusterConfig['nodes'];
   tokens: ClusterConfig['tokens'];
 }
 
 const LOST_AFTER_MS = 60_000;
+const SERVICE_RANGE = '10.213.0.0/16';
 
 type Environment = Record<string, string | undefined>;
 
@@ -89,6 +92,7 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
       silenceMs: config.silenceMs ?? LIVENESS_MS,
       lostAfterMs: config.lostAfterMs ?? LOST_AFTER_MS,
     },
+    serviceRange: config.serviceRange ?? SERVICE_RANGE,
     nodes: config.nodes,
     tokens: config.tokens,
   };

@@ -80,7 +80,8 @@ function listenTcp(place: Place, answerer: () => DnsAnswerer): Promise<Server> {
   });
 }
 
-function serveTcp(socket: Socket, answerer: () => DnsAnswerer): void {
+/** Answers the queries of one connection; one that is slow or greedy is closed. */
+export function serveTcp(socket: Socket, answerer: () => DnsAnswerer): void {
   let pending: Buffer = Buffer.alloc(0);
   socket.setTimeout(IDLE_MS, () => socket.destroy());
   socket.on('error', () => socket.destroy());

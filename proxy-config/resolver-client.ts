@@ -1,5 +1,5 @@
 /** The agent's side of the resolver's control socket: one connection a message, answered soon or an error. */
-import { connect } from 'node:net';
+import { exchange } from './control-client.js';
 import type { ControlReply } from './resolver.js';
 import type { RecordTable } from './upstreams.js';
 
@@ -18,7 +18,7 @@ const PUBLISH_TIMEOUT_MS = 3_000;
 /** A client of the control socket at `socketPath`; connects only when called. */
 export function resolverClient(socketPath: string): ResolverClient {
   const call = async (message: object, timeoutMs: number): Promise<ControlAnswer> => {
-    const reply = await exchange(socketPath, `${JSON.stringify(message)}\n`, timeoutMs);
+    const reply = await exchange<ControlReply>(socketPath, { message, timeoutMs, who: 'the resolver' });
     if (!reply.ok) throw new Error(`the resolver refused: ${reply.reason}`);
     return reply;
   };
@@ -26,24 +26,4 @@ export function resolverClient(socketPath: string): ResolverClient {
     ping: () => call({ op: 'ping' }, PING_TIMEOUT_MS),
     publish: (revision, table) => call({ op: 'publish', revision, table }, PUBLISH_TIMEOUT_MS),
   };
-}
-
-function exchange(socketPath: string, line: string, timeoutMs: number): Promise<ControlReply> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(socketPath);
-    const chunks: Buffer[] = [];
-    const timer = setTimeout(() => socket.destroy(new Error('the resolver does not answer')), timeoutMs);
-    socket.on('error', reject);
-    socket.on('close', () => {
-      clearTimeout(timer);
-      reject(new Error('the resolver closed the connection'));
-    });
-    socket.on('data', (chunk) => {
-      chunks.push(chunk);
-      if (!chunk.includes(10)) return;
-      socket.destroy();
-      resolve(JSON.parse(Buffer.concat(chunks).toString('utf8')) as ControlReply);
-    });
-    socket.on('connect', () => socket.write(line));
-  });
 }

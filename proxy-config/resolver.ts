@@ -10,16 +10,18 @@
  * Control socket (`resolver.sock`), a JSON line each way: `{"op":"publish","revision":N,"table":{…}}` or
  * `{"op":"ping"}` → `{"ok":true,"pid","revision","ports","sinceMs":{name: ms}}` or `{"ok":false,"reason"}`.
  */
-import { chmodSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Socket as UdpSocket } from 'node:dgram';
+import type { Server } from 'node:net';
 import { join } from 'node:path';
+import { isListening, listenControl } from './control-server.js';
 import { type DnsAnswerer, dnsAnswerer } from './dns-answer.js';
 import { type DnsServers, inheritDnsServers, startDnsServers } from './dns-server.js';
 import { readJsonFile, tryWriteJsonFile } from './json-file.js';
+import { keptFile } from './kept-file.js';
 import type { Notice } from './notices.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import { inheritSorryServer, type SorryServer, startSorryServer } from './sorry-server.js';
-import type { INHERITED, Listening } from './standby.js';
+import type { INHERITED } from './standby.js';
 import type { RecordTable } from './upstreams.js';
 
 /** What the resolver holds and keeps in `resolver.json`. */
@@ -32,8 +34,8 @@ export interface Publication {
 
 export interface RunningResolver {
   ports: ResolverPorts;
-  /** What it listens on for Caddy, to be held by a standby. */
-  listening: Listening;
+  /** What it listens on for Caddy, to be held by a standby, in the order of `INHERITED`. */
+  listening: (Server | UdpSocket)[];
   stop(): Promise<void>;
 }
 
@@ -50,7 +52,6 @@ export type ControlReply =
   | { ok: false; reason: string };
 
 const STORE_AGAIN_MS = 5_000;
-const MAX_LINE_BYTES = 32 * 1024 * 1024;
 
 /**
  * Starts everything; null when another instance already listens on the control socket in `directory`, or comes to while
@@ -77,7 +78,7 @@ export async function startResolver(
     return null;
   }
   tryWriteJsonFile(join(directory, 'ports.json'), ports);
-  const stored = keptFile(file, storeAgainMs);
+  const stored = keptFile<Publication>(file, storeAgainMs);
   const reply = (): ControlReply => ({
     ok: true,
     pid: process.pid,
@@ -103,21 +104,6 @@ export async function startResolver(
       await stop();
     },
   };
-}
-
-/** Writes the newest value, and again after a while as long as the disk refuses it. */
-function keptFile(file: string, againMs: number) {
-  let problem: string | null = null;
-  let timer: NodeJS.Timeout | null = null;
-  const stop = (): void => {
-    if (timer) clearTimeout(timer);
-  };
-  const keep = (value: Publication): void => {
-    stop();
-    problem = tryWriteJsonFile(file, value);
-    timer = problem === null ? null : setTimeout(() => keep(value), againMs).unref();
-  };
-  return { keep, stop, problem: () => problem };
 }
 
 /** Reads `resolver.json`; null when it is missing or damaged. */
@@ -146,7 +132,7 @@ async function inheritServers(fds: typeof INHERITED, answerer: () => DnsAnswerer
 }
 
 function serversOf(dns: DnsServers, sorry: SorryServer) {
-  const listening: Listening = { srvTcp: dns.tcp, dnsUdp: dns.udp, sorry: sorry.server };
+  const listening = [dns.tcp, dns.udp, sorry.server];
   return {
     ports: { srvTcpPort: dns.port, dnsUdpPort: dns.port, sorryPort: sorry.port },
     listening,
@@ -173,43 +159,4 @@ function answerControl(
   } catch (error) {
     return { ok: false, reason: String(error) };
   }
-}
-
-async function listenControl(path: string, answer: (line: string) => ControlReply): Promise<Server> {
-  rmSync(path, { force: true });
-  const server = createServer((socket) => readLines(socket, (line) => `${JSON.stringify(answer(line))}\n`));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
-  chmodSync(path, 0o600);
-  return server;
-}
-
-function readLines(socket: Socket, answer: (line: string) => string): void {
-  let chunks: Buffer[] = [];
-  let size = 0;
-  socket.on('error', () => socket.destroy());
-  socket.on('data', (chunk) => {
-    size += chunk.length;
-    if (size > MAX_LINE_BYTES) return void socket.destroy();
-    chunks.push(chunk);
-    if (!chunk.includes(10)) return;
-    const lines = Buffer.concat(chunks).toString('utf8').split('\n');
-    const rest = Buffer.from(lines.pop() ?? '');
-    chunks = [rest];
-    size = rest.length;
-    for (const line of lines) socket.write(answer(line));
-  });
-}
-
-function isListening(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

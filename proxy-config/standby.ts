@@ -1,5 +1,5 @@
 /**
- * The standby of the resolver: a child that holds its sockets open and does nothing. When the resolver dies, whatever
+ * The standby of a companion (told here for the resolver): a child that holds its sockets open and does nothing. When the resolver dies, whatever
  * killed it, it becomes the next one, on the same sockets: what Caddy asks meanwhile waits in their queues for
  * the moment a start takes, and no lookup is refused. Without it every lookup would be refused until the agent noticed,
  * and a POST, which is never sent twice, would be lost.
@@ -11,30 +11,25 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Server } from 'node:net';
 
-/** The sockets of a resolver that listen. */
-export interface Listening {
-  srvTcp: Server;
-  dnsUdp: UdpSocket;
-  sorry: Server;
-}
-
 export interface Standby {
   /** Lets it go: no resolver follows this one. Resolves when it has ended. */
   release(): Promise<void>;
 }
 
-/** Where a resolver that follows another one finds its sockets: file descriptors that it was started with. */
+/** Where a resolver that follows another one finds its sockets: file descriptors that it was started with, in the order of
+ *  {@link startStandby}. */
 export const INHERITED = { srvTcp: 3, dnsUdp: 4, sorry: 5 } as const;
 
-/** The last argument of a resolver that takes over inherited sockets. */
+/** The last argument of a companion that takes over inherited sockets. */
 export const INHERIT_FLAG = '--inherit';
 
 const WAIT_AND_BECOME = 'read -r line || exec "$@"';
 const AGAIN_MS = 1_000;
 
-/** Starts a standby that would run `command` (program and arguments), and another one whenever it dies. */
-export function startStandby(command: readonly string[], listening: Listening): Standby {
-  const fds = [listening.srvTcp, listening.dnsUdp, listening.sorry].map(descriptorOf);
+/** Starts a standby that would run `command` (program and arguments) with these sockets as descriptors from 3 on, and another
+ *  one whenever it dies. */
+export function startStandby(command: readonly string[], sockets: readonly (Server | UdpSocket)[]): Standby {
+  const fds = sockets.map(descriptorOf);
   let isReleased = false;
   let child = spawnStandby(command, fds);
   const watch = (): void => {

@@ -4,6 +4,7 @@
  */
 import type {
   AllocationObserved,
+  DiscoveryObserved,
   EngineObserved,
   Figures,
   Group,
@@ -276,6 +277,8 @@ export interface Node {
   disk?: string | null;
   images: ImageObserved[];
   ingressObserved: IngressObserved | null;
+  /** What it says of names; absent or null: nothing yet. */
+  discovery?: DiscoveryObserved | null;
   /** Revision of the newest assignment made for it, and of the newest it has acknowledged. */
   revision: number;
   receivedRevision: number;

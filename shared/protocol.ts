@@ -81,6 +81,8 @@ export const assignmentSchema = z.object({
   keep: z.array(imageKeepSchema),
   /** What the ingress role of this node serves; decoded by `proxy-config/route`. Null: no ingress here. */
   ingress: z.record(z.string(), z.unknown()).nullable(),
+  /** The names that containers here may use; decoded by `discovery/table`. Absent: a master that does not know of names. */
+  discovery: z.record(z.string(), z.unknown()).optional(),
 });
 export type Assignment = z.infer<typeof assignmentSchema>;
 
@@ -166,6 +168,17 @@ export const ingressObservedSchema = z.object({
 });
 export type IngressObserved = z.infer<typeof ingressObservedSchema>;
 
+/** What a node says of names: `off` and `down` have a reason; `off`: containers there have Docker's names only. */
+export const discoveryObservedSchema = z.object({
+  state: z.enum(['running', 'down', 'off']),
+  reason: z.string().nullable(),
+  /** Whose containers may connect by name from here. */
+  projects: z.array(z.string()),
+  /** Allocations that get no new connection from here, with those that are open. */
+  draining: z.array(z.object({ allocation: z.string(), connections: z.number().int() })),
+});
+export type DiscoveryObserved = z.infer<typeof discoveryObservedSchema>;
+
 export const nodeFactsSchema = z.object({
   name: z.string(),
   address: z.string(),
@@ -198,6 +211,7 @@ export const statusSchema = z.object({
   allocations: z.array(allocationObservedSchema),
   images: z.array(imageObservedSchema),
   ingress: ingressObservedSchema.nullable(),
+  discovery: discoveryObservedSchema.nullable().optional(),
 });
 export type Status = z.infer<typeof statusSchema>;
 

@@ -6,6 +6,7 @@
  * store was lost, or another master's home was taken). Such a node is cordoned and gets no assignment until somebody
  * says `orca nodes uncordon`: an empty assignment would remove its containers.
  */
+import type { Table } from '../../discovery/table.js';
 import { fingerprint } from '../../shared/fingerprint.js';
 import type { Node } from '../../shared/model.js';
 import type { Assignment } from '../../shared/protocol.js';
@@ -13,6 +14,7 @@ import { assignmentOf } from '../plan/assignments.js';
 import type { ServiceState } from '../plan/snapshot.js';
 import type { Store } from '../store/store.js';
 import type { Certificates } from './certificates.js';
+import type { Discovery } from './discovery.js';
 import type { States } from './states.js';
 
 export interface ProxySettings {
@@ -35,15 +37,17 @@ export function createAssignments(options: {
   store: Store;
   states: States;
   certificates: Certificates;
+  discovery: Discovery;
   cluster: string;
   proxy: () => ProxySettings;
 }): Assignments {
   const { store, states, certificates } = options;
-  const contentOf = (node: Node): Omit<Assignment, 'revision'> =>
+  const contentOf = (node: Node, discovery: Table): Omit<Assignment, 'revision'> =>
     assignmentOf({
       cluster: options.cluster,
       node: { ...node, revision: 0, receivedRevision: 0 },
       services: servicesFor(states, node),
+      discovery,
       unreachable: new Set(states.nodes().flatMap((n) => (n.presence === 'present' ? [] : [n.id]))),
       ingress: {
         ...options.proxy(),
@@ -54,8 +58,10 @@ export function createAssignments(options: {
 
   /** Persists the revision first: what was sent is never unknown to the store. */
   const assign = (node: Node, atLeast: number): { assignment: Assignment; isNew: boolean } => {
-    const content = contentOf(node);
-    const mark = fingerprint(content);
+    const names = options.discovery.tableFor(node.id);
+    const content = contentOf(node, names.table);
+    // A table may be long, and is the same for many nodes: its mark was made once.
+    const mark = fingerprint({ ...content, discovery: names.mark });
     const isSame = store.assignmentFingerprint(node.id) === mark && node.revision > 0;
     if (isSame && node.revision >= atLeast)
       return { assignment: { ...content, revision: node.revision }, isNew: false };

@@ -17,6 +17,7 @@ import type { Transaction } from '../store/transaction.js';
 import { apply } from './apply.js';
 import type { Assignments } from './assignments.js';
 import type { Certificates } from './certificates.js';
+import type { Discovery } from './discovery.js';
 import { stepDrains } from './drains.js';
 import type { States } from './states.js';
 
@@ -24,6 +25,7 @@ export interface ReconcileOptions {
   store: Store;
   states: States;
   certificates: Certificates;
+  discovery: Discovery;
   assignments: Assignments;
   presence(): PresenceTiming;
   /** Writes how the silence of a node was judged. */
@@ -60,6 +62,7 @@ export function startReconcile(options: ReconcileOptions): Loop {
     for (let round = 0; round < MAX_ROUNDS && store.dirty.services.size > 0; round++)
       await each(store.dirty.services, failed, (key) => planOne(options, key, wakeTimes));
     options.certificates.ensure(states.all(), Date.now());
+    for (const id of options.discovery.ensure()) store.dirty.nodes.add(id);
     const unsent = new Map<string, unknown>();
     await each(store.dirty.nodes, unsent, (id) => assignOne(options, id));
     const next = Math.min(...wakeTimes.values(), silenceAtMs);
@@ -77,6 +80,7 @@ export function startReconcile(options: ReconcileOptions): Loop {
   const unwatch = store.watch(({ services, nodes }) => {
     for (const key of services) {
       for (const id of concernedNodes(options, key)) store.dirty.nodes.add(id);
+      for (const id of options.discovery.concerned(key)) store.dirty.nodes.add(id);
       for (const other of states.dependents(key)) store.dirty.services.add(other);
     }
     if (services.size > 0 || nodes.size > 0) loop.wake();

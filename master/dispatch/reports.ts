@@ -6,6 +6,7 @@ import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Allocation, Node, Presence } from '../../shared/model.js';
 import type {
   AllocationObserved,
+  DiscoveryObserved,
   IngressObserved,
   NodeFacts,
   Status,
@@ -16,6 +17,13 @@ import type { Transaction } from '../store/transaction.js';
 
 /** What the configuration says of a node. */
 export type NodeDescription = Pick<Node, 'ingress' | 'labels'>;
+
+/** The master was started. No session outlives it: until an agent says hello and reports, nothing is known of its node. That it
+ *  could not be heard meanwhile is not its silence, which is counted from now. */
+export function recordStart(tx: Transaction, nowMs: number): void {
+  for (const node of tx.nodes())
+    tx.putNode({ ...node, connectedAtMs: null, awaySinceMs: nowMs, reported: false });
+}
 
 /** A session began. Reports of earlier sessions no longer count: nothing is planned on stale ones. */
 export function recordHello(
@@ -83,8 +91,12 @@ export function recordStatus(tx: Transaction, id: string, status: Status, nowMs:
   }
   touchTraffic(tx, node.ingressObserved?.traffic ?? [], status.ingress?.traffic ?? []);
   touchWeights(tx, node.ingressObserved?.weights ?? [], status.ingress?.weights ?? []);
+  touchDrains(tx, node.discovery?.draining ?? [], status.discovery?.draining ?? []);
   const concernsAll =
-    !node.reported || node.presence !== 'present' || node.engine?.state !== status.engine.state;
+    !node.reported ||
+    node.presence !== 'present' ||
+    node.engine?.state !== status.engine.state ||
+    canonicalJson(node.discovery?.projects ?? []) !== canonicalJson(status.discovery?.projects ?? []);
   const after: Node = {
     ...node,
     reported: true,
@@ -92,6 +104,7 @@ export function recordStatus(tx: Transaction, id: string, status: Status, nowMs:
     engine: status.engine,
     disk: status.disk ?? null,
     images: status.images,
+    discovery: status.discovery ?? null,
     ingressObserved: status.ingress && { ...status.ingress, traffic: status.ingress.traffic.map(settled) },
   };
   if (canonicalJson(after) !== canonicalJson(node)) tx.putNode({ ...after, lastSeenAtMs: nowMs });
@@ -171,6 +184,17 @@ function touchTraffic(tx: Transaction, before: Traffic[], after: Traffic[]): voi
   for (const { allocation } of [...changed, ...gone]) {
     const service = tx.allocation(allocation)?.service;
     if (service) tx.touchService(service);
+  }
+}
+
+type Drains = DiscoveryObserved['draining'];
+
+/** What the stop of an allocation waits for. */
+function touchDrains(tx: Transaction, before: Drains, after: Drains): void {
+  const known = new Map(before.map((one) => [one.allocation, one.connections]));
+  for (const { allocation, connections } of after) {
+    const service = tx.allocation(allocation)?.service;
+    if (service && known.get(allocation) !== connections) tx.touchService(service);
   }
 }
 

@@ -101,7 +101,11 @@ function nodeState(
       state: 'degraded',
       reason: ingress.reason ?? `Caddy is ${ingress.caddy}, the resolver ${ingress.resolver}`,
     };
+  const names = node.discovery;
+  if (names?.state === 'down')
+    return { state: 'degraded', reason: `services are not found by name: ${names.reason}` };
   if (node.drain) return drainState(node.drain, allocations);
   if (node.cordoned) return { state: 'cordoned', reason: 'cordoned on request' };
-  return { state: 'ready', reason: null };
+  const limit = names?.state === 'off' ? `names lead to services on this node only: ${names.reason}` : null;
+  return { state: 'ready', reason: limit ?? names?.reason ?? null };
 }

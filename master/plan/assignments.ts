@@ -2,6 +2,7 @@
  * The complete desired set of one node: containers, images to resolve, images to keep, and what its ingress serves.
  * Pure. Promises that equal inputs give equal assignments, whatever the order of services: dispatch compares them.
  */
+import type { Table } from '../../discovery/table.js';
 import type { Certificate, Ingress, Route } from '../../proxy-config/route.js';
 import type { Allocation, Node, Release, Rollout } from '../../shared/model.js';
 import type { AllocationAssignment, Assignment, ImageKeep, ImageWant } from '../../shared/protocol.js';
@@ -19,6 +20,8 @@ export interface AssignmentInput {
   ingress: IngressSettings;
   /** Ids of the nodes that are not to be routed to. */
   unreachable: ReadonlySet<string>;
+  /** The names that its containers may use. */
+  discovery?: Table;
 }
 
 /** What ingress nodes need besides routes. A route's domain without a certificate is left out until it has one. */
@@ -38,6 +41,7 @@ export function assignmentOf({
   services,
   ingress,
   unreachable,
+  discovery,
 }: AssignmentInput): Omit<Assignment, 'revision'> {
   const sorted = [...services].sort((a, b) => (a.service.key < b.service.key ? -1 : 1));
   return {
@@ -47,6 +51,7 @@ export function assignmentOf({
     images: sorted.flatMap((state) => imageWants(node, state)),
     keep: sorted.flatMap((state) => keeps(cluster, state)),
     ingress: node.ingress ? { ...ingressOf(routesOf(sorted, unreachable), ingress) } : null,
+    ...(discovery === undefined ? {} : { discovery: { ...discovery } }),
   };
 }
 

@@ -1,7 +1,8 @@
 /** The last steps of allocations that leave: drained ones are stopped, stopped ones forgotten once they are gone. */
+import { namedDrainOf } from './named-drain.js';
 import type { Seen } from './seen.js';
 import type { Action, ServiceSnapshot } from './snapshot.js';
-import { drainOf } from './traffic.js';
+import { bothDrained, drainOf } from './traffic.js';
 
 export interface Finished {
   actions: Action[];
@@ -33,10 +34,13 @@ function finishOne(snapshot: ServiceSnapshot, seen: Seen, nowMs: number): Part {
   return seen.allocation.desired === 'draining' ? drain(snapshot, seen, nowMs) : forget(snapshot, seen);
 }
 
-function drain(snapshot: ServiceSnapshot, { allocation }: Seen, nowMs: number): Part {
-  const ingress = snapshot.nodes.map((view) => view.node).filter((node) => node.ingress);
+function drain(snapshot: ServiceSnapshot, { allocation, isWeb }: Seen, nowMs: number): Part {
+  const ingress = snapshot.nodes.map((view) => view.node).filter((node) => isWeb && node.ingress);
   const { id } = allocation;
-  const drained = drainOf(allocation, snapshot.service.spec.deploy.drainTimeoutMs, ingress, nowMs);
+  const drained = bothDrained(
+    drainOf(allocation, snapshot.service.spec.deploy.drainTimeoutMs, ingress, nowMs),
+    namedDrainOf(allocation, snapshot, nowMs),
+  );
   if (drained.kind === 'wait') {
     const why = drained.reason === null ? '' : `: ${drained.reason}`;
     return {

@@ -39,9 +39,9 @@ export function retireAction(seen: Seen, nowMs: number): Action {
     : { kind: 'set-desired', id, desired: 'stopped', drainingSinceMs: null };
 }
 
-/** What the ingress routes to lets its requests finish first. */
-export function isDrained({ isWeb, allocation }: Seen): boolean {
-  return isWeb && allocation.desired === 'routed';
+/** What the ingress or a name leads to lets its requests finish first. */
+export function isDrained({ isWeb, isNamed, isLive, allocation }: Seen): boolean {
+  return (isWeb && allocation.desired === 'routed') || (isNamed && isLive);
 }
 
 /** The tally of one pass: what is taken no longer counts. */

@@ -6,6 +6,7 @@
 import type { Allocation, Node, Release } from '../../shared/model.js';
 import type { AllocationState } from '../../shared/protocol.js';
 import { isRouted } from '../../shared/spec.js';
+import { isHandedOver } from './named-drain.js';
 import type { ServiceSnapshot } from './snapshot.js';
 import { routingOf } from './traffic.js';
 
@@ -27,6 +28,8 @@ export interface Seen {
   isLive: boolean;
   /** The ingress routes to allocations of this kind. */
   isWeb: boolean;
+  /** Containers may be connected to it by name, and another one would answer them. */
+  isNamed: boolean;
   /** When it counts as healthy: ready since, plus `min_healthy`; null while it is not ready. */
   healthyAtMs: number | null;
   isHealthy: boolean;
@@ -80,6 +83,7 @@ function see(
     reason: allocation.observed?.reason ?? null,
     isLive: allocation.desired === 'running' || allocation.desired === 'routed',
     isWeb,
+    isNamed: release?.spec.container.port != null && isUp(state) && isHandedOver(allocation, snapshot),
     healthyAtMs,
     isHealthy,
     isServing: state === 'ready' && routing.isRouted,
@@ -91,6 +95,7 @@ function see(
 function isSentAway({ isMoving, service }: Allocation, node: Node | null): boolean {
   return isMoving === true || node?.drain?.service === service;
 }
+const isUp = (state: Seen['state']): boolean => state === 'ready' || state === 'unready';
 
 /** For what is not routed only its reports tell; of an unknown one, the last. */
 function hasBeenUp({ observed }: Allocation, isUnknown: boolean): boolean {

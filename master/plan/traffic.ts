@@ -64,6 +64,13 @@ export function drainOf(
   return { kind: 'done', inFlight };
 }
 
+/** Done when both are; the first that waits says why. */
+export function bothDrained(a: Drain, b: Drain): Drain {
+  if (a.kind === 'done' && b.kind === 'done')
+    return { kind: 'done', inFlight: Math.max(a.inFlight, b.inFlight) };
+  return a.kind === 'wait' ? a : b;
+}
+
 function isLiveNode(node: Node): boolean {
   return node.connectedAtMs !== null && node.reported;
 }

@@ -36,6 +36,8 @@ export interface Reader {
   joinToken(id: string): JoinToken | undefined;
   identities(): NodeIdentity[];
   identity(node: string): NodeIdentity | undefined;
+  /** Virtual addresses by service, and that of DNS. */
+  addresses(): [key: string, address: string][];
   /** The newest `limit` events, oldest first. */
   events(limit: number): ClusterEvent[];
   eventsAfter(number: number): ClusterEvent[];
@@ -76,6 +78,7 @@ export function createReader(tables: Tables): Reader {
     joinToken: (id) => tables.joinTokens.get(id),
     identities: () => tables.identities.values(),
     identity: (node) => tables.identities.get(node),
+    addresses: () => tables.addresses.keys().map((key) => [key, tables.addresses.get(key) ?? '']),
     events: (limit) => tables.events.last('', limit).reverse(),
     eventsAfter: (number) =>
       tables.events

@@ -72,6 +72,8 @@ export interface Tables {
   joinTokens: Table<JoinToken>;
   /** By node id. */
   identities: Table<NodeIdentity>;
+  /** service, or `dns` → its virtual address. */
+  addresses: Table<string>;
   events: Table<ClusterEvent>;
   meta: Table<unknown>;
 }
@@ -91,6 +93,7 @@ export function openTables(env: Environment): Tables {
     tokens: env.table('tokens'),
     joinTokens: env.table('join-tokens'),
     identities: env.table('identities'),
+    addresses: env.table('addresses'),
     events: env.table('events'),
     meta: env.table('meta'),
   };

@@ -48,6 +48,7 @@ export interface Transaction extends Reader {
   putToken(token: Token): void;
   putJoinToken(token: JoinToken): void;
   deleteJoinToken(id: string): void;
+  putAddress(key: string, address: string): void;
   addEvent(event: Omit<ClusterEvent, 'number'>): void;
   putMeta(key: string, value: unknown): void;
   deleteMeta(key: string): void;
@@ -95,6 +96,7 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
         remove(tables.releases, releaseKey(key, release.number));
       for (const rollout of tables.rollouts.values(`${key}|`)) dropRollout(tables, rollout, remove);
       remove(tables.activeRollouts, key);
+      remove(tables.addresses, key);
       if (remove(tables.services, key)) serviceChanged(key);
     },
     putRelease(release) {
@@ -157,6 +159,9 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     },
     deleteJoinToken(id) {
       remove(tables.joinTokens, id);
+    },
+    putAddress(key, address) {
+      put(tables.addresses, key, address);
     },
     addEvent(event) {
       const newest = tables.events.last('', 1)[0]?.number ?? 0;

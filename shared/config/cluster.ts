@@ -11,6 +11,7 @@ import { domain, duration, labels, nonEmpty, port, text } from './fields.js';
 import { refuseRustKeys } from './legacy.js';
 import { isTable, withoutUnset } from './plain.js';
 import type { Problem } from './problem.js';
+import { serviceRangeProblem } from './service-range.js';
 
 const hostPort = text((value) =>
   readHostPort(value) === null
@@ -36,6 +37,7 @@ const clusterSchema = z.strictObject({
       agent: z.boolean().optional(),
       silence: duration(MIN_SILENCE_MS).optional(),
       lost_after: duration(MIN_SILENCE_MS).optional(),
+      service_range: text(serviceRangeProblem).optional(),
       api_port: port.optional(),
       api_bind: nonEmpty.optional(),
       api_tokens: z.array(nonEmpty).optional(),
@@ -87,6 +89,8 @@ export interface ClusterConfig {
   /** Without a word for so long a node is unreachable, and lost after `lostAfterMs`, both counted from its last word. */
   silenceMs: number | null;
   lostAfterMs: number | null;
+  /** The virtual addresses of services, as `10.213.0.0/16`. */
+  serviceRange: string | null;
   acme: { directory: string | null; trustedRoots: string[]; staging: boolean };
   proxy: { httpPort: number | null; httpsPort: number | null; caddy: string | null };
   /** Labels for nodes that join, matched by name or address. */
@@ -185,6 +189,7 @@ function configOf({ cluster = {}, acme, proxy, node, token, api_tokens }: Cluste
     agent: cluster.agent ?? null,
     silenceMs: cluster.silence ?? null,
     lostAfterMs: cluster.lost_after ?? null,
+    serviceRange: cluster.service_range ?? null,
     acme: {
       directory: acme?.directory ?? null,
       trustedRoots: acme?.trusted_roots ?? [],

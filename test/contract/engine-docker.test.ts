@@ -45,7 +45,16 @@ t.test('Docker refuses in its own words, and the advice says what to do', async 
   const make = async (id: string, container: Partial<ContainerSpec>): Promise<string> => {
     const allocation = anAllocation({ id: `${cluster}.${id}`, imageId, container });
     const name = `orca-${allocation.id}`;
-    const request = { cluster, network, publishAddress: '127.0.0.1', name, attempt: 1, level: 0, allocation };
+    const request = {
+      cluster,
+      network,
+      publishAddress: '127.0.0.1',
+      dns: null,
+      name,
+      attempt: 1,
+      level: 0,
+      allocation,
+    };
     const made = await engine.create(request);
     await engine.start(made);
     return made;

@@ -53,6 +53,7 @@ export async function engineContract(t: Test, under: EngineUnderTest): Promise<v
       cluster,
       network,
       publishAddress,
+      dns: null,
       name: `orca-${id}`,
       attempt: 1,
       level: 0,
@@ -77,8 +78,9 @@ export async function engineContract(t: Test, under: EngineUnderTest): Promise<v
     t.match(bridgeAddress, /^\d+\.\d+\.\d+\.\d+$/);
   });
 
-  await t.test('a network is listed with its project, and made only once', async (t) => {
-    t.same(await engine.networks(cluster), [{ id: made.id, name: network, project: 'shop' }]);
+  await t.test('a network is listed with its project and addresses, and made only once', async (t) => {
+    t.match(made, { name: network, project: 'shop', subnet: /^[\d.]+\/\d+$/ });
+    t.same(await engine.networks(cluster), [made]);
     await refuses(t, engine.createNetwork(cluster, 'shop', network), 'conflict');
   });
 

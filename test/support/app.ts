@@ -11,10 +11,16 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
 import { acceptEcho } from './echo-socket.js';
+import { type InnerLoad, startInnerLoad } from './inner-load.js';
 
 const env = process.env;
 const release = env.RELEASE ?? 'none';
-const state = { healthy: env.HEALTH !== 'fail', startedAtMs: Date.now(), answers: 0 };
+const state = {
+  healthy: env.HEALTH !== 'fail',
+  startedAtMs: Date.now(),
+  answers: 0,
+  load: null as InnerLoad | null,
+};
 
 type Handler = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => Promise<void>;
 
@@ -58,6 +64,13 @@ const routes: Record<string, Handler> = {
     if (got instanceof Error) send(response, 502, `${got.message}\n`);
     else send(response, got.status, await got.text());
   },
+  '/load/start': async (_request, response, query) => {
+    const mix = { kept: numberOf(query, 'kept', 4), fresh: numberOf(query, 'fresh', 4) };
+    state.load = startInnerLoad(query.get('url') ?? '', mix);
+    send(response, 200, 'started\n');
+  },
+  '/load': async (_request, response) => json(response, state.load?.report() ?? null),
+  '/load/stop': async (_request, response) => json(response, (await state.load?.stop()) ?? null),
   '/write': async (_request, response, query) => {
     appendFileSync(query.get('file') ?? '/tmp/file', query.get('text') ?? '');
     send(response, 200, 'written\n');

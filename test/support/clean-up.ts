@@ -1,4 +1,6 @@
 /** Leaves nothing of an Orca behind: its processes by its home, its containers, networks and volumes by its label. */
+import { existsSync, readFileSync } from 'node:fs';
+import { hostNetwork } from '../../discovery/host-network.js';
 import { containersWith, dockerCall, dockerJson, filters, testDocker } from './docker.js';
 import { isAlive, killHard, processesOf, signal } from './processes.js';
 import { waitFor } from './wait-for.js';
@@ -13,6 +15,14 @@ export async function endProcesses(home: string): Promise<void> {
   for (let round = 0; round < 5; round += 1) {
     for (const { pid } of processesOf(home)) await killHard(pid);
   }
+}
+
+/** Gives back what an agent of this home claimed of the host for names. */
+export async function releaseNames(home: string): Promise<void> {
+  const file = `${home}/discovery/claim.json`;
+  if (!existsSync(file)) return;
+  const { chain, range } = JSON.parse(readFileSync(file, 'utf8')) as { chain: string; range: string };
+  await hostNetwork(chain).release(range);
 }
 
 /** Removes what carries the cluster's label. */

@@ -211,15 +211,16 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
       await called('networks');
       return [...heldNetworks.values()]
         .filter((n) => n.cluster === cluster)
-        .map(({ id, name, project }) => ({ id, name, project }));
+        .map(({ id, name, project, subnet }) => ({ id, name, project, subnet }));
     },
     async createNetwork(cluster, project, name) {
       await called('createNetwork', name);
       if (heldNetworks.has(name))
         throw new EngineError('conflict', `network with name ${name} already exists`);
-      const network = { id: `n-${name}`, name, project, cluster };
+      const subnet = `10.${heldNetworks.size}.0.0/16`;
+      const network = { id: `n-${name}`, name, project, subnet, cluster };
       heldNetworks.set(name, network);
-      return { id: network.id, name, project };
+      return { id: network.id, name, project, subnet };
     },
     async removeNetwork(id) {
       await called('removeNetwork', id);

@@ -113,7 +113,7 @@ function nodeFiles(): BaseFile[] {
     mode: 0o755,
     content: readFileSync(path),
   }));
-  const app = ['app.js', 'echo-socket.js'].map((name) => ({
+  const app = ['app.js', 'echo-socket.js', 'inner-load.js'].map((name) => ({
     name: `app/${name}`,
     mode: 0o644,
     content: readFileSync(fileURLToPath(new URL(name, import.meta.url))),

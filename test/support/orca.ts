@@ -11,7 +11,7 @@ import type https from 'node:https';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ServiceStatus, StatusReply } from '../../shared/api.js';
-import { endProcesses, removeLeftovers } from './clean-up.js';
+import { endProcesses, releaseNames, removeLeftovers } from './clean-up.js';
 import { containersWith, type SeenContainer, testDocker } from './docker.js';
 import { freePorts } from './free-port.js';
 import { type Answer, request } from './https-request.js';
@@ -83,7 +83,7 @@ export interface Orca {
   target(domain: string): LoadTarget;
   containers(labels?: Record<string, string>): Promise<SeenContainer[]>;
   /** The pid of one of its processes. */
-  pid(which: 'server' | 'agent' | 'caddy' | 'resolver'): number;
+  pid(which: 'server' | 'agent' | 'caddy' | 'resolver' | 'names'): number;
   /** What server and agent wrote, for a failed test. */
   log(): string;
   startServer(): Promise<void>;
@@ -244,6 +244,8 @@ export async function makeOrca(options: OrcaOptions = {}): Promise<Orca> {
     },
     async stop() {
       await endProcesses(home);
+      // On a host of a test bed its whole network goes.
+      if (!host) await releaseNames(home);
       if (existsSync(join(home, 'ca.pem'))) await removeLeftovers(clusterId(home), docker);
       if (options.homeKiB) unmount(home);
       rmSync(root, { recursive: true, force: true });
@@ -273,6 +275,7 @@ function isProgram(command: string[], which: string): boolean {
   if (which === 'server' && command.some((part) => part.endsWith('dying-server.js'))) return true;
   if (which === 'resolver')
     return isNode(command) && command.some((part) => part.endsWith('resolver-main.js'));
+  if (which === 'names') return isNode(command) && command.some((part) => part.endsWith('discovery-main.js'));
   return command.includes(which) && command.some((part) => part.endsWith('.js'));
 }
 

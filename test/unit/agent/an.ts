@@ -97,6 +97,7 @@ export function aRequest(overrides: Partial<ContainerRequest> = {}): ContainerRe
     allocation: anAllocation(),
     network: 'orca-test-shop',
     publishAddress: '127.0.0.1',
+    dns: null,
     name: `orca-${overrides.allocation?.id ?? 'shop.api.1'}-${overrides.attempt ?? 1}`,
     attempt: 1,
     level: 0,

@@ -111,6 +111,20 @@ t.test('a request becomes the body of a create', async (t) => {
   t.notOk('Cmd' in toCreateOptions(aRequest()), 'the image keeps its own command');
 });
 
+t.test('a container that has names of Orca has none of Docker, unless it listens on no port', async (t) => {
+  const dns = { servers: ['10.213.0.2', '192.0.2.1'], search: ['shop.orca'] };
+  const body = (port: number | null) =>
+    toCreateOptions(aRequest({ dns, allocation: anAllocation({ container: { port } }) }));
+  const host = { Dns: ['10.213.0.2', '192.0.2.1'], DnsSearch: ['shop.orca'] };
+  t.match(body(8080), { HostConfig: host });
+  t.same(body(8080).NetworkingConfig?.EndpointsConfig?.['orca-test-shop']?.Aliases, []);
+  t.match(body(null), {
+    HostConfig: host,
+    NetworkingConfig: { EndpointsConfig: { 'orca-test-shop': { Aliases: ['api'] } } },
+  });
+  t.notOk('Dns' in (toCreateOptions(aRequest()).HostConfig ?? {}));
+});
+
 t.test("the endpoint is the service's own port, never an extra one of the same container port", async (t) => {
   const allocation = anAllocation({
     container: { port: 80, extraPorts: [{ host: 8080, container: 80, protocol: 'tcp' }] },

@@ -88,6 +88,7 @@ async function converge(engine: FakeEngine, assignment: Assignment, clock: Clock
         facts,
         cluster: assignment.cluster,
         publishAddress: '127.0.0.1',
+        dnsFor: () => null,
         refresh: async () => undefined,
         onProgress: () => undefined,
       }).catch((error: unknown) => {

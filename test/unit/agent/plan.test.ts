@@ -6,7 +6,7 @@ import { plan } from '../../../agent/plan.js';
 import type { AllocationAssignment, Assignment } from '../../../shared/protocol.js';
 import { aContainer, anAllocation, anAssignment } from './an.js';
 
-const network = { id: 'n1', name: 'orca-test-shop', project: 'shop' };
+const network = { id: 'n1', name: 'orca-test-shop', project: 'shop', subnet: '172.18.0.0/16' };
 
 function factsWith(...containers: ObservedContainer[]): Facts {
   const facts = emptyFacts();

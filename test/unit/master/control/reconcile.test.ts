@@ -3,6 +3,7 @@ import { createAssignments } from '../../../../master/control/assignments.js';
 import { createCertificates } from '../../../../master/control/certificates.js';
 import { createCommands } from '../../../../master/control/commands.js';
 import { createDescribeNode } from '../../../../master/control/describe-node.js';
+import { createDiscovery } from '../../../../master/control/discovery.js';
 import { createNodeCommands } from '../../../../master/control/node-commands.js';
 import { startReconcile } from '../../../../master/control/reconcile.js';
 import { createStates } from '../../../../master/control/states.js';
@@ -25,14 +26,14 @@ function aControl(t: Test) {
   });
   certificates.ensure([], Date.now());
   const proxy = { httpPort: 80, httpsPort: 443, caddy: 'auto' };
-  const assignments = createAssignments({ store, states, certificates, cluster: 'c', proxy: () => proxy });
+  const discovery = createDiscovery({ store, states, cluster: 'c', range: () => '10.213.0.0/16' });
+  const parts = { store, states, certificates, discovery };
+  const assignments = createAssignments({ ...parts, cluster: 'c', proxy: () => proxy });
   const sent: { node: string; assignment: Assignment }[] = [];
   const errors: string[] = [];
   const start = (everyMs = 60_000) => {
     const loop = startReconcile({
-      store,
-      states,
-      certificates,
+      ...parts,
       assignments,
       presence: () => ({ silenceMs: 200, lostAfterMs: 400 }),
       onSilence: recordSilence,

@@ -9,6 +9,7 @@ t.test('an empty file leaves everything unset', async (t) => {
     name: null,
     listen: null,
     agent: null,
+    serviceRange: null,
     silenceMs: null,
     lostAfterMs: null,
     acme: { directory: null, trustedRoots: [], staging: false },
@@ -20,7 +21,7 @@ t.test('an empty file leaves everything unset', async (t) => {
 
 t.test('every setting is read', async (t) => {
   const text =
-    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nsilence = "10s"\nlost_after = "2m"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = true\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\n';
+    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nservice_range = "10.9.0.0/20"\nsilence = "10s"\nlost_after = "2m"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = true\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\n';
   t.same(await parseClusterToml(text, 'c'), {
     name: 'p',
     domain: 'orca.example.com',
@@ -32,6 +33,7 @@ t.test('every setting is read', async (t) => {
     docker: 'unix:///x',
     advertise: '10.0.0.1',
     agent: false,
+    serviceRange: '10.9.0.0/20',
     silenceMs: 10_000,
     lostAfterMs: 120_000,
     acme: { directory: 'https://ca/dir', trustedRoots: ['a.pem'], staging: true },
@@ -55,6 +57,12 @@ t.test('a bad one is refused with line, key and reason', async (t) => {
   const short = '[cluster]\nsilence = "30s"\nlost_after = "20s"\n';
   t.match(await refused(short), /lost_after: must not be below silence \(30s\)/);
   t.equal((await parseClusterToml('[cluster]\nsilence = "2m"\n', 'c')).lostAfterMs, null, 'never before it');
+  for (const range of ['10.213.0.0/8', '10.213.0.1/16', '8.8.0.0/16', '10.0.0.0/28', 'all'])
+    t.match(
+      await refused(`[cluster]\nservice_range = "${range}"\n`),
+      /service_range: must be a range/,
+      range,
+    );
   t.match(await refused('[[node]]\nlabels = {}\n'), /node\[0\]: needs name/);
   t.match(
     await refused('[[node]]\nname = "a"\n[[node]]\nname = "a"\n'),
