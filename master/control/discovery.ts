@@ -5,7 +5,7 @@
 import type { NamedService, Table } from '../../discovery/table.js';
 import { fingerprint } from '../../shared/fingerprint.js';
 import { contains, type Range, readAddress, readRange } from '../../shared/ipv4.js';
-import { DNS_KEY, freeAddress, namedServiceOf, placesOf } from '../plan/discovery.js';
+import { DNS_KEY, freeAddress, namedServiceOf } from '../plan/discovery.js';
 import type { ServiceState } from '../plan/snapshot.js';
 import type { Store } from '../store/store.js';
 import type { States } from './states.js';
@@ -41,8 +41,7 @@ export function createDiscovery(options: {
 
   const entryOf = ({ service, ...state }: ServiceState): Entry => {
     const address = addresses.get(service.key);
-    const named =
-      address === undefined ? null : namedServiceOf({ service, ...state }, address, placesOf(states.nodes()));
+    const named = address === undefined ? null : namedServiceOf({ service, ...state }, address, states.node);
     return { project: service.project, named, mark: fingerprint(named) };
   };
   const known = (state: ServiceState): Entry => {
@@ -63,20 +62,20 @@ export function createDiscovery(options: {
   };
   const projectsOn = (node: string): string[] =>
     [...new Set(states.on(node).map(({ service }) => service.project))].sort();
-  const nodesOf = (project: string): string[] =>
-    states.nodes().flatMap(({ id }) => (projectsOn(id).includes(project) ? [id] : []));
+  const nodesOf = (some: ReadonlySet<string>): string[] =>
+    states.nodes().flatMap(({ id }) => (projectsOn(id).some((project) => some.has(project)) ? [id] : []));
 
-  const concerned = (key: string): string[] => {
+  /** Looks at a service again; its project when that changes what nodes get. */
+  const again = (key: string): string | null => {
     const before = entries.get(key);
     const state = states.get(key);
     const after = state && entryOf(state);
-    if (before?.mark === after?.mark) return [];
+    if (before?.mark === after?.mark) return null;
     if (after) entries.set(key, after);
     else entries.delete(key);
-    const project = after?.project ?? before?.project;
-    if (project === undefined) return [];
-    projects.delete(project);
-    return nodesOf(project);
+    const project = after?.project ?? before?.project ?? null;
+    if (project !== null) projects.delete(project);
+    return project;
   };
 
   /** What gets none is said once. */
@@ -110,14 +109,16 @@ export function createDiscovery(options: {
     });
     if (missing.length === 0) return [];
     give(missing, range);
-    return missing.includes(DNS_KEY)
-      ? [...missing.flatMap(concerned), ...states.nodes().map(({ id }) => id)]
-      : missing.flatMap(concerned);
+    const changed = new Set(missing.flatMap((key) => again(key) ?? []));
+    return missing.includes(DNS_KEY) ? states.nodes().map(({ id }) => id) : nodesOf(changed);
   };
 
   return {
     ensure,
-    concerned,
+    concerned(key) {
+      const project = again(key);
+      return project === null ? [] : nodesOf(new Set([project]));
+    },
     tableFor(node) {
       // A store of an older version, whose first node says hello before the first pass.
       if (!addresses.has(DNS_KEY)) ensure();

@@ -16,6 +16,7 @@ export interface States {
   /** Services that have allocations on the node. */
   on(node: string): ServiceState[];
   nodes(): readonly Node[];
+  node(id: string): Node | null;
   /** What a user's request is judged by. */
   current(key: string): ServiceCurrent | null;
   snapshot(key: string): ServiceSnapshot | null;
@@ -85,6 +86,10 @@ export function createStates(store: Store, figures: (key: string) => Counted[] =
     nodes: () => {
       refresh();
       return [...nodes.values()];
+    },
+    node: (id) => {
+      refresh();
+      return nodes.get(id) ?? null;
     },
     current: (key) => {
       const state = get(key);

@@ -10,27 +10,16 @@ import { isOffered } from './named-drain.js';
 import { bySlotThenAge } from './seen.js';
 import type { ServiceState } from './snapshot.js';
 
-/** What is known of the nodes: their addresses, by id, and which of them are silent. */
-export interface NodePlaces {
-  addresses: ReadonlyMap<string, string>;
-  unreachable: ReadonlySet<string>;
-}
+type FindNode = (id: string) => Pick<Node, 'facts' | 'presence'> | null;
 
 /** Under this key the address for DNS is kept beside those of services. */
 export const DNS_KEY = 'dns';
-
-export function placesOf(nodes: readonly Node[]): NodePlaces {
-  return {
-    addresses: new Map(nodes.map((node) => [node.id, node.facts.address])),
-    unreachable: new Set(nodes.flatMap((node) => (node.presence === 'present' ? [] : [node.id]))),
-  };
-}
 
 /** Null: it has no name. The order of its allocations does not matter. */
 export function namedServiceOf(
   { service, releases, allocations }: ServiceState,
   address: string,
-  places: NodePlaces,
+  nodeOf: FindNode,
 ): NamedService | null {
   const named = [...allocations].filter(({ group }) => group !== 'job').sort(bySlotThenAge);
   const running = releases.filter(({ number }) => named.some(({ release }) => release === number));
@@ -44,13 +33,13 @@ export function namedServiceOf(
     address,
     ports: [...new Set(ports)].sort((a, b) => a - b),
     canaryWeight: service.planned.canaryWeight,
-    allocations: heard(named, places).flatMap((allocation) => namedAllocation(allocation, named, places)),
+    allocations: heard(named, nodeOf).flatMap((allocation) => namedAllocation(allocation, named, nodeOf)),
   };
 }
 
 /** Without those on silent nodes, unless none would be left that is ready: then only an agent may be gone. */
-function heard(allocations: readonly Allocation[], { unreachable }: NodePlaces): readonly Allocation[] {
-  const left = allocations.filter(({ node }) => !unreachable.has(node));
+function heard(allocations: readonly Allocation[], nodeOf: FindNode): readonly Allocation[] {
+  const left = allocations.filter(({ node }) => nodeOf(node)?.presence === 'present');
   return left.some(isOffered) ? left : allocations;
 }
 
@@ -58,12 +47,12 @@ function heard(allocations: readonly Allocation[], { unreachable }: NodePlaces):
 function namedAllocation(
   { id, node, group, desired, observed }: Allocation,
   all: readonly Allocation[],
-  { addresses }: NodePlaces,
+  nodeOf: FindNode,
 ): NamedAllocation[] {
   if (desired === 'stopped' || group === 'job') return [];
   const draining = desired === 'draining' && all.some(isOffered);
   const endpoint = !draining && observed?.state === 'ready' ? observed.endpoint : null;
-  const ownNodeOnly = endpoint !== null && endpoint.address !== addresses.get(node);
+  const ownNodeOnly = endpoint !== null && endpoint.address !== nodeOf(node)?.facts.address;
   return [{ id, node, group, draining, endpoint, ownNodeOnly }];
 }
 

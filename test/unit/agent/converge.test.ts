@@ -39,29 +39,6 @@ function bench(t: Test, engine = fakeEngine(), remembered: AllocationObserved[] 
   return { engine, converger, shown, until };
 }
 
-t.test('a container waits until it is known whom it asks about names', async (t) => {
-  const engine = fakeEngine();
-  engine.images.set('app:1', { id: 'sha256:app1', digest: null });
-  const known: { dns?: { servers: string[]; search: string[] } } = {};
-  const converger = startConverge({
-    engine,
-    publishAddress: null,
-    dnsFor: () => known.dns,
-    remembered: [],
-    ownTags: [],
-    onChange: () => undefined,
-    log: createLog(() => undefined),
-  });
-  t.teardown(() => converger.stop());
-  t.equal(converger.networks(), null);
-  converger.assign(anAssignment({ allocations: [anAllocation()] }));
-  await waitFor('its network', () => converger.networks()?.length === 1);
-  t.notMatch(engine.calls.join(), /create shop/);
-  known.dns = { servers: ['10.213.0.2'], search: ['shop.orca'] };
-  converger.wake();
-  await waitFor('the container', () => converger.facts().containers.size === 1);
-});
-
 const two = [anAllocation(), anAllocation({ id: 'shop.web.2', service: 'web' })];
 
 t.test('before an assignment it says how the engine is, and touches nothing', async (t) => {

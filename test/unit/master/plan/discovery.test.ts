@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { freeAddress, namedServiceOf, placesOf } from '../../../../master/plan/discovery.js';
+import { freeAddress, namedServiceOf } from '../../../../master/plan/discovery.js';
 import { planService } from '../../../../master/plan/plan.js';
 import type { ServiceState } from '../../../../master/plan/snapshot.js';
 import { contains, readAddress, readRange } from '../../../../shared/ipv4.js';
@@ -33,7 +33,7 @@ const stateOf = (allocations: Allocation[], change: Partial<ServiceState> = {}):
 });
 const nodes = [aNode('n1'), aNode('n2')];
 const named = (state: ServiceState, some: Node[] = nodes) =>
-  namedServiceOf(state, '10.213.0.9', placesOf(some));
+  namedServiceOf(state, '10.213.0.9', (id) => some.find((node) => node.id === id) ?? null);
 const offered = (state: ServiceState, some?: Node[]) =>
   named(state, some)?.allocations.flatMap(({ id, endpoint }) => (endpoint ? [id] : []));
 
