@@ -20,6 +20,7 @@ import {
   PROTOCOL_VERSION,
   type Status,
 } from '../shared/protocol.js';
+import { reconnectMs, SETTLED_SESSION_MS } from './backoff.js';
 import { createOutbox } from './outbox.js';
 
 export interface LinkOptions {
@@ -52,11 +53,9 @@ export interface Link {
   stop(): Promise<void>;
 }
 
-const MAX_RETRY_MS = 10_000;
-
 export function startLink(options: LinkOptions): Link {
   const { log } = options;
-  const timing = options.timing ?? { heartbeatMs: HEARTBEAT_MS, livenessMs: LIVENESS_MS, retryMs: 200 };
+  const timing = options.timing ?? { heartbeatMs: HEARTBEAT_MS, livenessMs: LIVENESS_MS, retryMs: 250 };
   let socket: WebSocket | null = null;
   let timer: NodeJS.Timeout | null = null;
   let failures = 0;
@@ -79,13 +78,12 @@ export function startLink(options: LinkOptions): Link {
     outbox.stop();
     options.onEnd();
     if (stopped) return;
-    failures = patient.has(code) ? 10 : failures + 1;
-    const waitMs = Math.min(MAX_RETRY_MS, timing.retryMs * 2 ** Math.min(failures - 1, 10));
-    const jitteredMs = waitMs * (0.5 + Math.random() / 2);
-    log.warn({ code, reason, retryMs: Math.round(jitteredMs) }, 'no session with the master');
+    failures += 1;
+    const waitMs = reconnectMs(failures, patient.has(code), Math.random(), timing.retryMs);
+    log.warn({ code, reason, retryMs: Math.round(waitMs) }, 'no session with the master');
     timer = setTimeout(() => {
       opening = open();
-    }, jitteredMs);
+    }, waitMs);
   };
 
   const onMessage = (message: MasterMessage): void => {
@@ -102,8 +100,9 @@ export function startLink(options: LinkOptions): Link {
       socket = made;
       const watch = keepAlive(made, timing, say);
       const teller = tellFigures(options.figures, say);
+      let openedAtMs = Number.POSITIVE_INFINITY;
       made.on('open', () => {
-        failures = 0;
+        openedAtMs = performance.now();
         watch.heard();
         log.info({ url: options.url }, 'session with the master');
         const { facts, revision } = options;
@@ -124,6 +123,7 @@ export function startLink(options: LinkOptions): Link {
       made.once('close', (code, text) => {
         watch.stop();
         teller.stop();
+        if (performance.now() - openedAtMs >= SETTLED_SESSION_MS) failures = 0;
         retry(code, text.toString() || reason || 'closed');
       });
     } catch (error) {

@@ -44,9 +44,17 @@ async function create(context: Context): Promise<number> {
     output.note(
       `for ${uses}, until ${localTime(made.expires_at)}; it is not shown again. On the host to join:`,
     );
-    output.note(`  orca join ${client.url} --token TOKEN`);
+    const url = fromElsewhere(client.url);
+    output.note(`  curl -fsSk ${url}/install.sh | sudo sh -s -- --join ${url} --token TOKEN`);
   }
   return 0;
+}
+
+/** On the master's host the API may be known by an address that means another host elsewhere. */
+function fromElsewhere(url: string): string {
+  const { hostname, host } = new URL(url);
+  const isLocal = /^(127\.|localhost$|\[::1\])/.test(hostname);
+  return isLocal ? `https://${host.replace(hostname, 'MASTER')}` : url;
 }
 
 async function list(context: Context): Promise<number> {

@@ -2,7 +2,17 @@
  * Hosts with nothing but curl and Docker become nodes by one line, piped from the master; what speaks against it is said in
  * one line and leaves nothing; a second time keeps the node as it is; and --uninstall takes everything away.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import t from 'tap';
@@ -162,6 +172,28 @@ t.test('again, with a token that is used up, everything stays as it is', { timeo
   );
 });
 
+t.test(
+  'again with another agent on the host, it gets the master’s; containers go on',
+  { timeout: 60_000 },
+  async (t) => {
+    const [before, pid, id] = [await containers(b), agentOf(b), idOf(b)];
+    const [program = ''] = programsOf(b);
+    const older = join(b.home, 'programs/agent-000000000000');
+    renameSync(join(b.home, 'programs', program), older);
+    rmSync(join(b.home, 'program'));
+    symlinkSync(older, join(b.home, 'program'));
+    const started = join(b.home, 'run/agent.started');
+    writeFileSync(started, readFileSync(started, 'utf8').replace(program, 'agent-000000000000'));
+    const { code, stdout, stderr } = await b.join(await tokenOf());
+    t.equal(code, 0, stderr);
+    t.match(stdout, /fetching Orca[\s\S]*h3 \(n-[0-9a-f]{8}\) is ready/);
+    t.notMatch(stdout, /fetching Node/, 'the Node of before is kept');
+    t.same(programsOf(b), [program], 'and nothing of the older one');
+    t.same([await containers(b), idOf(b)], [before, id]);
+    t.not(agentOf(b), pid);
+  },
+);
+
 t.test('an agent that is killed is started again', { timeout: 60_000 }, async () => {
   const pid = agentOf(b);
   await killHard(pid);
@@ -191,6 +223,9 @@ async function states(): Promise<Record<string, string>> {
 const agentOf = ({ home }: JoiningHost): number => Number(readFileSync(join(home, 'run/agent.pid'), 'utf8'));
 const idOf = ({ home }: JoiningHost): string =>
   JSON.parse(readFileSync(join(home, 'agent/agent.json'), 'utf8')).nodeId;
+
+const programsOf = ({ home }: JoiningHost): string[] =>
+  readdirSync(join(home, 'programs')).filter((name) => name.startsWith('agent-'));
 
 async function containers({ host }: JoiningHost): Promise<string[]> {
   return (await containersWith({ 'orca.service': 'web' }, host.docker)).map(({ Id }) => Id);
