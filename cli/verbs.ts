@@ -158,6 +158,22 @@ export const verbs: Verb[] = [
     load: async () => (await import('./commands/join.js')).join,
   },
   {
+    usage: 'backup <file>',
+    summary: "write the master's state into one file (`-`: stdout); it holds every secret of the cluster",
+    options: [['--force', 'replace the file']],
+    load: async () => (await import('./commands/backup.js')).backup,
+  },
+  {
+    usage: 'restore <file>',
+    summary: 'make a home on this host what a backup says; start the master with it afterwards',
+    options: [
+      ['--home <dir>', 'the home (ORCA_HOME)'],
+      ['--force', 'replace what is there; it is kept beside the home'],
+      json,
+    ],
+    load: async () => (await import('./commands/restore.js')).restore,
+  },
+  {
     usage: 'doctor',
     summary: 'check what Orca needs on this host',
     options: [json],

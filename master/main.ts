@@ -13,6 +13,8 @@ import { takeLock } from '../shared/lock.js';
 import type { NodeFacts } from '../shared/protocol.js';
 import { hashSecret } from '../shared/secret-hash.js';
 import { openAuthority } from './authority.js';
+import { clearBackups, makeBackup } from './backup/backup.js';
+import { finishSwap } from './backup/swap.js';
 import { createAssignments } from './control/assignments.js';
 import { createCertificates } from './control/certificates.js';
 import { createCommands } from './control/commands.js';
@@ -70,6 +72,8 @@ async function construct(
   makeHome(home);
   const lock = await takeLock(join(home, 'master.sock'), `a master already runs in ${home}`);
   undo.push(lock.release);
+  finishSwap(home);
+  clearBackups(home);
   const log = createLogger(settings.logLevel);
   const authority = openAuthority(home, Date.now());
   const store = openStore(join(home, 'cluster.db'), options.store);
@@ -136,6 +140,13 @@ async function construct(
     }),
     tokens: () => [admin, ...settings.tokens.map(knownToken)],
     reload,
+    backup: () =>
+      makeBackup({
+        home,
+        store,
+        version,
+        cluster: () => ({ id: authority.clusterId, name: settings.name }),
+      }),
     log,
   });
   undo.push(() => api.app.close());

@@ -16,6 +16,7 @@ import { OrcaError } from '../../shared/errors.js';
 import type { Peer } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
 import { authenticate, authorize, type KnownToken } from './authenticate.js';
+import { backupRoute } from './backup-route.js';
 import { clusterRoutes } from './cluster-routes.js';
 import { deployRoutes } from './deploy-routes.js';
 import { drainBody } from './drain-body.js';
@@ -40,6 +41,8 @@ export interface ApiOptions {
   /** Read anew at each request: a reload may change them. */
   tokens: () => readonly KnownToken[];
   reload: () => Promise<string>;
+  /** The archive of a backup, as bytes. */
+  backup: () => Promise<Readable>;
   /** Who is at the other end of a socket, by its client certificate. */
   peer: (socket: unknown) => Peer | null;
   log: FastifyBaseLogger;
@@ -93,6 +96,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): 
     ...rolloutRoutes(store, commands),
     ...joinRoutes(store, options.enrolment),
     logsRoute(store, live),
+    backupRoute(store, options.backup),
   ];
   const document: Route = route('GET /openapi.json', {
     summary: 'This document',
@@ -132,6 +136,7 @@ function mount(
 function send(reply: FastifyReply, given: Answer): FastifyReply {
   if (given.kind === 'data') return reply.code(given.status).send(given.data);
   if (given.kind === 'text') return reply.type('text/plain').send(given.text);
+  if (given.kind === 'bytes') return reply.type(given.type).send(given.stream);
   return reply.type('application/x-ndjson').send(Readable.from(inLines(given.lines)));
 }
 

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import type { Test } from 'tap';
 import { openAuthority } from '../../master/authority.js';
 import { createEnrol } from '../../master/control/enrol.js';
@@ -88,6 +89,7 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
       { name: 'eyes', role: 'viewer', hash: hashSecret('look') },
     ],
     reload: async () => 'done',
+    backup: async () => Readable.from(['the archive']),
     log: createLogger('silent'),
   });
   const call = async (
