@@ -18,6 +18,7 @@ import type { Engine } from './engine.js';
 import { type CountedFigures, type Link, startLink, type Work } from './link.js';
 import { createLogs } from './logs.js';
 import type { Memory } from './memory.js';
+import { createRecall } from './recall.js';
 import { startRenewal } from './renew.js';
 import type { AgentSettings } from './settings.js';
 
@@ -93,6 +94,12 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
   };
   memory.watch(() => state.link?.changed());
   const logs = createLogs(engine, converger.facts);
+  const recall = createRecall({
+    engine,
+    assignment: converger.assignment,
+    observed: () => converger.observe()?.allocations ?? null,
+    log,
+  });
   const revision = (): number => converger.assignment()?.revision ?? 0;
 
   const onAssignment = (assignment: Assignment, reply: (m: AgentMessage) => Promise<void>): void => {
@@ -106,6 +113,7 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
   const onMessage = (message: Work, reply: (m: AgentMessage) => Promise<void>): void => {
     if (message.type === 'assignment') onAssignment(message, reply);
     else if (message.type === 'logs-open') logs.open(message, reply);
+    else if (message.type === 'recall') recall.answer(message, reply);
     else logs.close(message.id);
   };
 
@@ -121,7 +129,10 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
     status,
     figures: () => state.ingress?.figures() ?? null,
     onMessage,
-    onEnd: logs.closeAll,
+    onEnd: () => {
+      logs.closeAll();
+      recall.endAll();
+    },
     log,
     ...(options.timing ? { timing: options.timing } : {}),
   });
@@ -135,6 +146,7 @@ export async function startAgent<I>(options: AgentOptions<I>): Promise<Agent> {
     status,
     async stop() {
       logs.closeAll();
+      recall.endAll();
       await Promise.all([renewal.stop(), state.link?.stop(), converger.stop(), state.ingress?.stop()]);
       await memory.settled();
     },

@@ -21,7 +21,7 @@ import { type CertificateRequest, makeCertificate } from './x509.js';
 
 const DAY_MS = 86_400_000;
 /** Clocks differ: a certificate is valid from this long before it was made. */
-const BACKDATE_MS = 3_600_000;
+export const BACKDATE_MS = 3_600_000;
 export const SITE_CERTIFICATE_DAYS = 90;
 export const NODE_CERTIFICATE_DAYS = 90;
 

@@ -2,16 +2,14 @@
  * The master: the only place that constructs. Takes the home's lock, opens store and CA, listens, plans, and runs the
  * local agent. A start that can't succeed says why in one line and has changed nothing that runs.
  */
-import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
-import type { NodeFacts } from '../shared/protocol.js';
-import { hashSecret } from '../shared/secret-hash.js';
+import { adminToken, knownToken } from './admin-token.js';
 import { openAuthority } from './authority.js';
 import { clearBackups, makeBackup } from './backup/backup.js';
 import { finishSwap } from './backup/swap.js';
@@ -25,14 +23,13 @@ import { createStates } from './control/states.js';
 import { createDispatch } from './dispatch/dispatch.js';
 import { recordSilence } from './dispatch/reports.js';
 import { createApi } from './http/api.js';
-import type { KnownToken } from './http/authenticate.js';
 import { createLogger } from './http/logger.js';
 import { closeServer, listenPlain, listenTls, portOfServer } from './listeners.js';
 import { runLocalAgent } from './local-agent.js';
 import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
+import { labelsOf, relabel } from './node-labels.js';
 import { createPeers } from './peer.js';
 import { type MasterFlags, type MasterSettings, readSettings } from './settings.js';
-import type { Reader } from './store/reader.js';
 import { openStore, type Store, type StoreOptions } from './store/store.js';
 import { readVersion } from './version.js';
 
@@ -98,7 +95,9 @@ async function construct(
     store,
     log,
     peer,
+    cluster: authority.clusterId,
     assignmentFor: assignments.forHello,
+    compared: assignments.compared,
     timing: () => timingOf(settings.presence.silenceMs),
     onFigures: (services) => {
       for (const key of services) if (states.get(key)?.rollout?.canary) store.dirty.services.add(key);
@@ -258,39 +257,6 @@ function forgetSessions(store: Store, nowMs: number): void {
   store.write((tx) => {
     for (const node of tx.nodes())
       tx.putNode({ ...node, connectedAtMs: null, awaySinceMs: nowMs, reported: false });
-  });
-}
-
-/** The token in `cluster.token`, made at the first start. */
-function adminToken(home: string, store: Store): KnownToken {
-  const file = join(home, 'cluster.token');
-  if (!existsSync(file)) writeFileAtomic(file, `${randomBytes(32).toString('base64url')}\n`, 0o600);
-  const hash = hashSecret(readFileSync(file, 'utf8').trim());
-  store.write((tx) => tx.putToken({ name: 'admin', hash, createdAtMs: 0 }));
-  return { name: 'admin', role: 'admin', hash };
-}
-
-const knownToken = ({ name, role, value }: MasterSettings['tokens'][number]): KnownToken => ({
-  name,
-  role,
-  hash: hashSecret(value),
-});
-
-/** Those of the token that it joined with, and over them those of cluster.toml. */
-function labelsOf(
-  reader: Reader,
-  settings: MasterSettings,
-  id: string,
-  facts: NodeFacts,
-): Record<string, string> {
-  const named = settings.nodes.filter((n) => n.name === facts.name || n.address === facts.address);
-  return Object.assign({}, reader.identity(id)?.labels, ...named.map((n) => n.labels));
-}
-
-function relabel(store: Store, settings: MasterSettings): void {
-  store.write((tx) => {
-    for (const node of tx.nodes())
-      tx.putNode({ ...node, labels: labelsOf(tx, settings, node.id, node.facts) });
   });
 }
 

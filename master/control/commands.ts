@@ -19,9 +19,9 @@ import {
 } from '../plan/begin.js';
 import { explain } from '../plan/explain.js';
 import type { Begun, RequestContext, ServiceCurrent } from '../plan/snapshot.js';
+import { dropHold, holdOf } from '../store/hold.js';
 import type { Store } from '../store/store.js';
 import type { Transaction } from '../store/transaction.js';
-import { heldKey } from './assignments.js';
 import { createRolloutCommands } from './rollout-commands.js';
 import type { States } from './states.js';
 
@@ -133,11 +133,10 @@ function dryRun(states: States, spec: ServiceSpec): PlanReply['services'][number
 function cordon(tx: Transaction, id: string, cordoned: boolean): void {
   const node = tx.node(id) ?? tx.nodes().find((n) => n.facts.name === id);
   if (!node) throw new OrcaError('NOT_FOUND', `there is no node ${id}`);
-  const held = tx.meta(heldKey(node.id));
-  const isFreed = !cordoned && typeof held === 'number';
+  const hold = cordoned ? null : holdOf(tx, node.id);
   // Its agent refuses what is not above the revision that it remembers.
-  tx.putNode({ ...node, cordoned, revision: isFreed ? Math.max(node.revision, held) : node.revision });
-  if (isFreed) tx.deleteMeta(heldKey(node.id));
+  tx.putNode({ ...node, cordoned, revision: Math.max(node.revision, hold?.revision ?? 0) });
+  if (hold) dropHold(tx, node.id);
   for (const service of tx.services()) if (service.planned.waits.length > 0) tx.touchService(service.key);
 }
 

@@ -2,8 +2,14 @@
  * Which nodes get no assignment, and why: their agents may know of containers that this store does not, and an assignment
  * without those would remove them. Kept in `meta`, under one key a node.
  */
-import type { Reader } from './reader.js';
-import type { Transaction } from './transaction.js';
+interface Meta {
+  meta(key: string): unknown;
+}
+
+interface MetaWriter {
+  putMeta(key: string, value: unknown): void;
+  deleteMeta(key: string): void;
+}
 
 /**
  * `unheard`: the store was restored, and this node has not been compared with it since. `held`: somebody has to decide, with
@@ -20,19 +26,22 @@ export interface Hold {
 /** In `meta`: since when this store knows of every node that was issued a certificate, ms; absent: since ever. */
 export const KNOWN_SINCE = 'known-since';
 
-const keyOf = (node: string): string => `held|${node}`;
+export const holdKey = (node: string): string => `held|${node}`;
+
+/** In `meta`: this node was removed, and is let in no more. */
+export const removedKey = (node: string): string => `removed|${node}`;
 
 /** Null: the node is this master's. */
-export function holdOf(reader: Pick<Reader, 'meta'>, node: string): Hold | null {
-  const stored = reader.meta(keyOf(node));
+export function holdOf(reader: Meta, node: string): Hold | null {
+  const stored = reader.meta(holdKey(node));
   // An earlier version kept the revision alone.
   if (typeof stored === 'number') return { state: 'held', revision: stored, why: rememberedWhy(stored) };
   return (stored as Hold | undefined) ?? null;
 }
 
-export const putHold = (tx: Transaction, node: string, hold: Hold): void => tx.putMeta(keyOf(node), hold);
+export const putHold = (tx: MetaWriter, node: string, hold: Hold): void => tx.putMeta(holdKey(node), hold);
 
-export const dropHold = (tx: Transaction, node: string): void => tx.deleteMeta(keyOf(node));
+export const dropHold = (tx: MetaWriter, node: string): void => tx.deleteMeta(holdKey(node));
 
 export const rememberedWhy = (revision: number): string =>
   `goes on with revision ${revision}, which this master does not know`;
