@@ -36,4 +36,7 @@ export function admit(peer: Peer | null, known: Known): Admission {
 }
 
 const isOlder = ({ issuedAtMs }: Peer, { sinceMs }: Known): boolean =>
-  issuedAtMs !== undefined && issuedAtMs < sinceMs;
+  issuedAtMs !== undefined && issuedAtMs + SECOND_MS <= sinceMs;
+
+/** A certificate's dates have no more than seconds. */
+const SECOND_MS = 1_000;
