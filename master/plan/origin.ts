@@ -44,6 +44,7 @@ const rolloutSchema = z.object({
 
 const originSchema = z.object({
   settings: settingsSchema,
+  desired: z.enum(['running', 'stopped', 'removed']),
   maintenance: z.object({ message: z.string(), by: z.string(), sinceMs: z.number() }).nullable(),
   createdAtMs: z.number(),
   stable: z.number().int().nullable(),
@@ -72,6 +73,7 @@ export function originOf(
   const { stable, tolerated, previous, canaryWeight, nextRelease } = service.planned;
   return {
     settings: kept(service),
+    desired: service.desired,
     maintenance: service.maintenance,
     createdAtMs: service.createdAtMs,
     stable,
