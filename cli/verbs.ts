@@ -158,6 +158,16 @@ export const verbs: Verb[] = [
     load: async () => (await import('./commands/join.js')).join,
   },
   {
+    usage: 'adopt [node...]',
+    summary: 'what runs on nodes that this master knows less of than their agents; --apply takes it over',
+    options: [
+      ['--apply', 'do it; no container is touched'],
+      ['--partial', 'also when copies are missing: those are made anew'],
+      json,
+    ],
+    load: async () => (await import('./commands/adopt.js')).adopt,
+  },
+  {
     usage: 'backup <file>',
     summary: "write the master's state into one file (`-`: stdout); it holds every secret of the cluster",
     options: [['--force', 'replace the file']],

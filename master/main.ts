@@ -13,6 +13,7 @@ import { adminToken, knownToken } from './admin-token.js';
 import { openAuthority } from './authority.js';
 import { clearBackups, makeBackup } from './backup/backup.js';
 import { finishSwap } from './backup/swap.js';
+import { createAdopt } from './control/adopt.js';
 import { createAssignments } from './control/assignments.js';
 import { createCertificates } from './control/certificates.js';
 import { createCommands } from './control/commands.js';
@@ -139,6 +140,7 @@ async function construct(
     }),
     tokens: () => [admin, ...settings.tokens.map(knownToken)],
     reload,
+    adopt: createAdopt({ store, states, certificates, recall: dispatch.recall }),
     backup: () =>
       makeBackup({
         home,

@@ -15,6 +15,7 @@ import Fastify, {
 import { OrcaError } from '../../shared/errors.js';
 import type { Peer } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
+import { adoptRoutes } from './adopt-routes.js';
 import { authenticate, authorize, type KnownToken } from './authenticate.js';
 import { backupRoute } from './backup-route.js';
 import { clusterRoutes } from './cluster-routes.js';
@@ -24,7 +25,7 @@ import { joinRoutes } from './join-routes.js';
 import { logsRoute } from './logs-route.js';
 import { metricsOf } from './metrics.js';
 import { openapiOf } from './openapi.js';
-import type { Actor, Commands, Enrolment, Live, Settings } from './ports.js';
+import type { Actor, Adopt, Commands, Enrolment, Live, Settings } from './ports.js';
 import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
 import { serviceRoutes } from './service-routes.js';
@@ -41,6 +42,7 @@ export interface ApiOptions {
   /** Read anew at each request: a reload may change them. */
   tokens: () => readonly KnownToken[];
   reload: () => Promise<string>;
+  adopt: Adopt;
   /** The archive of a backup, as bytes. */
   backup: () => Promise<Readable>;
   /** Who is at the other end of a socket, by its client certificate. */
@@ -96,6 +98,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): 
     ...rolloutRoutes(store, commands),
     ...joinRoutes(store, options.enrolment),
     logsRoute(store, live),
+    ...adoptRoutes(options.adopt, (id) => store.node(id)?.facts.name ?? id),
     backupRoute(store, options.backup),
   ];
   const document: Route = route('GET /openapi.json', {

@@ -89,6 +89,7 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
       { name: 'eyes', role: 'viewer', hash: hashSecret('look') },
     ],
     reload: async () => 'done',
+    adopt: { show: async () => nothingToAdopt, apply: async () => nothingToAdopt },
     backup: async () => Readable.from(['the archive']),
     log: createLogger('silent'),
   });
@@ -112,6 +113,8 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
   };
   return { store, asked, call };
 }
+
+const nothingToAdopt = { nodes: [], away: [], services: [], idle: [], missing: [], conflicts: [] };
 
 const aPlan = (action: string) => ({
   service: 'api',

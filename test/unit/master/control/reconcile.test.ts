@@ -18,6 +18,7 @@ function aControl(t: Test) {
   const issue = { certPem: 'c', keyPem: 'k', notBeforeMs: Date.now(), notAfterMs: Date.now() + 1e9 };
   const certificates = createCertificates(store, {
     issueServer: () => issue,
+    datesOfSite: () => null,
     seal: (text) => text,
     unseal: (text) => text,
   });

@@ -79,11 +79,11 @@ function touching({ allocations, ingress }: Assignment): unknown {
 }
 const isTouching = ({ kind }: Action): boolean => kind === 'create-allocation' || kind === 'set-desired';
 
-/** A rollout that is held while the next one prepares goes on once that one is forgotten. */
-const standsBack = (rollout: Rollout | null): boolean =>
+/** A rollout that prepares is forgotten: what it holds goes on, and what it was to start stays stopped. */
+const standsBack = ({ rollout, service }: ServiceSnapshot): boolean =>
   rollout !== null &&
   isPreparing(rollout) &&
-  ['rolling', 'rolling_back'].includes(standingOf(rollout)?.state ?? '');
+  (service.desired === 'stopped' || ['rolling', 'rolling_back'].includes(standingOf(rollout)?.state ?? ''));
 
 /** Then the next plan is one of another rollout, or of none. */
 const isMoving = (rollout: Rollout | null, actions: readonly Action[]): boolean =>
@@ -105,7 +105,7 @@ t.test(
         live(shop, setup, story, () => {
           const { snapshot, nowMs } = shop.cluster;
           const adoption = adopt(claimsOf(shop), [], nowMs);
-          if (isWhole(adoption) && !standsBack(snapshot.rollout)) {
+          if (isWhole(adoption) && !standsBack(snapshot)) {
             const state = onlyService(adoption);
             for (const { node } of snapshot.nodes)
               same(
