@@ -5,7 +5,7 @@
  */
 import type { AllocationAssignment, Recalled } from '../../shared/protocol.js';
 import { readOrigin } from './origin.js';
-import { type Copies, type Copy, keyOf, type Rebuilt, rebuild } from './rebuild.js';
+import { atRest, type Copies, type Copy, keyOf, type Rebuilt, rebuild } from './rebuild.js';
 import { releaseFingerprint } from './releases.js';
 import { type RememberedCertificate, rememberedIngress } from './remembered.js';
 import { supersede } from './requests.js';
@@ -61,7 +61,9 @@ export function adopt(claims: readonly Claim[], states: readonly ServiceState[],
   const ingress = claims.flatMap(({ recalled }) => rememberedIngress(recalled.assignment) ?? []);
   const byService = grouped(copies);
   const routes = ingress.flatMap(({ routes: all }) => all);
-  const services = [...byService].map(([key, own]): AdoptedService => {
+  const changed = [...byService].filter(([key, own]) => !isKnown(own, before.get(key) ?? null));
+  const services = changed.map(([key, all]): AdoptedService => {
+    const own = atRest(all);
     const built = rebuild(own, before.get(key) ?? null, claimed, nowMs);
     const missing = missingOf(built.state, own, routes);
     return { ...withGap(built, missing.length > 0), missing, unknown: unknownOf(built.state) };
@@ -159,6 +161,14 @@ function nodeOf({ node, name, recalled }: Claim, copies: readonly Copy[]): Adopt
     cordoned: assignment?.node?.cordoned ?? false,
     copies: copies.filter((copy) => copy.node === node).length,
   };
+}
+
+/** Labels are of when a container was made: where the store has all of its copies, what it says of them is newer. */
+function isKnown(copies: Copies, before: ServiceState | null): boolean {
+  return copies.every(
+    ({ isLabelled, allocation, node }) =>
+      isLabelled && before?.allocations.some((row) => row.id === allocation.id && row.node === node),
+  );
 }
 
 /* ---- what does not go together ------------------------------------------------------------------------------------- */

@@ -72,6 +72,20 @@ export function rebuild(
   };
 }
 
+/** Where labels alone are known and one release alone runs, that is the stable one: what was under way when they were made is over. */
+export function atRest(copies: Copies): Copies {
+  const [first, ...others] = copies;
+  const { release } = first.allocation;
+  if (![first, ...others].every((copy) => copy.isLabelled && copy.allocation.release === release))
+    return copies;
+  const settle = (copy: Copy): Copy => ({
+    ...copy,
+    allocation: { ...copy.allocation, group: 'stable' },
+    origin: { ...copy.origin, rollout: null, stable: release, canaryWeight: 0 },
+  });
+  return [settle(first), ...others.map(settle)];
+}
+
 export const keyOf = ({ project, service }: AllocationAssignment): string => `${project}/${service}`;
 
 /** What holds for the service. */

@@ -8,10 +8,9 @@ import type { Action, ServiceSnapshot, ServiceState } from '../../../../master/p
 import { canonicalJson } from '../../../../shared/fingerprint.js';
 import { isPreparing, type Rollout, standingOf } from '../../../../shared/model.js';
 import type { Assignment } from '../../../../shared/protocol.js';
-import { running, type Shop, untilReplaced } from './cluster.js';
+import type { Shop } from './cluster.js';
 import { same } from './promises.js';
 import { aShop, happenings, live, setups } from './stories.js';
-import { aDeploy, aSpec } from './things.js';
 
 const certificate = { names: ['api.example.com'], certPem: 'PEM', keyPem: 'KEY' };
 
