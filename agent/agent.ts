@@ -19,6 +19,7 @@ import type { ContainerDns, Engine, ObservedNetwork } from './engine.js';
 import { type CountedFigures, type Link, startLink, type Work } from './link.js';
 import { createLogs } from './logs.js';
 import type { Memory } from './memory.js';
+import { createRecall } from './recall.js';
 import { startRenewal } from './renew.js';
 import type { AgentSettings } from './settings.js';
 
@@ -119,6 +120,12 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
   };
   memory.watch(() => state.link?.changed());
   const logs = createLogs(engine, converger.facts);
+  const recall = createRecall({
+    engine,
+    assignment: converger.assignment,
+    observed: () => converger.observe()?.allocations ?? null,
+    log,
+  });
   const revision = (): number => converger.assignment()?.revision ?? 0;
 
   const onAssignment = (assignment: Assignment, reply: (m: AgentMessage) => Promise<void>): void => {
@@ -132,6 +139,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
   const onMessage = (message: Work, reply: (m: AgentMessage) => Promise<void>): void => {
     if (message.type === 'assignment') onAssignment(message, reply);
     else if (message.type === 'logs-open') logs.open(message, reply);
+    else if (message.type === 'recall') recall.answer(message, reply);
     else logs.close(message.id);
   };
 
@@ -147,7 +155,10 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     status,
     figures: () => state.ingress?.figures() ?? null,
     onMessage,
-    onEnd: logs.closeAll,
+    onEnd: () => {
+      logs.closeAll();
+      recall.endAll();
+    },
     log,
     ...(options.timing ? { timing: options.timing } : {}),
   });
@@ -161,6 +172,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     status,
     async stop() {
       logs.closeAll();
+      recall.endAll();
       await Promise.all([renewal.stop(), state.link?.stop(), converger.stop(), state.ingress?.stop()]);
       await discovery?.stop();
       await memory.settled();

@@ -11,20 +11,28 @@ import { LABEL_CLUSTER } from './labels.js';
 
 type Containers = Pick<
   Engine,
-  'containers' | 'container' | 'create' | 'start' | 'stop' | 'remove' | 'logs' | 'exec'
+  'containers' | 'container' | 'madeWith' | 'create' | 'start' | 'stop' | 'remove' | 'logs' | 'exec'
 >;
 
 const AT_ONCE = 8;
 
 export function dockerContainers(docker: Docker): Containers {
-  const container = async (id: string): Promise<ObservedContainer | null> => {
+  const inspect = async (id: string): Promise<DockerInspect | null> => {
     const found = await askMaybe(ANSWER_MS, (abortSignal) =>
       docker.getContainer(id).inspect({ abortSignal }),
     );
-    return found && toObservedContainer(found as unknown as DockerInspect);
+    return found as unknown as DockerInspect | null;
+  };
+  const container = async (id: string): Promise<ObservedContainer | null> => {
+    const found = await inspect(id);
+    return found && toObservedContainer(found);
   };
   return {
     container,
+    async madeWith(id) {
+      const found = await inspect(id);
+      return found && { labels: found.Config.Labels ?? {}, env: found.Config.Env ?? [] };
+    },
     containers: (cluster) => containersOf(docker, cluster, container),
     async create(request) {
       const made = await ask(WORK_MS, (abortSignal) =>

@@ -106,6 +106,8 @@ export interface Engine {
   containers(cluster: string): Promise<ObservedContainer[]>;
   /** Null when there is no such container any more. */
   container(id: string): Promise<ObservedContainer | null>;
+  /** The labels and the environment (`KEY=value`) it was made with; null when there is no such container any more. */
+  madeWith(id: string): Promise<{ labels: Record<string, string>; env: string[] } | null>;
   create(request: ContainerRequest): Promise<string>;
   start(id: string): Promise<void>;
   /** Sends the image's stop signal, SIGKILL after `graceMs`; resolves when it has ended. Not running: nothing to do. */

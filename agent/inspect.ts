@@ -15,7 +15,7 @@ export interface DockerInspect {
     StartedAt: string;
     FinishedAt: string;
   };
-  Config: { Labels?: Record<string, string> | null };
+  Config: { Labels?: Record<string, string> | null; Env?: string[] | null };
   HostConfig: { NetworkMode?: string };
   NetworkSettings: {
     Ports?: Record<string, { HostIp: string; HostPort: string }[] | null> | null;

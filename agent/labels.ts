@@ -3,10 +3,12 @@
  * Labels of a running container are a format that later versions must go on reading.
  */
 import { fingerprint } from '../shared/fingerprint.js';
-import type { AllocationAssignment } from '../shared/protocol.js';
+import { type AllocationAssignment, allocationAssignmentSchema } from '../shared/protocol.js';
 
 export const LABEL_CLUSTER = 'orca.cluster';
 export const LABEL_PROJECT = 'orca.project';
+/** The allocation itself as JSON, with the names of its environment variables in place of their values. */
+export const LABEL_SOURCE = 'orca.source';
 export const KEPT_PREFIX = 'orca.local/';
 
 /** What labels say of a container. `level` is label `orca.restarts`: consecutive quick exits before it. */
@@ -37,7 +39,32 @@ export function containerLabels(
     'orca.attempt': String(attempt),
     'orca.restarts': String(level),
     'orca.fingerprint': allocationFingerprint(allocation),
+    ...(allocation.origin === undefined ? {} : { [LABEL_SOURCE]: sourceText(allocation) }),
   };
+}
+
+function sourceText(allocation: AllocationAssignment): string {
+  const { container } = allocation;
+  return JSON.stringify({ ...allocation, container: { ...container, env: Object.keys(container.env) } });
+}
+
+/**
+ * The allocation that a container was made for, from its label and its environment (`KEY=value`). Null when it was made by
+ * an Orca that did not say, or is not what its fingerprint says: then nobody knows.
+ */
+export function readSource(labels: Record<string, string>, env: string[]): AllocationAssignment | null {
+  const values = new Map(
+    env.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
+  try {
+    const source = JSON.parse(labels[LABEL_SOURCE] ?? '') as { container: { env: string[] } };
+    const named = source.container.env.map((name) => [name, values.get(name)]);
+    const container = { ...source.container, env: Object.fromEntries(named) };
+    const allocation = allocationAssignmentSchema.parse({ ...source, container });
+    return allocationFingerprint(allocation) === labels['orca.fingerprint'] ? allocation : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Never throws: a broken label gives an empty allocation, which nobody wants. */

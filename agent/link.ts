@@ -10,8 +10,6 @@ import type { Log } from '../shared/log.js';
 import {
   type AgentMessage,
   closeCodes,
-  decodeMasterMessage,
-  encode,
   HEARTBEAT_MS,
   LIVENESS_MS,
   MAX_FRAME_BYTES,
@@ -20,6 +18,7 @@ import {
   PROTOCOL_VERSION,
   type Status,
 } from '../shared/protocol.js';
+import { decodeMasterMessage, encode } from '../shared/wire.js';
 import { reconnectMs, SETTLED_SESSION_MS } from './backoff.js';
 import { createOutbox } from './outbox.js';
 

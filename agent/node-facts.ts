@@ -24,6 +24,7 @@ export function nodeFacts({ name, advertise }: AgentSettings): NodeFacts {
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
     pid: process.pid,
+    recalls: true,
   };
 }
 

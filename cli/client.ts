@@ -20,6 +20,8 @@ export interface Client {
   delete<T>(path: string, query?: Query): Promise<T>;
   /** The lines of a newline-delimited JSON answer, until it ends or `signal` aborts. */
   lines<T>(path: string, query: Query, signal: AbortSignal): AsyncGenerator<T>;
+  /** What is no JSON; throws when it is cut short. */
+  bytes(path: string): AsyncGenerator<Buffer>;
 }
 
 export interface ClientOptions {
@@ -87,6 +89,7 @@ function clientOf(url: string, http: Got): Client {
     post: (path, body = {}, query = {}) => call('POST', full(path, query), body),
     delete: (path, query) => call('DELETE', full(path, query)),
     lines: (path, query, signal) => streamLines(full(path, query), http, signal, url),
+    bytes: (path) => streamBytes(full(path), http, url),
   };
 }
 
@@ -129,6 +132,26 @@ async function* streamLines<T>(
     signal.removeEventListener('abort', abort);
     stream.destroy();
   }
+}
+
+async function* streamBytes(target: string, http: Got, url: string): AsyncGenerator<Buffer> {
+  const stream = http.stream(target);
+  let status = 200;
+  const refusal: Buffer[] = [];
+  stream.on('response', (response: { statusCode: number }) => {
+    status = response.statusCode;
+  });
+  try {
+    for await (const chunk of stream) {
+      if (status < 400) yield chunk as Buffer;
+      else refusal.push(chunk as Buffer);
+    }
+  } catch (error) {
+    throw unreachable(url, error);
+  } finally {
+    stream.destroy();
+  }
+  if (status >= 400) answer(status, Buffer.concat(refusal).toString('utf8'), url);
 }
 
 /** A reply of `POST /deploy` is one with any status: it says itself what went and what did not. */

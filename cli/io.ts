@@ -3,6 +3,8 @@
 export interface Io {
   out(text: string): void;
   err(text: string): void;
+  /** Bytes beside no text: resolves when there is room for more. */
+  outBytes(bytes: Uint8Array): Promise<void>;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   /** True when `out` is a terminal; then it has `columns` and `rows`. */
@@ -22,6 +24,10 @@ export function processIo(): Io {
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    outBytes: (bytes) =>
+      new Promise((resolve, reject) =>
+        process.stdout.write(bytes, (error) => (error ? reject(error) : resolve())),
+      ),
     env: process.env,
     cwd: process.cwd(),
     isTerminal: process.stdout.isTTY === true,

@@ -173,6 +173,32 @@ export const verbs: Verb[] = [
     load: async () => (await import('./commands/join.js')).join,
   },
   {
+    usage: 'adopt [node...]',
+    summary: 'what runs on nodes that this master knows less of than their agents; --apply takes it over',
+    options: [
+      ['--apply', 'do it; no container is touched'],
+      ['--partial', 'also when copies are missing: those are made anew'],
+      json,
+    ],
+    load: async () => (await import('./commands/adopt.js')).adopt,
+  },
+  {
+    usage: 'backup <file>',
+    summary: "write the master's state into one file (`-`: stdout); it holds every secret of the cluster",
+    options: [['--force', 'replace the file']],
+    load: async () => (await import('./commands/backup.js')).backup,
+  },
+  {
+    usage: 'restore <file>',
+    summary: 'make a home on this host what a backup says; start the master with it afterwards',
+    options: [
+      ['--home <dir>', 'the home (ORCA_HOME)'],
+      ['--force', 'replace what is there; it is kept beside the home'],
+      json,
+    ],
+    load: async () => (await import('./commands/restore.js')).restore,
+  },
+  {
     usage: 'doctor',
     summary: 'check what Orca needs on this host',
     options: [json],

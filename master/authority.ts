@@ -21,7 +21,7 @@ import { type CertificateRequest, makeCertificate } from './x509.js';
 
 const DAY_MS = 86_400_000;
 /** Clocks differ: a certificate is valid from this long before it was made. */
-const BACKDATE_MS = 3_600_000;
+export const BACKDATE_MS = 3_600_000;
 export const SITE_CERTIFICATE_DAYS = 90;
 export const NODE_CERTIFICATE_DAYS = 90;
 
@@ -42,6 +42,8 @@ export interface Authority {
   issueNode(nodeId: string, nowMs: number): KeyAndCertificate;
   /** A client certificate for a key that the node made itself. */
   signNode(nodeId: string, publicKey: KeyObject, nowMs: number): Omit<KeyAndCertificate, 'keyPem'>;
+  /** Until when a site's certificate of this CA lasts, and from when; null: another's, or not with that key. */
+  datesOfSite(certPem: string, keyPem: string): { notBeforeMs: number; notAfterMs: number } | null;
   seal(plain: string): string;
   /** Throws when the text was not sealed with this home's key. */
   unseal(sealed: string): string;
@@ -84,9 +86,28 @@ export function openAuthority(home: string, nowMs: number): Authority {
     issueNode: (nodeId, nowMs) => issue(nodeSubject(nodeId), nowMs, NODE_CERTIFICATE_DAYS),
     signNode: (nodeId, publicKey, nowMs) =>
       certify(nodeSubject(nodeId), publicKey, nowMs, NODE_CERTIFICATE_DAYS),
+    datesOfSite: (certPem, keyPem) => datesOf(certPem, keyPem, ca),
     seal: (plain) => seal(masterKey, plain),
     unseal: (sealed) => unseal(masterKey, sealed),
   };
+}
+
+function datesOf(
+  certPem: string,
+  keyPem: string,
+  ca: X509Certificate,
+): { notBeforeMs: number; notAfterMs: number } | null {
+  try {
+    const certificate = new X509Certificate(certPem);
+    if (!certificate.verify(ca.publicKey) || !certificate.checkPrivateKey(createPrivateKey(keyPem)))
+      return null;
+    return {
+      notBeforeMs: Date.parse(certificate.validFrom),
+      notAfterMs: Date.parse(certificate.validTo),
+    };
+  } catch {
+    return null;
+  }
 }
 
 type Subject = Pick<CertificateRequest, 'usage' | 'commonName' | 'names'>;

@@ -2,15 +2,17 @@
  * The master: the only place that constructs. Takes the home's lock, opens store and CA, listens, plans, and runs the
  * local agent. A start that can't succeed says why in one line and has changed nothing that runs.
  */
-import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { messageOf, OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
-import { hashSecret } from '../shared/secret-hash.js';
+import { adminToken, knownToken } from './admin-token.js';
 import { openAuthority } from './authority.js';
+import { clearBackups, makeBackup } from './backup/backup.js';
+import { finishSwap } from './backup/swap.js';
+import { createAdopt } from './control/adopt.js';
 import { createAssignments } from './control/assignments.js';
 import { createCertificates } from './control/certificates.js';
 import { createCommands } from './control/commands.js';
@@ -25,7 +27,6 @@ import { createDispatch } from './dispatch/dispatch.js';
 import { recordSilence, recordStart } from './dispatch/reports.js';
 import { readFlags } from './flags.js';
 import { createApi } from './http/api.js';
-import type { KnownToken } from './http/authenticate.js';
 import { createLogger } from './http/logger.js';
 import { closeServer, listenPlain, listenTls, portOfServer } from './listeners.js';
 import { runLocalAgent } from './local-agent.js';
@@ -33,7 +34,7 @@ import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
 import { createNodeFiles } from './node-files.js';
 import { createPeers } from './peer.js';
 import { type MasterFlags, type MasterSettings, readSettings } from './settings.js';
-import { openStore, type Store, type StoreOptions } from './store/store.js';
+import { openStore, type StoreOptions } from './store/store.js';
 import { readVersion } from './version.js';
 
 export interface MasterOptions extends MasterFlags {
@@ -72,6 +73,8 @@ async function construct(
   makeHome(home);
   const lock = await takeLock(join(home, 'master.sock'), `a master already runs in ${home}`);
   undo.push(lock.release);
+  finishSwap(home);
+  clearBackups(home);
   const log = createLogger(settings.logLevel);
   const authority = openAuthority(home, Date.now());
   const store = openStore(join(home, 'cluster.db'), options.store);
@@ -103,7 +106,9 @@ async function construct(
     store,
     log,
     peer,
+    cluster: authority.clusterId,
     assignmentFor: assignments.forHello,
+    compared: assignments.compared,
     timing: () => timingOf(settings.presence.silenceMs),
     onFigures: (services) => {
       for (const key of services) if (states.get(key)?.rollout?.canary) store.dirty.services.add(key);
@@ -149,6 +154,14 @@ async function construct(
     }),
     tokens: () => [admin, ...settings.tokens.map(knownToken)],
     reload,
+    adopt: createAdopt({ store, states, certificates, recall: dispatch.recall }),
+    backup: () =>
+      makeBackup({
+        home,
+        store,
+        version,
+        cluster: () => ({ id: authority.clusterId, name: settings.name }),
+      }),
     log,
   });
   undo.push(() => api.app.close());
@@ -225,21 +238,6 @@ function makeHome(home: string): void {
     });
   }
 }
-
-/** The token in `cluster.token`, made at the first start. */
-function adminToken(home: string, store: Store): KnownToken {
-  const file = join(home, 'cluster.token');
-  if (!existsSync(file)) writeFileAtomic(file, `${randomBytes(32).toString('base64url')}\n`, 0o600);
-  const hash = hashSecret(readFileSync(file, 'utf8').trim());
-  store.write((tx) => tx.putToken({ name: 'admin', hash, createdAtMs: 0 }));
-  return { name: 'admin', role: 'admin', hash };
-}
-
-const knownToken = ({ name, role, value }: MasterSettings['tokens'][number]): KnownToken => ({
-  name,
-  role,
-  hash: hashSecret(value),
-});
 
 function restartNeeded(before: MasterSettings, after: MasterSettings): string[] {
   const keys = ['listen', 'httpListen', 'docker', 'advertise', 'runsAgent'] as const;

@@ -6,6 +6,7 @@
 import { X509Certificate } from 'node:crypto';
 import { TLSSocket } from 'node:tls';
 import type { Peer } from '../shared/model.js';
+import { BACKDATE_MS } from './authority.js';
 
 /** extendedKeyUsage clientAuth (RFC 5280 4.2.1.12): a site's certificate is of the same CA, and names no node. */
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
@@ -19,7 +20,9 @@ export function createPeers(caPem: string): (socket: unknown) => Peer | null {
     const node = /^CN=([^\n]+)$/.exec(certificate.subject)?.[1];
     if (node === undefined || !certificate.keyUsage?.includes(CLIENT_AUTH)) return null;
     // OpenSSL's verdict stands; why it said no does not matter, since signature and use are checked above.
-    if (socket.authorized) return { node, isExpired: false };
-    return Date.parse(certificate.validTo) <= Date.now() ? { node, isExpired: true } : null;
+    const expiresAtMs = Date.parse(certificate.validTo);
+    const dates = { issuedAtMs: Date.parse(certificate.validFrom) + BACKDATE_MS, expiresAtMs };
+    if (socket.authorized) return { node, isExpired: false, ...dates };
+    return expiresAtMs <= Date.now() ? { node, isExpired: true, ...dates } : null;
   };
 }

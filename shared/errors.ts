@@ -138,6 +138,11 @@ export const errorTable = {
     exit: 1,
     hint: 'Free space on the disk that holds the Orca home; nothing was changed.',
   },
+  BACKUP_INVALID: {
+    status: 400,
+    exit: 1,
+    hint: 'Take another backup, whole and unchanged; nothing was changed here.',
+  },
   STORE_TOO_NEW: {
     status: 500,
     exit: 1,

@@ -133,6 +133,9 @@ export interface Rollout {
 export interface Peer {
   node: string;
   isExpired: boolean;
+  /** Of its certificate, ms. */
+  issuedAtMs?: number;
+  expiresAtMs?: number;
 }
 
 /** Whether allocations of a service are wanted: it runs, or was stopped and a rollout is to start it (null or ended: none). */

@@ -5,7 +5,8 @@
  * complete too and carries a greater revision. The agent answers each with a `receipt` at once (accepted, or refused as
  * older); what came of it shows in `status`, which is complete, numbered, and sent again until a `status-receipt`
  * names its number or a newer one. Both sides send `ping` and answer `pong` on this channel, and close after
- * `LIVENESS_MS` of silence. `figures` are counted up and complete, so that a lost one is made good by the next. `logs-*` messages are a side stream, keyed by the id the master chose. Unknown fields are
+ * `LIVENESS_MS` of silence. A master that may know less than the agent asks `recall`, of agents that say they can, and is
+ * answered with one `recalled` of that id. `figures` are counted up and complete, so that a lost one is made good by the next. `logs-*` messages are a side stream, keyed by the id the master chose. Unknown fields are
  * dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `closeCodes`.
  */
 import { z } from 'zod';
@@ -55,6 +56,8 @@ export const allocationAssignmentSchema = z.object({
   /** The image id that the release resolved to; the container is made from this, never from a tag that may move. */
   imageId: z.string(),
   container: containerSpecSchema,
+  /** For the master, should it lose its store (`master/plan/origin`): kept by the agent, also in a label; absent: an older master's. */
+  origin: z.record(z.string(), z.unknown()).optional(),
 });
 export type AllocationAssignment = z.infer<typeof allocationAssignmentSchema>;
 
@@ -83,6 +86,10 @@ export const assignmentSchema = z.object({
   ingress: z.record(z.string(), z.unknown()).nullable(),
   /** The names that containers here may use; decoded by `discovery/table`. Absent: a master that does not know of names. */
   discovery: z.record(z.string(), z.unknown()).optional(),
+  /** Of the node itself, kept for the master as `origin` is; absent from an older master. */
+  node: z.object({ labels: z.record(z.string(), z.string()), cordoned: z.boolean() }).optional(),
+  /** When it was made: of two nodes' assignments the newer one knows better what is in force of a service. */
+  madeAtMs: z.number().optional(),
 });
 export type Assignment = z.infer<typeof assignmentSchema>;
 
@@ -98,6 +105,8 @@ export const masterMessageSchema = z.discriminatedUnion('type', [
     follow: z.boolean(),
   }),
   z.object({ type: z.literal('logs-close'), id: z.string() }),
+  /** What runs on this node, and what the agent remembers; asked only of agents whose facts say `recalls`. */
+  z.object({ type: z.literal('recall'), id: z.string(), cluster: z.string() }),
   z.object({ type: z.literal('ping'), number: z.number().int() }),
   z.object({ type: z.literal('pong'), number: z.number().int() }),
 ]);
@@ -188,6 +197,8 @@ export const nodeFactsSchema = z.object({
   cpus: z.number(),
   memoryBytes: z.number(),
   pid: z.number().int(),
+  /** It answers `recall`; absent: an older agent, which does not know that message. */
+  recalls: z.boolean().optional(),
 });
 export type NodeFacts = z.infer<typeof nodeFactsSchema>;
 
@@ -227,6 +238,22 @@ export const figuresSchema = z.object({
 });
 export type Figures = z.infer<typeof figuresSchema>;
 
+/** Everything that an agent can say of what it runs: from its disk, or else from the labels of containers. */
+export const recalledSchema = z.object({
+  type: z.literal('recalled'),
+  id: z.string(),
+  /** Why the answer is not whole; null: it is. */
+  problem: z.string().nullable(),
+  /** Of this cluster; null: none is remembered. */
+  assignment: assignmentSchema.nullable(),
+  /** All of the cluster's, whoever wants them; `allocation` is empty when its labels can't be read. */
+  containers: z.array(z.object({ id: z.string(), allocation: z.string(), isAlive: z.boolean() })),
+  /** Made of labels, for containers that run while no assignment is remembered. */
+  labelled: z.array(allocationAssignmentSchema),
+  observed: z.array(allocationObservedSchema),
+});
+export type Recalled = z.infer<typeof recalledSchema>;
+
 export const agentMessageSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('hello'),
@@ -254,30 +281,9 @@ export const agentMessageSchema = z.discriminatedUnion('type', [
     lines: z.array(z.object({ atMs: z.number(), stream: z.enum(['stdout', 'stderr']), text: z.string() })),
   }),
   z.object({ type: z.literal('logs-end'), id: z.string(), reason: z.string().nullable() }),
+  recalledSchema,
   z.object({ type: z.literal('ping'), number: z.number().int() }),
   z.object({ type: z.literal('pong'), number: z.number().int() }),
 ]);
 export type AgentMessage = z.infer<typeof agentMessageSchema>;
 export type LogLine = Extract<AgentMessage, { type: 'logs-lines' }>['lines'][number];
-
-/* ---- both ------------------------------------------------------------------------------------------------------ */
-
-export type Decoded<T> = { ok: true; message: T } | { ok: false; reason: string };
-
-export const decodeMasterMessage = (text: string): Decoded<MasterMessage> =>
-  decode(masterMessageSchema, text);
-export const decodeAgentMessage = (text: string): Decoded<AgentMessage> => decode(agentMessageSchema, text);
-export const encode = (message: MasterMessage | AgentMessage): string => JSON.stringify(message);
-
-function decode<T>(schema: z.ZodType<T>, text: string): Decoded<T> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return { ok: false, reason: 'not JSON' };
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return { ok: true, message: parsed.data };
-  const issue = parsed.error.issues[0];
-  return { ok: false, reason: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'does not fit'}` };
-}

@@ -28,7 +28,14 @@ const mayImport: [path: string, ...imports: string[]][] = [
   ['master/dispatch/', 'shared/', 'master/dispatch/', 'master/store/', 'master/plan/assignments.ts'],
   ['master/http/', 'shared/', 'master/http/', 'master/store/'],
   ['master/', 'shared/', 'master/', 'type proxy-config/route.ts'],
-  ['cli/programs.ts', 'shared/', 'cli/', 'dynamic master/main.ts', 'dynamic agent/main.ts'],
+  [
+    'cli/programs.ts',
+    'shared/',
+    'cli/',
+    'dynamic master/main.ts',
+    'dynamic master/backup/restore.ts',
+    'dynamic agent/main.ts',
+  ],
   ['cli/', 'shared/', 'cli/'],
 ];
 

@@ -2,16 +2,18 @@
  * The assignments of nodes: computed from the store, sent only when their content changed, under a revision that is in
  * the store before it is sent and that is above what the agent remembers.
  *
- * Safe by default: a store that has never assigned anything to a node does not overrule what its agent remembers (the
- * store was lost, or another master's home was taken). Such a node is cordoned and gets no assignment until somebody
- * says `orca nodes uncordon`: an empty assignment would remove its containers.
+ * Safe by default: nobody's container is removed because this store knows less than an agent (it was lost, or restored from an
+ * older backup). What an agent remembers above what was ever made for its node here, and what runs there that is not wanted
+ * here, is for somebody to decide: such a node is held. It is cordoned and gets no assignment until `orca adopt` or
+ * `orca nodes uncordon`.
  */
 import type { Table } from '../../discovery/table.js';
 import { fingerprint } from '../../shared/fingerprint.js';
 import type { Node } from '../../shared/model.js';
-import type { Assignment } from '../../shared/protocol.js';
+import type { Assignment, Recalled } from '../../shared/protocol.js';
 import { assignmentOf } from '../plan/assignments.js';
 import type { ServiceState } from '../plan/snapshot.js';
+import { dropHold, type Hold, holdOf, putHold, rememberedWhy } from '../store/hold.js';
 import type { Store } from '../store/store.js';
 import type { Certificates } from './certificates.js';
 import type { Discovery } from './discovery.js';
@@ -23,15 +25,24 @@ export interface ProxySettings {
   caddy: string;
 }
 
+/** How an agent came. */
+export interface Arrival {
+  /** What it remembers; 0: nothing. */
+  revision: number;
+  /** It can say what runs on its node. */
+  canRecall: boolean;
+  /** This store has never issued it its certificate. */
+  isStranger: boolean;
+}
+
 export interface Assignments {
-  /** The complete assignment for a node that said hello, or null while it is held. */
-  forHello(node: string, helloRevision: number): Assignment | null;
+  /** The complete assignment for a node that said hello; `compare`: ask first what runs there; null while it is held. */
+  forHello(node: string, arrival: Arrival): Assignment | 'compare' | null;
+  /** The answer to `compare`. */
+  compared(node: string, recalled: Recalled): Assignment | null;
   /** Recomputes; the new assignment when it differs from the one before, else null. */
   refresh(node: string): Assignment | null;
 }
-
-/** In `meta`: the revision that a held node's agent remembers. */
-export const heldKey = (node: string): string => `held|${node}`;
 
 export function createAssignments(options: {
   store: Store;
@@ -63,26 +74,51 @@ export function createAssignments(options: {
     // A table may be long, and is the same for many nodes: its mark was made once.
     const mark = fingerprint({ ...content, discovery: names.mark });
     const isSame = store.assignmentFingerprint(node.id) === mark && node.revision > 0;
+    const madeAtMs = Date.now();
     if (isSame && node.revision >= atLeast)
-      return { assignment: { ...content, revision: node.revision }, isNew: false };
+      return { assignment: { ...content, revision: node.revision, madeAtMs }, isNew: false };
     const revision = Math.max(node.revision, atLeast) + 1;
     store.write((tx) => {
       const now = tx.node(node.id);
       if (now) tx.putNode({ ...now, revision });
       tx.markAssignment(node.id, mark);
     });
-    return { assignment: { ...content, revision }, isNew: true };
+    return { assignment: { ...content, revision, madeAtMs }, isNew: true };
   };
 
   return {
-    forHello(id, helloRevision) {
+    forHello(id, { revision, canRecall, isStranger }) {
       const node = store.node(id);
-      if (!node || isHeld(store, node, helloRevision)) return null;
-      return assign(node, helloRevision).assignment;
+      const hold = holdOf(store, id);
+      if (!node || hold?.state === 'held') return null;
+      if (isStranger)
+        return held(store, node, revision, 'has a certificate of this cluster that is older than this store');
+      if (revision > node.revision) return held(store, node, revision, rememberedWhy(revision));
+      if (canRecall && (node.revision === 0 || hold !== null)) {
+        store.write((tx) => putHold(tx, id, { state: 'unheard', revision, why: '' }));
+        return 'compare';
+      }
+      if (hold) store.write((tx) => dropHold(tx, id));
+      return assign(node, revision).assignment;
+    },
+    compared(id, recalled) {
+      const node = store.node(id);
+      const hold = holdOf(store, id);
+      if (!node || hold?.state !== 'unheard') return null;
+      const unwanted = recalled.containers.filter(
+        (c) => c.isAlive && store.allocation(c.allocation)?.node !== id,
+      );
+      if (unwanted.length > 0) {
+        const what = unwanted.length === 1 ? 'a container' : `${unwanted.length} containers`;
+        return held(store, node, hold.revision, `runs ${what} that this master does not know`);
+      }
+      store.write((tx) => dropHold(tx, id));
+      return assign(node, hold.revision).assignment;
     },
     refresh(id) {
       const node = store.node(id);
-      if (!node || store.meta(heldKey(id)) !== undefined) return null;
+      const isUnheard = node?.revision === 0 && node.connectedAtMs === null;
+      if (!node || isUnheard || holdOf(store, id) !== null) return null;
       const { assignment, isNew } = assign(node, 0);
       return isNew ? assignment : null;
     },
@@ -100,11 +136,10 @@ function servicesFor(states: States, node: Node): ServiceState[] {
   return [...new Set([...states.on(node.id), ...rest])];
 }
 
-function isHeld(store: Store, node: Node, helloRevision: number): boolean {
-  if (store.meta(heldKey(node.id)) !== undefined) return true;
-  if (node.revision > 0 || helloRevision === 0) return false;
+function held(store: Store, node: Node, revision: number, why: string): null {
+  const hold: Hold = { state: 'held', revision, why };
   store.write((tx) => {
-    tx.putMeta(heldKey(node.id), helloRevision);
+    putHold(tx, node.id, hold);
     tx.putNode({ ...node, cordoned: true });
     tx.addEvent({
       atMs: Date.now(),
@@ -112,8 +147,8 @@ function isHeld(store: Store, node: Node, helloRevision: number): boolean {
       service: null,
       node: node.id,
       rollout: null,
-      message: `node ${node.facts.name} remembers revision ${helloRevision}, which this master never made; it goes on with what it has`,
+      message: `node ${node.facts.name} ${why}; it goes on with what it has until \`orca adopt\` or \`orca nodes uncordon\``,
     });
   });
-  return true;
+  return null;
 }

@@ -9,6 +9,7 @@ import type { IngressSettings } from '../plan/assignments.js';
 import type { ServiceState } from '../plan/snapshot.js';
 import type { Store } from '../store/store.js';
 import { FALLBACK_NAME, type SiteCertificate } from '../store/tables.js';
+import type { Transaction } from '../store/transaction.js';
 
 type Certificate = IngressSettings['fallbackCertificate'];
 
@@ -18,6 +19,8 @@ export interface SiteIssuer {
     names: string[],
     nowMs: number,
   ): Omit<SiteCertificate, 'name' | 'sealedKey'> & { keyPem: string };
+  /** Null: not of this CA, or not with that key. */
+  datesOfSite(certPem: string, keyPem: string): { notBeforeMs: number; notAfterMs: number } | null;
   seal(plain: string): string;
   unseal(sealed: string): string;
 }
@@ -25,6 +28,8 @@ export interface SiteIssuer {
 export interface Certificates {
   /** Issues and renews what is wanted now, and drops the rest. */
   ensure(services: readonly ServiceState[], nowMs: number): void;
+  /** Takes over what an ingress serves already: another certificate would load its configuration. */
+  adopt(tx: Transaction, served: readonly Certificate[], fallback: Certificate | null): void;
   /** Usable certificates by domain. */
   byDomain(): ReadonlyMap<string, Certificate>;
   fallback(): Certificate;
@@ -54,6 +59,17 @@ export function createCertificates(store: Store, issuer: SiteIssuer): Certificat
         for (const name of dropped) tx.deleteCertificate(name);
       });
       for (const name of dropped) opened.delete(name);
+      domains = null;
+    },
+    adopt(tx, served, fallback) {
+      const named = served.flatMap((one) => one.names.map((name) => ({ name, ...one })));
+      for (const { name, certPem, keyPem } of [
+        ...named,
+        ...(fallback ? [{ name: FALLBACK_NAME, ...fallback }] : []),
+      ]) {
+        const dates = issuer.datesOfSite(certPem, keyPem);
+        if (dates) tx.putCertificate({ name, certPem, sealedKey: issuer.seal(keyPem), ...dates });
+      }
       domains = null;
     },
     byDomain() {

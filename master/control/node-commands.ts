@@ -2,10 +2,10 @@
 import { OrcaError } from '../../shared/errors.js';
 import type { Allocation, Node } from '../../shared/model.js';
 import { type Move, rebalance } from '../plan/rebalance.js';
+import { dropHold, holdOf } from '../store/hold.js';
 import type { Reader } from '../store/reader.js';
 import type { Store } from '../store/store.js';
 import type { Transaction } from '../store/transaction.js';
-import { heldKey } from './assignments.js';
 import type { DescribeNode } from './describe-node.js';
 import type { States } from './states.js';
 
@@ -81,7 +81,6 @@ export function createNodeCommands({ store, states, nodes, isLocal }: NodeComman
           throw new OrcaError('CONFLICT', `${node.facts.name} is the master's own node, and stays`);
         if (!isForced) refuseInUse(node, tx.allocationsOn(node.id), isBound(tx));
         for (const { service } of tx.allocationsOn(node.id)) tx.touchService(service);
-        tx.deleteMeta(heldKey(node.id));
         tx.deleteNode(node.id);
         return `removed by ${by}; its certificate is not accepted any more`;
       }),
@@ -114,10 +113,10 @@ function findNode(reader: Pick<Reader, 'node' | 'nodes'>, wanted: string): Node 
 
 /** A held node is given over to this master (see assignments.ts): its agent refuses what is not above what it remembers. */
 function free(tx: Transaction, node: Node): void {
-  const held = tx.meta(heldKey(node.id));
-  if (typeof held !== 'number') return;
-  tx.putNode({ ...node, revision: Math.max(node.revision, held) });
-  tx.deleteMeta(heldKey(node.id));
+  const hold = holdOf(tx, node.id);
+  if (!hold) return;
+  tx.putNode({ ...node, revision: Math.max(node.revision, hold.revision) });
+  dropHold(tx, node.id);
 }
 
 function refuseConfigured(configured: Record<string, string>, keys: string[], { facts }: Node): void {

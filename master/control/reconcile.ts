@@ -12,6 +12,8 @@ import type { Presence } from '../../shared/model.js';
 import type { Assignment } from '../../shared/protocol.js';
 import { planService } from '../plan/plan.js';
 import { type PresenceTiming, presenceOf } from '../plan/presence.js';
+import type { ServiceSnapshot } from '../plan/snapshot.js';
+import { holdOf } from '../store/hold.js';
 import type { Store } from '../store/store.js';
 import type { Transaction } from '../store/transaction.js';
 import { apply } from './apply.js';
@@ -112,12 +114,21 @@ function planOne(options: ReconcileOptions, key: string, wakeTimes: Map<string, 
   wakeTimes.delete(key);
   const snapshot = options.states.snapshot(key);
   if (!snapshot) return;
-  const plan = planService(snapshot, nowMs);
+  const held = heldWaits(options, snapshot);
+  const plan = held.length > 0 ? { actions: [], waits: held, wakeAtMs: null } : planService(snapshot, nowMs);
   const wakeAtMs = soonest(plan.wakeAtMs, nowMs);
   if (wakeAtMs !== null) wakeTimes.set(key, wakeAtMs);
   options.store.write((tx) => apply(tx, key, plan, nowMs));
   if (plan.actions.length > 0)
     options.log.info({ service: key, actions: plan.actions.map((a) => a.kind) }, 'planned');
+}
+
+/** What runs on a held node is not what this store says, so that nothing can be decided of the service; but for a lost one. */
+function heldWaits({ store }: ReconcileOptions, { allocations, nodes }: ServiceSnapshot): string[] {
+  const here = new Set(allocations.map(({ node }) => node));
+  return nodes
+    .filter(({ node }) => here.has(node.id) && node.presence !== 'lost' && holdOf(store, node.id) !== null)
+    .map(({ node }) => `${node.facts.name} may run other copies than this master knows: see \`orca nodes\``);
 }
 
 /** A time that has passed was part of what was just planned: to wake for it again would never end. */

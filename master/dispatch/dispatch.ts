@@ -4,81 +4,41 @@
  * status said is in the store. Refuses who is no node of this cluster, and other protocol versions.
  */
 import type { IncomingMessage } from 'node:http';
-import type { Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { messageOf, OrcaError } from '../../shared/errors.js';
-import type { Log } from '../../shared/log.js';
-import type { Counted, Peer } from '../../shared/model.js';
+import type { Peer } from '../../shared/model.js';
 import {
   type AgentMessage,
-  type Assignment,
   closeCodes,
   HEARTBEAT_MS,
   LIVENESS_MS,
-  type LogLine,
   MAX_FRAME_BYTES,
-  type NodeFacts,
   PROTOCOL_VERSION,
 } from '../../shared/protocol.js';
+import { KNOWN_SINCE, removedKey } from '../store/hold.js';
 import type { Store } from '../store/store.js';
-import { admit } from './admit.js';
+import { admit, type Known } from './admit.js';
 import { type Claimant, createFights } from './fights.js';
 import { changedServices, type HeardFigures, heardFigures } from './figures.js';
 import { createLogStream, type LogStream } from './log-stream.js';
+import type { Dispatch, DispatchOptions } from './ports.js';
+import { createRecalls, RECALL_MS, type Recalls } from './recalls.js';
 import {
-  type NodeDescription,
   recordClone,
   recordEnd,
   recordHello,
   recordReceipt,
   recordStatus,
+  recordStranger,
 } from './reports.js';
 import { createSession, type Session } from './session.js';
-
-export interface LogRequest {
-  allocation: string;
-  tail: number | null;
-  sinceMs: number | null;
-  follow: boolean;
-}
-
-export interface Dispatch {
-  attach(server: Server): void;
-  /** Sends the node its newest assignment, if a session is live. */
-  assign(node: string, assignment: Assignment): void;
-  /** When a live node was last heard, ms since the epoch; null without a session. */
-  heardAtMs(node: string): number | null;
-  /** Requests in flight on an allocation as its ingress last said; null when nobody says. */
-  inFlight(allocation: string): number | null;
-  /** What the connected ingresses counted of the releases of a service; kept in memory only, as long as their sessions. */
-  figures(service: string): Counted[];
-  /** Log lines of an allocation as its agent sends them, until `signal`. Throws NODE_UNREACHABLE without a session. */
-  openLogs(node: string, request: LogRequest, signal: AbortSignal): AsyncIterable<LogLine[]>;
-  /** Why the identity of a node is in doubt: two agents fight for it; null when none do. */
-  conflict(node: string): string | null;
-  /** Ends all sessions. */
-  stop(): Promise<void>;
-}
-
-export interface DispatchOptions {
-  store: Store;
-  log: Log;
-  /** The complete assignment for a node that said hello; null when this master must not give it one. */
-  assignmentFor(node: string, helloRevision: number): Assignment | null;
-  /** What the configuration says of a node that is new here. */
-  describeNode(node: string, facts: NodeFacts): NodeDescription;
-  /** Which node the client certificate of a socket proves. */
-  peer(socket: unknown): Peer | null;
-  /** Called with the services whose figures have changed. */
-  onFigures?(services: string[]): void;
-  /** Of sessions that begin from now on. */
-  timing?: () => { heartbeatMs: number; livenessMs: number };
-}
 
 interface Live {
   session: Session;
   address: string;
+  peer: Peer | null;
+  recalls: Recalls;
   /** Known from its hello on. */
   claimant: Claimant | null;
   statusNumber: number;
@@ -110,15 +70,31 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     if (older && older !== state && isRefused(older, state)) return;
     live.set(session.node, state);
     if (older && older !== state) older.session.close(closeCodes.replaced, 'a newer session took its place');
-    store.write((tx) =>
-      recordHello(tx, session.node, hello.facts, options.describeNode(session.node, hello.facts), Date.now()),
-    );
+    const isStranger = store.identity(session.node) === undefined;
+    store.write((tx) => {
+      if (isStranger) recordStranger(tx, session.node, hello.facts, state.peer);
+      recordHello(tx, session.node, hello.facts, options.describeNode(session.node, hello.facts), Date.now());
+    });
     log.info(
       { node: session.node, revision: hello.revision, version: hello.facts.version },
       'node connected',
     );
-    const assignment = options.assignmentFor(session.node, hello.revision);
-    if (assignment) session.assign(assignment);
+    const canRecall = hello.facts.recalls === true;
+    const given = options.assignmentFor(session.node, { revision: hello.revision, canRecall, isStranger });
+    if (given === 'compare') compare(state);
+    else if (given) session.assign(given);
+  };
+
+  /** Its agent answers when it can: a node without Docker says so in its status meanwhile. */
+  const compare = (state: Live): void => {
+    const { session, recalls } = state;
+    recalls.ask(null).then(
+      (recalled) => {
+        const assignment = live.get(session.node) === state ? options.compared(session.node, recalled) : null;
+        if (assignment) session.assign(assignment);
+      },
+      (error) => log.warn({ node: session.node, error: messageOf(error) }, 'what runs there is not known'),
+    );
   };
 
   /** One that fights for an identity with another that lives is sent away. */
@@ -160,6 +136,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     else if (message.type === 'status') onStatus(state, message);
     else if (message.type === 'receipt') onReceipt(state, message);
     else if (message.type === 'figures') onFigures(state, message);
+    else if (message.type === 'recalled') state.recalls.answered(message);
     else if (message.type === 'logs-lines') state.logs.get(message.id)?.push(message.lines);
     else if (message.type === 'logs-end') state.logs.get(message.id)?.end(message.reason);
   };
@@ -167,6 +144,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const onEnd = (state: Live, reason: string): void => {
     const { node } = state.session;
     for (const stream of state.logs.values()) stream.end('the node is gone');
+    state.recalls.end();
     if (live.get(node) !== state) return;
     live.delete(node);
     log.warn({ node, reason }, 'node disconnected');
@@ -175,7 +153,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     );
   };
 
-  const accept = (socket: WebSocket, node: string, address: string): void => {
+  const accept = (socket: WebSocket, node: string, address: string, peer: Peer | null): void => {
     /** What the store refuses (a full disk) ends the session, not the master: the agent sends it again. */
     const guard = (work: () => void): void => {
       try {
@@ -196,6 +174,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         timing(),
       ),
       address,
+      peer,
+      recalls: createRecalls(options.cluster, (message) => state.session.send(message)),
       claimant: null,
       statusNumber: 0,
       inFlight: new Map(),
@@ -209,10 +189,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    const admission = admit(options.peer(socket), (node) => store.identity(node) !== undefined);
+    const peer = options.peer(socket);
+    const admission = admit(peer, knownTo(store));
     const address = request.socket.remoteAddress ?? '';
     sockets.handleUpgrade(request, socket, head, (accepted) => {
-      if ('node' in admission) return accept(accepted, admission.node, address);
+      if ('node' in admission) return accept(accepted, admission.node, address, peer);
       log.warn({ address, ...admission }, 'a session was refused');
       accepted.on('error', () => accepted.terminate());
       accepted.close(admission.code, admission.reason);
@@ -252,11 +233,25 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       state.session.send({ type: 'logs-open', id, ...request });
       return stream;
     },
+    recall: async (node) => {
+      const state = live.get(node);
+      if (!state) throw new OrcaError('NODE_UNREACHABLE', `node ${node} has no live session`);
+      return await state.recalls.ask(RECALL_MS);
+    },
     stop: async () => {
       unwatch();
       for (const { session } of live.values()) session.close(1001, 'the master stops');
       for (const socket of sockets.clients) socket.terminate();
       await new Promise<void>((resolve) => sockets.close(() => resolve()));
     },
+  };
+}
+
+function knownTo(store: Store): Known {
+  const since = store.meta(KNOWN_SINCE);
+  return {
+    isKnown: (node) => store.identity(node) !== undefined,
+    isRemoved: (node) => store.meta(removedKey(node)) !== undefined,
+    sinceMs: typeof since === 'number' ? since : 0,
   };
 }

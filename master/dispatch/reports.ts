@@ -3,7 +3,7 @@
  * writes nothing. The services that a change concerns are planned again.
  */
 import { canonicalJson } from '../../shared/fingerprint.js';
-import type { Allocation, Node, Presence } from '../../shared/model.js';
+import type { Allocation, Node, Peer, Presence } from '../../shared/model.js';
 import type {
   AllocationObserved,
   DiscoveryObserved,
@@ -44,6 +44,17 @@ export function recordHello(
   });
   tx.addEvent(anEvent(nowMs, 'node.connected', `node ${facts.name} is connected`, { node: id }));
   touchConcerned(tx, id);
+}
+
+/** A node of before this store was lost or restored: known from here on, by what its certificate and its agent say. */
+export function recordStranger(tx: Transaction, id: string, facts: NodeFacts, peer: Peer | null): void {
+  tx.putIdentity({
+    node: id,
+    name: facts.name,
+    labels: {},
+    issuedAtMs: peer?.issuedAtMs ?? 0,
+    notAfterMs: peer?.expiresAtMs ?? 0,
+  });
 }
 
 /** `heardAtMs`: its last word, from which its silence is counted. */

@@ -8,13 +8,12 @@ import {
   type AgentMessage,
   type Assignment,
   closeCodes,
-  decodeAgentMessage,
-  encode,
   HEARTBEAT_MS,
   LIVENESS_MS,
   MAX_FRAME_BYTES,
   type MasterMessage,
 } from '../../shared/protocol.js';
+import { decodeAgentMessage, encode } from '../../shared/wire.js';
 
 export interface Session {
   node: string;

@@ -15,7 +15,9 @@ import Fastify, {
 import { OrcaError } from '../../shared/errors.js';
 import type { Peer } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
+import { adoptRoutes } from './adopt-routes.js';
 import { authenticate, authorize, type KnownToken } from './authenticate.js';
+import { backupRoute } from './backup-route.js';
 import { clusterRoutes } from './cluster-routes.js';
 import { deployRoutes } from './deploy-routes.js';
 import { drainBody } from './drain-body.js';
@@ -25,7 +27,7 @@ import { metricsOf } from './metrics.js';
 import { mountNodeFiles, nodeFilePaths } from './node-files.js';
 import { nodeRoutes } from './node-routes.js';
 import { openapiOf } from './openapi.js';
-import type { Actor, Commands, Enrolment, Live, NodeFiles, Settings } from './ports.js';
+import type { Actor, Adopt, Commands, Enrolment, Live, NodeFiles, Settings } from './ports.js';
 import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
 import { serviceRoutes } from './service-routes.js';
@@ -43,6 +45,9 @@ export interface ApiOptions {
   /** Read anew at each request: a reload may change them. */
   tokens: () => readonly KnownToken[];
   reload: () => Promise<string>;
+  adopt: Adopt;
+  /** The archive of a backup, as bytes. */
+  backup: () => Promise<Readable>;
   /** Who is at the other end of a socket, by its client certificate. */
   peer: (socket: unknown) => Peer | null;
   log: FastifyBaseLogger;
@@ -101,6 +106,8 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): 
     ...rolloutRoutes(store, commands),
     ...joinRoutes(store, options.enrolment, views),
     logsRoute(store, live),
+    ...adoptRoutes(options.adopt, (id) => store.node(id)?.facts.name ?? id),
+    backupRoute(store, options.backup),
   ];
   const document: Route = route('GET /openapi.json', {
     summary: 'This document',
@@ -140,6 +147,7 @@ function mount(
 function send(reply: FastifyReply, given: Answer): FastifyReply {
   if (given.kind === 'data') return reply.code(given.status).send(given.data);
   if (given.kind === 'text') return reply.type('text/plain').send(given.text);
+  if (given.kind === 'bytes') return reply.type(given.type).send(given.stream);
   return reply.type('application/x-ndjson').send(Readable.from(inLines(given.lines)));
 }
 

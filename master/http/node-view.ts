@@ -2,26 +2,27 @@
 import type { NodeStatus } from '../../shared/api.js';
 import type { DrainView } from '../../shared/api-nodes.js';
 import type { Node, NodeDrain } from '../../shared/model.js';
+import type { Hold } from '../store/hold.js';
 import { iso } from './rollout-view.js';
 
 export interface NodeFacts {
   node: Node;
   allocations: number;
   heardAtMs: number | null;
-  /** The revision its agent remembers from another store; null unless the node is held. */
-  heldRevision: number | null;
+  /** Null unless the node is held. */
+  hold: Hold | null;
   /** Two agents fight for its identity. */
   conflict: string | null;
   certificateNotAfterMs: number | null;
 }
 
 export function nodeStatus(facts: NodeFacts): NodeStatus {
-  const { node, allocations, heardAtMs, heldRevision, conflict, certificateNotAfterMs } = facts;
+  const { node, allocations, heardAtMs, hold, conflict, certificateNotAfterMs } = facts;
   return {
     node_id: node.id,
     name: node.facts.name,
     address: node.facts.address,
-    ...nodeState(node, allocations, heldRevision, conflict),
+    ...nodeState(node, allocations, hold, conflict),
     version: node.facts.version,
     engine: node.engine?.version ?? null,
     caddy: node.ingressObserved?.caddyVersion ?? null,
@@ -69,27 +70,29 @@ function drainState(
   return { state: 'draining', reason: `${left} left${parts.length > 0 ? `; ${parts.join('; ')}` : ''}` };
 }
 
+/** Nothing is stopped or started there until somebody has decided. */
+const heldReason = ({ facts: { name } }: Node, { why }: Hold): string =>
+  `held: its agent ${why}; \`orca adopt\` shows what runs there and takes it over, \`orca nodes uncordon ${name}\` removes what this master did not place`;
+
 function nodeState(
   node: Node,
   allocations: number,
-  heldRevision: number | null,
+  hold: Hold | null,
   conflict: string | null,
 ): { state: NodeStatus['state']; reason: string | null } {
   if (node.presence !== 'present') return { state: node.presence, reason: silence[node.presence] };
   if (node.connectedAtMs === null)
     return { state: 'degraded', reason: 'its agent is not connected; what it runs is served on for now' };
   if (conflict !== null) return { state: 'degraded', reason: conflict };
-  if (heldRevision !== null)
-    return {
-      state: 'degraded',
-      reason: `its agent goes on with revision ${heldRevision}, which this master does not know; \`orca nodes uncordon ${node.facts.name}\` gives it over to this master, which removes what it did not place`,
-    };
+  if (hold?.state === 'held') return { state: 'degraded', reason: heldReason(node, hold) };
   if (!node.reported) return { state: 'degraded', reason: 'its agent has not reported yet' };
   if (node.engine?.state !== 'up')
     return {
       state: 'degraded',
       reason: `Docker is not reachable: ${node.engine?.reason ?? 'no reason was given'}`,
     };
+  if (hold)
+    return { state: 'degraded', reason: 'what runs on it has not been compared with what this master knows' };
   const ingress = node.ingressObserved;
   if (node.disk) {
     const reason = `its agent goes on from memory, for its files can't be written: ${node.disk}; free space on the disk that holds its Orca home`;

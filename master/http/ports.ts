@@ -1,7 +1,7 @@
 /** What the API asks of the rest of the master. Implemented by control and dispatch, put together in main. */
 import type { ClusterInfo, DeployReply, PlanReply } from '../../shared/api.js';
 import type { CreateJoinToken, JoinReply, JoinRequest, RenewReply } from '../../shared/api-join.js';
-import type { Counted, Peer } from '../../shared/model.js';
+import type { Allocation, Counted, Peer, Release, Rollout, Service } from '../../shared/model.js';
 import type { LogLine } from '../../shared/protocol.js';
 import type { ServiceSpec } from '../../shared/spec.js';
 import type { JoinToken } from '../store/tables.js';
@@ -72,6 +72,34 @@ export interface NodeFiles {
   manifest(nowMs: number): Promise<string>;
   /** Where the file with that SHA-256 is; null for any other than the manifest's. */
   path(sha256: string): Promise<string | null>;
+}
+
+/** A service as it is built again. */
+export interface Built {
+  state: { service: Service; releases: Release[]; rollout: Rollout | null; allocations: Allocation[] };
+  unknown: string[];
+}
+
+export interface Adoptable {
+  nodes: {
+    node: string;
+    name: string;
+    source: 'memory' | 'labels' | 'nothing';
+    revision: number;
+    copies: number;
+  }[];
+  away: { name: string; why: string }[];
+  services: Built[];
+  idle: Pick<Built, 'state'>[];
+  missing: string[];
+  conflicts: string[];
+}
+
+/** Taking over what runs on held nodes. */
+export interface Adopt {
+  /** Empty: all of them. */
+  show(nodes: readonly string[]): Promise<Adoptable>;
+  apply(nodes: readonly string[], isPartial: boolean, by: string): Promise<Adoptable>;
 }
 
 /** What is known of live agents beyond the store. */

@@ -2,6 +2,7 @@
  * One path of the API: its schemas validate the request and make the OpenAPI document. A handler answers with data,
  * text, or a stream of lines.
  */
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { problemsOf } from '../../shared/config/explain.js';
 import { keyText } from '../../shared/config/problem.js';
@@ -24,7 +25,9 @@ export type Answer =
   | { kind: 'data'; status: number; data: unknown }
   /** Newline-delimited JSON. */
   | { kind: 'lines'; lines: AsyncIterable<unknown> }
-  | { kind: 'text'; text: string };
+  | { kind: 'text'; text: string }
+  /** What is no JSON; the answer is cut short when the stream fails. */
+  | { kind: 'bytes'; type: string; stream: Readable };
 
 export interface Route {
   method: 'GET' | 'POST' | 'DELETE';

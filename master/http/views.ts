@@ -1,6 +1,7 @@
 /** Gathers from the store and the live sessions what the pure views need. */
 import type { ApiEvent, RolloutFrame, ServiceStatus, StatusReply } from '../../shared/api.js';
 import { actingOf, type ClusterEvent, type Rollout, type Service } from '../../shared/model.js';
+import { holdOf } from '../store/hold.js';
 import type { Store } from '../store/store.js';
 import { FALLBACK_NAME } from '../store/tables.js';
 import { createLastShares } from './last-shares.js';
@@ -40,17 +41,16 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
     });
   };
   const nodes = (): StatusReply['nodes'] =>
-    store.nodes().map((node) => {
-      const held = store.meta(`held|${node.id}`);
-      return nodeStatus({
+    store.nodes().map((node) =>
+      nodeStatus({
         node,
         allocations: store.allocationsOn(node.id).length,
         heardAtMs: live.heardAtMs(node.id),
-        heldRevision: typeof held === 'number' ? held : null,
+        hold: holdOf(store, node.id),
         conflict: live.conflict(node.id),
         certificateNotAfterMs: store.identity(node.id)?.notAfterMs ?? null,
-      });
-    });
+      }),
+    );
   return {
     service,
     nodes,

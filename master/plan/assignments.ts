@@ -8,6 +8,7 @@ import type { Allocation, Node, Release, Rollout } from '../../shared/model.js';
 import type { AllocationAssignment, Assignment, ImageKeep, ImageWant } from '../../shared/protocol.js';
 import { jobContainer } from './jobs.js';
 import { keepTagOf } from './names.js';
+import { originOf } from './origin.js';
 import { routesOf } from './routes.js';
 import { bySlotThenAge } from './seen.js';
 import type { ServiceState } from './snapshot.js';
@@ -52,6 +53,7 @@ export function assignmentOf({
     keep: sorted.flatMap((state) => keeps(cluster, state)),
     ingress: node.ingress ? { ...ingressOf(routesOf(sorted, unreachable), ingress) } : null,
     ...(discovery === undefined ? {} : { discovery: { ...discovery } }),
+    node: { labels: node.labels, cordoned: node.cordoned },
   };
 }
 
@@ -67,11 +69,8 @@ function allocationsOn(node: Node, state: ServiceState): AllocationAssignment[] 
     });
 }
 
-function allocationOf(
-  allocation: Allocation,
-  release: Release,
-  { service, rollout }: ServiceState,
-): AllocationAssignment {
+function allocationOf(allocation: Allocation, release: Release, state: ServiceState): AllocationAssignment {
+  const { service, rollout } = state;
   return {
     id: allocation.id,
     project: service.project,
@@ -84,6 +83,7 @@ function allocationOf(
     stopGraceMs: service.spec.deploy.stopGraceMs,
     imageId: release.image.id,
     container: allocation.group === 'job' ? jobContainer(release.spec) : release.spec.container,
+    origin: { ...originOf(allocation, release, state) },
   };
 }
 

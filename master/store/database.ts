@@ -25,6 +25,8 @@ export interface Environment {
   transaction<T>(body: () => T): T;
   /** Bytes that are left on the disk it is on. */
   freeBytes(): number;
+  /** A copy as of one moment, while writes go on; `folder` is there and empty. Throws STORE_FULL. */
+  copyTo(folder: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -46,8 +48,15 @@ export function openEnvironment(path: string, options: { mapSize?: number } = {}
     table: <V>(name: string) => openTable<V>(root, path, name),
     transaction: (body) => guarded(path, () => root.transactionSync(body)),
     freeBytes: () => freeBytes(dirname(path)),
+    copyTo: async (folder) => {
+      await root.backup(folder, true).catch((cause: unknown) => guarded(folder, () => raise(cause)));
+    },
     close: () => root.close(),
   };
+}
+
+function raise(cause: unknown): never {
+  throw cause;
 }
 
 /** LMDB maps its lock file before it has room: on a full disk the first touch of it would end the process (SIGBUS). */

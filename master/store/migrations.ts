@@ -4,6 +4,7 @@
  */
 import { OrcaError } from '../../shared/errors.js';
 import type { Environment } from './database.js';
+import { KNOWN_SINCE } from './hold.js';
 import { migrateCanaries } from './migrate-canaries.js';
 import { migratePresence } from './migrate-presence.js';
 import { migrateStandingRollouts } from './migrate-standing-rollouts.js';
@@ -17,6 +18,9 @@ export const migrations: readonly ((tables: Tables) => void)[] = [
   migrateStandingRollouts,
   migratePresence,
 ];
+
+/** The version of the schema that this Orca writes. */
+export const SCHEMA = migrations.length + 1;
 
 const versionKey = 'schema-version';
 
@@ -32,7 +36,8 @@ export function migrate(env: Environment, tables: Tables, steps = migrations): v
     );
   if (version === newest) return;
   env.transaction(() => {
-    if (version !== null) for (const step of steps.slice(version - 1)) step(tables);
+    if (version === null) tables.meta.put(KNOWN_SINCE, Date.now());
+    else for (const step of steps.slice(version - 1)) step(tables);
     tables.meta.put(versionKey, newest);
   });
 }

@@ -27,6 +27,8 @@ export interface Store extends Reader {
   readonly dirty: { services: Set<string>; nodes: Set<string> };
   /** Marks everything as changed: the full pass of the slow timer goes through the same code. */
   markAll(): void;
+  /** Writes a consistent copy into an empty folder, while everything goes on. Throws STORE_FULL. */
+  copyTo(folder: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -96,6 +98,7 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    copyTo: env.copyTo,
     close: () => env.close(),
   };
 }

@@ -5,6 +5,7 @@
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
 import type { Table } from './database.js';
+import { holdKey, removedKey } from './hold.js';
 import { createReader, type Reader } from './reader.js';
 import {
   byNodeKey,
@@ -137,6 +138,9 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     deleteNode(id) {
       remove(tables.assignmentMarks, id);
       remove(tables.identities, id);
+      remove(tables.meta, holdKey(id));
+      // Its certificate lasts on: it must not be taken for a node of before a restore.
+      put(tables.meta, removedKey(id), true);
       if (remove(tables.nodes, id)) changes.nodes.add(id);
     },
     putIdentity(identity) {

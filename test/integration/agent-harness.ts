@@ -18,14 +18,8 @@ import { openMemory } from '../../agent/memory.js';
 import { nodeFacts } from '../../agent/node-facts.js';
 import { agentPaths } from '../../agent/settings.js';
 import { type Authority, openAuthority } from '../../master/authority.js';
-import {
-  type AgentMessage,
-  type AllocationObserved,
-  decodeAgentMessage,
-  encode,
-  type MasterMessage,
-  type Status,
-} from '../../shared/protocol.js';
+import type { AgentMessage, AllocationObserved, MasterMessage, Status } from '../../shared/protocol.js';
+import { decodeAgentMessage, encode } from '../../shared/wire.js';
 import { waitFor } from '../support/wait-for.js';
 
 export interface MasterEnd {

@@ -81,7 +81,7 @@ t.test('a status is acknowledged once it is stored; an older number changes noth
 });
 
 t.test(
-  'without its node an allocation is unknown, and says so; a restarted master goes on above the revision',
+  'without its node an allocation is unknown, and says so; a restarted master goes on from the revision',
   async (t) => {
     const m = await testMaster();
     t.teardown(() => m.stop());
@@ -101,9 +101,9 @@ t.test(
       'unknown',
       'nothing is known before the agent has reported',
     );
-    const back = await agentOf(m, { hello: { revision: revision + 40 } });
+    const back = await agentOf(m, { hello: { revision } });
     const assigned = await back.until('an assignment', () => back.assignment());
-    t.ok(assigned.revision > revision + 40);
+    t.ok(assigned.revision >= revision);
     t.equal(assigned.allocations.length, 1);
     back.obey();
     await waitFor('it to run', async () => (await serviceOf(m))?.status === 'running');

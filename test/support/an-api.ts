@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import type { Test } from 'tap';
 import { openAuthority } from '../../master/authority.js';
 import { createEnrol } from '../../master/control/enrol.js';
@@ -96,6 +97,8 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
       { name: 'eyes', role: 'viewer', hash: hashSecret('look') },
     ],
     reload: async () => 'done',
+    adopt: { show: async () => nothingToAdopt, apply: async () => nothingToAdopt },
+    backup: async () => Readable.from(['the archive']),
     log: createLogger('silent'),
   });
   const call = async (
@@ -118,6 +121,8 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
   };
   return { store, asked, call };
 }
+
+const nothingToAdopt = { nodes: [], away: [], services: [], idle: [], missing: [], conflicts: [] };
 
 const aPlan = (action: string) => ({
   service: 'api',

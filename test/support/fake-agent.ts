@@ -9,12 +9,11 @@ import {
   type AgentMessage,
   type AllocationObserved,
   type Assignment,
-  decodeMasterMessage,
-  encode,
   type MasterMessage,
   PROTOCOL_VERSION,
   type Status,
 } from '../../shared/protocol.js';
+import { decodeMasterMessage, encode } from '../../shared/wire.js';
 import { waitFor } from './wait-for.js';
 
 export interface FakeAgent {

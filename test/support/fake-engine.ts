@@ -11,7 +11,7 @@ import {
   type ObservedImage,
   type ObservedNetwork,
 } from '../../agent/engine.js';
-import { allocationFingerprint } from '../../agent/labels.js';
+import { allocationFingerprint, containerLabels } from '../../agent/labels.js';
 import type { LogLine } from '../../shared/protocol.js';
 
 export interface FakeContainer extends ObservedContainer {
@@ -110,6 +110,14 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
       await called('container', id);
       const container = held.get(id);
       return container ? copy(container) : null;
+    },
+    async madeWith(id) {
+      await called('madeWith', id);
+      const { request } = held.get(id) ?? {};
+      if (!request) return null;
+      const { cluster, allocation, attempt, level } = request;
+      const env = Object.entries(allocation.container.env).map(([key, value]) => `${key}=${value}`);
+      return { labels: containerLabels(cluster, allocation, attempt, level), env: ['PATH=/bin', ...env] };
     },
     async create(request) {
       const { allocation, attempt, level, cluster, name } = request;

@@ -27,6 +27,9 @@ export function start(argv: string[], options: RunOptions): Running {
     err: (text) => {
       written.err += text;
     },
+    outBytes: async (bytes) => {
+      written.out += Buffer.from(bytes).toString('latin1');
+    },
     env: { ORCA_HOME: options.home, PATH: process.env.PATH, ...options.env },
     cwd: options.cwd ?? options.home,
     isTerminal: options.terminal ?? false,

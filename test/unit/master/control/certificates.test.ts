@@ -16,6 +16,7 @@ function anIssuer(): SiteIssuer {
       notBeforeMs: nowMs,
       notAfterMs: nowMs + 90,
     }),
+    datesOfSite: () => null,
     seal: turned,
     unseal: turned,
   };

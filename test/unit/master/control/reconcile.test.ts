@@ -8,7 +8,7 @@ import { createNodeCommands } from '../../../../master/control/node-commands.js'
 import { startReconcile } from '../../../../master/control/reconcile.js';
 import { createStates } from '../../../../master/control/states.js';
 import { recordEnd, recordSilence } from '../../../../master/dispatch/reports.js';
-import type { Assignment } from '../../../../shared/protocol.js';
+import type { Assignment, Recalled } from '../../../../shared/protocol.js';
 import { aNode, anAllocation, aRelease, aRollout, aService, aSpec } from '../../../support/a-model.js';
 import { aStore } from '../../../support/a-store.js';
 import { waitFor } from '../../../support/wait-for.js';
@@ -21,6 +21,7 @@ function aControl(t: Test) {
   const issue = { certPem: 'c', keyPem: 'k', notBeforeMs: Date.now(), notAfterMs: Date.now() + 1e9 };
   const certificates = createCertificates(store, {
     issueServer: () => issue,
+    datesOfSite: () => null,
     seal: (text) => text,
     unseal: (text) => text,
   });
@@ -69,6 +70,17 @@ t.test('a deploy becomes an assignment without anybody asking again', async (t) 
   t.match(store.service('shop/api')?.planned.waits, [/app:1/], 'what is waited for is there to be shown');
 });
 
+const arrived = (revision: number, more = {}) => ({ revision, canRecall: false, isStranger: false, ...more });
+const recalled = (allocation: string, isAlive = true): Recalled => ({
+  type: 'recalled',
+  id: 'recall-1',
+  problem: null,
+  assignment: null,
+  containers: [{ id: 'c-1', allocation, isAlive }],
+  labelled: [],
+  observed: [],
+});
+
 t.test('an assignment is sent only when its content changed, and revisions only grow', async (t) => {
   const { store, assignments } = aControl(t);
   store.write((tx) => tx.putNode(aNode({ revision: 0 })));
@@ -82,23 +94,64 @@ t.test('an assignment is sent only when its content changed, and revisions only 
   });
   t.equal(assignments.refresh('n-1')?.revision, 2);
   t.match(
-    assignments.forHello('n-1', 2),
+    assignments.forHello('n-1', arrived(2)),
     { revision: 2, allocations: [{ id: 'shop.api.1' }] },
     'the same again',
   );
-  t.equal(assignments.forHello('n-1', 30)?.revision, 31, 'above what the agent remembers');
 });
 
 t.test('a node that this store never assigned anything, but that remembers, is held', async (t) => {
   const { store, assignments, commands } = aControl(t);
   store.write((tx) => tx.putNode(aNode({ revision: 0 })));
-  t.equal(assignments.forHello('n-1', 12), null);
+  t.equal(assignments.forHello('n-1', arrived(12)), null);
   t.equal(assignments.refresh('n-1'), null);
   t.equal(store.node('n-1')?.cordoned, true);
   t.match(store.events(1), [{ kind: 'node.held', message: /revision 12/ }]);
-  t.equal(assignments.forHello('n-1', 12), null, 'also when it comes again');
+  t.equal(assignments.forHello('n-1', arrived(12)), null, 'also when it comes again');
   commands.cordon('one', false, 'ops');
   t.equal(assignments.refresh('n-1')?.revision, 13);
+});
+
+t.test(
+  'a node that remembers more than this store ever made for it is held, also by a restored one',
+  async (t) => {
+    const { store, assignments } = aControl(t);
+    store.write((tx) => tx.putNode(aNode({ revision: 8 })));
+    t.equal(assignments.forHello('n-1', arrived(8)) === null, false);
+    t.equal(assignments.forHello('n-1', arrived(30)), null);
+    t.match(store.events(1), [{ message: /revision 30/ }]);
+  },
+);
+
+t.test(
+  'what runs on a node that is new here is asked first, and what nobody here wants is not stopped',
+  async (t) => {
+    const { store, assignments } = aControl(t);
+    const hello = arrived(0, { canRecall: true });
+    store.write((tx) => tx.putNode(aNode({ revision: 0 })));
+    t.equal(assignments.forHello('n-1', hello), 'compare');
+    t.equal(assignments.refresh('n-1'), null, 'nothing is sent meanwhile');
+    t.equal(
+      assignments.compared('n-1', recalled('shop.api.7', false))?.revision,
+      1,
+      'what has ended is no matter',
+    );
+
+    store.write((tx) => tx.putNode(aNode({ id: 'n-2', revision: 0 })));
+    t.equal(assignments.forHello('n-2', hello), 'compare');
+    t.equal(assignments.compared('n-2', recalled('shop.api.7')), null);
+    t.match(store.events(1), [
+      { kind: 'node.held', message: /runs a container that this master does not know/ },
+    ]);
+    t.equal(assignments.compared('n-2', recalled('shop.api.7', false)), null, 'it stays held');
+  },
+);
+
+t.test('a node whose certificate is older than the store is held, whatever it says', async (t) => {
+  const { store, assignments } = aControl(t);
+  store.write((tx) => tx.putNode(aNode({ revision: 0 })));
+  t.equal(assignments.forHello('n-1', arrived(0, { canRecall: true, isStranger: true })), null);
+  t.match(store.events(1), [{ message: /older than this store/ }]);
 });
 
 t.test('a service that can not be planned does not keep the others waiting', async (t) => {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { nodeStatus } from '../../../../master/http/node-view.js';
 import { type ServiceFacts, serviceStatus } from '../../../../master/http/status-view.js';
+import type { Hold } from '../../../../master/store/hold.js';
 import { aNode, anAllocation, anObserved, aRelease, aRollout, aService } from '../../../support/a-model.js';
 
 const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
@@ -115,12 +116,12 @@ t.test('before its first report an allocation is placed', async (t) => {
 });
 
 t.test('a node is ready only when its agent, Docker and its ingress are', async (t) => {
-  const stateOf = (more: Parameters<typeof aNode>[0], heldRevision: number | null = null) => {
+  const stateOf = (more: Parameters<typeof aNode>[0], hold: Hold | null = null) => {
     const view = nodeStatus({
       node: aNode(more),
       allocations: 1,
       heardAtMs: null,
-      heldRevision,
+      hold,
       conflict: null,
       certificateNotAfterMs: 0,
     });
@@ -143,5 +144,7 @@ t.test('a node is ready only when its agent, Docker and its ingress are', async 
   t.match(stateOf({ ingressObserved: null }), ['degraded', /starting/]);
   t.same(stateOf({ ingress: false, ingressObserved: null }), ['ready', null]);
   t.match(stateOf({ cordoned: true }), ['cordoned', /on request/]);
-  t.match(stateOf({ cordoned: true }, 9), ['degraded', /revision 9/]);
+  const held = (state: Hold['state']): Hold => ({ state, revision: 9, why: 'goes on with revision 9' });
+  t.match(stateOf({ cordoned: true }, held('held')), ['degraded', /revision 9.*orca adopt.*uncordon one/]);
+  t.match(stateOf({}, held('unheard')), ['degraded', /not been compared/]);
 });
