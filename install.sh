@@ -627,10 +627,13 @@ agent_runs() {
   if [ -d /run/systemd/system ]; then systemctl is-active --quiet "$unit-agent"; else find_keeper; fi
 }
 
-# An older resolver may run on, and be followed by another one, from where it was started.
+# An older resolver may run on, and be followed by another one, from where it was started. What runs is listed first: the grep
+# has the folder among its own arguments.
 remove_old_programs() {
+  running=$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n')
   for folder in "$home/programs"/agent-*; do
-    if [ "$folder" != "$program" ] && ! cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -qF "$folder/"; then rm -rf "$folder"; fi
+    [ "$folder" != "$program" ] || continue
+    printf '%s\n' "$running" | grep -qF "$folder/" || rm -rf "$folder"
   done
 }
 

@@ -13,7 +13,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import t from 'tap';
 import type { JoinTokenCreated } from '../../shared/api-join.js';
@@ -21,6 +20,7 @@ import { containersWith } from '../support/docker.js';
 import { copyImages } from '../support/image-copy.js';
 import { nodeAppImage } from '../support/images.js';
 import { type JoiningHost, joiningHost, type Outcome, pathWithoutNode } from '../support/joining-host.js';
+import { oldDocker } from '../support/old-docker.js';
 import { makeOrca } from '../support/orca.js';
 import { killHard, processesOf } from '../support/processes.js';
 import { serviceToml } from '../support/service-toml.js';
@@ -238,14 +238,4 @@ function fakeDate(seconds: number): string {
   writeFileSync(`${folder}/date`, `#!/bin/sh\necho $(($(/bin/date +%s) + ${seconds}))\n`);
   chmodSync(`${folder}/date`, 0o755);
   return folder;
-}
-
-/** A Docker of before 20.10, as far as its version goes. */
-async function oldDocker(): Promise<{ url: string; stop(): void }> {
-  const socket = `${bed.names.root}/old.sock`;
-  const server = createServer((_, response) => {
-    response.end(JSON.stringify({ Version: '19.03.1', ApiVersion: '1.40', Client: {}, Server: {} }));
-  });
-  await new Promise<void>((resolve) => void server.listen(socket, resolve));
-  return { url: `unix://${socket}`, stop: () => void server.close() };
 }

@@ -1,13 +1,13 @@
 /** What `orca join` looks at before it changes anything, against a whole master, and what a node is told of itself. */
 import { existsSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo, createServer as createPort } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { makeKey } from '../../shared/csr.js';
 import { askAsHost, joinBody, joined, tokenOf } from '../support/a-host.js';
 import { agentOfHome } from '../support/agent-of-home.js';
 import { testDocker } from '../support/docker.js';
+import { oldDocker } from '../support/old-docker.js';
 import { type TestMaster, testMaster } from '../support/test-master.js';
 import { orca } from '../unit/cli/fake-io.js';
 
@@ -35,7 +35,8 @@ t.test('--check says what it found, uses nothing up and writes nothing', async (
 
 t.test('everything that fails is said at once, with what to do', async (t) => {
   const home = nowhere(t);
-  const docker = await oldDocker(t, t.testdir());
+  const { url: docker, stop } = await oldDocker();
+  t.teardown(stop);
   const token = await tokenOf(m);
   const line = ['join', url, '--token', token, '--name', 'failing', '--docker', docker];
   const { exit, err } = await orca([...line, '--advertise', '192.0.2.1'], { home });
@@ -108,30 +109,9 @@ t.test('a node is told of itself, and nobody else of it', async (t) => {
   t.match(await m.api('GET', '/nodes/self'), { status: 403, json: { code: 'NODE_NOT_ENROLLED' } });
 });
 
-/** A Docker of before 20.10, as far as its version goes. */
-async function oldDocker(t: Test, folder: string): Promise<string> {
-  const server = createServer((_, response) => {
-    response.end(JSON.stringify({ Version: '19.03.1', ApiVersion: '1.40' }));
-  });
-  const socket = join(folder, 'd.sock');
-  await listening(t, server, socket);
-  return `unix://${socket}`;
-}
-
 async function saying(t: Test, text: string): Promise<number> {
-  const server = createPort((socket) => void socket.on('error', () => undefined).write(text));
-  await listening(t, server, 0);
-  return (server.address() as AddressInfo).port;
-}
-
-async function listening(
-  t: Test,
-  server: Server | ReturnType<typeof createPort>,
-  at: string | number,
-): Promise<void> {
-  await new Promise<void>((resolve) => {
-    if (typeof at === 'string') server.listen(at, resolve);
-    else server.listen(at, '127.0.0.1', resolve);
-  });
+  const server = createServer((socket) => void socket.on('error', () => undefined).write(text));
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => void server.close());
+  return (server.address() as AddressInfo).port;
 }
