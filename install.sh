@@ -728,7 +728,7 @@ stop_orca() {
   for pid in $(processes_of_home); do wait_for_end "$pid"; done
 }
 
-# What its agent claimed of the host, so that containers find services by name: a chain of packet rules, and a range of addresses
+# What its agent claimed of the host, so that containers find services by name: chains of packet rules, and a range of addresses
 # unless another Orca uses it too.
 release_names() {
   claim=$home/discovery/claim.json
@@ -736,11 +736,14 @@ release_names() {
   chain=$(sed -n 's|.*"chain":"\(ORCA-[0-9a-f]*\)".*|\1|p' "$claim")
   range=$(sed -n 's|.*"range":"\([0-9./]*\)".*|\1|p' "$claim")
   [ -n "$chain" ] && [ -n "$range" ] || return 0
-  nat="iptables -w 5 -t nat"
-  $nat -D PREROUTING -d "$range" -j "$chain" 2>/dev/null || true
-  $nat -F "$chain" 2>/dev/null || true
-  $nat -X "$chain" 2>/dev/null || true
-  $nat -S PREROUTING 2>/dev/null | grep -q -e "-d $range -j ORCA-" || ip route del local "$range" dev lo 2>/dev/null || true
+  for at in nat:PREROUTING filter:INPUT; do
+    table="iptables -w 5 -t ${at%:*}"
+    $table -D "${at#*:}" -d "$range" -j "$chain" 2>/dev/null || true
+    $table -F "$chain" 2>/dev/null || true
+    $table -X "$chain" 2>/dev/null || true
+  done
+  left=$(iptables -w 5 -t nat -S PREROUTING 2>/dev/null) || true
+  case $left in *"-d $range -j ORCA-"*) ;; *) ip route del local "$range" dev lo 2>/dev/null || true ;; esac
 }
 
 # The master, the agent, what serves names, the resolver and Caddy: programs whose command line names a path in this home.

@@ -13,7 +13,7 @@ import { hostResolvers } from './host-resolvers.js';
 import { type Answer, createKeeper, type Keeper } from './keeper.js';
 import { DOMAIN } from './names.js';
 import { type Claim, discoveryPaths, openClaim } from './paths.js';
-import { chainOf } from './rules.js';
+import { chainsOf } from './rules.js';
 import { type LocalEndpoints, type ProjectNetwork, type Served, servedBy } from './served.js';
 import type { Table } from './table.js';
 
@@ -178,7 +178,7 @@ class Role implements Discovery {
   }
 
   async #enforce(range: string, served: Served, port: number): Promise<void> {
-    const rules = chainOf(this.#claim.chain, served, port);
+    const rules = chainsOf(this.#claim.chain, served, port);
     const nowMs = Date.now();
     if (this.#inForce?.rules === rules && nowMs - this.#inForce.atMs < ENFORCE_EVERY_MS) return;
     await this.#network.enforce(range, rules);

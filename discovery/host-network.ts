@@ -1,20 +1,20 @@
 /**
  * The host's side of virtual addresses: the whole range is local to it (AnyIP), and one chain of packet rules brings what the
- * containers of our projects send there to the companion. As root, with `ip` and `iptables`; programs are run without a shell.
+ * containers of our projects send there to the companion (and one past the host's firewall). As root, with `ip` and `iptables`; programs are run without a shell.
  * Every step may be repeated, and what others have made is left alone.
  */
 import { execFile } from 'node:child_process';
 import { messageOf } from '../shared/errors.js';
 import { readRange } from '../shared/ipv4.js';
 import { routeInTheWay } from './routes.js';
-import { jumpTo } from './rules.js';
+import { jumpsTo } from './rules.js';
 
 export interface HostNetwork {
   /** Makes the range local. Rejects with the reason when another route leads there, or it can't be done. */
   claim(range: string): Promise<void>;
-  /** Puts `rules` (a whole chain) in the place of what the chain was, and leads packets for the range to it. */
+  /** Puts `rules` (whole chains) in the place of what they were, and leads packets for the range to them. */
   enforce(range: string, rules: string): Promise<void>;
-  /** Takes the chain away, and the range too unless another Orca of this host uses it. */
+  /** Takes the chains away, and the range too unless another Orca of this host uses it. */
   release(range: string): Promise<void>;
 }
 
@@ -23,7 +23,8 @@ const TIMEOUT_MS = 10_000;
 const WAIT = ['-w', '5'];
 
 export function hostNetwork(chain: string): HostNetwork {
-  const nat = (...args: string[]): Promise<string> => run('iptables', [...WAIT, '-t', 'nat', ...args]);
+  const tables = (table: string, ...args: string[]): Promise<string> =>
+    run('iptables', [...WAIT, '-t', table, ...args]);
   return {
     async claim(range) {
       if (process.getuid?.() !== 0) throw new Error('its agent does not run as root');
@@ -38,15 +39,17 @@ export function hostNetwork(chain: string): HostNetwork {
     },
     async enforce(range, rules) {
       await run('iptables-restore', [...WAIT, '--noflush'], rules);
-      const jump = jumpTo(chain, range);
       // First of all: Docker's own rules take what is sent to a port that is published on every address.
-      await nat('-C', 'PREROUTING', ...jump).catch(() => nat('-I', 'PREROUTING', '1', ...jump));
+      for (const { table, from, rule } of jumpsTo(chain, range))
+        await tables(table, '-C', from, ...rule).catch(() => tables(table, '-I', from, '1', ...rule));
     },
     async release(range) {
-      await nat('-D', 'PREROUTING', ...jumpTo(chain, range)).catch(() => undefined);
-      await nat('-F', chain).catch(() => undefined);
-      await nat('-X', chain).catch(() => undefined);
-      const left = await nat('-S', 'PREROUTING').catch(() => '');
+      for (const { table, from, rule } of jumpsTo(chain, range)) {
+        await tables(table, '-D', from, ...rule).catch(() => undefined);
+        await tables(table, '-F', chain).catch(() => undefined);
+        await tables(table, '-X', chain).catch(() => undefined);
+      }
+      const left = await tables('nat', '-S', 'PREROUTING').catch(() => '');
       if (!left.includes(`-d ${range} -j ORCA-`))
         await run('ip', ['route', 'del', 'local', range, 'dev', 'lo']).catch(() => undefined);
     },

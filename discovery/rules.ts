@@ -4,15 +4,16 @@
  * The addresses are local on every node (a route of the type `local`), but nothing listens on them: ports such as 80 are taken by
  * Caddy or by fixed ports of other containers, which hold them on every address of the host. So a rule changes the port
  * alone, before Docker's own rules see the packet, and the companion tells services by the address that stays. What comes
- * from anywhere but a project's network, and what a project does not have, never gets there.
+ * from anywhere but a project's network, and what a project does not have, never gets there. A second chain of that name lets what
+ * comes from our networks in, past a firewall that drops what containers send to their host.
  */
 import type { Served } from './served.js';
 
 /** Nothing listens on tcpmux's port: what is sent there is refused at once by the kernel. */
 const REFUSING_PORT = 1;
 
-/** The whole chain, to be put in the place of what it was; `port` is where the companion listens. */
-export function chainOf(chain: string, { dns, networks, services }: Served, port: number): string {
+/** Both chains whole, to be put in the place of what they were; `port` is where the companion listens. */
+export function chainsOf(chain: string, { dns, networks, services }: Served, port: number): string {
   const rules = networks.flatMap(({ project, subnet }) => [
     ...['udp', 'tcp'].map((protocol) => rule(subnet, { to: dns, protocol, at: 53 }, port)),
     ...services
@@ -22,9 +23,12 @@ export function chainOf(chain: string, { dns, networks, services }: Served, port
       ),
     ...['udp', 'tcp'].map((protocol) => `-s ${subnet} -p ${protocol} ${toPort(REFUSING_PORT)}`),
   ]);
-  return ['*nat', `:${chain} - [0:0]`, ...rules.map((text) => `-A ${chain} ${text}`), 'COMMIT', ''].join(
-    '\n',
-  );
+  const entries = networks.map(({ subnet }) => `-s ${subnet} -j ACCEPT`);
+  return [...table('nat', chain, rules), ...table('filter', chain, entries), ''].join('\n');
+}
+
+function table(name: string, chain: string, rules: string[]): string[] {
+  return [`*${name}`, `:${chain} - [0:0]`, ...rules.map((text) => `-A ${chain} ${text}`), 'COMMIT'];
 }
 
 function rule(
@@ -37,7 +41,11 @@ function rule(
 
 const toPort = (port: number): string => `-j DNAT --to-destination :${port}`;
 
-/** The arguments of the rule that leads to the chain. */
-export function jumpTo(chain: string, range: string): string[] {
-  return ['-d', range, '-j', chain];
+/** The rules that lead to the chains: in which table, at the head of which chain, and their arguments. */
+export function jumpsTo(chain: string, range: string): { table: string; from: string; rule: string[] }[] {
+  const rule = ['-d', range, '-j', chain];
+  return [
+    { table: 'nat', from: 'PREROUTING', rule },
+    { table: 'filter', from: 'INPUT', rule },
+  ];
 }

@@ -24,12 +24,16 @@ const outside = 'outside.example';
 for (const host of bed.hosts) {
   const [address = ''] = hostResolvers().servers;
   host.run(['ip', 'address', 'add', `${address}/32`, 'dev', 'lo']);
+  host.run(['iptables', '-A', 'INPUT', '-d', address, '-j', 'ACCEPT']);
   const program = fileURLToPath(new URL('../support/tiny-dns.js', import.meta.url));
   const server = host.spawn([process.execPath, program, address, outside], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   if (server.stdout) await once(server.stdout, 'data');
 }
+// A firewall that lets nothing in from containers, as ufw's.
+const dropped = ['-s', '172.16.0.0/12', '-m', 'conntrack', '--ctstate', 'NEW', '-j', 'DROP'];
+for (const host of bed.hosts) host.run(['iptables', '-A', 'INPUT', ...dropped]);
 await cluster.loadApp({ a: 'orca-e2e/names:a', b: 'orca-e2e/names:b' });
 
 const on = (node: string) => ['', '[service.placement]', `node = "${node}"`];
@@ -180,7 +184,7 @@ t.test('nobody ready is refused at once; what runs nowhere leaves nothing on the
   for (const service of ['client', 'back', 'eighty', 'secret']) await orca.run(['rm', service]);
   for (const host of bed.hosts) {
     await waitFor(`${host.name} to be clean`, () => {
-      const rules = host.run(['iptables', '-t', 'nat', '-S']);
+      const rules = host.run(['iptables', '-t', 'nat', '-S']) + host.run(['iptables', '-S']);
       const routes = host.run(['ip', 'route', 'show', 'table', 'local']);
       return !/ORCA-/.test(rules) && !routes.includes('10.213.');
     });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { hostResolvers, resolversIn } from '../../../discovery/host-resolvers.js';
 import { routeInTheWay } from '../../../discovery/routes.js';
-import { chainOf } from '../../../discovery/rules.js';
+import { chainsOf } from '../../../discovery/rules.js';
 import { readRange } from '../../../shared/ipv4.js';
 import { aServed, aServedService } from './a-table.js';
 
@@ -35,7 +35,7 @@ t.test(
       aServedService({ service: 'shop/idle', address: '10.213.0.10', backends: [] }),
     ];
     const networks = [{ project: 'shop', subnet: '172.18.0.0/16' }];
-    t.same(chainOf('ORCA-x', aServed({ services, networks }), 61_000).split('\n'), [
+    t.same(chainsOf('ORCA-x', aServed({ services, networks }), 61_000).split('\n'), [
       '*nat',
       ':ORCA-x - [0:0]',
       '-A ORCA-x -s 172.18.0.0/16 -d 10.213.0.2 -p udp --dport 53 -j DNAT --to-destination :61000',
@@ -44,6 +44,10 @@ t.test(
       '-A ORCA-x -s 172.18.0.0/16 -d 10.213.0.9 -p tcp --dport 81 -j DNAT --to-destination :61000',
       '-A ORCA-x -s 172.18.0.0/16 -p udp -j DNAT --to-destination :1',
       '-A ORCA-x -s 172.18.0.0/16 -p tcp -j DNAT --to-destination :1',
+      'COMMIT',
+      '*filter',
+      ':ORCA-x - [0:0]',
+      '-A ORCA-x -s 172.18.0.0/16 -j ACCEPT',
       'COMMIT',
       '',
     ]);
