@@ -5,7 +5,8 @@
 import { messageOf, OrcaError } from '../../shared/errors.js';
 import type { Node } from '../../shared/model.js';
 import type { Recalled } from '../../shared/protocol.js';
-import { type Adoption, adopt, type Claim } from '../plan/adopt.js';
+import { type Adoption, adopt } from '../plan/adopt.js';
+import type { Claim } from '../plan/claims.js';
 import type { Rebuilt } from '../plan/rebuild.js';
 import { dropHold, holdOf } from '../store/hold.js';
 import type { Store } from '../store/store.js';

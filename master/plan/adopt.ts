@@ -3,21 +3,13 @@
  * again from what their agents say, and what of it can't be known, or is claimed twice. Pure. Promises: nothing is guessed;
  * what is taken over is assigned exactly as it was, so that no container is touched.
  */
-import type { AllocationAssignment, Recalled } from '../../shared/protocol.js';
-import { readOrigin } from './origin.js';
+import { differing, doubles } from './adopt-conflicts.js';
+import { type Claim, readClaims } from './claims.js';
 import { atRest, type Copies, type Copy, keyOf, type Rebuilt, rebuild } from './rebuild.js';
-import { releaseFingerprint } from './releases.js';
 import { type RememberedCertificate, rememberedIngress } from './remembered.js';
 import { supersede } from './requests.js';
 import type { ServiceState } from './snapshot.js';
 import { missingOf } from './unknown-copies.js';
-
-/** A held node, and what its agent says. */
-export interface Claim {
-  node: string;
-  name: string;
-  recalled: Recalled;
-}
 
 export interface Adoption {
   nodes: AdoptedNode[];
@@ -55,13 +47,14 @@ const GAP = 100;
 
 /** `states`: what the store has, all of it. */
 export function adopt(claims: readonly Claim[], states: readonly ServiceState[], nowMs: number): Adoption {
-  const claimed = new Set(claims.map(({ node }) => node));
-  const { copies, conflicts } = readAll(claims);
+  const claimed = nodesOf(claims);
+  const remembering = nodesOf(claims.filter(({ recalled }) => recalled.assignment !== null));
+  const { copies, conflicts } = readClaims(claims);
   const before = new Map(states.map((state) => [state.service.key, state]));
   const ingress = claims.flatMap(({ recalled }) => rememberedIngress(recalled.assignment) ?? []);
   const byService = grouped(copies);
   const routes = ingress.flatMap(({ routes: all }) => all);
-  const changed = [...byService].filter(([key, own]) => !isKnown(own, before.get(key) ?? null));
+  const changed = [...byService].filter(([key, own]) => !isKnown(own, before.get(key)));
   const services = changed.map(([key, all]): AdoptedService => {
     const own = atRest(all);
     const built = rebuild(own, before.get(key) ?? null, claimed, nowMs);
@@ -72,7 +65,7 @@ export function adopt(claims: readonly Claim[], states: readonly ServiceState[],
   return {
     nodes: claims.map((claim) => nodeOf(claim, copies)),
     services: services.sort((a, b) => (a.state.service.key < b.state.service.key ? -1 : 1)),
-    idle: states.flatMap((state) => idleOf(state, byService, claimed, nowMs)),
+    idle: states.flatMap((state) => idleOf(state, byService, remembering, nowMs)),
     certificates: {
       served: ingress.flatMap(({ certificates }) => certificates),
       fallback: ingress[0]?.fallbackCertificate ?? null,
@@ -80,6 +73,9 @@ export function adopt(claims: readonly Claim[], states: readonly ServiceState[],
     conflicts: [...conflicts, ...doubles(copies, states, claimed), ...differing(byService, before)],
     missing: [
       ...services.flatMap(({ missing }) => missing),
+      ...states.flatMap((state) =>
+        deadOf(state, copies, (node) => claimed.has(node) && !remembering.has(node)),
+      ),
       ...new Set(strange.map(({ service, domains }) => strangeWords(service, domains))),
     ],
   };
@@ -88,56 +84,9 @@ export function adopt(claims: readonly Claim[], states: readonly ServiceState[],
 const strangeWords = (service: string, domains: readonly string[]): string =>
   `${service} (${domains.join(', ')}) is served, and none of its copies is on a node that is here: its name will not be served until they are adopted, or it is deployed`;
 
-/* ---- what agents say --------------------------------------------------------------------------------------------- */
+/* ---- what there is ----------------------------------------------------------------------------------------------- */
 
-function readAll(claims: readonly Claim[]): { copies: Copy[]; conflicts: string[] } {
-  const read = claims.map(readClaim);
-  return {
-    copies: read.flatMap(({ copies }) => copies),
-    conflicts: read.flatMap(({ conflicts }) => conflicts),
-  };
-}
-
-function readClaim(claim: Claim): { copies: Copy[]; conflicts: string[] } {
-  const { name, recalled } = claim;
-  const { assignment, labelled, containers, problem } = recalled;
-  if (problem !== null) return { copies: [], conflicts: [`${name}: ${problem}`] };
-  const all = assignment?.allocations ?? labelled;
-  const alive = new Set(containers.flatMap((c) => (c.isAlive ? [c.allocation] : [])));
-  const jobs = all.filter(({ group, id }) => group === 'job' && alive.has(id));
-  const read = all.filter(({ group }) => group !== 'job').map((one) => copyOf(one, claim));
-  const known = new Set(all.map(({ id }) => id));
-  // Beside a remembered assignment they are being removed already.
-  const nameless = assignment === null ? [...alive].filter((id) => !known.has(id)) : [];
-  return {
-    copies: read.flatMap((copy) => (typeof copy === 'string' ? [] : [copy])),
-    conflicts: [
-      ...read.filter((copy) => typeof copy === 'string'),
-      ...jobs.map(
-        ({ id }) => `${id} on ${name} is the job of a deploy under way: adopt again when it has ended`,
-      ),
-      ...nameless.map(
-        (id) => `${name} runs ${id || 'a container'}, whose labels do not say what it was made from`,
-      ),
-    ],
-  };
-}
-
-/** Or why it is none. */
-function copyOf(allocation: AllocationAssignment, { node, name, recalled }: Claim): Copy | string {
-  const origin = readOrigin(allocation.origin);
-  if (origin === null)
-    return `${allocation.id} on ${name} was assigned by another version of Orca, which did not say what of its service is in force`;
-  return {
-    allocation,
-    origin,
-    node,
-    nodeName: name,
-    atMs: recalled.assignment?.madeAtMs ?? origin.allocation.createdAtMs,
-    isLabelled: recalled.assignment === null,
-    observed: recalled.observed.find(({ id }) => id === allocation.id) ?? null,
-  };
-}
+const nodesOf = (claims: readonly Claim[]): ReadonlySet<string> => new Set(claims.map(({ node }) => node));
 
 function grouped(copies: readonly Copy[]): Map<string, Copies> {
   const groups = new Map<string, Copies>();
@@ -164,56 +113,28 @@ function nodeOf({ node, name, recalled }: Claim, copies: readonly Copy[]): Adopt
 }
 
 /** Labels are of when a container was made: where the store has all of its copies, what it says of them is newer. */
-function isKnown(copies: Copies, before: ServiceState | null): boolean {
+function isKnown(copies: Copies, before: ServiceState | undefined): boolean {
   return copies.every(
     ({ isLabelled, allocation, node }) =>
       isLabelled && before?.allocations.some((row) => row.id === allocation.id && row.node === node),
   );
 }
 
-/* ---- what does not go together ------------------------------------------------------------------------------------- */
-
-/** One id on two nodes, of those that are asked or of the store. */
-function doubles(
+/** The store wants them, and no label is left of them: so far nobody says that they were replaced. */
+function deadOf(
+  { service, allocations }: ServiceState,
   copies: readonly Copy[],
-  states: readonly ServiceState[],
-  claimed: ReadonlySet<string>,
+  isSearched: (node: string) => boolean,
 ): string[] {
-  const elsewhere = new Map(
-    states.flatMap(({ allocations }) =>
-      allocations.flatMap(({ id, node }) => (claimed.has(node) ? [] : [[id, node] as const])),
-    ),
+  const alive = new Set(copies.map(({ allocation }) => allocation.id));
+  const hasNewer = copies.some(
+    ({ allocation: a }) => keyOf(a) === service.key && !allocations.some(({ id }) => id === a.id),
   );
-  return copies.flatMap(({ allocation: { id }, node, nodeName }, at) => {
-    const stored = elsewhere.get(id);
-    if (stored !== undefined)
-      return [`${id} runs on ${nodeName}, and this master has one of that id on ${stored}`];
-    const twin = copies.find((other, i) => i < at && other.allocation.id === id && other.node !== node);
-    return twin ? [`${id} runs on ${twin.nodeName} and on ${nodeName}`] : [];
-  });
-}
-
-/** One number for two releases. */
-function differing(
-  byService: ReadonlyMap<string, Copies>,
-  before: ReadonlyMap<string, ServiceState>,
-): string[] {
-  const found = [...byService].flatMap(([key, copies]) => {
-    const marks = new Map(
-      (before.get(key)?.releases ?? []).map(({ number, fingerprint }) => [
-        number,
-        { fingerprint, where: 'in this store' },
-      ]),
-    );
-    return copies.flatMap(({ allocation: { release, container, imageId }, nodeName }) => {
-      const fingerprint = releaseFingerprint(container, imageId);
-      const known = marks.get(release);
-      if (!known) marks.set(release, { fingerprint, where: `on ${nodeName}` });
-      if (!known || known.fingerprint === fingerprint) return [];
-      return [`v${release} of ${key} is one thing ${known.where} and another on ${nodeName}`];
-    });
-  });
-  return [...new Set(found)];
+  const dead = allocations.filter(
+    ({ id, node, desired }) =>
+      isSearched(node) && !alive.has(id) && (desired === 'running' || desired === 'routed'),
+  );
+  return hasNewer ? [] : dead.map(({ id }) => `${id} of this store does not run any more`);
 }
 
 /* ---- what is not there --------------------------------------------------------------------------------------------- */

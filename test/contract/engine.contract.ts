@@ -11,7 +11,7 @@ import {
   type EngineErrorKind,
   type EngineEvent,
 } from '../../agent/engine.js';
-import { networkName } from '../../agent/labels.js';
+import { containerLabels, networkName } from '../../agent/labels.js';
 import type { LogLine } from '../../shared/protocol.js';
 import { waitFor } from '../support/wait-for.js';
 import { anAllocation } from '../unit/agent/an.js';
@@ -100,6 +100,13 @@ export async function engineContract(t: Test, under: EngineUnderTest): Promise<v
       startedAtMs: null,
       exitCode: null,
     });
+    const { labels, env } = (await engine.madeWith(id)) ?? { labels: {}, env: [] };
+    t.match(labels, containerLabels(cluster, wanted.allocation, 3, 2));
+    t.ok(
+      env.some((line) => line.startsWith('PATH=')),
+      "the image's own environment is in it",
+    );
+    t.equal(await engine.madeWith('no-such-container'), null);
     await engine.start(id);
     const running = await engine.container(id);
     t.match(running, { state: 'running', startedAtMs: Number, finishedAtMs: null, address: /./ });

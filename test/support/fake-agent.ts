@@ -11,6 +11,7 @@ import {
   type Assignment,
   type MasterMessage,
   PROTOCOL_VERSION,
+  type Recalled,
   type Status,
 } from '../../shared/protocol.js';
 import { decodeMasterMessage, encode } from '../../shared/wire.js';
@@ -27,6 +28,8 @@ export interface FakeAgent {
   report(change?: (status: Status) => Status): void;
   /** From now on each assignment is answered with its receipt and the status it comes to. */
   obey(change?: (status: Status) => Status): void;
+  /** From now on it answers `recall`: it remembers `assignment`, and runs all of it. Its hello must say `recalls`. */
+  remember(assignment: Assignment): void;
   until<T>(what: string, look: () => T): Promise<Exclude<T, null | undefined | false>>;
   close(): Promise<void>;
 }
@@ -57,6 +60,7 @@ export async function fakeAgent(options: FakeAgentOptions): Promise<FakeAgent> {
   let closed: { code: number; reason: string } | null = null;
   let statusNumber = 0;
   let obeys: ((status: Status) => Status) | null = null;
+  let remembered: Assignment | null = null;
   const newest = (): Assignment | null =>
     received.findLast((m): m is Assignment => m.type === 'assignment') ?? null;
   const send = (message: AgentMessage): void => socket.send(encode(message));
@@ -68,6 +72,7 @@ export async function fakeAgent(options: FakeAgentOptions): Promise<FakeAgent> {
     if (!decoded.ok) throw new Error(decoded.reason);
     received.push(decoded.message);
     if (decoded.message.type === 'ping') send({ type: 'pong', number: decoded.message.number });
+    if (decoded.message.type === 'recall') send(recalledOf(decoded.message.id, remembered ?? newest()));
     if (decoded.message.type !== 'assignment' || !obeys) return;
     send({ type: 'receipt', revision: decoded.message.revision, accepted: true, reason: null });
     report(obeys);
@@ -90,6 +95,9 @@ export async function fakeAgent(options: FakeAgentOptions): Promise<FakeAgent> {
     obey(change = (same) => same) {
       obeys = change;
       report(change);
+    },
+    remember(assignment) {
+      remembered = assignment;
     },
     until: (what, look) => waitFor(what, look),
     async close() {
@@ -155,6 +163,19 @@ function statusOf(assignment: Assignment | null, number: number): Status {
           weights: routes.map(({ service, canaryWeight }) => ({ service, canaryWeight })),
         }
       : null,
+  };
+}
+
+function recalledOf(id: string, assignment: Assignment | null): Recalled {
+  const running = (assignment?.allocations ?? []).filter(({ desired }) => desired === 'running');
+  return {
+    type: 'recalled',
+    id,
+    problem: null,
+    assignment,
+    containers: running.map((one) => ({ id: `c-${one.id}`, allocation: one.id, isAlive: true })),
+    labelled: [],
+    observed: running.map((one) => observed(one.id, true)),
   };
 }
 

@@ -2,7 +2,7 @@ import t from 'tap';
 import { bridgeAddress } from '../../../agent/docker.js';
 import { toCreateOptions } from '../../../agent/docker-create.js';
 import { type DockerInspect, toObservedContainer } from '../../../agent/inspect.js';
-import { containerLabels, networkName, readLabels } from '../../../agent/labels.js';
+import { containerLabels, networkName, readLabels, readSource } from '../../../agent/labels.js';
 import { endpointOf } from '../../../agent/report.js';
 import { aContainer, anAllocation, aRequest } from './an.js';
 
@@ -54,6 +54,30 @@ t.test('an exit keeps its code, a refused start its words, a state nobody knows 
   t.match(of({ Status: 'created', ExitCode: 128, Error: 'no port' }), { error: 'no port', exitCode: 128 });
   t.equal(of({ Status: 'melted' }).state, 'dead');
 });
+
+t.test(
+  'what a container was made for stands in its label, but for the values of its environment',
+  async (t) => {
+    const container = { env: { TOKEN: 'nobody-may-see', EMPTY: '' }, command: ['serve'] };
+    const allocation = anAllocation({ container, origin: { any: 'thing' } });
+    const labels = containerLabels('test', allocation, 2, 1);
+    t.notMatch(JSON.stringify(labels), /nobody-may-see/);
+    const env = ['PATH=/bin', 'TOKEN=nobody-may-see', 'EMPTY='];
+    t.same(readSource(labels, env), allocation);
+    t.equal(
+      readSource(labels, ['PATH=/bin', 'TOKEN=another', 'EMPTY=']),
+      null,
+      'not what its fingerprint says',
+    );
+    t.equal(readSource(labels, ['PATH=/bin']), null);
+    t.equal(readSource({ ...labels, 'orca.source': '{' }, env), null);
+    t.equal(
+      readSource(containerLabels('test', anAllocation(), 1, 0), env),
+      null,
+      'made before there was that label',
+    );
+  },
+);
 
 t.test('broken labels give a container that nobody wants', async (t) => {
   const labels = containerLabels('test', anAllocation(), 2, 1);

@@ -1,16 +1,18 @@
 /** Taking over what runs on held nodes, when the store was lost, and when it is older than what runs. */
 import fc from 'fast-check';
 import t from 'tap';
-import { type Adoption, adopt, type Claim } from '../../../../master/plan/adopt.js';
+import { type Adoption, adopt } from '../../../../master/plan/adopt.js';
 import { assignmentOf } from '../../../../master/plan/assignments.js';
+import type { Claim } from '../../../../master/plan/claims.js';
 import { planService } from '../../../../master/plan/plan.js';
 import type { Action, ServiceSnapshot, ServiceState } from '../../../../master/plan/snapshot.js';
 import { canonicalJson } from '../../../../shared/fingerprint.js';
-import { isPreparing, type Rollout, standingOf } from '../../../../shared/model.js';
+import { type Allocation, isPreparing, type Rollout, standingOf } from '../../../../shared/model.js';
 import type { Assignment } from '../../../../shared/protocol.js';
-import type { Shop } from './cluster.js';
+import { running, type Shop } from './cluster.js';
 import { same } from './promises.js';
 import { aShop, happenings, live, setups } from './stories.js';
+import { aDeploy, aSpec } from './things.js';
 
 const certificate = { names: ['api.example.com'], certPem: 'PEM', keyPem: 'KEY' };
 
@@ -133,3 +135,150 @@ t.test(
     t.ok(adopted > 500 && open > 100, `${adopted} adopted, ${open} of them with a rollout under way`);
   },
 );
+
+const twoNodes = (): Shop => running(aSpec({ replicas: 4, container: { env: { KEY: 'value' } } }), 2);
+const keysOf = ({ services }: Adoption): string[] =>
+  services.flatMap(({ state }) => state.allocations.map(({ id, node }) => `${id} ${node}`)).sort();
+
+t.test('a node that is away is missed by what the others know, and taken over later', async (t) => {
+  const shop = twoNodes();
+  const { snapshot, nowMs } = shop.cluster;
+  const first = adopt([claimOf(shop, 'n1')], [], nowMs);
+  t.match(first.missing, [/shop\/api: 2 of 4 copies are on nodes that are not here \(shop\.api\.\d on n2, /]);
+  t.same(first.conflicts, []);
+  const state = onlyService(first);
+  t.equal(state.allocations.length, 2);
+  t.equal(
+    state.service.planned.nextAllocation,
+    Math.max(...numbers(state)) + 101,
+    'numbers are left to those that are away',
+  );
+
+  const later = adopt([claimOf(shop, 'n2')], [state], nowMs + 1);
+  t.same(later.missing, []);
+  t.same(later.conflicts, []);
+  t.same(keysOf(later), snapshot.allocations.map(({ id, node }) => `${id} ${node}`).sort());
+});
+const numbers = ({ allocations }: ServiceState): number[] =>
+  allocations.map(({ id }) => Number(id.split('.').at(-1)));
+
+t.test('what is claimed twice is shown, and not guessed', async (t) => {
+  const shop = twoNodes();
+  const { nowMs } = shop.cluster;
+  const [one, two] = claimsOf(shop) as [Claim, Claim];
+  const twin: Claim = { ...one, node: 'n3', name: 'n3' };
+  t.match(adopt([one, two, twin], [], nowMs).conflicts, [
+    /shop\.api\.\d runs on n1 and on n3/,
+    /n1 and on n3/,
+  ]);
+  const stored = onlyService(adopt([one, two], [], nowMs));
+  t.match(adopt([twin], [stored], nowMs).conflicts, [/this master has one of that id on n1/, /on n1/]);
+
+  const other = structuredClone(two);
+  for (const allocation of other.recalled.assignment?.allocations ?? [])
+    allocation.imageId = 'sha256:another';
+  t.match(adopt([one, other], [], nowMs).conflicts, [
+    /^v1 of shop\/api is one thing on n1 and another on n2$/,
+  ]);
+});
+
+t.test('what can not be known is said, and stands in the way', async (t) => {
+  const shop = twoNodes();
+  const { nowMs } = shop.cluster;
+  const claim = claimOf(shop, 'n1');
+  const older = structuredClone(claim);
+  for (const allocation of older.recalled.assignment?.allocations ?? []) delete allocation.origin;
+  t.match(adopt([older], [], nowMs).conflicts, [
+    /was assigned by another version of Orca/,
+    /another version/,
+  ]);
+  const broken = claimOf(shop, 'n1', {
+    problem: 'what it remembers is larger than 16 MiB',
+    assignment: null,
+  });
+  t.match(adopt([broken], [], nowMs).conflicts, ['n1: what it remembers is larger than 16 MiB']);
+  const nameless = claimOf(shop, 'n1', {
+    assignment: null,
+    containers: [{ id: 'c', allocation: '', isAlive: true }],
+  });
+  t.match(adopt([nameless], [], nowMs).conflicts, [/n1 runs a container, whose labels do not say/]);
+});
+
+t.test('labels alone are enough where one release runs; a canary that was promoted is stable', async (t) => {
+  const deploy = aDeploy({ strategy: 'canary', canarySteps: [50] });
+  const shop = running(aSpec({ deploy }), 1);
+  shop.deploy(aSpec({ deploy, container: { image: 'good:2' } }));
+  for (let step = 0; step < 40; step += 1) {
+    shop.cluster.plan();
+    shop.cluster.tick(300);
+  }
+  const asMade = assigned(shop.cluster.snapshot, shop.cluster.snapshot, 'n1').allocations;
+  const labelled = (all: typeof asMade): Claim => claimOf(shop, 'n1', { assignment: null, labelled: all });
+  const both = adopt([labelled(asMade)], [], 1);
+  t.match(onlyService(both), {
+    rollout: { state: 'canary', release: 2 },
+    service: { planned: { stable: 1 } },
+  });
+  const canary = asMade.filter(({ group }) => group === 'canary');
+  const promoted = adopt([labelled(canary)], [], 1);
+  t.match(onlyService(promoted), {
+    rollout: null,
+    service: { planned: { stable: 2, canaryWeight: 0 } },
+    allocations: [{ group: 'stable', desired: 'routed' }],
+  });
+  t.match(promoted.nodes, [{ source: 'labels', revision: 0 }]);
+});
+
+const sorted = (all: readonly Allocation[]): string[] => all.map(canonicalJson).sort();
+
+t.test('a restored store that is older: what runs holds, what it has given up stays given up', async (t) => {
+  const shop = running(aSpec({ replicas: 2 }), 1);
+  const old = structuredClone(shop.cluster.snapshot);
+  shop.deploy(aSpec({ replicas: 3, container: { image: 'good:2' } }));
+  shop.cluster.settle();
+  const { nowMs, snapshot } = shop.cluster;
+  const [adopted] = adopt([claimOf(shop, 'n1')], [old], nowMs).services;
+  t.same(adopted?.gone.sort(), old.allocations.map(({ id }) => id).sort());
+  t.match(adopted?.state, { service: { replicas: 3, planned: { stable: 2, previous: 1 } }, rollout: null });
+  t.same(
+    adopted?.state.releases.map(({ number }) => number),
+    [1, 2],
+    'earlier releases of the store are kept',
+  );
+  t.same(sorted(adopted?.state.allocations ?? []), sorted(snapshot.allocations));
+
+  const [victim] = snapshot.allocations;
+  const given = snapshot.allocations.map((a) => (a === victim ? { ...a, desired: 'stopped' as const } : a));
+  const [later] = adopt([claimOf(shop, 'n1')], [{ ...snapshot, allocations: given }], nowMs).services;
+  t.equal(later?.state.allocations.find(({ id }) => id === victim?.id)?.desired, 'stopped');
+});
+
+t.test('a service of the store that runs nowhere any more is stopped, not started anew', async (t) => {
+  const shop = running(aSpec({ replicas: 2 }), 1);
+  const old = structuredClone(shop.cluster.snapshot);
+  shop.remove();
+  shop.cluster.settle();
+  const { idle, services } = adopt([claimOf(shop, 'n1')], [old], 1);
+  t.same(services, []);
+  t.match(idle, [{ state: { service: { desired: 'stopped' }, allocations: [] } }]);
+  const forgotten = claimOf(shop, 'n1', { assignment: null, containers: [] });
+  const dead = adopt([forgotten], [old], 1);
+  t.same(dead.idle, []);
+  t.match(dead.missing, [/shop\.api\.1 of this store does not run any more/, /does not run/]);
+});
+
+t.test('the job of a deploy that runs is waited for', async (t) => {
+  const deploy = aDeploy({ preDeploy: { command: ['migrates'], timeoutMs: 60_000 } });
+  const shop = running(aSpec(), 1);
+  shop.deploy(aSpec({ deploy, container: { image: 'good:2' } }));
+  for (
+    let step = 0;
+    step < 10 && !shop.cluster.snapshot.allocations.some((a) => a.group === 'job');
+    step += 1
+  ) {
+    shop.cluster.plan();
+    shop.cluster.tick(100);
+  }
+  shop.cluster.tick(100);
+  t.match(adopt(claimsOf(shop), [], 1).conflicts, [/is the job of a deploy under way/]);
+});
