@@ -27,6 +27,7 @@ const mayImport: [path: string, ...imports: string[]][] = [
   ],
   ['master/dispatch/', 'shared/', 'master/dispatch/', 'master/store/', 'master/plan/assignments.ts'],
   ['master/http/', 'shared/', 'master/http/', 'master/store/'],
+  ['master/backup/', 'shared/', 'master/backup/', 'master/store/'],
   ['master/', 'shared/', 'master/', 'type proxy-config/route.ts'],
   [
     'cli/programs.ts',
