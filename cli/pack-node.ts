@@ -10,11 +10,11 @@ import { pack } from 'tar-stream';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What the agent, the resolver and cli/main import; the CLI's other commands are one file with their packages in it. */
+/** What the agent, its companions and cli/main import; the CLI's other commands are one file with their packages in it. */
 const PACKAGES = ['dns-packet', 'dockerode', 'picocolors', 'ws', 'zod'];
 /** Never loaded: agent/dockerode.ts leaves them out. */
 const LEFT_OUT = /^(@grpc\/|protobufjs$|ssh2$|@types\/)/;
-const FOLDERS = ['dist/agent', 'dist/cli', 'dist/proxy-config', 'dist/shared'];
+const FOLDERS = ['dist/agent', 'dist/cli', 'dist/discovery', 'dist/proxy-config', 'dist/shared'];
 const CODE = /(\.([cm]?js|json)|(^|\/)licen[cs]e[^/]*)$/i;
 
 const archive = pack();
