@@ -66,7 +66,8 @@ export function createAssignments(options: {
   /** Persists the revision first: what was sent is never unknown to the store. */
   const assign = (node: Node, atLeast: number): { assignment: Assignment; isNew: boolean } => {
     const content = contentOf(node);
-    const mark = fingerprint(content);
+    const { counters: _, ...marked } = content;
+    const mark = fingerprint(marked);
     const isSame = store.assignmentFingerprint(node.id) === mark && node.revision > 0;
     const madeAtMs = Date.now();
     if (isSame && node.revision >= atLeast)

@@ -49,6 +49,7 @@ export function assignmentOf({
     keep: sorted.flatMap((state) => keeps(cluster, state)),
     ingress: node.ingress ? { ...ingressOf(routesOf(sorted, unreachable), ingress) } : null,
     node: { labels: node.labels, cordoned: node.cordoned },
+    counters: Object.fromEntries(sorted.map(({ service: s }) => [s.key, s.planned.nextAllocation])),
   };
 }
 
