@@ -90,6 +90,8 @@ export const assignmentSchema = z.object({
   node: z.object({ labels: z.record(z.string(), z.string()), cordoned: z.boolean() }).optional(),
   /** When it was made: of two nodes' assignments the newer one knows better what is in force of a service. */
   madeAtMs: z.number().optional(),
+  /** By service: the number that its next allocation gets; kept for the master, and no reason for a new assignment. */
+  counters: z.record(z.string(), z.number().int()).optional(),
 });
 export type Assignment = z.infer<typeof assignmentSchema>;
 

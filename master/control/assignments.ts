@@ -71,8 +71,9 @@ export function createAssignments(options: {
   const assign = (node: Node, atLeast: number): { assignment: Assignment; isNew: boolean } => {
     const names = options.discovery.tableFor(node.id);
     const content = contentOf(node, names.table);
+    const { counters: _, ...marked } = content;
     // A table may be long, and is the same for many nodes: its mark was made once.
-    const mark = fingerprint({ ...content, discovery: names.mark });
+    const mark = fingerprint({ ...marked, discovery: names.mark });
     const isSame = store.assignmentFingerprint(node.id) === mark && node.revision > 0;
     const madeAtMs = Date.now();
     if (isSame && node.revision >= atLeast)

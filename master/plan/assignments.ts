@@ -54,6 +54,7 @@ export function assignmentOf({
     ingress: node.ingress ? { ...ingressOf(routesOf(sorted, unreachable), ingress) } : null,
     ...(discovery === undefined ? {} : { discovery: { ...discovery } }),
     node: { labels: node.labels, cordoned: node.cordoned },
+    counters: Object.fromEntries(sorted.map(({ service: s }) => [s.key, s.planned.nextAllocation])),
   };
 }
 

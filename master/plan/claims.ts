@@ -1,7 +1,7 @@
 /** What the agents of held nodes say of their allocations, and what of it can't be taken as it is. Pure. */
 import type { AllocationAssignment, Recalled } from '../../shared/protocol.js';
 import { readOrigin } from './origin.js';
-import type { Copy } from './rebuild.js';
+import { type Copy, keyOf } from './rebuild.js';
 
 /** A held node, and what its agent says. */
 export interface Claim {
@@ -54,6 +54,7 @@ function copyOf(allocation: AllocationAssignment, { node, name, recalled }: Clai
     node,
     nodeName: name,
     atMs: recalled.assignment?.madeAtMs ?? origin.allocation.createdAtMs,
+    counter: recalled.assignment?.counters?.[keyOf(allocation)] ?? 1,
     isLabelled: recalled.assignment === null,
     observed: recalled.observed.find(({ id }) => id === allocation.id) ?? null,
   };

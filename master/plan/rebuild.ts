@@ -20,6 +20,8 @@ export interface Copy {
   nodeName: string;
   /** When what is said of its service was made, ms: the newest holds for all. */
   atMs: number;
+  /** The number of the next allocation, as far as its node knows. */
+  counter: number;
   /** Known by the label of its container alone, which is of before it was routed. */
   isLabelled: boolean;
   observed: AllocationObserved | null;
@@ -49,7 +51,11 @@ export function rebuild(
   const staying = (before?.allocations ?? []).filter(({ node }) => !claimed.has(node));
   const allocations = [...staying, ...copies.map((copy) => allocationOf(copy, before))];
   const rollout = rolloutOf(key, origin, releases, before, nowMs);
-  const planned = plannedOf(origin, releases, allocations, before);
+  const counter = Math.max(
+    ...copies.map((copy) => copy.counter),
+    before?.service.planned.nextAllocation ?? 1,
+  );
+  const planned = plannedOf(origin, releases, allocations, counter);
   const { spec, replicas } = settingsWith(
     origin.settings,
     inForce(releases, planned, rollout).spec.container,
@@ -163,7 +169,7 @@ function plannedOf(
   { stable, tolerated, previous, canaryWeight, nextRelease }: Origin,
   releases: Releases,
   allocations: readonly Allocation[],
-  before: ServiceState | null,
+  counter: number,
 ): Planned {
   const known = (number: number | null): number | null =>
     number !== null && releases.has(number) ? number : null;
@@ -177,7 +183,7 @@ function plannedOf(
     previous: known(previous),
     canaryWeight,
     nextRelease: Math.max(nextRelease, ...[...releases.keys()].map((number) => number + 1)),
-    nextAllocation: Math.max(highest + 1, before?.service.planned.nextAllocation ?? 1),
+    nextAllocation: Math.max(highest + 1, counter),
     lastFailure: null,
     waits: [],
   };

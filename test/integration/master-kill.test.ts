@@ -17,8 +17,6 @@ import { request } from '../support/https-request.js';
 import { aBody } from '../support/master-words.js';
 import { waitFor } from '../support/wait-for.js';
 
-/** What the agent remembers of the first run: more than it had. */
-const FIRST_RUN_REVISIONS = 1_000;
 /** Each run has a home and ports of its own. */
 const SIDE_BY_SIDE = 3;
 const program = fileURLToPath(new URL('../support/dying-server.js', import.meta.url));
@@ -41,6 +39,8 @@ t.test('a canary goes through its steps and is promoted, whichever commit is the
   endsWell(t, { replicas: 1, deploy: { strategy: 'canary', canary_steps: [20, 50], step_secs: 1 } }),
 );
 
+type Template = Pick<Cluster, 'home' | 'remembered'>;
+
 interface Settings {
   replicas: number;
   deploy?: object;
@@ -49,7 +49,7 @@ interface Settings {
 /** Kills after every `stride`th commit, the first one always. */
 async function endsWell(t: Test, settings: Settings, stride = 1): Promise<void> {
   const template = await runsFirstRelease(settings);
-  t.teardown(() => rmSync(template, { recursive: true, force: true }));
+  t.teardown(() => rmSync(template.home, { recursive: true, force: true }));
   const { commits } = await updated(template, 0, settings);
   t.ok(commits > 5, `an undisturbed rollout has ${commits} commits`);
   let next = 1;
@@ -69,18 +69,19 @@ async function endsWell(t: Test, settings: Settings, stride = 1): Promise<void> 
 }
 
 /** A home whose master has brought two replicas of app:1 to run. */
-async function runsFirstRelease(settings: Settings): Promise<string> {
+async function runsFirstRelease(settings: Settings): Promise<Template> {
   const cluster = await aCluster();
   await start(cluster, 0);
   await deploy(cluster, 'app:1', settings);
   await serviceThat(cluster, (s) => isWhole(s, 'v1', settings));
+  const remembered = cluster.agent?.assignment()?.revision ?? 0;
   await stop(cluster);
-  return cluster.home;
+  return { home: cluster.home, remembered };
 }
 
 /** Rolls a copy of that home to app:2 while the master dies at commit `killAt` (0: never). */
-async function updated(template: string, killAt: number, settings: Settings) {
-  const cluster = await aCluster(template);
+async function updated(template: Template, killAt: number, settings: Settings) {
+  const cluster = await aCluster(template.home, template.remembered);
   try {
     await start(cluster, killAt);
     const asked = deploy(cluster, 'app:2', settings).catch(() => null);
@@ -105,11 +106,11 @@ async function updated(template: string, killAt: number, settings: Settings) {
   }
 }
 
-async function aCluster(template?: string): Promise<Cluster> {
+async function aCluster(template?: string, remembered = 0): Promise<Cluster> {
   const home = mkdtempSync(join(tmpdir(), 'orca-kill-'));
   if (template) cpSync(template, home, { recursive: true, filter: (path) => !path.endsWith('.sock') });
   const [port = 0] = await freePorts(1);
-  return { home, port, master: null, agent: null, remembered: template ? FIRST_RUN_REVISIONS : 0 };
+  return { home, port, master: null, agent: null, remembered };
 }
 
 const isWhole = (s: ServiceStatus, release: string, { replicas }: Settings): boolean =>
