@@ -1,7 +1,8 @@
 /** One agent a home: whoever listens on the lock socket has it. A socket that a dead agent left behind is taken over. */
 import { unlink } from 'node:fs/promises';
-import { connect, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { OrcaError } from '../shared/errors.js';
+import { isListening } from '../shared/listening.js';
 
 /** What the kernel takes as a unix socket's path (Linux: 107 bytes); longer ones are cut without a word. */
 const MAX_SOCKET_PATH = 107;
@@ -18,7 +19,7 @@ export async function takeLock(path: string): Promise<() => Promise<void>> {
     });
   }
   const server =
-    (await listen(path)) ?? ((await isHeld(path)) ? null : await unlink(path).then(() => listen(path)));
+    (await listen(path)) ?? ((await isListening(path)) ? null : await unlink(path).then(() => listen(path)));
   if (!server) throw new OrcaError('ALREADY_RUNNING', `an agent already runs with this home (${path})`);
   return () => new Promise((resolve) => server.close(() => resolve()));
 }
@@ -31,16 +32,5 @@ function listen(path: string): Promise<Server | null> {
       error.code === 'EADDRINUSE' ? resolve(null) : reject(error),
     );
     server.listen(path, () => resolve(server));
-  });
-}
-
-function isHeld(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
   });
 }

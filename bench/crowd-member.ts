@@ -4,7 +4,8 @@
  */
 import { startLink } from '../agent/link.js';
 import { identityPaths } from '../shared/identity-files.js';
-import type { AllocationObserved, Assignment, NodeFacts, Status } from '../shared/protocol.js';
+import type { Assignment, NodeFacts } from '../shared/protocol.js';
+import { statusOf } from '../test/support/fake-agent.js';
 
 export interface MemberOptions {
   url: string;
@@ -18,14 +19,16 @@ export interface MemberOptions {
 const silent = { info() {}, warn() {}, error() {} };
 
 export function startMember({ url, folder, name, onAssignment }: MemberOptions): void {
-  const sinceMs = Date.now();
   let assignment: Assignment | null = null;
   const link = startLink({
     url,
     credentials: identityPaths(folder),
     facts: () => factsOf(name),
     revision: () => assignment?.revision ?? 0,
-    status: () => statusOf(assignment, sinceMs),
+    status: () => {
+      const { type: _type, number: _number, ...status } = statusOf(assignment, 0);
+      return status;
+    },
     figures: () => null,
     onMessage: (message, reply) => {
       if (message.type !== 'assignment') return;
@@ -49,36 +52,4 @@ const factsOf = (name: string): NodeFacts => ({
   cpus: 64,
   memoryBytes: 2 ** 40,
   pid: process.pid,
-});
-
-function statusOf(assignment: Assignment | null, sinceMs: number): Omit<Status, 'type' | 'number'> {
-  return {
-    revision: assignment?.revision ?? 0,
-    observedAtMs: Date.now(),
-    engine: { state: 'up', version: '28.0', apiVersion: '1.48', reason: null },
-    allocations: (assignment?.allocations ?? []).map(({ id, desired }) =>
-      observed(id, desired === 'running', sinceMs),
-    ),
-    images: (assignment?.images ?? []).map(({ id, ref }) => ({
-      id,
-      state: 'ready',
-      percent: null,
-      imageId: `sha256:${ref}`,
-      digest: null,
-      reason: null,
-    })),
-    ingress: null,
-  };
-}
-
-const observed = (id: string, isRunning: boolean, sinceMs: number): AllocationObserved => ({
-  id,
-  state: isRunning ? 'ready' : 'gone',
-  reason: null,
-  sinceMs,
-  restarts: 0,
-  exitCode: null,
-  lastLogs: [],
-  endpoint: null,
-  containerId: isRunning ? `container-of-${id}` : null,
 });

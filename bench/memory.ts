@@ -3,11 +3,12 @@
  * runtime needs for nothing at all: a Node that only waits, and the same Caddy with a Caddyfile of one site.
  */
 import { spawn } from 'node:child_process';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Orca, startOrca } from '../test/support/orca.js';
 import { benchImages } from './images.js';
 import { startPlainCaddy } from './plain-caddy.js';
+import { residentMb } from './process-figures.js';
 import type { Progress } from './progress.js';
 import { type Report, ratioCell } from './report.js';
 import { domainOf, serviceToml } from './service-files.js';
@@ -78,12 +79,6 @@ async function sampled(pids: Record<string, number>, rounds: number): Promise<Se
     for (const [name, pid] of Object.entries(pids)) seen[name]?.push(residentMb(pid));
   }
   return seen;
-}
-
-/** VmRSS of /proc/PID/status (proc(5)), in units of 1,000,000 bytes. */
-function residentMb(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return (Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1_024) / 1e6;
 }
 
 function tableOf(seen: Seen) {

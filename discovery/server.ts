@@ -12,10 +12,11 @@
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
-import { isListening, listenControl } from '../proxy-config/control-server.js';
+import { listenControl } from '../proxy-config/control-server.js';
 import { serveTcp } from '../proxy-config/dns-server.js';
 import { readJsonFile, tryWriteJsonFile } from '../proxy-config/json-file.js';
 import { keptFile } from '../proxy-config/kept-file.js';
+import { isListening } from '../shared/listening.js';
 import { inherit, listen } from './listen.js';
 import { projectAt } from './names.js';
 import { createProxy } from './proxy.js';

@@ -3,7 +3,7 @@
  * that comes in can end it: what is no line of a sensible length closes its connection.
  */
 import { chmodSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 
 const MAX_LINE_BYTES = 32 * 1024 * 1024;
 
@@ -33,17 +33,5 @@ function readLines(socket: Socket, answer: (line: string) => string): void {
     chunks = [rest];
     size = rest.length;
     for (const line of lines) socket.write(answer(line));
-  });
-}
-
-/** Whether somebody listens there. */
-export function isListening(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
   });
 }

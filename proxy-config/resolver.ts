@@ -13,7 +13,8 @@
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
-import { isListening, listenControl } from './control-server.js';
+import { isListening } from '../shared/listening.js';
+import { listenControl } from './control-server.js';
 import { type DnsAnswerer, dnsAnswerer } from './dns-answer.js';
 import { type DnsServers, inheritDnsServers, startDnsServers } from './dns-server.js';
 import { readJsonFile, tryWriteJsonFile } from './json-file.js';

@@ -3,8 +3,9 @@
  * however it dies; the file that is left is taken over.
  */
 import { chmodSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { messageOf, OrcaError } from './errors.js';
+import { isListening } from './listening.js';
 
 export interface Lock {
   release(): Promise<void>;
@@ -17,7 +18,7 @@ export async function takeLock(path: string, held: string): Promise<Lock> {
   for (let attempt = 0; attempt < 3; attempt++) {
     const server = await listen(path);
     if (server) return { release: () => release(server) };
-    if (await answers(path)) break;
+    if (await isListening(path)) break;
     rmSync(path, { force: true });
   }
   throw new OrcaError('ALREADY_RUNNING', held);
@@ -43,16 +44,5 @@ const unusable = (path: string, why: string, cause?: unknown): OrcaError =>
     cause,
     hint: 'The Orca home must be writable, and its path shorter than 90 characters.',
   });
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
-}
 
 const release = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));

@@ -10,17 +10,10 @@ import type { Readable } from 'node:stream';
 import { SCHEMA } from '../store/migrations.js';
 import type { Store } from '../store/store.js';
 import { type ArchiveFile, FORMAT, writeArchive } from './archive.js';
+import { MASTER_FILES } from './swap.js';
 
-/** What of a home makes a master. `agent/agent.json` names its own node: under another id its containers were nobody's. */
-export const HOME_PARTS = [
-  'ca.pem',
-  'ca.key',
-  'master.key',
-  'cluster.token',
-  'cluster.toml',
-  'certs',
-  'agent/agent.json',
-];
+/** What is backed up beside the store. `agent/agent.json` names its own node: under another id its containers were nobody's. */
+export const HOME_PARTS = [...MASTER_FILES, 'agent/agent.json'];
 
 export interface BackupOptions {
   home: string;

@@ -26,17 +26,11 @@ const READY = 'restore.ready';
 const DONE = 'restore.done';
 const PLAN = 'restore.json';
 
+/** What of a home makes a master, beside its store and its own node. */
+export const MASTER_FILES = ['ca.pem', 'ca.key', 'master.key', 'cluster.token', 'cluster.toml', 'certs'];
+
 /** Everything at the top of a home that a restore replaces. */
-const REPLACED = [
-  'cluster.db',
-  'ca.pem',
-  'ca.key',
-  'master.key',
-  'cluster.token',
-  'cluster.toml',
-  'certs',
-  'agent',
-];
+const REPLACED = ['cluster.db', ...MASTER_FILES, 'agent'];
 
 interface SwapPlan {
   /** Where what was there is kept. */

@@ -124,7 +124,7 @@ export const aHello = (): Extract<AgentMessage, { type: 'hello' }> => ({
 });
 
 /** What a node that does everything at once sees under this assignment. */
-function statusOf(assignment: Assignment | null, number: number): Status {
+export function statusOf(assignment: Assignment | null, number: number): Status {
   const routes = (assignment?.ingress?.routes ?? []) as {
     service: string;
     canaryWeight: number;
