@@ -225,7 +225,7 @@ build() {
     npm ci --no-audit --no-fund >"$log" 2>&1 || fail "npm ci failed: $(npm_error)"
   fi
   [ -f node_modules/typescript/bin/tsc ] || return 0
-  newest=$(find shared proxy-config agent master cli package.json -newer dist/.built 2>/dev/null | head -n 1)
+  newest=$(find shared proxy-config discovery agent master cli package.json -newer dist/.built 2>/dev/null | head -n 1)
   if [ -f dist/.built ] && [ -z "$newest" ]; then return 0; fi
   say "building Orca"
   [ -d dist ] || note folder "$here/dist"
