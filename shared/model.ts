@@ -282,9 +282,8 @@ export interface Node {
   ingressObserved: IngressObserved | null;
   /** What it says of names; absent or null: nothing yet. */
   discovery?: DiscoveryObserved | null;
-  /** Revision of the newest assignment made for it, and of the newest it has acknowledged. */
+  /** Revision of the newest assignment made for it. */
   revision: number;
-  receivedRevision: number;
 }
 
 export interface ClusterEvent {

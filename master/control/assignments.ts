@@ -56,7 +56,7 @@ export function createAssignments(options: {
   const contentOf = (node: Node, discovery: Table): Omit<Assignment, 'revision'> =>
     assignmentOf({
       cluster: options.cluster,
-      node: { ...node, revision: 0, receivedRevision: 0 },
+      node,
       services: servicesFor(states, node),
       discovery,
       unreachable: new Set(states.nodes().flatMap((n) => (n.presence === 'present' ? [] : [n.id]))),

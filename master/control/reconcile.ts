@@ -1,6 +1,6 @@
 /**
- * The one loop of the master: plans the services that changed, writes each plan in one transaction, then brings the
- * assignments of the nodes that are concerned up to date. A full pass at start and on the slow timer goes through the
+ * The one loop of the master: plans the services that changed, writes the plans, and then brings the assignments of the nodes
+ * that are concerned up to date, many in one commit of the store; what follows from them is done after it. A full pass at start and on the slow timer goes through the
  * same code. It holds no decisions and can be killed at any line.
  */
 
@@ -38,6 +38,9 @@ export interface ReconcileOptions {
   everyMs?: number;
 }
 
+/** What is to be done once what was written is on disk. */
+type Then = (() => void) | undefined;
+
 const FULL_PASS_MS = 10_000;
 /** A plan leads to the next one (placed, then waits…); so many in a row in one pass, then the nodes' turn comes. */
 const MAX_ROUNDS = 20;
@@ -62,11 +65,11 @@ export function startReconcile(options: ReconcileOptions): Loop {
     stepDrains(options, nowMs);
     const failed = new Map<string, unknown>();
     for (let round = 0; round < MAX_ROUNDS && store.dirty.services.size > 0; round++)
-      await each(store.dirty.services, failed, (key) => planOne(options, key, wakeTimes));
+      await each(store, store.dirty.services, failed, (key) => planOne(options, key, wakeTimes));
     options.certificates.ensure(states.all(), Date.now());
     for (const id of options.discovery.ensure()) store.dirty.nodes.add(id);
     const unsent = new Map<string, unknown>();
-    await each(store.dirty.nodes, unsent, (id) => assignOne(options, id));
+    await each(store, store.dirty.nodes, unsent, (id) => assignOne(options, id));
     const next = Math.min(...wakeTimes.values(), silenceAtMs);
     if (Number.isFinite(next)) loop.wakeAt(next);
     for (const key of failed.keys()) store.dirty.services.add(key);
@@ -79,13 +82,15 @@ export function startReconcile(options: ReconcileOptions): Loop {
     everyMs,
     onError: (error) => options.log.error({ error: messageOf(error) }, 'a pass failed and is tried again'),
   });
-  const unwatch = store.watch(({ services, nodes }) => {
+  const unwatch = store.watch(({ services: written, touched, nodes, places }) => {
+    const services = new Set([...written, ...touched]);
+    if (places) for (const key of waiting(states)) store.dirty.services.add(key);
     for (const key of services) {
       for (const id of concernedNodes(options, key)) store.dirty.nodes.add(id);
       for (const id of options.discovery.concerned(key)) store.dirty.nodes.add(id);
       for (const other of states.dependents(key)) store.dirty.services.add(other);
     }
-    if (services.size > 0 || nodes.size > 0) loop.wake();
+    if (services.size > 0 || nodes.size > 0 || places) loop.wake();
   });
   return {
     ...loop,
@@ -108,19 +113,26 @@ function judgeSilence({ states, store, presence, onSilence }: ReconcileOptions, 
   return Math.min(...judged.flatMap(({ wakeAtMs }) => wakeAtMs ?? []));
 }
 
+/** Services that wait for something, or are being rolled out. */
+const waiting = (states: States): string[] =>
+  states.all().flatMap(({ service, rollout }) => {
+    const isWaiting = rollout !== null || service.planned.waits.length > 0;
+    return isWaiting ? [service.key] : [];
+  });
+
 /** Plans one service and writes the answer. */
-function planOne(options: ReconcileOptions, key: string, wakeTimes: Map<string, number>): void {
+function planOne(options: ReconcileOptions, key: string, wakeTimes: Map<string, number>): Then {
   const nowMs = Date.now();
   wakeTimes.delete(key);
   const snapshot = options.states.snapshot(key);
-  if (!snapshot) return;
+  if (!snapshot) return undefined;
   const held = heldWaits(options, snapshot);
   const plan = held.length > 0 ? { actions: [], waits: held, wakeAtMs: null } : planService(snapshot, nowMs);
   const wakeAtMs = soonest(plan.wakeAtMs, nowMs);
   if (wakeAtMs !== null) wakeTimes.set(key, wakeAtMs);
   options.store.write((tx) => apply(tx, key, plan, nowMs));
-  if (plan.actions.length > 0)
-    options.log.info({ service: key, actions: plan.actions.map((a) => a.kind) }, 'planned');
+  if (plan.actions.length === 0) return undefined;
+  return () => options.log.info({ service: key, actions: plan.actions.map((a) => a.kind) }, 'planned');
 }
 
 /** What runs on a held node is not what this store says, so that nothing can be decided of the service; but for a lost one. */
@@ -137,31 +149,54 @@ function soonest(wakeAtMs: number | null, nowMs: number): number | null {
   return Math.max(wakeAtMs, nowMs + MIN_WAKE_MS);
 }
 
-function assignOne({ assignments, send }: ReconcileOptions, id: string): void {
+function assignOne({ assignments, send }: ReconcileOptions, id: string): Then {
   const assignment = assignments.refresh(id);
-  if (assignment) send(id, assignment);
+  return assignment ? () => send(id, assignment) : undefined;
 }
 
 /**
- * Takes every key out and works on it. One that fails does not keep the others from their turn, and after each
- * {@link TURN} of them the sessions and the API get theirs.
+ * Takes every key out and works on it, {@link TURN} of them in one commit; what follows is done after it, and then the sessions
+ * and the API get their turn. One that fails does not keep the others from theirs.
  */
 async function each(
+  store: Store,
   keys: Set<string>,
   failed: Map<string, unknown>,
-  work: (key: string) => void,
+  work: (key: string) => Then,
 ): Promise<void> {
-  let done = 0;
-  for (const key of [...keys]) {
-    keys.delete(key);
-    try {
-      work(key);
-    } catch (error) {
-      failed.set(key, error);
-    }
-    if (++done % TURN === 0) await nextTurn();
+  const all = [...keys];
+  for (let from = 0; from < all.length; from += TURN) {
+    if (from > 0) await nextTurn();
+    const some = all.slice(from, from + TURN);
+    for (const key of some) keys.delete(key);
+    for (const then of together(store, some, failed, work)) then();
   }
 }
+
+function together(
+  store: Store,
+  keys: readonly string[],
+  failed: Map<string, unknown>,
+  work: (key: string) => Then,
+): (() => void)[] {
+  const then: (() => void)[] = [];
+  try {
+    store.batch(() => {
+      for (const key of keys)
+        try {
+          then.push(work(key) ?? nothing);
+        } catch (error) {
+          failed.set(key, error);
+        }
+    });
+    return then;
+  } catch (error) {
+    for (const key of keys) failed.set(key, error);
+    return [];
+  }
+}
+
+const nothing = (): void => undefined;
 
 const describe = (failed: Map<string, unknown>): string =>
   [...failed].map(([key, error]) => `${key}: ${messageOf(error)}`).join('; ');

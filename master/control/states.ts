@@ -33,7 +33,7 @@ export function createStates(store: Store, figures: (key: string) => Counted[] =
   const nodes = new Map<string, Node>();
   const stale = { services: new Set(store.serviceKeys()), nodes: new Set(store.nodes().map((n) => n.id)) };
   let sorted: ServiceState[] | null = null;
-  store.watch((changes) => {
+  store.follow((changes) => {
     for (const key of changes.services) stale.services.add(key);
     for (const id of changes.nodes) stale.nodes.add(id);
   });

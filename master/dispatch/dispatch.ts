@@ -15,24 +15,22 @@ import {
   LIVENESS_MS,
   MAX_FRAME_BYTES,
   PROTOCOL_VERSION,
+  type Recalled,
 } from '../../shared/protocol.js';
 import { KNOWN_SINCE, removedKey } from '../store/hold.js';
 import type { Store } from '../store/store.js';
 import { admit, type Known } from './admit.js';
 import { type Claimant, createFights } from './fights.js';
 import { changedServices, type HeardFigures, heardFigures } from './figures.js';
+import { createInbox } from './inbox.js';
 import { createLogStream, type LogStream } from './log-stream.js';
 import type { Dispatch, DispatchOptions } from './ports.js';
 import { createRecalls, RECALL_MS, type Recalls } from './recalls.js';
-import {
-  recordClone,
-  recordEnd,
-  recordHello,
-  recordReceipt,
-  recordStatus,
-  recordStranger,
-} from './reports.js';
+import { recordClone, recordEnd, recordHello, recordStatus, recordStranger } from './reports.js';
 import { createSession, type Session } from './session.js';
+
+/** What is to be done once what was said is on disk. */
+type Then = (() => void) | undefined;
 
 interface Live {
   session: Session;
@@ -47,11 +45,14 @@ interface Live {
   logs: Map<string, LogStream>;
 }
 
+const END_AGAIN_MS = 1_000;
+
 export function createDispatch(options: DispatchOptions): Dispatch {
   const { store, log } = options;
   const timing = options.timing ?? (() => ({ heartbeatMs: HEARTBEAT_MS, livenessMs: LIVENESS_MS }));
   const live = new Map<string, Live>();
   const fights = createFights();
+  const inbox = createInbox(store);
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_FRAME_BYTES,
@@ -59,15 +60,15 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   });
   let streams = 0;
 
-  const onHello = (state: Live, hello: Extract<AgentMessage, { type: 'hello' }>): void => {
+  const onHello = (state: Live, hello: Extract<AgentMessage, { type: 'hello' }>): Then => {
     const { session } = state;
     if (hello.protocol !== PROTOCOL_VERSION) {
       session.close(closeCodes.versionMismatch, `this master speaks version ${PROTOCOL_VERSION}`);
-      return;
+      return undefined;
     }
     const older = live.get(session.node);
     state.claimant = { address: state.address, pid: hello.facts.pid };
-    if (older && older !== state && isRefused(older, state)) return;
+    if (older && older !== state && isRefused(older, state)) return undefined;
     live.set(session.node, state);
     if (older && older !== state) older.session.close(closeCodes.replaced, 'a newer session took its place');
     const isStranger = store.identity(session.node) === undefined;
@@ -81,20 +82,23 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     );
     const canRecall = hello.facts.recalls === true;
     const given = options.assignmentFor(session.node, { revision: hello.revision, canRecall, isStranger });
-    if (given === 'compare') compare(state);
-    else if (given) session.assign(given);
+    if (given === 'compare') return () => compare(state);
+    return given ? () => session.assign(given) : undefined;
   };
 
   /** Its agent answers when it can: a node without Docker says so in its status meanwhile. */
   const compare = (state: Live): void => {
     const { session, recalls } = state;
     recalls.ask(null).then(
-      (recalled) => {
-        const assignment = live.get(session.node) === state ? options.compared(session.node, recalled) : null;
-        if (assignment) session.assign(assignment);
-      },
+      (recalled) => handle(state, () => onRecalled(state, recalled)),
       (error) => log.warn({ node: session.node, error: messageOf(error) }, 'what runs there is not known'),
     );
+  };
+
+  const onRecalled = (state: Live, recalled: Recalled): Then => {
+    const { session } = state;
+    const assignment = live.get(session.node) === state ? options.compared(session.node, recalled) : null;
+    return assignment ? () => session.assign(assignment) : undefined;
   };
 
   /** One that fights for an identity with another that lives is sent away. */
@@ -107,19 +111,20 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     return true;
   };
 
-  const onStatus = (state: Live, status: Extract<AgentMessage, { type: 'status' }>): void => {
-    if (status.number > state.statusNumber) {
-      store.write((tx) => recordStatus(tx, state.session.node, status, Date.now()));
-      state.statusNumber = status.number;
-      state.inFlight = new Map(status.ingress?.traffic.map((t) => [t.allocation, t.inFlight]));
-    }
-    state.session.send({ type: 'status-receipt', number: state.statusNumber });
+  const onStatus = (state: Live, status: Extract<AgentMessage, { type: 'status' }>): Then => {
+    const isNew = status.number > state.statusNumber;
+    if (isNew) store.write((tx) => recordStatus(tx, state.session.node, status, Date.now()));
+    return () => {
+      if (isNew) state.inFlight = new Map(status.ingress?.traffic.map((t) => [t.allocation, t.inFlight]));
+      state.statusNumber = Math.max(state.statusNumber, status.number);
+      state.session.send({ type: 'status-receipt', number: state.statusNumber });
+    };
   };
 
   const onReceipt = (state: Live, receipt: Extract<AgentMessage, { type: 'receipt' }>): void => {
     const { node } = state.session;
-    if (receipt.accepted) store.write((tx) => recordReceipt(tx, node, receipt.revision));
-    else log.warn({ node, revision: receipt.revision, reason: receipt.reason }, 'assignment refused');
+    if (!receipt.accepted)
+      log.warn({ node, revision: receipt.revision, reason: receipt.reason }, 'assignment refused');
   };
 
   const onFigures = (state: Live, message: Extract<AgentMessage, { type: 'figures' }>): void => {
@@ -129,47 +134,63 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     if (changed.length > 0) options.onFigures?.(changed);
   };
 
-  const onMessage = (state: Live, message: AgentMessage): void => {
-    if (message.type === 'hello') onHello(state, message);
-    else if (live.get(state.session.node) !== state)
+  const onMessage = (state: Live, message: AgentMessage): Then => {
+    if (message.type === 'hello') return onHello(state, message);
+    if (live.get(state.session.node) !== state)
       state.session.close(closeCodes.badMessage, 'the first message is hello');
-    else if (message.type === 'status') onStatus(state, message);
+    else if (message.type === 'status') return onStatus(state, message);
     else if (message.type === 'receipt') onReceipt(state, message);
     else if (message.type === 'figures') onFigures(state, message);
     else if (message.type === 'recalled') state.recalls.answered(message);
     else if (message.type === 'logs-lines') state.logs.get(message.id)?.push(message.lines);
     else if (message.type === 'logs-end') state.logs.get(message.id)?.end(message.reason);
+    return undefined;
   };
 
-  const onEnd = (state: Live, reason: string): void => {
+  const onEnd = (state: Live, reason: string): Then => {
     const { node } = state.session;
     for (const stream of state.logs.values()) stream.end('the node is gone');
     state.recalls.end();
-    if (live.get(node) !== state) return;
-    live.delete(node);
-    log.warn({ node, reason }, 'node disconnected');
+    if (live.get(node) !== state) return undefined;
     store.write((tx) =>
       recordEnd(tx, node, reason, { heardAtMs: state.session.heardAtMs(), nowMs: Date.now() }),
     );
+    return () => {
+      if (live.get(node) === state) live.delete(node);
+      log.warn({ node, reason }, 'node disconnected');
+    };
   };
 
+  /** What the store refuses ends the session, not the master; but a status on a full disk, which is said again until its receipt. */
+  const handle = (state: Live, work: () => Then, isSaidAgain = false): void =>
+    inbox.put(work, (error) => {
+      if (isSaidAgain && error instanceof OrcaError && error.code === 'STORE_FULL') return;
+      const { node } = state.session;
+      log.error({ node, error: messageOf(error) }, 'a message of an agent could not be handled');
+      state.session.close(1011, 'the master could not handle a message');
+    });
+
+  /** Nobody says again that a session has ended. */
+  const ended = (state: Live, reason: string): void =>
+    inbox.put(
+      () => onEnd(state, reason),
+      (error) => {
+        log.error(
+          { node: state.session.node, error: messageOf(error) },
+          'the end of a session is not stored yet',
+        );
+        setTimeout(() => ended(state, reason), END_AGAIN_MS).unref();
+      },
+    );
+
   const accept = (socket: WebSocket, node: string, address: string, peer: Peer | null): void => {
-    /** What the store refuses (a full disk) ends the session, not the master: the agent sends it again. */
-    const guard = (work: () => void): void => {
-      try {
-        work();
-      } catch (error) {
-        log.error({ node, error: messageOf(error) }, 'a message of an agent could not be handled');
-        socket.close(1011, 'the master could not handle a message');
-      }
-    };
     const state: Live = {
       session: createSession(
         socket,
         node,
         {
-          onMessage: (message) => guard(() => onMessage(state, message)),
-          onEnd: (reason) => guard(() => onEnd(state, reason)),
+          onMessage: (message) => handle(state, () => onMessage(state, message), message.type === 'status'),
+          onEnd: (reason) => ended(state, reason),
         },
         timing(),
       ),
@@ -243,6 +264,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       for (const { session } of live.values()) session.close(1001, 'the master stops');
       for (const socket of sockets.clients) socket.terminate();
       await new Promise<void>((resolve) => sockets.close(() => resolve()));
+      inbox.flush();
     },
   };
 }

@@ -85,11 +85,6 @@ export function recordClone(tx: Transaction, id: string, reason: string, nowMs: 
   tx.addEvent(anEvent(nowMs, 'node.cloned', `node ${name}: ${reason}`, { node: id }));
 }
 
-export function recordReceipt(tx: Transaction, id: string, revision: number): void {
-  const node = tx.node(id);
-  if (node && revision > node.receivedRevision) tx.putNode({ ...node, receivedRevision: revision });
-}
-
 /** Writes what is new in a status. The caller has made sure that it is newer than the one before. */
 export function recordStatus(tx: Transaction, id: string, status: Status, nowMs: number): void {
   const node = tx.node(id);
@@ -222,8 +217,7 @@ function touchWeights(tx: Transaction, before: Weights, after: Weights): void {
 /** A node that comes, goes or loses Docker concerns what runs on it and whatever waits for a place. */
 function touchConcerned(tx: Transaction, node: string): void {
   for (const { service } of tx.allocationsOn(node)) tx.touchService(service);
-  for (const service of tx.services())
-    if (service.planned.waits.length > 0 || tx.activeRollout(service.key)) tx.touchService(service.key);
+  tx.touchPlaces();
 }
 
 function anEvent(

@@ -18,6 +18,5 @@ export function aNewNode(id: string, facts: NodeFacts): Node {
     images: [],
     ingressObserved: null,
     revision: 0,
-    receivedRevision: 0,
   };
 }

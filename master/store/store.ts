@@ -1,6 +1,6 @@
 /**
  * The only truth of the master. One writer, one synchronous transaction per decision, on disk before `write` returns;
- * watchers hear after the commit what changed. Refuses a store of a newer schema (STORE_TOO_NEW), and when the disk is
+ * decisions that are taken together are on disk together (`batch`); watchers hear after the commit what changed. Refuses a store of a newer schema (STORE_TOO_NEW), and when the disk is
  * full (STORE_FULL) nothing has changed.
  *
  * The store also keeps which services and nodes changed since they were last planned: everything when it is opened,
@@ -12,17 +12,24 @@ import { openEnvironment } from './database.js';
 import { migrate } from './migrations.js';
 import { createReader, type Reader } from './reader.js';
 import { openTables } from './tables.js';
-import { type Changes, createTransaction, noChanges, type Transaction } from './transaction.js';
+import { addChanges, type Changes, createTransaction, noChanges, type Transaction } from './transaction.js';
 
 export interface Store extends Reader {
   /** Runs `body` in one transaction and returns its answer; if it throws, nothing has changed. */
   write<T>(body: (tx: Transaction) => T): T;
+  /**
+   * Runs `body`, whose writes are one commit: all on disk when it returns, and none if it throws. A write in it that throws is
+   * undone alone. It reads what it has written; who watches hears of all at the end.
+   */
+  batch<T>(body: () => T): T;
   /** What the disk's last room is kept for: refuses a new request (STORE_FULL) that could be stored, but not carried out. */
   requireRoom(): void;
   /** Why decisions and reports can't be stored now; null: they can. */
   problem(): string | null;
   /** Calls the listener after each commit that changed something; returns the way to stop it. */
   watch(listener: (changes: Changes) => void): () => void;
+  /** For what is kept in memory of the store: calls the listener as soon as a read would find another answer, within a batch too. */
+  follow(listener: (changes: Changes) => void): void;
   /** What changed since it was last planned; the planner takes keys out as it plans them. */
   readonly dirty: { services: Set<string>; nodes: Set<string> };
   /** Marks everything as changed: the full pass of the slow timer goes through the same code. */
@@ -48,25 +55,37 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
   migrate(env, tables);
   const reader = createReader(tables);
   const listeners = new Set<(changes: Changes) => void>();
+  const followers = new Set<(changes: Changes) => void>();
   const dirty = { services: new Set<string>(), nodes: new Set<string>() };
   let commits = 0;
   let isFull = false;
 
-  const transaction = <T>(body: () => T): T => {
+  /** What the open batch has changed. */
+  let group: Changes | null = null;
+
+  const tell = (to: ReadonlySet<(changes: Changes) => void>, changes: Changes): void => {
+    for (const listener of to) listener(changes);
+  };
+  const commit = <T>(changes: Changes, body: () => T): T => {
+    let answer: T;
     try {
-      const answer = env.transaction(body);
+      answer = env.transaction(body);
       isFull = false;
-      return answer;
     } catch (error) {
       if (error instanceof OrcaError && error.code === 'STORE_FULL') isFull = true;
+      tell(followers, changes);
       throw error;
+    } finally {
+      group = null;
     }
+    if (changes.any) options.onCommit?.(++commits);
+    return answer;
   };
-
   const publish = (changes: Changes): void => {
-    for (const key of changes.services) dirty.services.add(key);
+    if (!changes.any && changes.touched.size === 0 && !changes.places) return;
+    for (const key of [...changes.services, ...changes.touched]) dirty.services.add(key);
     for (const id of changes.nodes) dirty.nodes.add(id);
-    for (const listener of listeners) listener(changes);
+    tell(listeners, changes);
   };
   const markAll = (): void => {
     for (const key of reader.serviceKeys()) dirty.services.add(key);
@@ -79,9 +98,19 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     markAll,
     write(body) {
       const changes = noChanges();
-      const answer = transaction(() => body(createTransaction(tables, changes)));
-      if (changes.any) options.onCommit?.(++commits);
-      if (changes.any || changes.services.size > 0) publish(changes);
+      const run = () => body(createTransaction(tables, changes));
+      const answer = group === null ? commit(changes, run) : env.transaction(run);
+      tell(followers, changes);
+      if (group === null) publish(changes);
+      else addChanges(group, changes);
+      return answer;
+    },
+    batch(body) {
+      if (group !== null) return body();
+      const changes = noChanges();
+      group = changes;
+      const answer = commit(changes, body);
+      publish(changes);
       return answer;
     },
     requireRoom() {
@@ -97,6 +126,9 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     watch(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    follow(listener) {
+      followers.add(listener);
     },
     copyTo: env.copyTo,
     close: () => env.close(),

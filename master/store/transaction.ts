@@ -22,6 +22,10 @@ import {
 /** What a commit changed. */
 export interface Changes {
   services: Set<string>;
+  /** Services to be planned again though no record of them changed. */
+  touched: Set<string>;
+  /** A place may have become free, or have gone: whatever waits is to be planned again. */
+  places: boolean;
   nodes: Set<string>;
   /** Rollouts that were written. */
   rollouts: Set<string>;
@@ -55,6 +59,8 @@ export interface Transaction extends Reader {
   deleteMeta(key: string): void;
   /** Has the service planned again though no record of it changed. */
   touchService(key: string): void;
+  /** Has whatever waits for a place, or is being rolled out, planned again. */
+  touchPlaces(): void;
 }
 
 /** Ended rollouts kept per service, and events kept in all. */
@@ -63,11 +69,24 @@ export const KEPT_EVENTS = 1_000;
 
 export const noChanges = (): Changes => ({
   services: new Set(),
+  touched: new Set(),
+  places: false,
   nodes: new Set(),
   rollouts: new Set(),
   events: [],
   any: false,
 });
+
+/** Puts what `more` changed to what `sum` did. */
+export function addChanges(sum: Changes, more: Changes): void {
+  for (const key of more.services) sum.services.add(key);
+  for (const key of more.touched) sum.touched.add(key);
+  for (const id of more.nodes) sum.nodes.add(id);
+  for (const id of more.rollouts) sum.rollouts.add(id);
+  sum.events.push(...more.events);
+  sum.places ||= more.places;
+  sum.any ||= more.any;
+}
 
 export function createTransaction(tables: Tables, changes: Changes): Transaction {
   const put = <V>(table: Table<V>, key: string, value: V): boolean => {
@@ -180,7 +199,12 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     deleteMeta(key) {
       remove(tables.meta, key);
     },
-    touchService: serviceChanged,
+    touchService: (key) => {
+      changes.touched.add(key);
+    },
+    touchPlaces: () => {
+      changes.places = true;
+    },
   };
 }
 

@@ -171,7 +171,6 @@ export function aNode(more: Partial<Node> = {}): Node {
       weights: [],
     },
     revision: 1,
-    receivedRevision: 1,
     ...more,
   };
 }

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { recordEnd, recordHello, recordReceipt, recordStatus } from '../../../../master/dispatch/reports.js';
+import { recordEnd, recordHello, recordStatus } from '../../../../master/dispatch/reports.js';
 import type { Store } from '../../../../master/store/store.js';
 import type { Changes } from '../../../../master/store/transaction.js';
 import type { Status } from '../../../../shared/protocol.js';
@@ -35,6 +35,11 @@ function reported(t: Test): { store: Store; changed: Changes[] } {
   return { store, changed };
 }
 
+/** The services that are planned again. */
+const planned = (changes: Changes | undefined): string[] => [
+  ...new Set([...(changes?.services ?? []), ...(changes?.touched ?? [])]),
+];
+
 t.test('a status that says nothing new writes nothing', async (t) => {
   const { store, changed } = reported(t);
   store.write((tx) => recordStatus(tx, 'n-1', aStatus({ number: 2, observedAtMs: 99 }), 20));
@@ -53,7 +58,7 @@ t.test('requests in flight on a routed allocation are no news, on a draining one
   store.write((tx) => recordStatus(tx, 'n-1', traffic('routed', 55), 20));
   t.same(changed, []);
   store.write((tx) => recordStatus(tx, 'n-1', traffic('draining', 3), 20));
-  t.same([...(changed[0]?.services ?? [])], ['shop/api'], 'the service it belongs to is planned again');
+  t.same(planned(changed[0]), ['shop/api'], 'the service it belongs to is planned again');
   store.write((tx) => recordStatus(tx, 'n-1', traffic('draining', 2), 20));
   t.equal(changed.length, 2);
 });
@@ -71,11 +76,11 @@ t.test('a weight that comes into force is news for its service alone', async (t)
       },
     });
   store.write((tx) => recordStatus(tx, 'n-1', weighing(20), 20));
-  t.same([...(changed[0]?.services ?? [])], ['shop/api']);
+  t.same(planned(changed[0]), ['shop/api']);
   store.write((tx) => recordStatus(tx, 'n-1', weighing(20), 20));
   t.equal(changed.length, 1);
   store.write((tx) => recordStatus(tx, 'n-1', weighing(50), 20));
-  t.same([...(changed[1]?.services ?? [])], ['shop/api']);
+  t.same(planned(changed[1]), ['shop/api']);
 });
 
 t.test('an exit is written, planned on, and told once', async (t) => {
@@ -84,7 +89,7 @@ t.test('an exit is written, planned on, and told once', async (t) => {
   for (let n = 0; n < 2; n++)
     store.write((tx) => recordStatus(tx, 'n-1', aStatus({ allocations: [exited] }), 20));
   t.match(store.allocation('shop.api.1')?.observed, { state: 'exited', exitCode: 1 });
-  t.same([...(changed[0]?.services ?? [])], ['shop/api']);
+  t.same(planned(changed[0]), ['shop/api']);
   t.match(store.events(10), [{ kind: 'allocation.exited', message: 'shop.api.1 exited: exited with 1' }]);
 });
 
@@ -119,7 +124,7 @@ t.test('an image that a rollout waits for wakes its service', async (t) => {
     reason: null,
   };
   store.write((tx) => recordStatus(tx, 'n-1', aStatus({ images: [image] }), 20));
-  t.same([...(changed[0]?.services ?? [])], ['shop/api']);
+  t.same(planned(changed[0]), ['shop/api']);
 });
 
 t.test('what is not ours, or not on this node, is not believed', async (t) => {
@@ -135,7 +140,8 @@ t.test('a session begins without any report, and its end makes the node silent',
   const { store, changed } = reported(t);
   store.write((tx) => recordHello(tx, 'n-1', node.facts, described, 50));
   t.match(store.node('n-1'), { connectedAtMs: 50, reported: false, labels: { zone: 'a' }, revision: 1 });
-  t.same([...(changed[0]?.services ?? [])], ['shop/api'], 'what runs there is planned again');
+  t.same(planned(changed[0]), ['shop/api'], 'what runs there is planned again');
+  t.equal(changed[0]?.places, true, 'and what waits for a place');
   store.write((tx) => recordStatus(tx, 'n-1', aStatus(), 60));
   t.equal(store.node('n-1')?.reported, true);
   store.write((tx) => recordEnd(tx, 'n-1', 'silence', { heardAtMs: 55, nowMs: 70 }));
@@ -156,13 +162,6 @@ t.test('a node with a valid certificate that is new here is taken in', async (t)
   const store = aStore(t);
   store.write((tx) => recordHello(tx, 'n-9', node.facts, described, 50));
   t.match(store.node('n-9'), { ingress: true, revision: 0, cordoned: false, images: [] });
-});
-
-t.test('the newest receipt counts', async (t) => {
-  const { store } = reported(t);
-  store.write((tx) => recordReceipt(tx, 'n-1', 7));
-  store.write((tx) => recordReceipt(tx, 'n-1', 6));
-  t.equal(store.node('n-1')?.receivedRevision, 7);
 });
 
 t.test('how an allocation last ended is kept when it is up again', async (t) => {

@@ -210,7 +210,6 @@ export function aNode(id = 'n1', change: Partial<Node> = {}): Node {
     images: [],
     ingressObserved: null,
     revision: 1,
-    receivedRevision: 1,
     ...change,
   };
 }

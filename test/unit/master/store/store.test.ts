@@ -88,6 +88,56 @@ t.test(
   },
 );
 
+t.test('a batch is one commit, heard of at its end; what is kept in memory hears at once', async (t) => {
+  const commits: number[] = [];
+  const store = aStore(t, { onCommit: (n) => commits.push(n) });
+  const heard: Changes[] = [];
+  const followed: Changes[] = [];
+  store.watch((changes) => heard.push(changes));
+  store.follow((changes) => followed.push(changes));
+  store.dirty.services.clear();
+  store.batch(() => {
+    store.write((tx) => tx.putService(aService()));
+    t.equal(store.service('shop/api')?.key, 'shop/api', 'it reads what it has written');
+    t.equal(followed.length, 1);
+    t.throws(() =>
+      store.write((tx) => {
+        tx.putNode(aNode());
+        throw new Error('no');
+      }),
+    );
+    store.batch(() => store.write((tx) => tx.touchService('shop/web')));
+    t.same([heard, commits], [[], []]);
+  });
+  t.same(commits, [1]);
+  t.equal(heard.length, 1);
+  t.same([[...(heard[0]?.services ?? [])], [...(heard[0]?.touched ?? [])]], [['shop/api'], ['shop/web']]);
+  t.same([...store.dirty.services].sort(), ['shop/api', 'shop/web']);
+  t.equal(store.node('n-1'), undefined, 'a write that throws is undone alone');
+});
+
+t.test(
+  'a batch that throws has changed nothing, and who keeps something in memory reads again',
+  async (t) => {
+    const store = aStore(t);
+    const heard: Changes[] = [];
+    const seen: (string | undefined)[] = [];
+    store.watch((changes) => heard.push(changes));
+    store.follow(() => seen.push(store.service('shop/api')?.key));
+    t.throws(() =>
+      store.batch(() => {
+        store.write((tx) => tx.putService(aService()));
+        throw new Error('no');
+      }),
+    );
+    t.same(heard, []);
+    t.equal(seen[0], 'shop/api');
+    t.equal(store.service('shop/api'), undefined);
+    store.write((tx) => tx.putService(aService()));
+    t.equal(heard.length, 1, 'the next one is its own');
+  },
+);
+
 t.test('services with names that begin alike are kept apart', async (t) => {
   const store = aStore(t);
   store.write((tx) => {
