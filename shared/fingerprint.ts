@@ -7,13 +7,13 @@ export function fingerprint(value: unknown): string {
 }
 
 export function canonicalJson(value: unknown): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (value !== null && typeof value === 'object') {
-    const entries = Object.entries(value)
-      .filter(([, v]) => v !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-      .map(([k, v]) => `${JSON.stringify(k)}:${canonicalJson(v)}`);
-    return `{${entries.join(',')}}`;
+  const from = value as Record<string, unknown>;
+  let json = '';
+  for (const key of Object.keys(from).sort()) {
+    const of = from[key];
+    if (of !== undefined) json += `${json === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(of)}`;
   }
-  return JSON.stringify(value) ?? 'null';
+  return `{${json}}`;
 }

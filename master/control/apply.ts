@@ -47,8 +47,7 @@ export function apply(
   nowMs: number,
 ): void {
   for (const action of plan.actions) execute(tx, service, action, nowMs);
-  const after = tx.service(service);
-  if (after) tx.putService({ ...after, planned: { ...after.planned, waits: plan.waits } });
+  tx.putWaits(service, plan.waits);
 }
 
 function execute<K extends Action['kind']>(

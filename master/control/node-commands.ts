@@ -25,7 +25,7 @@ export function createNodeCommands({ store, states, nodes, isLocal }: NodeComman
       const message = work(tx, node);
       if (message === null) return;
       tx.addEvent(anEvent(node, message));
-      for (const { key, planned } of tx.services()) if (planned.waits.length > 0) tx.touchService(key);
+      tx.touchPlaces();
     });
   };
   return {

@@ -4,7 +4,8 @@
  * same code. It holds no decisions and can be killed at any line.
  */
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../../shared/errors.js';
 import type { Log } from '../../shared/log.js';
 import { type Loop, startLoop } from '../../shared/loop.js';
@@ -46,6 +47,9 @@ const FULL_PASS_MS = 10_000;
 const MAX_ROUNDS = 20;
 const MIN_WAKE_MS = 20;
 const TURN = 50;
+/** Of processor time. */
+const LONG_PASS_MS = 100;
+const MAX_REST_MS = 1_000;
 
 /** Starts the loop; commits of the store wake it. */
 export function startReconcile(options: ReconcileOptions): Loop {
@@ -55,6 +59,14 @@ export function startReconcile(options: ReconcileOptions): Loop {
   let fullPassAtMs = 0;
 
   const pass = async (): Promise<void> => {
+    const spent = process.cpuUsage();
+    try {
+      await passOnce();
+    } finally {
+      await rest(process.cpuUsage(spent));
+    }
+  };
+  const passOnce = async (): Promise<void> => {
     const nowMs = Date.now();
     if (nowMs >= fullPassAtMs) {
       store.markAll();
@@ -85,8 +97,8 @@ export function startReconcile(options: ReconcileOptions): Loop {
   const unwatch = store.watch(({ services: written, touched, nodes, places }) => {
     const services = new Set([...written, ...touched]);
     if (places) for (const key of waiting(states)) store.dirty.services.add(key);
+    for (const id of concernedNodes(states, services)) store.dirty.nodes.add(id);
     for (const key of services) {
-      for (const id of concernedNodes(options, key)) store.dirty.nodes.add(id);
       for (const id of options.discovery.concerned(key)) store.dirty.nodes.add(id);
       for (const other of states.dependents(key)) store.dirty.services.add(other);
     }
@@ -99,6 +111,12 @@ export function startReconcile(options: ReconcileOptions): Loop {
       return loop.stop();
     },
   };
+}
+
+/** After a long pass whoever talks to the master has it for as long; what comes meanwhile is one pass more, not many. */
+async function rest({ user, system }: NodeJS.CpuUsage): Promise<void> {
+  const spentMs = (user + system) / 1_000;
+  if (spentMs > LONG_PASS_MS) await pause(Math.min(spentMs, MAX_REST_MS));
 }
 
 /** Writes which nodes are unreachable or lost by now; answers when time alone changes that, infinity when it does not. */
@@ -130,7 +148,8 @@ function planOne(options: ReconcileOptions, key: string, wakeTimes: Map<string, 
   const plan = held.length > 0 ? { actions: [], waits: held, wakeAtMs: null } : planService(snapshot, nowMs);
   const wakeAtMs = soonest(plan.wakeAtMs, nowMs);
   if (wakeAtMs !== null) wakeTimes.set(key, wakeAtMs);
-  options.store.write((tx) => apply(tx, key, plan, nowMs));
+  const isNews = plan.actions.length > 0 || !isDeepStrictEqual(plan.waits, snapshot.service.planned.waits);
+  if (isNews) options.store.write((tx) => apply(tx, key, plan, nowMs));
   if (plan.actions.length === 0) return undefined;
   return () => options.log.info({ service: key, actions: plan.actions.map((a) => a.kind) }, 'planned');
 }
@@ -202,13 +221,19 @@ const describe = (failed: Map<string, unknown>): string =>
   [...failed].map(([key, error]) => `${key}: ${messageOf(error)}`).join('; ');
 
 /**
- * The nodes whose assignment a service has a part in: where it runs, where its image is resolved, and every ingress. What
+ * The nodes whose assignment the services have a part in: where it runs, where its image is resolved, and every ingress. What
  * runs nowhere is kept on all of them (see assignments.ts).
  */
-function concernedNodes({ states }: ReconcileOptions, key: string): string[] {
-  const state = states.get(key);
-  const own = state?.allocations.map((a) => a.node) ?? [];
-  const isNowhere = own.length === 0;
-  const others = states.nodes().flatMap((node) => (node.ingress || isNowhere ? [node.id] : []));
-  return [...new Set([...others, ...own, ...(state?.rollout?.node ? [state.rollout.node] : [])])];
+function concernedNodes(states: States, services: ReadonlySet<string>): Set<string> {
+  const concerned = new Set<string>();
+  if (services.size === 0) return concerned;
+  const nodes = states.nodes();
+  for (const { id, ingress } of nodes) if (ingress) concerned.add(id);
+  for (const key of services) {
+    const state = states.get(key);
+    const own = state?.allocations.map(({ node }) => node) ?? [];
+    for (const id of own.length > 0 ? own : nodes.map((node) => node.id)) concerned.add(id);
+    if (state?.rollout?.node) concerned.add(state.rollout.node);
+  }
+  return concerned;
 }

@@ -10,10 +10,12 @@ export interface Room {
   /** Counts the service as it is now; what was counted of it before is forgotten. */
   count(state: ServiceState): void;
   forget(service: string): void;
+  /** The node as it is now; null: there is none any more. */
+  know(id: string, node: Node | null): void;
   /** Keys of the services that have allocations on the node. */
   servicesOn(node: string): string[];
   /** The nodes with what others than the service have taken of them, and no traffic but the service's own. */
-  views(nodes: readonly Node[], of: ServiceState | null): NodeView[];
+  views(of: ServiceState | null): NodeView[];
 }
 
 type Taken = Omit<NodeView, 'node'>;
@@ -24,13 +26,17 @@ export function createRoom(): Room {
   /** node → service → what it has taken there. */
   const taken = new Map<string, Map<string, Taken>>();
   const nodesOf = new Map<string, string[]>();
-  const wholeViews = new Map<string, NodeView>();
+  const nodes = new Map<string, Node>();
+  /** What all of it is to a service that has nothing there: shared by those, and made again where it changed. */
+  let whole: NodeView[] = [];
+  const places = new Map<string, number>();
+  const stale = new Set<string>();
   const traffics = new WeakMap<Node, Map<string, Traffic>>();
 
   const forget = (service: string): void => {
     for (const node of nodesOf.get(service) ?? []) {
       taken.get(node)?.delete(service);
-      wholeViews.delete(node);
+      stale.add(node);
     }
     nodesOf.delete(service);
   };
@@ -39,13 +45,18 @@ export function createRoom(): Room {
     for (const [service, used] of taken.get(node.id) ?? []) if (service !== except) add(view, used);
     return view;
   };
-  /** Shared by all services that have nothing on the node. */
-  const wholeView = (node: Node): NodeView => {
-    const known = wholeViews.get(node.id);
-    if (known?.node === node) return known;
-    const view = viewOf(node, null);
-    wholeViews.set(node.id, view);
-    return view;
+  const refresh = (): void => {
+    if (places.size !== nodes.size) {
+      whole = [...nodes.values()].map((node) => viewOf(node, null));
+      places.clear();
+      for (const [place, { node }] of whole.entries()) places.set(node.id, place);
+    } else
+      for (const id of stale) {
+        const place = places.get(id);
+        const node = nodes.get(id);
+        if (place !== undefined && node) whole[place] = viewOf(node, null);
+      }
+    stale.clear();
   };
   const trafficOn = (node: Node): Map<string, Traffic> => {
     const known = traffics.get(node) ?? new Map(node.ingressObserved?.traffic.map((t) => [t.allocation, t]));
@@ -61,18 +72,34 @@ export function createRoom(): Room {
       nodesOf.set(key, [...used.keys()]);
       for (const [node, amount] of used) {
         taken.set(node, (taken.get(node) ?? new Map<string, Taken>()).set(key, amount));
-        wholeViews.delete(node);
+        stale.add(node);
       }
     },
+    know(id, node) {
+      stale.add(id);
+      if (node) nodes.set(id, node);
+      else nodes.delete(id);
+      if (node && places.has(id)) return;
+      places.clear();
+      whole = [];
+    },
     servicesOn: (node) => [...(taken.get(node)?.keys() ?? [])],
-    views: (nodes, of) =>
-      nodes.map((node) => {
-        const isOn = of !== null && taken.get(node.id)?.has(of.service.key);
-        const view = isOn ? viewOf(node, of.service.key) : wholeView(node);
-        return of !== null && node.ingressObserved
-          ? { ...view, node: narrowed(node, trafficOn(node), of) }
-          : view;
-      }),
+    views(of) {
+      refresh();
+      const views = [...whole];
+      if (of === null) return views;
+      const { key } = of.service;
+      const replace = (id: string, make: (view: NodeView) => NodeView): void => {
+        const place = places.get(id) ?? -1;
+        const view = views[place];
+        if (view) views[place] = make(view);
+      };
+      for (const id of nodesOf.get(key) ?? []) replace(id, ({ node }) => viewOf(node, key));
+      for (const { node } of whole)
+        if (node.ingressObserved)
+          replace(node.id, (view) => ({ ...view, node: narrowed(node, trafficOn(node), of) }));
+      return views;
+    },
   };
 }
 

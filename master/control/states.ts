@@ -31,10 +31,12 @@ export function createStates(store: Store, figures: (key: string) => Counted[] =
   const states = new Map<string, ServiceState>();
   const room = createRoom();
   const nodes = new Map<string, Node>();
+  /** Services that depend on others, or will. */
+  const dependers = new Set<string>();
   const stale = { services: new Set(store.serviceKeys()), nodes: new Set(store.nodes().map((n) => n.id)) };
   let sorted: ServiceState[] | null = null;
   store.follow((changes) => {
-    for (const key of changes.services) stale.services.add(key);
+    for (const key of [...changes.services, ...changes.explained]) stale.services.add(key);
     for (const id of changes.nodes) stale.nodes.add(id);
   });
 
@@ -43,15 +45,19 @@ export function createStates(store: Store, figures: (key: string) => Counted[] =
     if (state) {
       states.set(key, state);
       room.count(state);
+      if (dependsOf(state).length > 0) dependers.add(key);
+      else dependers.delete(key);
     } else {
       states.delete(key);
       room.forget(key);
+      dependers.delete(key);
     }
   };
   const loadNode = (id: string): void => {
     const node = store.node(id);
     if (node) nodes.set(id, node);
     else nodes.delete(id);
+    room.know(id, node ?? null);
   };
   const refresh = (): void => {
     if (stale.services.size > 0) sorted = null;
@@ -73,7 +79,7 @@ export function createStates(store: Store, figures: (key: string) => Counted[] =
     all().filter((s) => s.service.project === state.service.project && s !== state);
   const nodeViews = (except: string | null): NodeView[] => {
     refresh();
-    return room.views([...nodes.values()], except === null ? null : (states.get(except) ?? null));
+    return room.views(except === null ? null : (states.get(except) ?? null));
   };
   return {
     get,
@@ -100,20 +106,19 @@ export function createStates(store: Store, figures: (key: string) => Counted[] =
     snapshot: (key) => {
       const state = get(key);
       if (!state) return null;
-      const depends = state.service.spec.dependsOn.length + (state.rollout?.spec.dependsOn.length ?? 0) > 0;
-      const siblings = depends
+      const siblings = dependers.has(key)
         ? siblingsOf(state).map((s) => ({ name: s.service.name, ready: readyOf(s) }))
         : [];
-      return { ...state, nodes: nodeViews(key), siblings, figures: figures(key) };
+      return { ...state, nodes: nodeViews(key), siblings, figures: state.rollout ? figures(key) : [] };
     },
     dependents: (key) => {
       const state = get(key);
       if (!state) return [];
-      return siblingsOf(state)
-        .filter((s) =>
-          [s.service.spec, s.rollout?.spec].some((spec) => spec?.dependsOn.includes(state.service.name)),
-        )
-        .map((s) => s.service.key);
+      const { name, project } = state.service;
+      return [...dependers].filter((other) => {
+        const one = states.get(other);
+        return one?.service.project === project && dependsOf(one).includes(name);
+      });
     },
   };
 }
@@ -128,6 +133,11 @@ function readState(store: Store, key: string): ServiceState | null {
     allocations: store.allocations(key),
   };
 }
+
+const dependsOf = ({ service, rollout }: ServiceState): string[] => [
+  ...service.spec.dependsOn,
+  ...(rollout?.spec.dependsOn ?? []),
+];
 
 const readyOf = (state: ServiceState): number =>
   state.allocations.filter(

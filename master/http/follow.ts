@@ -72,7 +72,12 @@ export async function* followRollout(
     if (text !== shown) yield frame;
     shown = text;
     if (frame.rollout.ended_at !== null) return;
-    await nextChange(store, ({ services }) => services.has(service), LOOK_EVERY_MS, signal);
+    await nextChange(
+      store,
+      ({ services, explained }) => services.has(service) || explained.has(service),
+      LOOK_EVERY_MS,
+      signal,
+    );
   }
 }
 

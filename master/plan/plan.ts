@@ -30,7 +30,7 @@ export function planService(snapshot: ServiceSnapshot, nowMs: number): Plan {
   const settled = step?.isPromoted ? regroup(groups) : { groups, actions: [] };
   const moved = moveGroups(after, settled.groups, planned, nowMs);
   const waits = [...new Set([...(step?.waits ?? []), ...finished.waits, ...moved.waits])];
-  const next: Planned = { ...planned, ...moved.planned, waits };
+  const next: Planned = { ...planned, ...moved.planned };
   const actions = [
     ...(step?.release ? [{ kind: 'put-release', release: step.release } satisfies Action] : []),
     ...finished.actions,

@@ -43,9 +43,14 @@ export interface Seen {
 
 /** Every allocation of the snapshot, by slot and then by age, whatever the order it came in. */
 export function seenOf(snapshot: ServiceSnapshot, nowMs: number): Seen[] {
-  const nodes = new Map(snapshot.nodes.map((view) => [view.node.id, view.node]));
+  const own = new Set(snapshot.allocations.map((allocation) => allocation.node));
+  const nodes = new Map<string, Node>();
+  const ingress: Node[] = [];
+  for (const { node } of snapshot.nodes) {
+    if (own.has(node.id)) nodes.set(node.id, node);
+    if (node.ingress) ingress.push(node);
+  }
   const releases = new Map(snapshot.releases.map((release) => [release.number, release]));
-  const ingress = snapshot.nodes.map((view) => view.node).filter((node) => node.ingress);
   return [...snapshot.allocations].sort(bySlotThenAge).map((allocation) => {
     const node = nodes.get(allocation.node) ?? null;
     const release = releases.get(allocation.release) ?? null;

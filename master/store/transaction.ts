@@ -24,6 +24,8 @@ export interface Changes {
   services: Set<string>;
   /** Services to be planned again though no record of them changed. */
   touched: Set<string>;
+  /** Services that wait for something else now; nothing is planned on that. */
+  explained: Set<string>;
   /** A place may have become free, or have gone: whatever waits is to be planned again. */
   places: boolean;
   nodes: Set<string>;
@@ -36,6 +38,8 @@ export interface Changes {
 
 export interface Transaction extends Reader {
   putService(service: Service): void;
+  /** What the service waits for, as people are shown it. */
+  putWaits(key: string, waits: string[]): void;
   /** Forgets the service with its releases and rollouts. */
   deleteService(key: string): void;
   putRelease(release: Release): void;
@@ -70,6 +74,7 @@ export const KEPT_EVENTS = 1_000;
 export const noChanges = (): Changes => ({
   services: new Set(),
   touched: new Set(),
+  explained: new Set(),
   places: false,
   nodes: new Set(),
   rollouts: new Set(),
@@ -81,6 +86,7 @@ export const noChanges = (): Changes => ({
 export function addChanges(sum: Changes, more: Changes): void {
   for (const key of more.services) sum.services.add(key);
   for (const key of more.touched) sum.touched.add(key);
+  for (const key of more.explained) sum.explained.add(key);
   for (const id of more.nodes) sum.nodes.add(id);
   for (const id of more.rollouts) sum.rollouts.add(id);
   sum.events.push(...more.events);
@@ -110,6 +116,12 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     ...createReader(tables),
     putService(service) {
       if (put(tables.services, service.key, service)) serviceChanged(service.key);
+    },
+    putWaits(key, waits) {
+      const service = tables.services.get(key);
+      if (!service) return;
+      const planned = { ...service.planned, waits };
+      if (put(tables.services, key, { ...service, planned })) changes.explained.add(key);
     },
     deleteService(key) {
       for (const release of tables.releases.values(`${key}|`))

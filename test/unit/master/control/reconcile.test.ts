@@ -159,7 +159,9 @@ t.test('a service that can not be planned does not keep the others waiting', asy
   store.write((tx) => {
     tx.putNode(aNode({ ingressObserved: null }));
     tx.putService(aService({ key: 'shop/aaa', name: 'aaa' }));
-    tx.putRollout(aRollout({ service: 'shop/aaa', state: 'preparing', node: null, spec: null as never }));
+    tx.putRollout(
+      aRollout({ service: 'shop/aaa', state: 'preparing', node: null, spec: { dependsOn: [] } as never }),
+    );
   });
   start();
   commands.deploy([aSpec()], actor);

@@ -70,7 +70,7 @@ t.test('nothing moves while a node is missed that may be back in a moment', asyn
     shop.cluster.tick(300);
   }
   t.equal(shop.cluster.snapshot.allocations.length, 6);
-  t.ok(shop.cluster.snapshot.service.planned.waits.includes('shop.api.3 leaves host-n3'));
+  t.ok(shop.cluster.plan().waits.includes('shop.api.3 leaves host-n3'));
   shop.cluster.connect('n2');
   passes(shop);
   t.same(spread(shop), { n1: 3, n2: 3 });
