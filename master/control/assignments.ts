@@ -11,7 +11,7 @@ import type { Table } from '../../discovery/table.js';
 import { fingerprint } from '../../shared/fingerprint.js';
 import type { Node } from '../../shared/model.js';
 import type { Assignment, Recalled } from '../../shared/protocol.js';
-import { assignmentOf } from '../plan/assignments.js';
+import { assignmentOf, partOf } from '../plan/assignments.js';
 import type { ServiceState } from '../plan/snapshot.js';
 import { dropHold, type Hold, holdOf, putHold, rememberedWhy } from '../store/hold.js';
 import type { Store } from '../store/store.js';
@@ -53,12 +53,12 @@ export function createAssignments(options: {
   proxy: () => ProxySettings;
 }): Assignments {
   const { store, states, certificates } = options;
-  const contentOf = (node: Node, discovery: Table): Omit<Assignment, 'revision'> =>
+  const contentOf = (node: Node, discovery?: Table): Omit<Assignment, 'revision'> =>
     assignmentOf({
       cluster: options.cluster,
       node,
       services: servicesFor(states, node),
-      discovery,
+      ...(discovery === undefined ? {} : { discovery }),
       unreachable: new Set(states.nodes().flatMap((n) => (n.presence === 'present' ? [] : [n.id]))),
       ingress: {
         ...options.proxy(),
@@ -67,25 +67,34 @@ export function createAssignments(options: {
       },
     });
 
+  const marks = createMarks(options.cluster);
+  /** Changes when the content does, but for the counters, which follow it; and costs what changed of it. */
+  const markOf = (node: Node): string => {
+    const { id, labels, cordoned } = node;
+    const names = options.discovery.tableFor(id);
+    const parts = servicesFor(states, node).map((state) => `${state.service.key} ${marks(id, state)}`);
+    const ingress = node.ingress ? contentOf(node).ingress : null;
+    return fingerprint([names.mark, labels, cordoned, ingress, parts.sort()]);
+  };
+
+  const made = (node: Node, revision: number): Assignment => {
+    const { table } = options.discovery.tableFor(node.id);
+    return { ...contentOf(node, table), revision, madeAtMs: Date.now() };
+  };
   /** Persists the revision first: what was sent is never unknown to the store. */
-  const assign = (node: Node, atLeast: number): { assignment: Assignment; isNew: boolean } => {
-    const names = options.discovery.tableFor(node.id);
-    const content = contentOf(node, names.table);
-    const { counters: _, ...marked } = content;
-    // A table may be long, and is the same for many nodes: its mark was made once.
-    const mark = fingerprint({ ...marked, discovery: names.mark });
-    const isSame = store.assignmentFingerprint(node.id) === mark && node.revision > 0;
-    const madeAtMs = Date.now();
-    if (isSame && node.revision >= atLeast)
-      return { assignment: { ...content, revision: node.revision, madeAtMs }, isNew: false };
+  const assign = (node: Node, atLeast: number): Assignment => {
     const revision = Math.max(node.revision, atLeast) + 1;
     store.write((tx) => {
       const now = tx.node(node.id);
       if (now) tx.putNode({ ...now, revision });
-      tx.markAssignment(node.id, mark);
+      tx.markAssignment(node.id, markOf(node));
     });
-    return { assignment: { ...content, revision, madeAtMs }, isNew: true };
+    return made(node, revision);
   };
+  const isStanding = (node: Node, atLeast: number): boolean =>
+    node.revision > 0 && node.revision >= atLeast && store.assignmentFingerprint(node.id) === markOf(node);
+  const given = (node: Node, atLeast: number): Assignment =>
+    isStanding(node, atLeast) ? made(node, node.revision) : assign(node, atLeast);
 
   return {
     forHello(id, { revision, canRecall, isStranger }) {
@@ -100,7 +109,7 @@ export function createAssignments(options: {
         return 'compare';
       }
       if (hold) store.write((tx) => dropHold(tx, id));
-      return assign(node, revision).assignment;
+      return given(node, revision);
     },
     compared(id, recalled) {
       const node = store.node(id);
@@ -114,15 +123,26 @@ export function createAssignments(options: {
         return held(store, node, hold.revision, `runs ${what} that this master does not know`);
       }
       store.write((tx) => dropHold(tx, id));
-      return assign(node, hold.revision).assignment;
+      return given(node, hold.revision);
     },
     refresh(id) {
       const node = store.node(id);
       const isUnheard = node?.revision === 0 && node.connectedAtMs === null;
       if (!node || isUnheard || holdOf(store, id) !== null) return null;
-      const { assignment, isNew } = assign(node, 0);
-      return isNew ? assignment : null;
+      return isStanding(node, 0) ? null : assign(node, 0);
     },
+  };
+}
+
+/** The mark of what a service has on a node, made once for each state of the service. */
+function createMarks(cluster: string): (node: string, state: ServiceState) => string {
+  const known = new WeakMap<ServiceState, Map<string, string>>();
+  return (id, state) => {
+    const marks = known.get(state) ?? new Map<string, string>();
+    known.set(state, marks);
+    const mark = marks.get(id) ?? fingerprint(partOf(cluster, { id }, state));
+    marks.set(id, mark);
+    return mark;
   };
 }
 

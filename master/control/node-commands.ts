@@ -25,7 +25,7 @@ export function createNodeCommands({ store, states, nodes, isLocal }: NodeComman
       const message = work(tx, node);
       if (message === null) return;
       tx.addEvent(anEvent(node, message));
-      tx.touchPlaces();
+      tx.touchNode(node.id);
     });
   };
   return {

@@ -4,7 +4,7 @@
  * same code. It holds no decisions and can be killed at any line.
  */
 
-import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../../shared/errors.js';
 import type { Log } from '../../shared/log.js';
@@ -47,9 +47,10 @@ const FULL_PASS_MS = 10_000;
 const MAX_ROUNDS = 20;
 const MIN_WAKE_MS = 20;
 const TURN = 50;
-/** Of processor time. */
-const LONG_PASS_MS = 100;
-const MAX_REST_MS = 1_000;
+const NEVER = Number.POSITIVE_INFINITY;
+/** How long nodes that come or go are gathered: as long as a pass takes. */
+const MIN_GATHER_MS = 20;
+const MAX_GATHER_MS = 1_000;
 
 /** Starts the loop; commits of the store wake it. */
 export function startReconcile(options: ReconcileOptions): Loop {
@@ -58,12 +59,33 @@ export function startReconcile(options: ReconcileOptions): Loop {
   const wakeTimes = new Map<string, number>();
   let fullPassAtMs = 0;
 
+  /** Nodes that were touched since a pass, and when it is their turn: many that come at once are planned for at once. */
+  const touchedNodes = new Set<string>();
+  let touchedDueMs = 0;
+  let passMs = 0;
+
+  const concern = (services: ReadonlySet<string>): void => {
+    for (const id of concernedNodes(states, services)) store.dirty.nodes.add(id);
+    for (const key of services) {
+      for (const id of options.discovery.concerned(key)) store.dirty.nodes.add(id);
+      for (const other of states.dependents(key)) store.dirty.services.add(other);
+    }
+  };
+  const takeTouched = (): void => {
+    const services = new Set([...touchedNodes].flatMap((id) => states.on(id).map((s) => s.service.key)));
+    for (const key of [...services, ...waiting(states)]) store.dirty.services.add(key);
+    concern(services);
+    for (const { id, ingress } of states.nodes()) if (ingress) store.dirty.nodes.add(id);
+    touchedNodes.clear();
+  };
+
   const pass = async (): Promise<void> => {
     const spent = process.cpuUsage();
     try {
       await passOnce();
     } finally {
-      await rest(process.cpuUsage(spent));
+      const { user, system } = process.cpuUsage(spent);
+      passMs = (user + system) / 1_000;
     }
   };
   const passOnce = async (): Promise<void> => {
@@ -73,6 +95,7 @@ export function startReconcile(options: ReconcileOptions): Loop {
       fullPassAtMs = nowMs + everyMs;
     }
     for (const [key, atMs] of wakeTimes) if (atMs <= nowMs) store.dirty.services.add(key);
+    if (touchedNodes.size > 0 && touchedDueMs <= nowMs) takeTouched();
     const silenceAtMs = judgeSilence(options, nowMs);
     stepDrains(options, nowMs);
     const failed = new Map<string, unknown>();
@@ -82,7 +105,7 @@ export function startReconcile(options: ReconcileOptions): Loop {
     for (const id of options.discovery.ensure()) store.dirty.nodes.add(id);
     const unsent = new Map<string, unknown>();
     await each(store, store.dirty.nodes, unsent, (id) => assignOne(options, id));
-    const next = Math.min(...wakeTimes.values(), silenceAtMs);
+    const next = Math.min(...wakeTimes.values(), silenceAtMs, touchedNodes.size > 0 ? touchedDueMs : NEVER);
     if (Number.isFinite(next)) loop.wakeAt(next);
     for (const key of failed.keys()) store.dirty.services.add(key);
     for (const id of unsent.keys()) store.dirty.nodes.add(id);
@@ -94,15 +117,13 @@ export function startReconcile(options: ReconcileOptions): Loop {
     everyMs,
     onError: (error) => options.log.error({ error: messageOf(error) }, 'a pass failed and is tried again'),
   });
-  const unwatch = store.watch(({ services: written, touched, nodes, places }) => {
-    const services = new Set([...written, ...touched]);
-    if (places) for (const key of waiting(states)) store.dirty.services.add(key);
-    for (const id of concernedNodes(states, services)) store.dirty.nodes.add(id);
-    for (const key of services) {
-      for (const id of options.discovery.concerned(key)) store.dirty.nodes.add(id);
-      for (const other of states.dependents(key)) store.dirty.services.add(other);
-    }
-    if (services.size > 0 || nodes.size > 0 || places) loop.wake();
+  const unwatch = store.watch((changes) => {
+    concern(new Set([...changes.services, ...changes.touched]));
+    if (touchedNodes.size === 0)
+      touchedDueMs = Date.now() + Math.min(Math.max(passMs, MIN_GATHER_MS), MAX_GATHER_MS);
+    for (const id of changes.touchedNodes) touchedNodes.add(id);
+    if (touchedNodes.size > 0) loop.wakeAt(touchedDueMs);
+    if (changes.services.size + changes.touched.size + changes.nodes.size > 0) loop.wake();
   });
   return {
     ...loop,
@@ -111,12 +132,6 @@ export function startReconcile(options: ReconcileOptions): Loop {
       return loop.stop();
     },
   };
-}
-
-/** After a long pass whoever talks to the master has it for as long; what comes meanwhile is one pass more, not many. */
-async function rest({ user, system }: NodeJS.CpuUsage): Promise<void> {
-  const spentMs = (user + system) / 1_000;
-  if (spentMs > LONG_PASS_MS) await pause(Math.min(spentMs, MAX_REST_MS));
 }
 
 /** Writes which nodes are unreachable or lost by now; answers when time alone changes that, infinity when it does not. */
@@ -155,11 +170,12 @@ function planOne(options: ReconcileOptions, key: string, wakeTimes: Map<string, 
 }
 
 /** What runs on a held node is not what this store says, so that nothing can be decided of the service; but for a lost one. */
-function heldWaits({ store }: ReconcileOptions, { allocations, nodes }: ServiceSnapshot): string[] {
-  const here = new Set(allocations.map(({ node }) => node));
-  return nodes
-    .filter(({ node }) => here.has(node.id) && node.presence !== 'lost' && holdOf(store, node.id) !== null)
-    .map(({ node }) => `${node.facts.name} may run other copies than this master knows: see \`orca nodes\``);
+function heldWaits({ store, states }: ReconcileOptions, { allocations }: ServiceSnapshot): string[] {
+  return [...new Set(allocations.map(({ node }) => node))].flatMap((id) => {
+    const node = states.node(id);
+    if (!node || node.presence === 'lost' || holdOf(store, id) === null) return [];
+    return [`${node.facts.name} may run other copies than this master knows: see \`orca nodes\``];
+  });
 }
 
 /** A time that has passed was part of what was just planned: to wake for it again would never end. */

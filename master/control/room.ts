@@ -31,6 +31,7 @@ export function createRoom(): Room {
   let whole: NodeView[] = [];
   const places = new Map<string, number>();
   const stale = new Set<string>();
+  const ingresses = new Set<string>();
   const traffics = new WeakMap<Node, Map<string, Traffic>>();
 
   const forget = (service: string): void => {
@@ -77,6 +78,8 @@ export function createRoom(): Room {
     },
     know(id, node) {
       stale.add(id);
+      if (node?.ingressObserved) ingresses.add(id);
+      else ingresses.delete(id);
       if (node) nodes.set(id, node);
       else nodes.delete(id);
       if (node && places.has(id)) return;
@@ -95,9 +98,8 @@ export function createRoom(): Room {
         if (view) views[place] = make(view);
       };
       for (const id of nodesOf.get(key) ?? []) replace(id, ({ node }) => viewOf(node, key));
-      for (const { node } of whole)
-        if (node.ingressObserved)
-          replace(node.id, (view) => ({ ...view, node: narrowed(node, trafficOn(node), of) }));
+      for (const id of ingresses)
+        replace(id, (view) => ({ ...view, node: narrowed(view.node, trafficOn(view.node), of) }));
       return views;
     },
   };

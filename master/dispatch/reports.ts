@@ -43,7 +43,7 @@ export function recordHello(
     lastSeenAtMs: nowMs,
   });
   tx.addEvent(anEvent(nowMs, 'node.connected', `node ${facts.name} is connected`, { node: id }));
-  touchConcerned(tx, id);
+  tx.touchNode(id);
 }
 
 /** A node of before this store was lost or restored: known from here on, by what its certificate and its agent say. */
@@ -76,7 +76,7 @@ export function recordEnd(
   tx.addEvent(
     anEvent(nowMs, 'node.disconnected', `node ${node.facts.name} is gone: ${reason}`, { node: id }),
   );
-  touchConcerned(tx, id);
+  tx.touchNode(id);
 }
 
 /** Once for each fight: the reason is shown with the node as long as it goes on. */
@@ -114,7 +114,7 @@ export function recordStatus(tx: Transaction, id: string, status: Status, nowMs:
     ingressObserved: status.ingress && { ...status.ingress, traffic: status.ingress.traffic.map(settled) },
   };
   if (canonicalJson(after) !== canonicalJson(node)) tx.putNode({ ...after, lastSeenAtMs: nowMs });
-  if (concernsAll) touchConcerned(tx, id);
+  if (concernsAll) tx.touchNode(id);
 }
 
 /** Its silence has lasted too long, or much too long. */
@@ -129,7 +129,7 @@ export function recordSilence(tx: Transaction, id: string, presence: Presence, n
   };
   const message = `node ${node.facts.name} is ${presence}: ${after[presence]}`;
   tx.addEvent(anEvent(nowMs, `node.${presence}`, message, { node: id }));
-  touchConcerned(tx, id);
+  tx.touchNode(id);
 }
 
 function recordAllocations(tx: Transaction, node: string, status: Status, nowMs: number): void {
@@ -212,12 +212,6 @@ function touchWeights(tx: Transaction, before: Weights, after: Weights): void {
   const said = new Map(after.map((one) => [one.service, one.canaryWeight]));
   for (const service of new Set([...known.keys(), ...said.keys()]))
     if (known.get(service) !== said.get(service) && tx.service(service)) tx.touchService(service);
-}
-
-/** A node that comes, goes or loses Docker concerns what runs on it and whatever waits for a place. */
-function touchConcerned(tx: Transaction, node: string): void {
-  for (const { service } of tx.allocationsOn(node)) tx.touchService(service);
-  tx.touchPlaces();
 }
 
 function anEvent(

@@ -45,12 +45,13 @@ export function assignmentOf({
   discovery,
 }: AssignmentInput): Omit<Assignment, 'revision'> {
   const sorted = [...services].sort((a, b) => (a.service.key < b.service.key ? -1 : 1));
+  const parts = sorted.map((state) => partOf(cluster, node, state));
   return {
     type: 'assignment',
     cluster,
-    allocations: sorted.flatMap((state) => allocationsOn(node, state)),
-    images: sorted.flatMap((state) => imageWants(node, state)),
-    keep: sorted.flatMap((state) => keeps(cluster, state)),
+    allocations: parts.flatMap((part) => part.allocations),
+    images: parts.flatMap((part) => part.images),
+    keep: parts.flatMap((part) => part.keep),
     ingress: node.ingress ? { ...ingressOf(routesOf(sorted, unreachable), ingress) } : null,
     ...(discovery === undefined ? {} : { discovery: { ...discovery } }),
     node: { labels: node.labels, cordoned: node.cordoned },
@@ -58,9 +59,22 @@ export function assignmentOf({
   };
 }
 
+/** What of a node's assignment comes of one service: it changes with that service alone. */
+export function partOf(
+  cluster: string,
+  node: Pick<Node, 'id'>,
+  state: ServiceState,
+): Pick<Assignment, 'allocations' | 'images' | 'keep'> {
+  return {
+    allocations: allocationsOn(node, state),
+    images: imageWants(node, state),
+    keep: keeps(cluster, state),
+  };
+}
+
 /* ---- containers -------------------------------------------------------------------------------------------------- */
 
-function allocationsOn(node: Node, state: ServiceState): AllocationAssignment[] {
+function allocationsOn(node: Pick<Node, 'id'>, state: ServiceState): AllocationAssignment[] {
   return state.allocations
     .filter((allocation) => allocation.node === node.id)
     .sort(bySlotThenAge)
@@ -102,7 +116,7 @@ function isOnTrial(allocation: Allocation, rollout: Rollout | null): boolean {
 
 /* ---- images ------------------------------------------------------------------------------------------------------ */
 
-function imageWants(node: Node, { rollout, releases }: ServiceState): ImageWant[] {
+function imageWants(node: Pick<Node, 'id'>, { rollout, releases }: ServiceState): ImageWant[] {
   if (rollout?.state !== 'preparing' || rollout.node !== node.id) return [];
   const { image, pull } = rollout.spec.container;
   if (rollout.kind === 'rollback') {

@@ -82,7 +82,7 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     return answer;
   };
   const publish = (changes: Changes): void => {
-    if (!changes.any && changes.touched.size === 0 && !changes.places) return;
+    if (!changes.any && changes.touched.size + changes.touchedNodes.size === 0) return;
     for (const key of [...changes.services, ...changes.touched]) dirty.services.add(key);
     for (const id of changes.nodes) dirty.nodes.add(id);
     tell(listeners, changes);

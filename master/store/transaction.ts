@@ -2,6 +2,7 @@
  * Writes of the store, inside one transaction: keeps the indexes true and records what changed, so that only that is
  * planned again. A write that changes nothing is not a change.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
 import type { Table } from './database.js';
@@ -26,8 +27,8 @@ export interface Changes {
   touched: Set<string>;
   /** Services that wait for something else now; nothing is planned on that. */
   explained: Set<string>;
-  /** A place may have become free, or have gone: whatever waits is to be planned again. */
-  places: boolean;
+  /** Nodes that came, went or have other room: what runs there and whatever waits for a place is to be planned again. */
+  touchedNodes: Set<string>;
   nodes: Set<string>;
   /** Rollouts that were written. */
   rollouts: Set<string>;
@@ -63,8 +64,8 @@ export interface Transaction extends Reader {
   deleteMeta(key: string): void;
   /** Has the service planned again though no record of it changed. */
   touchService(key: string): void;
-  /** Has whatever waits for a place, or is being rolled out, planned again. */
-  touchPlaces(): void;
+  /** Has what runs on the node, and whatever waits for a place or is being rolled out, planned again in a moment. */
+  touchNode(id: string): void;
 }
 
 /** Ended rollouts kept per service, and events kept in all. */
@@ -75,7 +76,7 @@ export const noChanges = (): Changes => ({
   services: new Set(),
   touched: new Set(),
   explained: new Set(),
-  places: false,
+  touchedNodes: new Set(),
   nodes: new Set(),
   rollouts: new Set(),
   events: [],
@@ -90,14 +91,14 @@ export function addChanges(sum: Changes, more: Changes): void {
   for (const id of more.nodes) sum.nodes.add(id);
   for (const id of more.rollouts) sum.rollouts.add(id);
   sum.events.push(...more.events);
-  sum.places ||= more.places;
+  for (const id of more.touchedNodes) sum.touchedNodes.add(id);
   sum.any ||= more.any;
 }
 
 export function createTransaction(tables: Tables, changes: Changes): Transaction {
   const put = <V>(table: Table<V>, key: string, value: V): boolean => {
     const before = table.get(key);
-    if (before !== undefined && canonicalJson(before) === canonicalJson(value)) return false;
+    if (before !== undefined && isSame(before, value)) return false;
     table.put(key, value);
     changes.any = true;
     return true;
@@ -214,11 +215,15 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     touchService: (key) => {
       changes.touched.add(key);
     },
-    touchPlaces: () => {
-      changes.places = true;
+    touchNode: (id) => {
+      changes.touchedNodes.add(id);
     },
   };
 }
+
+/** As JSON: what is undefined is not there, and the order of keys is no difference. */
+const isSame = (before: unknown, after: unknown): boolean =>
+  isDeepStrictEqual(before, after) || canonicalJson(before) === canonicalJson(after);
 
 function dropRollout(
   tables: Tables,
