@@ -8,7 +8,7 @@
  */
 import { chooseGroup, srvNameFor } from './choose-group.js';
 import type { Route } from './route.js';
-import { markTraffic } from './traffic-log.js';
+import { markFailed, markTraffic } from './traffic-log.js';
 
 /** Loopback ports of the resolver process. */
 export interface ResolverPorts {
@@ -34,7 +34,7 @@ export function proxyHandlers(route: Route, context: ProxyContext): object[] {
   const strip =
     route.stripPrefix === null ? [] : [{ handler: 'rewrite', strip_path_prefix: route.stripPrefix }];
   const routes = [
-    { match: [safeRequest()], handle: [reverseProxy(route, context, true)], terminal: true },
+    { match: [safeRequest()], handle: [triedAgain(route, context)], terminal: true },
     { handle: [reverseProxy(route, context, false)] },
   ];
   return [
@@ -50,6 +50,17 @@ function safeRequest(): object {
   return {
     method: ['GET', 'HEAD', 'OPTIONS'],
     not: [{ header: { 'Content-Length': ['*'] } }, { header: { 'Transfer-Encoding': ['*'] } }],
+  };
+}
+
+/** Caddy's own retries leave no trace of whose try broke. Where that is to be counted, the first try is a handler of its own. */
+function triedAgain(route: Route, context: ProxyContext): object {
+  const retrying = reverseProxy(route, context, true);
+  if (!route.measured) return retrying;
+  return {
+    handler: 'subroute',
+    routes: [{ handle: [reverseProxy(route, context, false)] }],
+    errors: { routes: [{ handle: [markFailed(), retrying] }] },
   };
 }
 
