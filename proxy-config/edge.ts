@@ -8,6 +8,7 @@
 import { messageOf } from '../shared/errors.js';
 import { type Loop, startLoop } from '../shared/loop.js';
 import { type Compiled, compile, configKey, FINGERPRINT_PATH, srvNamesOf } from './compile.js';
+import { keepsBodies } from './find-caddy.js';
 import type { IngressPaths } from './paths.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import type { Ingress } from './route.js';
@@ -65,9 +66,10 @@ export function startEdge(options: EdgeOptions): Edge {
     if (describe(before) !== describe(state)) options.onChange();
   };
   const compileNow = (want: EdgeWant, anew: boolean): Compiled => {
-    const key = configKey(want.ingress, want.ports, want.trafficPort);
+    const isKept = keepsBodies(state.version);
+    const key = configKey(want.ingress, want.ports, want.trafficPort, isKept);
     if (cached !== null && cached.key === key && !anew) return cached.compiled;
-    const compiled = compile({ ...compileInput(options.paths), ...inputOf(want) });
+    const compiled = compile({ ...compileInput(options.paths), ...inputOf(want), keepsBodies: isKept });
     cached = { key, compiled };
     return compiled;
   };
