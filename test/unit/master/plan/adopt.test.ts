@@ -227,6 +227,39 @@ t.test('labels alone are enough where one release runs; a canary that was promot
   t.match(promoted.nodes, [{ source: 'labels', revision: 0 }]);
 });
 
+t.test('of labels the one of a canary that was promoted is no canary beside the next one', async (t) => {
+  const deploy = aDeploy({ strategy: 'canary', canarySteps: [50] });
+  const shop = running(aSpec({ deploy, replicas: 1 }), 1);
+  const advance = (isDone: () => boolean) => {
+    for (let step = 0; step < 200 && !isDone(); step += 1) {
+      shop.cluster.plan();
+      shop.cluster.tick(300);
+    }
+  };
+  shop.deploy(aSpec({ deploy, replicas: 1, container: { image: 'good:2' } }));
+  advance(() =>
+    shop.cluster.snapshot.allocations.some((a) => a.group === 'canary' && a.desired === 'routed'),
+  );
+  const asMade = assigned(shop.cluster.snapshot, shop.cluster.snapshot, 'n1').allocations;
+  const made = new Map(asMade.map((one) => [one.id, one]));
+  shop.promote();
+  shop.cluster.settle();
+  shop.deploy(aSpec({ deploy, replicas: 1, container: { image: 'good:3' } }));
+  advance(() => shop.cluster.snapshot.allocations.some((a) => a.release === 3));
+  const now = assigned(shop.cluster.snapshot, shop.cluster.snapshot, 'n1').allocations;
+  const labelled = now.map((one) => made.get(one.id) ?? one);
+  t.ok(
+    labelled.every((one) => one.group === 'canary'),
+    'as their labels say',
+  );
+  const [service] = adopt([claimOf(shop, 'n1', { assignment: null, labelled })], [], 1).services;
+  t.match(service?.state, { rollout: { state: 'canary', release: 3 }, service: { planned: { stable: 2 } } });
+  t.same(service?.state.allocations.map(({ release, group }) => [release, group]).sort(), [
+    [2, 'stable'],
+    [3, 'canary'],
+  ]);
+});
+
 const sorted = (all: readonly Allocation[]): string[] => all.map(canonicalJson).sort();
 
 t.test('a restored store that is older: what runs holds, what it has given up stays given up', async (t) => {
