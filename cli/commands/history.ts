@@ -51,12 +51,13 @@ function printRollouts(output: Output, rollouts: RolloutSummary[]): void {
   );
 }
 
-/** `v1 → v2`; what took the place of a canary names it: `v2 (canary) → v1`, `v1 + v2 (canary) → v3`. */
+/** `v1 → v2`, and `v2 in place` where no container was replaced; what took the place of a canary names it: `v2 (canary) → v1`, `v1 + v2 (canary) → v3`. */
 function changeText({ from, release, takes_back }: RolloutSummary): string {
   const canary = takes_back === null ? [] : [`${takes_back} (canary)`];
   const isBack = takes_back !== null && (release ?? from) === from;
   const before = [...(from === null || isBack ? [] : [from]), ...canary].join(' + ');
-  return `${before || '–'} → ${(isBack ? from : release) ?? '–'}`;
+  const after = (isBack ? from : release) ?? '–';
+  return before === after ? `${after} in place` : `${before || '–'} → ${after}`;
 }
 
 /** Windows go on while a canary stands; beyond so many of its newest lines `--json` has the rest. */

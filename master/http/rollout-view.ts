@@ -27,6 +27,14 @@ export function rolloutSummary(rollout: Rollout, service: Service | null): Rollo
   };
 }
 
+/** One whose place another is to take is not over while that one prepares: it stands, and goes on should the other fail. */
+export function asItStands(rollout: Rollout, open: Rollout | null | undefined): Rollout {
+  const standing = open?.replaces;
+  if (standing?.id !== rollout.id) return rollout;
+  const reason = `stands while a ${open?.kind} by ${open?.by} prepares`;
+  return { ...standing, acts: rollout.acts, reason };
+}
+
 /** True while a canary gets the share it was meant to get, and only a user moves it on: what a deploy waits for. */
 export function waitsForPromote({ state, canary }: Rollout, service: Service): boolean {
   if (state !== 'canary' || canary === null || canary.promotedAtMs !== null) return false;

@@ -82,3 +82,15 @@ export function refuseRemoved({ service }: ServiceCurrent): void {
   if (service.desired !== 'removed') return;
   throw new OrcaError('CONFLICT', `${service.name} is being removed; try again when it is gone`);
 }
+
+/** Without a stable copy a canary would get everything, whatever its share. One that is promoted becomes stable, with none as well. */
+export function refuseLoneCanary({ service: { name }, rollout }: ServiceCurrent, replicas: number): void {
+  const acting = standingOf(rollout);
+  if (replicas > 0 || acting?.state !== 'canary' || acting.canary?.promotedAtMs != null) return;
+  const hint = `\`orca rollback ${name}\` or \`orca promote ${name}\` first; \`orca stop ${name}\` stops all of it`;
+  throw new OrcaError(
+    'CONFLICT',
+    `${name} has the canary v${acting.release}, which would be all that is left of it`,
+    { hint },
+  );
+}

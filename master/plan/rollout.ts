@@ -168,7 +168,7 @@ function makeRoom(rollout: Rollout, nowMs: number): Step {
 /** Only beside something that serves: a first release and a rollback go without, and what no traffic or one writer allows
  *  (the configuration refuses those two). */
 function isCanary({ kind, from, spec }: Rollout): boolean {
-  const isPossible = isRouted(spec) && spec.container.volumes.length === 0;
+  const isPossible = isRouted(spec) && spec.container.volumes.length === 0 && spec.replicas > 0;
   return spec.deploy.strategy === 'canary' && isPossible && kind !== 'rollback' && from !== null;
 }
 
