@@ -35,6 +35,8 @@ export interface EdgeState extends SidecarState {
 
 export interface Edge {
   sidecar: Sidecar;
+  /** False: nothing is known of Caddy yet. */
+  hasLooked(): boolean;
   state(): EdgeState;
   wake(): void;
   stop(): Promise<void>;
@@ -56,6 +58,7 @@ export function startEdge(options: EdgeOptions): Edge {
   let state: EdgeState = emptyState();
   let cached: { key: string; compiled: Compiled } | null = null;
   let loadedMs = 0;
+  let hasLooked = false;
   let failed: { fingerprint: string; count: number; retryAtMs: number } | null = null;
 
   const change = (next: Partial<EdgeState>): void => {
@@ -90,9 +93,7 @@ export function startEdge(options: EdgeOptions): Edge {
       change({ loadedNames: srvNamesOf(await sidecar.admin.config()), loadReason: messageOf(error) });
     }
   };
-  const pass = async (): Promise<void> => {
-    const want = options.want();
-    if (want === null) return;
+  const look = async (want: EdgeWant): Promise<void> => {
     const found = await sidecar.ensure(want.ingress.caddy);
     change(found);
     if (found.state !== 'running') {
@@ -109,6 +110,14 @@ export function startEdge(options: EdgeOptions): Edge {
       loadedMs = refreshMs;
     }
   };
+  const pass = async (): Promise<void> => {
+    const want = options.want();
+    if (want === null) return;
+    await look(want);
+    if (hasLooked) return;
+    hasLooked = true;
+    options.onChange();
+  };
   const loop: Loop = startLoop(pass, {
     everyMs: EVERY_MS,
     retryMs: 250,
@@ -116,6 +125,7 @@ export function startEdge(options: EdgeOptions): Edge {
   });
   return {
     sidecar,
+    hasLooked: () => hasLooked,
     state: () => state,
     wake: loop.wake,
     async stop() {

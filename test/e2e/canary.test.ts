@@ -151,6 +151,23 @@ t.test('the master killed in a canary and in a promotion: it goes on where it wa
   });
 });
 
+t.test('the agent killed in a canary: its share goes on, and is never shown as anything else', async (t) => {
+  await deploys(t, file('b'));
+  const before = orca.pid('agent');
+  const shown = new Set<number | undefined>();
+  await lossless(t, under({ busy: 4, http2: 4, socket: 4 }), async () => {
+    await killHard(before);
+    await waitFor('the next agent to have reported', async () => {
+      const { groups, reason } = await orca.service('web');
+      shown.add(groups.canary?.weight);
+      return orca.pid('agent') !== before && reason?.startsWith('canary v');
+    });
+  });
+  t.same([...shown], [20]);
+  await ok(t, 'rollback', 'web');
+  await atRest();
+});
+
 t.test('paused it stays, in maintenance it says so, and what can not be done is refused', async (t) => {
   await deploys(t, file('b'));
   await ok(t, 'rollout', 'pause', 'web');
