@@ -26,7 +26,7 @@ export function execute(step: Step, context: ExecuteContext): Promise<void> {
   return run(step, context);
 }
 
-const LAST_LINES = 20;
+const LAST_LINES = 50;
 
 const executors: Executors = {
   async 'create-network'(step, { engine, facts, cluster }) {

@@ -4,7 +4,13 @@
  * send unset options as `null`; answers only ever gain fields.
  */
 import { z } from 'zod';
-import { actSchema, canaryViewSchema, pausedSchema, trafficFiguresSchema } from './api-canary.js';
+import {
+  actSchema,
+  canaryViewSchema,
+  jobViewSchema,
+  pausedSchema,
+  trafficFiguresSchema,
+} from './api-canary.js';
 import { drainViewSchema } from './api-nodes.js';
 import type { OrcaError } from './errors.js';
 import { endpointSchema, groupSchema } from './protocol.js';
@@ -56,6 +62,8 @@ export const rolloutSummarySchema = z.object({
   canary: canaryViewSchema.nullable(),
   /** What users did to it since it began, oldest first. */
   acts: z.array(actSchema),
+  /** Null: it has none, or it has not ended. */
+  job: jobViewSchema.nullable(),
 });
 export type RolloutSummary = z.infer<typeof rolloutSummarySchema>;
 

@@ -2,7 +2,8 @@
 
 import type { RolloutSummary } from '../../shared/api.js';
 import type { ActView, CanaryView, MeasuredView, VerdictView } from '../../shared/api-canary.js';
-import type { Act, Canary, Failure, Measured, Rollout, Service, Verdict } from '../../shared/model.js';
+import type { Canary, Failure, Rollout, Service } from '../../shared/model.js';
+import type { Act, Measured, Verdict } from '../../shared/model-life.js';
 
 /** `service` is null for one that is gone. */
 export function rolloutSummary(rollout: Rollout, service: Service | null): RolloutSummary {
@@ -24,6 +25,7 @@ export function rolloutSummary(rollout: Rollout, service: Service | null): Rollo
     paused: paused && { by: paused.by, at: iso(paused.atMs) },
     canary: canaryView(rollout, service),
     acts: rollout.acts.map(actView),
+    job: jobView(rollout),
   };
 }
 
@@ -81,6 +83,12 @@ const measuredView = ({ requests, errorRate, p95Ms }: Measured): MeasuredView =>
   error_rate: errorRate,
   p95_ms: p95Ms,
 });
+
+/** Without its lines, which are logs. */
+function jobView({ job }: Rollout): RolloutSummary['job'] {
+  if (!job) return null;
+  return { release: `v${job.release}`, exit_code: job.exitCode, ended_at: iso(job.endedAtMs) };
+}
 
 const actView = ({ verb, detail, by, source, atMs }: Act): ActView => ({
   verb,

@@ -18,6 +18,9 @@ import { isRouted } from '../../shared/spec.js';
 import { groupsOf } from './group-view.js';
 import { failureView, iso, rolloutSummary, versionOf } from './rollout-view.js';
 
+/** Agents tell more of what ended, for jobs. */
+const SHOWN_LINES = 20;
+
 export interface ServiceFacts {
   service: Service;
   /** The release that serves, when there is one. */
@@ -105,7 +108,7 @@ function allocationView(facts: ServiceFacts, allocation: Allocation): Allocation
     routed: allocation.desired === 'routed' && traffic?.state === 'routed',
     endpoint: observed?.endpoint ?? null,
     exit_code: observed?.exitCode ?? null,
-    last_logs: observed?.lastLogs ?? [],
+    last_logs: (observed?.lastLogs ?? []).slice(-SHOWN_LINES),
     since: iso(observed?.sinceMs ?? allocation.createdAtMs),
   };
 }

@@ -1,6 +1,7 @@
 /** What all requests share: a rollout at its start, the end of the one it takes the place of, and the refusal of what is going away. Pure. */
 import { OrcaError } from '../../shared/errors.js';
-import { type Act, type Rollout, type Service, type Settings, standingOf } from '../../shared/model.js';
+import { type Rollout, type Service, type Settings, standingOf } from '../../shared/model.js';
+import type { Act } from '../../shared/model-life.js';
 import type { ServiceSpec } from '../../shared/spec.js';
 import type { RequestContext, ServiceCurrent } from './snapshot.js';
 

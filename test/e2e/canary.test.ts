@@ -208,6 +208,8 @@ t.test('a job runs once in the new image before anything else; one that fails ch
   const absent = await deploys(t, file('b', none), 1);
   t.match(absent.stdout + absent.stderr, /change pre_deploy: the image has no such program/);
   await deploys(t, file('b', job("console.log('migrated')")));
+  t.match((await ok(t, 'logs', 'web', '--group', 'job')).stdout, /migrated/, 'its container is gone');
+  t.match((await ok(t, 'history', 'web')).stdout, /its job for v\d+ exited with 0/);
   t.match(await orca.service('web'), { groups: { canary: { ready: 1 } } });
   await ok(t, 'rollback', 'web');
   await atRest();

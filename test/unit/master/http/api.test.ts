@@ -184,6 +184,24 @@ t.test('the log of an allocation whose node is away says so in its place', async
   t.match(JSON.parse(body), { allocation: 'shop.api.1', stream: 'stderr', text: /no live session/ });
 });
 
+t.test('the last lines of a job are logs of its group when its container is gone', async (t) => {
+  const { call, store } = await anApi(t);
+  withService(store);
+  const job = { allocation: 'shop.api.7', release: 2, exitCode: 0, lines: ['one', 'two'], endedAtMs: 5_000 };
+  store.write((tx) => tx.putRollout(aRollout({ id: 'r-2', state: 'succeeded', endedAtMs: 9, job })));
+  t.match(JSON.parse((await call('GET', '/services/api/logs?group=job&tail=1')).body), {
+    allocation: 'shop.api.7',
+    stream: 'stdout',
+    text: 'two',
+    at: '1970-01-01T00:00:05.000Z',
+  });
+  t.equal((await call('GET', '/services/api/logs?group=job&since=1m')).body, '');
+  t.notMatch((await call('GET', '/services/api/logs')).body, /two/);
+  const history = await call('GET', '/services/api/history');
+  t.match(history.json, { rollouts: [{ job: { release: 'v2', exit_code: 0 } }, {}] });
+  t.notMatch(history.body, /two/, 'logs are no history');
+});
+
 t.test('an event stream says what is there and what comes, until the reader goes', async (t) => {
   const { call, store } = await anApi(t);
   const event = { atMs: 1, kind: 'x', service: null, node: null, rollout: null };
