@@ -31,7 +31,8 @@ export function clusterRoutes({ store, views, settings, reload }: ClusterRoutesO
       run: () => answer({ status: 'ok', version: settings().version }),
     }),
     route('GET /status', {
-      summary: 'Services, nodes and certificates as they were observed',
+      summary:
+        'Services, nodes and certificates as they were observed; of an unknown project there are no services',
       query: z.object({ project: unset(z.string()) }),
       reply: statusReplySchema,
       run: ({ query }) => answer(views.status(query.project ?? null)),

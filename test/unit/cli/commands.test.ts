@@ -67,6 +67,11 @@ t.test('status of a project that is not there names those that are', async (t) =
   const { exit, err } = await orca(['status', '--project', 'nope'], fake);
   t.equal(exit, 1);
   t.match(err, /error: there is no project "nope"; there are: shop/);
+  const none = await api(t);
+  none.on('GET /status', { body: aStatus({ services: [] }) });
+  const first = await orca(['status', '--project', 'nope'], none);
+  t.equal(first.exit, 1);
+  t.match(first.err, /error: there is no project "nope"; there are no services yet/);
 });
 
 t.test('status --watch prints again what changed, until Ctrl-C', async (t) => {
