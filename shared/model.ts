@@ -129,6 +129,9 @@ export interface Rollout {
   canary: Canary | null;
   /** What users did to it since it began, oldest first. */
   acts: Act[];
+  /** Domains that another service of the same deploy gives up for it: where nobody else has them, they are its own already while it
+   *  prepares. Absent: none. */
+  inherits?: string[];
   /** Its pre_deploy job, once that has ended. Absent: it had none, or it has not. */
   job?: JobRecord;
 }

@@ -19,6 +19,7 @@ import {
 } from '../plan/begin.js';
 import { explain } from '../plan/explain.js';
 import { refuseImpossible } from '../plan/impossible.js';
+import { withInherited } from '../plan/requests.js';
 import type { Begun, RequestContext, ServiceCurrent } from '../plan/snapshot.js';
 import type { Store } from '../store/store.js';
 import type { Transaction } from '../store/transaction.js';
@@ -68,15 +69,16 @@ export function createCommands(store: Store, states: States) {
     ...createRolloutCommands(store, states, { contextOf, currentOf }),
     deploy(specs: ServiceSpec[], actor: Actor): DeployReply['rollouts'] {
       store.requireRoom();
-      const begun = specs.map((spec) => {
-        const context = contextOf(actor);
-        return { spec, context, begun: begunOf(states, spec, context) };
-      });
+      const begun = withInherited(
+        specs.map((spec) => begunOf(states, spec, contextOf(actor))),
+        (key) => states.get(key)?.service ?? null,
+      );
+      const nowMs = Date.now();
       store.write((tx) => {
-        for (const { begun: one, context } of begun) putBegun(tx, one, context.nowMs);
+        for (const one of begun) putBegun(tx, one, nowMs);
       });
-      return begun.map(({ spec, begun: one }) => ({
-        service: spec.name,
+      return begun.map((one) => ({
+        service: one.service.name,
         id: one.rollout?.id ?? one.following,
         change: one.action,
       }));

@@ -3,7 +3,7 @@ import { OrcaError } from '../../shared/errors.js';
 import { type Rollout, type Service, type Settings, standingOf } from '../../shared/model.js';
 import type { Act } from '../../shared/model-life.js';
 import type { ServiceSpec } from '../../shared/spec.js';
-import type { RequestContext, ServiceCurrent } from './snapshot.js';
+import type { Begun, RequestContext, ServiceCurrent } from './snapshot.js';
 
 /** A rollout at its start; `open` is the one whose place it takes, which stands until this one is prepared. */
 export function newRollout(
@@ -82,6 +82,20 @@ export function acted(
 export function refuseRemoved({ service }: ServiceCurrent): void {
   if (service.desired !== 'removed') return;
   throw new OrcaError('CONFLICT', `${service.name} is being removed; try again when it is gone`);
+}
+
+/** The rollouts of one deploy, each with the domains that another service of it has now and gives up for it. */
+export function withInherited(begun: readonly Begun[], current: (key: string) => Service | null): Begun[] {
+  const given = new Map<string, string>();
+  for (const { service, rollout } of begun) {
+    const before = rollout === null ? [] : (current(service.key)?.spec.domains ?? []);
+    for (const domain of before) if (!rollout?.spec.domains.includes(domain)) given.set(domain, service.key);
+  }
+  return begun.map((one) => {
+    const { rollout } = one;
+    const inherits = rollout?.spec.domains.filter((d) => given.has(d) && given.get(d) !== rollout.service);
+    return rollout && inherits?.length ? { ...one, rollout: { ...rollout, inherits } } : one;
+  });
 }
 
 /** Without a stable copy a canary would get everything, whatever its share. One that is promoted becomes stable, with none as well. */
