@@ -237,6 +237,14 @@ export const logFrameSchema = z.object({
 });
 export type LogFrame = z.infer<typeof logFrameSchema>;
 
+/** `degraded`: it answers, and what runs goes on, but nothing can be decided for `reason`. */
+export const healthSchema = z.object({
+  status: z.enum(['ok', 'degraded']),
+  reason: z.string().nullable(),
+  version: z.string(),
+});
+export type Health = z.infer<typeof healthSchema>;
+
 export const clusterInfoSchema = z.object({
   /** The label `orca.cluster` of every container, network and volume of this cluster. */
   cluster_id: z.string(),

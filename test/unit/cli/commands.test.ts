@@ -231,6 +231,16 @@ t.test('nodes lists them, and cordons one by its exact name', async (t) => {
   t.equal((await orca(['nodes', 'dance', 'node-1'], fake)).exit, 2);
 });
 
+t.test('doctor says that the master can store nothing', async (t) => {
+  const fake = await api(t);
+  const reason = 'the disk of the Orca home is full';
+  fake.on('GET /health', { body: { status: 'degraded', reason } });
+  fake.on('GET /cluster/info', { body: { nodes: [aNode({})] } });
+  const { exit, out } = await orca(['doctor'], fake);
+  t.equal(exit, 1);
+  t.match(out, /bad +store +the disk of the Orca home is full\n +Free space on the disk/);
+});
+
 t.test('doctor says what is bad and what to do, and ends with 1', async (t) => {
   const fake = await api(t);
   fake.on('GET /health', { body: { status: 'ok' } });

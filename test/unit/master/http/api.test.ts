@@ -18,6 +18,26 @@ t.test('nothing but health answers without a token, not even that a path is not 
   t.match(await call('GET', '/no-such-path'), { status: 404, json: { code: 'NOT_FOUND' } });
 });
 
+t.test(
+  'health says why the master can store nothing, or takes no request, and that it answers',
+  async (t) => {
+    const { call, store } = await anApi(t);
+    t.match((await call('GET', '/health')).json, { status: 'ok', reason: null });
+    const { requireRoom } = store;
+    store.requireRoom = () => {
+      throw new OrcaError('STORE_FULL', 'the disk of the Orca home has 3 KiB left');
+    };
+    t.match(await call('GET', '/health', undefined, ''), {
+      status: 200,
+      json: { status: 'degraded', reason: 'the disk of the Orca home has 3 KiB left' },
+    });
+    store.problem = () => 'the disk of the Orca home is full';
+    t.match((await call('GET', '/health')).json, { reason: 'the disk of the Orca home is full' });
+    store.requireRoom = requireRoom;
+    t.match((await call('GET', '/health')).json, { status: 'degraded' });
+  },
+);
+
 t.test('a viewer looks and plans, but changes nothing', async (t) => {
   const { call, asked } = await anApi(t);
   t.equal((await call('GET', '/status', undefined, 'look')).status, 200);
