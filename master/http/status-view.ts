@@ -18,9 +18,6 @@ import { isRouted } from '../../shared/spec.js';
 import { groupsOf } from './group-view.js';
 import { failureView, iso, rolloutSummary, versionOf } from './rollout-view.js';
 
-/** Agents tell more of what ended, for jobs. */
-const SHOWN_LINES = 20;
-
 export interface ServiceFacts {
   service: Service;
   /** The release that serves, when there is one. */
@@ -108,7 +105,7 @@ function allocationView(facts: ServiceFacts, allocation: Allocation): Allocation
     routed: allocation.desired === 'routed' && traffic?.state === 'routed',
     endpoint: observed?.endpoint ?? null,
     exit_code: observed?.exitCode ?? null,
-    last_logs: (observed?.lastLogs ?? []).slice(-SHOWN_LINES),
+    last_logs: observed?.lastLogs ?? [],
     since: iso(observed?.sinceMs ?? allocation.createdAtMs),
   };
 }
