@@ -62,6 +62,9 @@ export interface AgentOptions<I, D> {
   lookEveryMs?: number;
 }
 
+/** Nothing is told for so long while an ingress that was there before is looked at: it serves on, and has not lost its routes. */
+const ADOPTION_MS = 2_000;
+
 export interface Agent {
   status(): Omit<Status, 'type' | 'number'> | null;
   stop(): Promise<void>;
@@ -94,8 +97,15 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     log,
     ...(options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs }),
   });
-  const status = (): Omit<Status, 'type' | 'number'> | null =>
-    statusOf(converger, state.ingress, discovery, memory.problem());
+  let isAdopting = remembered !== null && remembered.ingress !== null;
+  const adopted = setTimeout(() => {
+    isAdopting = false;
+    state.link?.changed();
+  }, ADOPTION_MS);
+  const status = (): Omit<Status, 'type' | 'number'> | null => {
+    isAdopting &&= state.ingress?.observed() == null;
+    return isAdopting ? null : statusOf(converger, state.ingress, discovery, memory.problem());
+  };
   const changed = (): void => {
     const seen = converger.observe();
     if (seen) {
@@ -171,6 +181,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
   return {
     status,
     async stop() {
+      clearTimeout(adopted);
       logs.closeAll();
       recall.endAll();
       await Promise.all([renewal.stop(), state.link?.stop(), converger.stop(), state.ingress?.stop()]);

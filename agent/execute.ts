@@ -26,8 +26,6 @@ export function execute(step: Step, context: ExecuteContext): Promise<void> {
   return run(step, context);
 }
 
-const LAST_LINES = 20;
-
 const executors: Executors = {
   async 'create-network'(step, { engine, facts, cluster }) {
     facts.networks.set(step.name, await engine.createNetwork(cluster, step.project, step.name));
@@ -82,7 +80,7 @@ const executors: Executors = {
 
   async 'read-logs'(step, { engine, facts }) {
     const lines: string[] = [];
-    const options = { tail: LAST_LINES, sinceMs: null, follow: false };
+    const options = { tail: step.lines, sinceMs: null, follow: false };
     const container = facts.containers.get(step.id);
     facts.logs.set(step.id, lines);
     try {
@@ -93,7 +91,7 @@ const executors: Executors = {
       facts.lastExits.set(step.allocation, {
         container: step.id,
         exitCode: exitCodeOf(container),
-        lines: lines.slice(-LAST_LINES),
+        lines: lines.slice(-step.lines),
       });
     }
   },

@@ -173,10 +173,20 @@ function clearAway(other: ObservedContainer, allocation: AllocationAssignment, f
   );
 }
 
+/** What is kept of an exit; a job has no other exit, and its container is gone soon after. */
+const LAST_LINES = 20;
+const JOB_LINES = 50;
+
 function readLogs(container: ObservedContainer, allocation: AllocationAssignment, facts: Facts): Step[] {
   if (container.startedAtMs === null || facts.logs.has(container.id)) return [];
   return [
-    { kind: 'read-logs', key: containerKey(container.id), id: container.id, allocation: allocation.id },
+    {
+      kind: 'read-logs',
+      key: containerKey(container.id),
+      id: container.id,
+      allocation: allocation.id,
+      lines: allocation.group === 'job' ? JOB_LINES : LAST_LINES,
+    },
   ];
 }
 

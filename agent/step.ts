@@ -29,7 +29,7 @@ export type Step = Keyed &
     | { kind: 'start-container'; id: string }
     | { kind: 'stop-container'; id: string; graceMs: number }
     | { kind: 'remove-container'; id: string }
-    | { kind: 'read-logs'; id: string; allocation: string }
+    | { kind: 'read-logs'; id: string; allocation: string; lines: number }
     | { kind: 'tag-image'; imageId: string; tag: string }
     | { kind: 'untag-image'; tag: string }
   );

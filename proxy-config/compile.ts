@@ -26,6 +26,8 @@ export interface CompileInput {
   storageRoot: string;
   /** Caddy's own rolling log; null: to its stderr. */
   logFile: string | null;
+  /** Of the Caddy that is told (`keepsBodies`). */
+  keepsBodies: boolean;
   /** Per service (`project/name`), the `host:port`s to use while the resolver does not answer. */
   fallback: ReadonlyMap<string, string[]>;
 }
@@ -82,7 +84,12 @@ export function compile(input: CompileInput): Compiled {
  * All of an ingress that its config depends on, as text: equal keys compile to equal fingerprints. Far cheaper than
  * compiling (1,000 services: 5 ms against 400), and asked at every change of membership.
  */
-export function configKey(ingress: Ingress, resolver: ResolverPorts, trafficPort: number | null): string {
+export function configKey(
+  ingress: Ingress,
+  resolver: ResolverPorts,
+  trafficPort: number | null,
+  keepsBodies: boolean,
+): string {
   const { httpPort, httpsPort, certificates, fallbackCertificate } = ingress;
   const routes = ingress.routes.map((r) => [
     ...[r.service, r.srvName, r.domains, r.paths, r.stripPrefix],
@@ -93,6 +100,7 @@ export function configKey(ingress: Ingress, resolver: ResolverPorts, trafficPort
     httpsPort,
     resolver,
     trafficPort,
+    keepsBodies,
     routes,
     certificates,
     fallbackCertificate,
@@ -189,6 +197,7 @@ function siteRoute(site: Site, input: CompileInput, refreshMs: number): object {
       resolver: input.resolver,
       refreshMs,
       httpsPort: input.ingress.httpsPort,
+      keepsBodies: input.keepsBodies,
       fallback: input.fallback.get(route.service) ?? [],
     }),
   }));

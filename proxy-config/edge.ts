@@ -8,6 +8,7 @@
 import { messageOf } from '../shared/errors.js';
 import { type Loop, startLoop } from '../shared/loop.js';
 import { type Compiled, compile, configKey, FINGERPRINT_PATH, srvNamesOf } from './compile.js';
+import { keepsBodies } from './find-caddy.js';
 import type { IngressPaths } from './paths.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import type { Ingress } from './route.js';
@@ -34,6 +35,8 @@ export interface EdgeState extends SidecarState {
 
 export interface Edge {
   sidecar: Sidecar;
+  /** False: nothing is known of Caddy yet. */
+  hasLooked(): boolean;
   state(): EdgeState;
   wake(): void;
   stop(): Promise<void>;
@@ -55,6 +58,7 @@ export function startEdge(options: EdgeOptions): Edge {
   let state: EdgeState = emptyState();
   let cached: { key: string; compiled: Compiled } | null = null;
   let loadedMs = 0;
+  let hasLooked = false;
   let failed: { fingerprint: string; count: number; retryAtMs: number } | null = null;
 
   const change = (next: Partial<EdgeState>): void => {
@@ -65,9 +69,10 @@ export function startEdge(options: EdgeOptions): Edge {
     if (describe(before) !== describe(state)) options.onChange();
   };
   const compileNow = (want: EdgeWant, anew: boolean): Compiled => {
-    const key = configKey(want.ingress, want.ports, want.trafficPort);
+    const isKept = keepsBodies(state.version);
+    const key = configKey(want.ingress, want.ports, want.trafficPort, isKept);
     if (cached !== null && cached.key === key && !anew) return cached.compiled;
-    const compiled = compile({ ...compileInput(options.paths), ...inputOf(want) });
+    const compiled = compile({ ...compileInput(options.paths), ...inputOf(want), keepsBodies: isKept });
     cached = { key, compiled };
     return compiled;
   };
@@ -88,9 +93,7 @@ export function startEdge(options: EdgeOptions): Edge {
       change({ loadedNames: srvNamesOf(await sidecar.admin.config()), loadReason: messageOf(error) });
     }
   };
-  const pass = async (): Promise<void> => {
-    const want = options.want();
-    if (want === null) return;
+  const look = async (want: EdgeWant): Promise<void> => {
     const found = await sidecar.ensure(want.ingress.caddy);
     change(found);
     if (found.state !== 'running') {
@@ -107,6 +110,14 @@ export function startEdge(options: EdgeOptions): Edge {
       loadedMs = refreshMs;
     }
   };
+  const pass = async (): Promise<void> => {
+    const want = options.want();
+    if (want === null) return;
+    await look(want);
+    if (hasLooked) return;
+    hasLooked = true;
+    options.onChange();
+  };
   const loop: Loop = startLoop(pass, {
     everyMs: EVERY_MS,
     retryMs: 250,
@@ -114,6 +125,7 @@ export function startEdge(options: EdgeOptions): Edge {
   });
   return {
     sidecar,
+    hasLooked: () => hasLooked,
     state: () => state,
     wake: loop.wake,
     async stop() {

@@ -37,6 +37,15 @@ export async function caddyVersion(binary: string): Promise<string | null> {
   return /caddyserver\/caddy\/v2\s+v(\d+\.\d+\.\d+\S*)/.exec(long)?.[1] ?? null;
 }
 
+/** Whether a request's body is still there after a refused connection: mended within 2.11.0 to 2.11.4 (Caddy's source). */
+export function keepsBodies(version: string | null): boolean {
+  const [major = 0, minor = 0, patch = 0] = (version ?? '')
+    .split('.')
+    .map((part) => Number.parseInt(part, 10));
+  if (major !== 2) return major > 2;
+  return minor > 11 || (minor === 11 && patch >= 4);
+}
+
 async function output(binary: string, command: string): Promise<string> {
   const result = await run(binary, [command], { timeout: 10_000, maxBuffer: 8 * 1024 * 1024 }).catch(
     () => null,

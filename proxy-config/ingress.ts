@@ -150,7 +150,7 @@ class Role implements IngressRole {
     const facts = isSampled ? this.#facts(ingress) : first;
     const shares = this.#sharesOf(ingress);
     for (const atMs of [facts.wakeAtMs, shares.wakeAtMs]) if (atMs !== null) this.#loop.wakeAt(atMs);
-    if (this.#want === want) this.#say(want.revision, facts, shares.weights);
+    if (this.#want === want && this.#edge.hasLooked()) this.#say(want.revision, facts, shares.weights);
   }
 
   /** Until a pass has found nothing that runs: a start may have been under way. */

@@ -2,13 +2,14 @@
  * Decides how one service is proxied: Caddy's `reverse_proxy` handlers, PURE.
  *
  * Promises: upstreams come from SRV records, so a change of membership or weights never changes what is made here;
- * only safe methods without a body are ever sent twice; headers about the client come from the connection, never from
- * the client. The reasons are facts measured on Caddy 2.6.2 and 2.11.9: a POST isn't safely retried on 2.6.2, passive
- * health turns a short restart into seconds of 503, and a resolver address must name its network.
+ * only safe methods without a body are ever sent twice, others are tried again only when no connection was made (Caddy
+ * itself tells the two apart); headers about the client come from the connection, never from the client. The reasons are facts
+ * measured on Caddy 2.6.2 and 2.11.9: after a refused connection 2.6.2 has lost a body, so that requests with one aren't tried again
+ * there; passive health turns a short restart into seconds of 503, and a resolver address must name its network.
  */
 import { chooseGroup, srvNameFor } from './choose-group.js';
 import type { Route } from './route.js';
-import { markTraffic } from './traffic-log.js';
+import { markFailed, markTraffic } from './traffic-log.js';
 
 /** Loopback ports of the resolver process. */
 export interface ResolverPorts {
@@ -21,11 +22,13 @@ export interface ProxyContext {
   resolver: ResolverPorts;
   refreshMs: number;
   httpsPort: number;
+  /** A body is still there after a refused connection, so that all requests may be tried again after one. */
+  keepsBodies: boolean;
   /** `host:port` asked when the resolver does not answer; not part of the configuration's fingerprint. */
   fallback: string[];
 }
 
-/** How long a safe request waits for an upstream that accepts, and how often it tries, ms. */
+/** How long a request waits for an upstream that accepts, and how often it tries, ms. */
 export const TRY_DURATION_MS = 5_000;
 export const TRY_INTERVAL_MS = 100;
 
@@ -34,8 +37,11 @@ export function proxyHandlers(route: Route, context: ProxyContext): object[] {
   const strip =
     route.stripPrefix === null ? [] : [{ handler: 'rewrite', strip_path_prefix: route.stripPrefix }];
   const routes = [
-    { match: [safeRequest()], handle: [reverseProxy(route, context, true)], terminal: true },
-    { handle: [reverseProxy(route, context, false)] },
+    { match: [safeRequest()], handle: [triedAgain(route, context)], terminal: true },
+    ...(context.keepsBodies
+      ? []
+      : [{ match: withoutBody(), handle: [reverseProxy(route, context, true)], terminal: true }]),
+    { handle: [reverseProxy(route, context, context.keepsBodies)] },
   ];
   return [
     ...(route.measured ? markTraffic() : []),
@@ -50,6 +56,25 @@ function safeRequest(): object {
   return {
     method: ['GET', 'HEAD', 'OPTIONS'],
     not: [{ header: { 'Content-Length': ['*'] } }, { header: { 'Transfer-Encoding': ['*'] } }],
+  };
+}
+
+/** An unsafe request that surely has no body; over h2 one with a body need not say its length. */
+function withoutBody(): object[] {
+  const unsaid = {
+    not: [{ header: { 'Content-Length': ['*'] } }, { header: { 'Transfer-Encoding': ['*'] } }],
+  };
+  return [{ header: { 'Content-Length': ['0'] } }, { method: ['DELETE'], ...unsaid }];
+}
+
+/** Caddy's own retries leave no trace of whose try broke. Where that is to be counted, the first try is a handler of its own. */
+function triedAgain(route: Route, context: ProxyContext): object {
+  const retrying = reverseProxy(route, context, true);
+  if (!route.measured) return retrying;
+  return {
+    handler: 'subroute',
+    routes: [{ handle: [reverseProxy(route, context, false)] }],
+    errors: { routes: [{ handle: [markFailed(), retrying] }] },
   };
 }
 

@@ -1,16 +1,19 @@
 /**
  * Counts what went through, by service and release, upwards from its start: what was once said never gets less. Knows
  * whose an upstream is from the routes, also for a while after it has left them: a request that was in flight is counted
- * when it ends. What belongs to nobody (the sorry server, an upstream that was never in the routes) is not counted.
+ * when it ends. What belongs to nobody (the sorry server, an upstream that was never in the routes) is not counted. A first
+ * try that broke is an error of the release that broke it, beside what the client got from another one in the end.
  */
 import { bucketOf, LATENCY_BUCKETS } from '../shared/latency.js';
 import type { Endpoint, Figures } from '../shared/protocol.js';
 import type { Route } from './route.js';
-import { readTrafficLine } from './traffic-line.js';
+import { type Answer, readTrafficLine } from './traffic-line.js';
 import { dialOf, upstreamKey } from './upstreams.js';
 
 /** Upstreams remembered after they have left the routes. */
 const MAX_UPSTREAMS = 4_000;
+/** What a try that broke counts as: what its client would have got without another one. */
+const BROKEN = 502;
 /** Releases kept of a service, beside those in the routes: which one is old does not show in its number (a rollback). */
 const MAX_RELEASES = 5;
 
@@ -43,6 +46,15 @@ export function createTrafficCounter(): TrafficCounter {
     return found;
   };
 
+  const countOne = ({ upstream, status, durationMs }: Answer): void => {
+    const owner = owners.get(upstream);
+    if (!owner) return;
+    const figures = figuresOf(owner.service, owner.release);
+    figures.requests += 1;
+    add(figures.classes, Math.floor(status / 100) - 1);
+    if (durationMs !== null) add(figures.latency, bucketOf(durationMs));
+  };
+
   return {
     follow(routes, endpointOf) {
       const measured = routes.filter((route) => route.measured);
@@ -60,12 +72,8 @@ export function createTrafficCounter(): TrafficCounter {
     },
     count(text) {
       const line = readTrafficLine(text);
-      const owner = line && owners.get(line.upstream);
-      if (!line || !owner) return;
-      const figures = figuresOf(owner.service, owner.release);
-      figures.requests += 1;
-      add(figures.classes, Math.floor(line.status / 100) - 1);
-      if (line.durationMs !== null) add(figures.latency, bucketOf(line.durationMs));
+      if (line?.answer) countOne(line.answer);
+      if (line?.failed) countOne({ upstream: line.failed, status: BROKEN, durationMs: null });
     },
     figures() {
       if (counted.size === 0) return null;

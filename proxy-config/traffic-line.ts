@@ -1,6 +1,13 @@
 /** Reads one line of the traffic log (traffic-log), PURE. Never throws: what does not fit is null. */
 
 export interface TrafficLine {
+  /** Who answered; null: no upstream was chosen, or the client left before there was an answer, which says nothing of one. */
+  answer: Answer | null;
+  /** The upstream of a first try that broke, after which the request was tried again; null: none did. */
+  failed: string | null;
+}
+
+export interface Answer {
   /** `host:port` as Caddy names it. */
   upstream: string;
   status: number;
@@ -12,11 +19,19 @@ const UPGRADED = 101;
 /** What 2.11.9 says of a client that went away before it had an answer. */
 const CLIENT_GONE = 499;
 
-/** Null: not such a line, no upstream was chosen, or the client left before there was an answer, which says nothing of one. */
+/** Null: not such a line. */
 export function readTrafficLine(text: string): TrafficLine | null {
-  const { user_id: mark, status: said, duration } = parse(text);
-  if (typeof mark !== 'string' || typeof said !== 'number' || typeof duration !== 'number') return null;
-  const [upstream = '', upgrade = '', type = ''] = mark.split('|', 3);
+  const { user_id: mark, status, duration } = parse(text);
+  if (typeof mark !== 'string' || typeof status !== 'number' || typeof duration !== 'number') return null;
+  const [upstream = '', failed = '', ...headers] = mark.split('|');
+  return {
+    answer: answerOf(upstream, status, duration, headers),
+    failed: failed === '' ? null : bareName(failed),
+  };
+}
+
+function answerOf(upstream: string, said: number, duration: number, headers: string[]): Answer | null {
+  const [upgrade = '', type = ''] = headers;
   const status = said === 0 ? unsaidStatus(upgrade) : said;
   if (upstream === '' || status < 100 || status > 599 || status === CLIENT_GONE) return null;
   const isOpen = status === UPGRADED || type.startsWith('text/event-stream');

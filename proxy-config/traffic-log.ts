@@ -2,7 +2,7 @@
  * Decides how Caddy tells what went through, PURE: an access log of the measured services alone, as JSON over UDP
  * to this node's agent. UDP, since a sink that stalls or is gone must never hold up a request (measured).
  *
- * Caddy 2.6.2 has no field of its own choice in that log: what is wanted (upstream and content type) stands in `user_id`,
+ * Caddy 2.6.2 has no field of its own choice in that log: what is wanted (who answered, who failed before, content type) stands in `user_id`,
  * by a `map` that is evaluated when the line is written; the same does on 2.11.9. Everything else about the request is left
  * out of it: a datagram has about 180 bytes.
  */
@@ -11,8 +11,11 @@ import type { Site } from './sites.js';
 
 const LOGGER = 'traffic';
 
+const FAILED = 'orca_failed';
+
 const MARK = [
   '{http.reverse_proxy.upstream.hostport}',
+  `{http.vars.${FAILED}}`,
   '{http.response.header.Upgrade}',
   '{http.response.header.Content-Type}',
 ].join('|');
@@ -31,6 +34,11 @@ export function markTraffic(): object[] {
     defaults: [MARK],
   };
   return [logging(true), mark];
+}
+
+/** Where a first try has just failed: whose it was, for the line that is written in the end. */
+export function markFailed(): object {
+  return { handler: 'vars', [FAILED]: '{http.reverse_proxy.upstream.hostport}' };
 }
 
 /** The `logs` of the server; none without a measured site, so that others pay nothing. */

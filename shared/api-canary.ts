@@ -48,6 +48,13 @@ export const actSchema = z.object({
 });
 export type ActView = z.infer<typeof actSchema>;
 
+/** How a pre_deploy job ended; its last lines are among the logs of group `job`. */
+export const jobViewSchema = z.object({
+  release: z.string(),
+  exit_code: z.number().nullable(),
+  ended_at: z.string(),
+});
+
 export const pausedSchema = z.object({ by: z.string(), at: z.string() });
 
 /** What was counted of a group's release on the ingresses, since they began to count it. */

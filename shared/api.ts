@@ -4,7 +4,13 @@
  * send unset options as `null`; answers only ever gain fields.
  */
 import { z } from 'zod';
-import { actSchema, canaryViewSchema, pausedSchema, trafficFiguresSchema } from './api-canary.js';
+import {
+  actSchema,
+  canaryViewSchema,
+  jobViewSchema,
+  pausedSchema,
+  trafficFiguresSchema,
+} from './api-canary.js';
 import { drainViewSchema } from './api-nodes.js';
 import type { OrcaError } from './errors.js';
 import { endpointSchema, groupSchema } from './protocol.js';
@@ -56,6 +62,8 @@ export const rolloutSummarySchema = z.object({
   canary: canaryViewSchema.nullable(),
   /** What users did to it since it began, oldest first. */
   acts: z.array(actSchema),
+  /** Null: it has none, or it has not ended. */
+  job: jobViewSchema.nullable(),
 });
 export type RolloutSummary = z.infer<typeof rolloutSummarySchema>;
 
@@ -228,6 +236,14 @@ export const logFrameSchema = z.object({
   text: z.string(),
 });
 export type LogFrame = z.infer<typeof logFrameSchema>;
+
+/** `degraded`: it answers, and what runs goes on, but nothing can be decided for `reason`. */
+export const healthSchema = z.object({
+  status: z.enum(['ok', 'degraded']),
+  reason: z.string().nullable(),
+  version: z.string(),
+});
+export type Health = z.infer<typeof healthSchema>;
 
 export const clusterInfoSchema = z.object({
   /** The label `orca.cluster` of every container, network and volume of this cluster. */

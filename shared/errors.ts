@@ -39,6 +39,11 @@ export const errorTable = {
   },
   ROLLOUT_NOT_FOUND: { status: 404, exit: 1, hint: 'See `orca history SERVICE`.' },
   ROUTE_TAKEN: { status: 409, exit: 2, hint: 'Give one of the two services another domain or path.' },
+  NO_NODE_FITS: {
+    status: 409,
+    exit: 1,
+    hint: 'Mend [service.placement] or [service.resources], or join a node that fits; see `orca nodes`.',
+  },
   NOTHING_TO_ROLL_BACK: {
     status: 409,
     exit: 1,

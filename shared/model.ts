@@ -2,6 +2,8 @@
  * The nouns of Orca as the master keeps them (see docs/glossary.md for the words). One writer per field: users write
  * specs, the planner writes what is desired, agents write what is observed.
  */
+
+import type { Act, JobRecord, RequestSource, Verdict } from './model-life.js';
 import type {
   AllocationObserved,
   DiscoveryObserved,
@@ -115,7 +117,7 @@ export interface Rollout {
   /** Where the image is resolved; null before that was chosen. */
   node: string | null;
   by: string;
-  source: 'cli' | 'api' | 'webhook';
+  source: RequestSource;
   startedAtMs: number;
   /** The progress deadline counts from here: the start, or the last allocation that turned healthy. */
   progressAtMs: number;
@@ -127,6 +129,11 @@ export interface Rollout {
   canary: Canary | null;
   /** What users did to it since it began, oldest first. */
   acts: Act[];
+  /** Domains that another service of the same deploy gives up for it: where nobody else has them, they are its own already while it
+   *  prepares. Absent: none. */
+  inherits?: string[];
+  /** Its pre_deploy job, once that has ended. Absent: it had none, or it has not. */
+  job?: JobRecord;
 }
 
 /** The node that the client certificate of a connection proves. */
@@ -163,14 +170,6 @@ export function actingOf(rollout: Rollout | null): Rollout | null {
   return standingOf(rollout) ?? rollout;
 }
 
-export interface Act {
-  verb: 'promote' | 'weight' | 'pause' | 'resume' | 'rollback' | 'update';
-  detail: string;
-  by: string;
-  source: Rollout['source'];
-  atMs: number;
-}
-
 /** How far a canary has come. The planner writes it; `weight`, `isManual` and `promotedAtMs` are users' requests too. */
 export interface Canary {
   /** Wanted allocations of the group. */
@@ -199,25 +198,6 @@ export interface Canary {
 /** Figures of a release by where they were counted (`node|epoch`). */
 export interface Counted extends Figures {
   source: string;
-}
-
-export interface Verdict {
-  step: number;
-  weight: number;
-  fromMs: number;
-  toMs: number;
-  result: 'passed' | 'failed';
-  reason: string;
-  stable: Measured;
-  canary: Measured;
-}
-
-/** A window in numbers. */
-export interface Measured {
-  requests: number;
-  /** Percent of 5xx; null without requests. */
-  errorRate: number | null;
-  p95Ms: number | null;
 }
 
 /** What the planner wants of an allocation. It only ever moves forward in this order. */

@@ -1,6 +1,6 @@
 /**
  * `orca history SERVICE`: releases that are kept (what a rollback can go to), then its rollouts, newest first, each with
- * what users did to it and what its windows came to.
+ * what users did to it, how its job ended, and what its windows came to.
  */
 import type { HistoryReply, RolloutSummary } from '../../shared/api.js';
 import { verdictText } from '../canary-view.js';
@@ -29,7 +29,7 @@ export async function history(context: Context): Promise<number> {
     ]),
   );
   if (rollouts.length > 0) printRollouts(output, rollouts);
-  for (const rollout of rollouts) printLife(output, rollout);
+  for (const rollout of rollouts) printLife(output, rollout, reply.service);
   return 0;
 }
 
@@ -51,21 +51,23 @@ function printRollouts(output: Output, rollouts: RolloutSummary[]): void {
   );
 }
 
-/** `v1 → v2`; what took the place of a canary names it: `v2 (canary) → v1`, `v1 + v2 (canary) → v3`. */
+/** `v1 → v2`, and `v2 in place` where no container was replaced; what took the place of a canary names it: `v2 (canary) → v1`, `v1 + v2 (canary) → v3`. */
 function changeText({ from, release, takes_back }: RolloutSummary): string {
   const canary = takes_back === null ? [] : [`${takes_back} (canary)`];
   const isBack = takes_back !== null && (release ?? from) === from;
   const before = [...(from === null || isBack ? [] : [from]), ...canary].join(' + ');
-  return `${before || '–'} → ${(isBack ? from : release) ?? '–'}`;
+  const after = (isBack ? from : release) ?? '–';
+  return before === after ? `${after} in place` : `${before || '–'} → ${after}`;
 }
 
 /** Windows go on while a canary stands; beyond so many of its newest lines `--json` has the rest. */
 const LIFE_LINES = 20;
 
 /** Acts and verdicts of a rollout in the order of their time; nothing for one without. */
-function printLife(output: Output, { id, acts, canary }: RolloutSummary): void {
+function printLife(output: Output, { id, acts, canary, job }: RolloutSummary, service: string): void {
   const { colors } = output;
   const life = [
+    ...(job === null ? [] : [{ at: job.ended_at, text: jobText(job, service), who: 'pre_deploy' }]),
     ...acts.map((act) => ({
       at: act.at,
       text: `${act.verb} ${act.detail}`.trim(),
@@ -83,6 +85,11 @@ function printLife(output: Output, { id, acts, canary }: RolloutSummary): void {
   if (life.length > LIFE_LINES)
     output.line(colors.dim(`  … ${life.length - LIFE_LINES} earlier with --json`));
   for (const { at, text, who } of life.slice(-LIFE_LINES)) output.line(`  ${localTime(at)}  ${who}  ${text}`);
+}
+
+function jobText({ release, exit_code }: NonNullable<RolloutSummary['job']>, service: string): string {
+  const how = exit_code === null ? 'has ended' : `exited with ${exit_code}`;
+  return `its job for ${release} ${how}; \`orca logs ${service} --group job\` shows the newest one's last lines`;
 }
 
 function shortDigest(digest: string): string {

@@ -40,8 +40,8 @@ async function read(context: Context, client: Client): Promise<StatusReply> {
 async function refuseUnknown(client: Client, project: string): Promise<void> {
   const { services } = await client.get<StatusReply>('/status');
   const projects = [...new Set(services.map((service) => service.project))].sort();
-  if (projects.length === 0) return;
-  throw new OrcaError('NOT_FOUND', `there is no project "${project}"; there are: ${projects.join(', ')}`);
+  const known = projects.length === 0 ? 'there are no services yet' : `there are: ${projects.join(', ')}`;
+  throw new OrcaError('NOT_FOUND', `there is no project "${project}"; ${known}`);
 }
 
 async function watch(context: Context, client: Client): Promise<number> {

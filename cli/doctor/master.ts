@@ -1,8 +1,8 @@
 /** Doctor's questions about the home, the token, the master and its nodes. */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ClusterInfo } from '../../shared/api.js';
-import { messageOf, OrcaError } from '../../shared/errors.js';
+import type { ClusterInfo, Health } from '../../shared/api.js';
+import { errorTable, messageOf, OrcaError } from '../../shared/errors.js';
 import { type Context, optionText } from '../context.js';
 import { readIfThere } from '../home.js';
 import type { Check } from './check.js';
@@ -46,13 +46,20 @@ function checkToken(context: Context, home: string): Check {
 async function checkApi(context: Context): Promise<Check[]> {
   try {
     const client = await context.connect();
-    await client.get('/health');
+    const { reason = null } = await client.get<Health>('/health');
     const reached: Check = { name: 'master', ok: true, found: client.url, todo: '' };
-    return [reached, ...(await checkNodes(context))];
+    return [reached, ...(reason === null ? [] : [storeCheck(reason)]), ...(await checkNodes(context))];
   } catch (error) {
     return [failed('master', error)];
   }
 }
+
+const storeCheck = (found: string): Check => ({
+  name: 'store',
+  ok: false,
+  found,
+  todo: errorTable.STORE_FULL.hint,
+});
 
 async function checkNodes(context: Context): Promise<Check[]> {
   try {

@@ -6,6 +6,7 @@
 
 import { isRouted } from '../../shared/spec.js';
 import type { IngressSettings } from '../plan/assignments.js';
+import { inheritedBy } from '../plan/routes.js';
 import type { ServiceState } from '../plan/snapshot.js';
 import type { Store } from '../store/store.js';
 import { FALLBACK_NAME, type SiteCertificate } from '../store/tables.js';
@@ -92,8 +93,9 @@ export function createCertificates(store: Store, issuer: SiteIssuer): Certificat
 function wantedNames(services: readonly ServiceState[]): Set<string> {
   const names = new Set([FALLBACK_NAME]);
   // Also of a service that is being removed: while it drains it is still served.
-  for (const { service } of services)
-    if (isRouted(service.spec)) for (const domain of service.spec.domains) names.add(domain);
+  for (const { service, rollout } of services)
+    if (isRouted(service.spec))
+      for (const domain of [...service.spec.domains, ...inheritedBy({ rollout })]) names.add(domain);
   return names;
 }
 

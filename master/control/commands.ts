@@ -18,6 +18,8 @@ import {
   type Changed,
 } from '../plan/begin.js';
 import { explain } from '../plan/explain.js';
+import { refuseImpossible } from '../plan/impossible.js';
+import { withInherited } from '../plan/requests.js';
 import type { Begun, RequestContext, ServiceCurrent } from '../plan/snapshot.js';
 import type { Store } from '../store/store.js';
 import type { Transaction } from '../store/transaction.js';
@@ -67,16 +69,16 @@ export function createCommands(store: Store, states: States) {
     ...createRolloutCommands(store, states, { contextOf, currentOf }),
     deploy(specs: ServiceSpec[], actor: Actor): DeployReply['rollouts'] {
       store.requireRoom();
-      const begun = specs.map((spec) => {
-        const key = serviceKey(spec.project, spec.name);
-        const context = contextOf(actor);
-        return { spec, context, begun: beginDeploy(states.current(key), spec, context) };
-      });
+      const begun = withInherited(
+        specs.map((spec) => begunOf(states, spec, contextOf(actor))),
+        (key) => states.get(key)?.service ?? null,
+      );
+      const nowMs = Date.now();
       store.write((tx) => {
-        for (const { begun: one, context } of begun) putBegun(tx, one, context.nowMs);
+        for (const one of begun) putBegun(tx, one, nowMs);
       });
-      return begun.map(({ spec, begun: one }) => ({
-        service: spec.name,
+      return begun.map((one) => ({
+        service: one.service.name,
         id: one.rollout?.id ?? one.following,
         change: one.action,
       }));
@@ -113,11 +115,18 @@ function tellBegun({ rollout, following }: Begun): [kind: string, what: string] 
   return [`rollout.${did?.verb ?? 'act'}`, `${did?.verb}: ${did?.detail}, by ${did?.by}`];
 }
 
+/** What a deploy comes to; one that no node could ever take is refused. */
+function begunOf(states: States, spec: ServiceSpec, context: RequestContext): Begun {
+  const begun = beginDeploy(states.current(serviceKey(spec.project, spec.name)), spec, context);
+  if (begun.rollout !== null) refuseImpossible(spec, states.nodes());
+  return begun;
+}
+
 /** What a deploy would do, without doing it: a refusal is an answer too. */
 function dryRun(states: States, spec: ServiceSpec): PlanReply['services'][number] {
   const current = states.current(serviceKey(spec.project, spec.name));
   try {
-    const begun = beginDeploy(current, spec, contextOf({ by: 'plan', source: 'api' }));
+    const begun = begunOf(states, spec, contextOf({ by: 'plan', source: 'api' }));
     const steps = explain(begun, current, states.nodeViews(begun.service.key));
     const nothing = { error: null, code: null, hint: null };
     return { service: spec.name, action: begun.action, changes: begun.changes, steps, ...nothing };

@@ -1,7 +1,13 @@
 /** What is asked of the cluster as a whole: health, status, rollouts, events, reload. */
 import { z } from 'zod';
-import { clusterInfoSchema, eventSchema, rolloutFrameSchema, statusReplySchema } from '../../shared/api.js';
-import { OrcaError } from '../../shared/errors.js';
+import {
+  clusterInfoSchema,
+  eventSchema,
+  healthSchema,
+  rolloutFrameSchema,
+  statusReplySchema,
+} from '../../shared/api.js';
+import { messageOf, OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
 import { followEvents, followRollout } from './follow.js';
 import type { Settings } from './ports.js';
@@ -9,6 +15,16 @@ import { type Answer, answer, flag, isSet, type Route, route, unset } from './ro
 import { eventView, type Views } from './views.js';
 
 const ok = z.object({ ok: z.string() });
+
+/** Why new requests are refused, or nothing at all can be stored; null: neither. */
+function storeProblem(store: Store): string | null {
+  try {
+    store.requireRoom();
+    return store.problem();
+  } catch (error) {
+    return store.problem() ?? messageOf(error);
+  }
+}
 
 export interface ClusterRoutesOptions {
   store: Store;
@@ -25,13 +41,17 @@ export function clusterRoutes({ store, views, settings, reload }: ClusterRoutesO
   });
   return [
     route('GET /health', {
-      summary: 'Says that the master answers; needs no token',
+      summary: 'Says that the master answers, and why it can store nothing now; needs no token',
       access: 'open',
-      reply: z.object({ status: z.string(), version: z.string() }),
-      run: () => answer({ status: 'ok', version: settings().version }),
+      reply: healthSchema,
+      run: () => {
+        const reason = storeProblem(store);
+        return answer({ status: reason === null ? 'ok' : 'degraded', reason, version: settings().version });
+      },
     }),
     route('GET /status', {
-      summary: 'Services, nodes and certificates as they were observed',
+      summary:
+        'Services, nodes and certificates as they were observed; of an unknown project there are no services',
       query: z.object({ project: unset(z.string()) }),
       reply: statusReplySchema,
       run: ({ query }) => answer(views.status(query.project ?? null)),

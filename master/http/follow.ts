@@ -2,7 +2,7 @@
 import type { ApiEvent, RolloutFrame } from '../../shared/api.js';
 import type { Store } from '../store/store.js';
 import type { Changes } from '../store/transaction.js';
-import { waitsForPromote } from './rollout-view.js';
+import { asItStands, waitsForPromote } from './rollout-view.js';
 import { eventView, type Views } from './views.js';
 
 /** What live sessions add (requests in flight, heartbeats) has no commit: look at least this often. */
@@ -37,15 +37,18 @@ export async function rolloutsEnd(
   signal: AbortSignal,
 ): Promise<boolean> {
   const isOpen = (id: string): boolean => {
-    const rollout = store.rollout(id);
-    const service = rollout && store.service(rollout.service);
-    return rollout?.endedAtMs === null && !(service && waitsForPromote(rollout, service));
+    const stored = store.rollout(id);
+    if (!stored) return false;
+    const rollout = asItStands(stored, store.activeRollout(stored.service));
+    const service = store.service(rollout.service);
+    return rollout.endedAtMs === null && !(service && waitsForPromote(rollout, service));
   };
+  const keys = new Set(ids.map((id) => store.rollout(id)?.service));
   while (ids.some(isOpen)) {
     if (signal.aborted || Date.now() >= deadlineMs) return false;
     await nextChange(
       store,
-      ({ rollouts }) => ids.some((id) => rollouts.has(id)),
+      ({ services }) => [...services].some((key) => keys.has(key)),
       deadlineMs - Date.now(),
       signal,
     );

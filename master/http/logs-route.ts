@@ -6,6 +6,7 @@ import { OrcaError } from '../../shared/errors.js';
 import type { Allocation } from '../../shared/model.js';
 import { groupSchema, type LogLine } from '../../shared/protocol.js';
 import type { Store } from '../store/store.js';
+import { KEPT_ROLLOUTS } from '../store/transaction.js';
 import { findService } from './find-service.js';
 import type { Live } from './ports.js';
 import { iso } from './rollout-view.js';
@@ -59,6 +60,18 @@ function readSince(text: string | undefined): number | null {
 const allocationsOf = (store: Store, key: string, { group }: LogsQuery): Allocation[] =>
   store.allocations(key).filter((a) => group === null || a.group === group);
 
+/** Of the newest rollout that has had a job, in the place of its container, which is gone. They have no times of their own. */
+function jobLines(store: Store, key: string, query: LogsQuery): LogFrame[] {
+  const isThere = store
+    .allocations(key)
+    .some(({ group, desired }) => group === 'job' && desired !== 'stopped');
+  if (query.group !== 'job' || isThere) return [];
+  const job = store.rollouts(key, KEPT_ROLLOUTS).find((rollout) => rollout.job)?.job;
+  if (!job || job.endedAtMs < (query.sinceMs ?? 0)) return [];
+  const frame = (text: string) => frameOf(job.allocation, { atMs: job.endedAtMs, stream: 'stdout', text });
+  return job.lines.map(frame).slice(Math.max(0, job.lines.length - (query.tail ?? DEFAULT_TAIL)));
+}
+
 /** All lines there are, in the order of their times. An allocation whose node is away says so in its place. */
 async function* readLogs(
   store: Store,
@@ -68,6 +81,8 @@ async function* readLogs(
   signal: AbortSignal,
 ): AsyncGenerator<LogFrame> {
   const { tail, sinceMs } = query;
+  const kept = jobLines(store, key, query);
+  if (kept.length > 0) return yield* kept;
   const batches = await Promise.all(
     allocationsOf(store, key, query).map(async ({ id, node }) => {
       const frames: LogFrame[] = [];
@@ -93,7 +108,7 @@ async function* followLogs(
   query: LogsQuery,
   signal: AbortSignal,
 ): AsyncGenerator<LogFrame> {
-  const waiting: LogFrame[] = [];
+  const waiting: LogFrame[] = jobLines(store, key, query);
   const open = new Set<string>();
   const bell = createBell();
   const closing = new AbortController();

@@ -2,7 +2,8 @@
 
 import type { RolloutSummary } from '../../shared/api.js';
 import type { ActView, CanaryView, MeasuredView, VerdictView } from '../../shared/api-canary.js';
-import type { Act, Canary, Failure, Measured, Rollout, Service, Verdict } from '../../shared/model.js';
+import type { Canary, Failure, Rollout, Service } from '../../shared/model.js';
+import type { Act, Measured, Verdict } from '../../shared/model-life.js';
 
 /** `service` is null for one that is gone. */
 export function rolloutSummary(rollout: Rollout, service: Service | null): RolloutSummary {
@@ -24,7 +25,16 @@ export function rolloutSummary(rollout: Rollout, service: Service | null): Rollo
     paused: paused && { by: paused.by, at: iso(paused.atMs) },
     canary: canaryView(rollout, service),
     acts: rollout.acts.map(actView),
+    job: jobView(rollout),
   };
+}
+
+/** One whose place another is to take is not over while that one prepares: it stands, and goes on should the other fail. */
+export function asItStands(rollout: Rollout, open: Rollout | null | undefined): Rollout {
+  const standing = open?.replaces;
+  if (standing?.id !== rollout.id) return rollout;
+  const reason = `stands while a ${open?.kind} by ${open?.by} prepares`;
+  return { ...standing, acts: rollout.acts, reason };
 }
 
 /** True while a canary gets the share it was meant to get, and only a user moves it on: what a deploy waits for. */
@@ -73,6 +83,12 @@ const measuredView = ({ requests, errorRate, p95Ms }: Measured): MeasuredView =>
   error_rate: errorRate,
   p95_ms: p95Ms,
 });
+
+/** Without its lines, which are logs. */
+function jobView({ job }: Rollout): RolloutSummary['job'] {
+  if (!job) return null;
+  return { release: `v${job.release}`, exit_code: job.exitCode, ended_at: iso(job.endedAtMs) };
+}
 
 const actView = ({ verb, detail, by, source, atMs }: Act): ActView => ({
   verb,

@@ -6,7 +6,7 @@ import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
 import { findService } from './find-service.js';
 import type { Commands } from './ports.js';
-import { iso, rolloutSummary } from './rollout-view.js';
+import { asItStands, iso, rolloutSummary } from './rollout-view.js';
 import { answer, flag, isSet, type Route, route, unset } from './route.js';
 
 const inProject = z.object({ project: unset(z.string()) });
@@ -120,6 +120,8 @@ function historyOf(store: Store, key: string): z.output<typeof historyReplySchem
         created_at: iso(release.createdAtMs),
         stable: release.number === stable,
       })),
-    rollouts: store.rollouts(key, 30).map((rollout) => rolloutSummary(rollout, service)),
+    rollouts: store
+      .rollouts(key, 30)
+      .map((rollout) => rolloutSummary(asItStands(rollout, store.activeRollout(key)), service)),
   };
 }

@@ -180,7 +180,12 @@ function stoppedReason(views: AllocationView[], last: Rollout | null): string {
   return `stopped on request${last?.state === 'failed' ? `; ${lastFailed(last)}` : ''}`;
 }
 
-const lastFailed = ({ kind, reason }: Rollout): string => `the last ${kind} failed: ${reason ?? ''}`;
+/** Said until a later rollout has succeeded: until then what runs is not what was last asked for. */
+function lastFailed({ kind, release, endedAtMs, reason }: Rollout): string {
+  const of = release === null ? '' : ` of v${release}`;
+  const at = endedAtMs === null ? '' : ` at ${iso(endedAtMs).slice(0, 16).replace('T', ' ')} UTC`;
+  return `the last ${kind}${of} failed${at}: ${reason ?? ''}`;
+}
 
 /** The oldest word of the nodes it runs on: everything shown is at least as new. */
 function observedAt(facts: ServiceFacts): string | null {

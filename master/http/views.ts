@@ -7,7 +7,7 @@ import { FALLBACK_NAME } from '../store/tables.js';
 import { createLastShares } from './last-shares.js';
 import { nodeStatus } from './node-view.js';
 import type { Live, Settings } from './ports.js';
-import { iso, rolloutSummary } from './rollout-view.js';
+import { asItStands, iso, rolloutSummary } from './rollout-view.js';
 import { type ServiceFacts, serviceStatus } from './status-view.js';
 import type { ServiceTraffic } from './traffic-metrics.js';
 import { byRelease, type ReleaseTraffic } from './traffic-view.js';
@@ -81,8 +81,9 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
       observed_at: iso(Date.now()),
     }),
     rollout: (id) => {
-      const found = store.rollout(id);
-      if (!found) return null;
+      const stored = store.rollout(id);
+      if (!stored) return null;
+      const found = asItStands(stored, store.activeRollout(stored.service));
       const of = store.service(found.service) ?? null;
       const summary = rolloutSummary(found, of);
       const reason = (found.endedAtMs === null ? store.problem() : null) ?? summary.reason;

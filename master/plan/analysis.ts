@@ -5,7 +5,8 @@
  */
 
 import { percentileOf } from '../../shared/latency.js';
-import type { Canary, Counted, Measured, Verdict } from '../../shared/model.js';
+import type { Canary, Counted } from '../../shared/model.js';
+import type { Measured, Verdict } from '../../shared/model-life.js';
 import type { AnalysisSpec } from '../../shared/spec.js';
 
 export interface JudgeInput {

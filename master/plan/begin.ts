@@ -16,7 +16,16 @@ import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import { sharedAnew } from './acts.js';
 import { changesOf } from './changes.js';
 import { isSameContainer } from './releases.js';
-import { acted, canaryOf, newRollout, refuseRemoved, scaled, settingsBefore, supersede } from './requests.js';
+import {
+  acted,
+  canaryOf,
+  newRollout,
+  refuseLoneCanary,
+  refuseRemoved,
+  scaled,
+  settingsBefore,
+  supersede,
+} from './requests.js';
 import { isRunning, previousOf, releaseOf } from './rollback-target.js';
 import type { Begun, RequestContext, ServiceCurrent } from './snapshot.js';
 
@@ -77,7 +86,7 @@ export function beginRollback(current: ServiceCurrent, to: number | null, contex
   const rollout = newRollout('rollback', service, spec, context, open);
   return {
     action: 'roll',
-    changes: [`release: ${beforeOf(current, release)} → v${release.number} (${release.image.ref})`],
+    changes: [releaseLine(current, release)],
     service,
     rollout: { ...rollout, release: release.number },
     superseded: takenBack(open, release, context),
@@ -97,6 +106,7 @@ export function beginScale(current: ServiceCurrent, replicas: number, nowMs: num
   if (!Number.isInteger(replicas) || replicas < 0) {
     throw new OrcaError('BODY_INVALID', `replicas has to be 0 or more, not ${replicas}`);
   }
+  refuseLoneCanary(current, replicas);
   const rollout = current.rollout && scaled(current.rollout, replicas);
   return { service: { ...current.service, replicas, updatedAtMs: nowMs }, rollout };
 }
@@ -182,6 +192,7 @@ function follow(
 ): Begun {
   const isSame = canonicalJson(open.spec) === canonicalJson(spec) && changes.length === 0;
   if (isSame) return { ...nothing(current.service), following: open.id };
+  refuseLoneCanary(current, spec.replicas);
   const moved = sharedAnew(open, spec, context) ?? acted(open, 'update', changes.join('; '), context);
   const service = isPreparing(open)
     ? asked(current, spec, context.nowMs)
@@ -214,12 +225,19 @@ function halt(current: ServiceCurrent, desired: 'stopped' | 'removed', nowMs: nu
   };
 }
 
-/** What runs before a rollback to `release`: stable, and the canary that goes; of a rollback to stable the canary alone. */
-function beforeOf({ service, rollout }: ServiceCurrent, release: Release): string {
+/** What runs and goes for a rollback to `release`: stable, a canary, and what else is being rolled out. */
+function releaseLine({ service, rollout }: ServiceCurrent, release: Release): string {
   const { stable } = service.planned;
   const canary = canaryOf(rollout);
-  const own = stable === null || (canary !== null && stable === release.number) ? [] : [`v${stable}`];
-  return [...own, ...(canary === null ? [] : [`v${canary} (canary)`])].join(' + ') || 'none';
+  const coming = canary === null ? (standingOf(rollout)?.release ?? null) : null;
+  const going = [
+    ...(stable === null || stable === release.number ? [] : [`v${stable}`]),
+    ...(canary === null ? [] : [`v${canary} (canary)`]),
+    ...(coming === null || [stable, release.number].includes(coming) ? [] : [`v${coming}`]),
+  ];
+  const to = `v${release.number} (${release.image.ref})`;
+  if (going.length > 0) return `release: ${going.join(' + ')} → ${to}`;
+  return stable === null ? `release: none → ${to}` : `release: ${to} stays`;
 }
 
 /** What is rolled back says so in its own history. */

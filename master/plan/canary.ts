@@ -3,7 +3,8 @@
  * both groups really answered. Promises: stable is not touched here; a share moves only when the whole group serves and
  * every ingress has the last one in force; without evidence it waits and says so; a bad canary is taken back.
  */
-import type { Canary, Rollout, Verdict } from '../../shared/model.js';
+import type { Canary, Rollout } from '../../shared/model.js';
+import type { Verdict } from '../../shared/model-life.js';
 import type { DeploySpec, ServiceSpec } from '../../shared/spec.js';
 import { type Judgement, judge } from './analysis.js';
 import { failureOfAnalysis, failureOfCulprit, failureOfDeadline } from './failure.js';

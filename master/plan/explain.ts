@@ -107,7 +107,8 @@ function rollLines(begun: Begun, current: ServiceCurrent | null, nodes: readonly
 
 function isCanary(begun: Begun, current: ServiceCurrent | null): boolean {
   const hasStable = current !== null && current.service.planned.stable !== null;
-  return asked(begun).deploy.strategy === 'canary' && begun.rollout?.kind !== 'rollback' && hasStable;
+  const { deploy, replicas } = asked(begun);
+  return deploy.strategy === 'canary' && begun.rollout?.kind !== 'rollback' && hasStable && replicas > 0;
 }
 
 function canaryLines(begun: Begun): string[] {

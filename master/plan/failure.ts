@@ -55,7 +55,7 @@ export function failureOfJob(
   const where = job === null ? '' : ` on ${job.nodeName}`;
   return {
     reason,
-    message: `${reason}${where}. Nothing was changed; mend the job and deploy again. \`orca logs ${spec.name} --group job\` shows all that it writes while it runs.`,
+    message: `${reason}${where}. Nothing was changed; mend the job and deploy again. \`orca logs ${spec.name} --group job\` shows its last lines, and all of them while it runs.`,
     exitCode: observed?.exitCode ?? null,
     restartCount: 0,
     lastLogs: (observed?.lastLogs ?? []).slice(-20),

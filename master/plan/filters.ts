@@ -2,6 +2,7 @@
  * Why a node can't take an allocation: one function a reason, asked in this order; the first that refuses says why, in
  * words that can be counted ("2 nodes: 1 cordoned, 1 without 512 MiB free").
  */
+import type { Node } from '../../shared/model.js';
 import type { ContainerSpec, ServiceSpec } from '../../shared/spec.js';
 import { doubtOf } from './seen.js';
 import type { NodeView } from './snapshot.js';
@@ -31,10 +32,13 @@ export function sumUp(refusals: readonly string[]): string {
   return `${refusals.length} ${refusals.length === 1 ? 'node' : 'nodes'}: ${parts.join(', ')}`;
 }
 
+/** A pin is an exact id, name or address. */
+export function isPinnedElsewhere({ id, facts }: Node, { node }: Need['placement']): boolean {
+  return node !== null && ![id, facts.name, facts.address].includes(node);
+}
+
 const pinned: Filter = ({ node }, { placement }) =>
-  placement.node === null || [node.id, node.facts.name, node.facts.address].includes(placement.node)
-    ? null
-    : `not ${placement.node}`;
+  isPinnedElsewhere(node, placement) ? `not ${placement.node}` : null;
 
 const labelled: Filter = ({ node }, { placement }) => {
   const missing = Object.entries(placement.labels).find(([key, value]) => node.labels[key] !== value);

@@ -54,6 +54,17 @@ export function jobContainer({ container, deploy }: ServiceSpec): ContainerSpec 
   };
 }
 
+const KEPT_LINE_LENGTH = 1_000;
+
+/** The rollout with what is kept of its job; as it was when nothing is known of one. */
+export function withJob(rollout: Rollout, job: Seen | null, nowMs: number): Rollout {
+  const observed = job?.allocation.observed ?? null;
+  if (job === null || observed === null) return rollout;
+  const { id: allocation, release } = job.allocation;
+  const lines = observed.lastLogs.slice(-50).map((line) => line.slice(0, KEPT_LINE_LENGTH));
+  return { ...rollout, job: { allocation, release, exitCode: observed.exitCode, lines, endedAtMs: nowMs } };
+}
+
 function make(
   snapshot: ServiceSnapshot,
   rollout: Rollout,

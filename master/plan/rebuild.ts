@@ -4,7 +4,7 @@
  * was on its way out comes back, and the counters go on above everything seen.
  */
 import type { Allocation, AllocationDesired, Planned, Release, Rollout } from '../../shared/model.js';
-import type { AllocationAssignment, AllocationObserved } from '../../shared/protocol.js';
+import type { AllocationAssignment, AllocationObserved, Group } from '../../shared/protocol.js';
 import { isRouted } from '../../shared/spec.js';
 import { type Origin, settingsWith } from './origin.js';
 import { releaseFingerprint } from './releases.js';
@@ -49,8 +49,8 @@ export function rebuild(
   const key = keyOf(allocation);
   const releases = releasesOf(copies, origin, before);
   const staying = (before?.allocations ?? []).filter(({ node }) => !claimed.has(node));
-  const allocations = [...staying, ...copies.map((copy) => allocationOf(copy, before))];
   const rollout = rolloutOf(key, origin, releases, before, nowMs);
+  const allocations = [...staying, ...copies.map((copy) => allocationOf(copy, rollout, before))];
   const counter = Math.max(
     ...copies.map((copy) => copy.counter),
     before?.service.planned.nextAllocation ?? 1,
@@ -121,9 +121,10 @@ function releasesOf(copies: Copies, { settings }: Origin, before: ServiceState |
 
 const order: readonly AllocationDesired[] = ['running', 'routed', 'draining', 'stopped'];
 
-function allocationOf(copy: Copy, before: ServiceState | null): Allocation {
+function allocationOf(copy: Copy, rollout: Rollout | null, before: ServiceState | null): Allocation {
   const { allocation, origin, node, observed } = copy;
-  const { id, slot, group, release } = allocation;
+  const { id, slot, release } = allocation;
+  const group = groupOf(copy, rollout);
   const stored = before?.allocations.find((row) => row.id === id);
   // The store may have given it up since: what it wants of an allocation never moves back.
   const wants = [desiredOf(copy), stored?.desired ?? 'running'];
@@ -131,6 +132,12 @@ function allocationOf(copy: Copy, before: ServiceState | null): Allocation {
   const { createdAtMs, drainingSinceMs } = origin.allocation;
   const rest = { createdAtMs, drainingSinceMs: drainingSinceMs ?? stored?.drainingSinceMs ?? null, observed };
   return { id, service: keyOf(allocation), slot, group, release, node, desired, ...rest };
+}
+
+/** A label says which group a container was made for: a canary that was promoted since is stable. */
+function groupOf({ allocation, isLabelled }: Copy, rollout: Rollout | null): Group {
+  const isCanary = rollout !== null && rollout.canary !== null && rollout.release === allocation.release;
+  return isLabelled && allocation.group === 'canary' && !isCanary ? 'stable' : allocation.group;
 }
 
 function desiredOf({ allocation, origin, isLabelled }: Copy): AllocationDesired {

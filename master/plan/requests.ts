@@ -1,8 +1,9 @@
 /** What all requests share: a rollout at its start, the end of the one it takes the place of, and the refusal of what is going away. Pure. */
 import { OrcaError } from '../../shared/errors.js';
-import { type Act, type Rollout, type Service, type Settings, standingOf } from '../../shared/model.js';
+import { type Rollout, type Service, type Settings, standingOf } from '../../shared/model.js';
+import type { Act } from '../../shared/model-life.js';
 import type { ServiceSpec } from '../../shared/spec.js';
-import type { RequestContext, ServiceCurrent } from './snapshot.js';
+import type { Begun, RequestContext, ServiceCurrent } from './snapshot.js';
 
 /** A rollout at its start; `open` is the one whose place it takes, which stands until this one is prepared. */
 export function newRollout(
@@ -81,4 +82,30 @@ export function acted(
 export function refuseRemoved({ service }: ServiceCurrent): void {
   if (service.desired !== 'removed') return;
   throw new OrcaError('CONFLICT', `${service.name} is being removed; try again when it is gone`);
+}
+
+/** The rollouts of one deploy, each with the domains that another service of it has now and gives up for it. */
+export function withInherited(begun: readonly Begun[], current: (key: string) => Service | null): Begun[] {
+  const given = new Map<string, string>();
+  for (const { service, rollout } of begun) {
+    const before = rollout === null ? [] : (current(service.key)?.spec.domains ?? []);
+    for (const domain of before) if (!rollout?.spec.domains.includes(domain)) given.set(domain, service.key);
+  }
+  return begun.map((one) => {
+    const { rollout } = one;
+    const inherits = rollout?.spec.domains.filter((d) => given.has(d) && given.get(d) !== rollout.service);
+    return rollout && inherits?.length ? { ...one, rollout: { ...rollout, inherits } } : one;
+  });
+}
+
+/** Without a stable copy a canary would get everything, whatever its share. One that is promoted becomes stable, with none as well. */
+export function refuseLoneCanary({ service: { name }, rollout }: ServiceCurrent, replicas: number): void {
+  const acting = standingOf(rollout);
+  if (replicas > 0 || acting?.state !== 'canary' || acting.canary?.promotedAtMs != null) return;
+  const hint = `\`orca rollback ${name}\` or \`orca promote ${name}\` first; \`orca stop ${name}\` stops all of it`;
+  throw new OrcaError(
+    'CONFLICT',
+    `${name} has the canary v${acting.release}, which would be all that is left of it`,
+    { hint },
+  );
 }

@@ -14,6 +14,7 @@ import type { Failure, Release, Rollout } from '../../shared/model.js';
 import { isRouted } from '../../shared/spec.js';
 import { advanceCanary, newCanary } from './canary.js';
 import { failureOfCulprit, failureOfDeadline, failureOfImage, failureOfJob } from './failure.js';
+import { withJob } from './jobs.js';
 import type { Progress } from './progress.js';
 import { advancePromotion } from './promotion.js';
 import { newRelease } from './releases.js';
@@ -168,16 +169,18 @@ function makeRoom(rollout: Rollout, nowMs: number): Step {
 /** Only beside something that serves: a first release and a rollback go without, and what no traffic or one writer allows
  *  (the configuration refuses those two). */
 function isCanary({ kind, from, spec }: Rollout): boolean {
-  const isPossible = isRouted(spec) && spec.container.volumes.length === 0;
+  const isPossible = isRouted(spec) && spec.container.volumes.length === 0 && spec.replicas > 0;
   return spec.deploy.strategy === 'canary' && isPossible && kind !== 'rollback' && from !== null;
 }
 
 /* ---- pre_deploy ------------------------------------------------------------------------------------------------- */
 
 /** Its job runs once; nothing else is touched before it has ended well. */
-function preDeploy(rollout: Rollout, progress: Progress, nowMs: number): Step {
+function preDeploy(before: Rollout, progress: Progress, nowMs: number): Step {
   const { job, target } = progress;
-  if (rollout.failure !== null) return stopJob(rollout, rollout.failure, progress, nowMs);
+  if (before.failure !== null) return stopJob(before, before.failure, progress, nowMs);
+  const isOver = job?.state === 'exited' || job?.state === 'failed';
+  const rollout = isOver && before.job === undefined ? withJob(before, job, nowMs) : before;
   const timeoutMs = rollout.spec.deploy.preDeploy?.timeoutMs ?? 0;
   const deadlineMs = rollout.progressAtMs + timeoutMs;
   const observed = job?.allocation.observed ?? null;
@@ -186,8 +189,7 @@ function preDeploy(rollout: Rollout, progress: Progress, nowMs: number): Step {
     if (needsRoom(rollout, progress)) return makeRoom(rollout, nowMs);
     return enter(rollout, target, progress, nowMs);
   }
-  if (job?.state === 'exited' || job?.state === 'failed')
-    return fail(rollout, failureOfJob(job, rollout, null, nowMs), progress, nowMs);
+  if (isOver) return fail(rollout, failureOfJob(job, rollout, null, nowMs), progress, nowMs);
   if (progress.canJudge && nowMs >= deadlineMs) {
     const failure = failureOfJob(job, rollout, timeoutMs, nowMs);
     return stopJob({ ...rollout, failure, progressAtMs: nowMs }, failure, progress, nowMs);
@@ -200,14 +202,15 @@ function preDeploy(rollout: Rollout, progress: Progress, nowMs: number): Step {
 const LAST_LINES_MS = 15_000;
 
 /** It was not done in its time: its last lines are known when its container has ended. */
-function stopJob(rollout: Rollout, failure: Failure, progress: Progress, nowMs: number): Step {
+function stopJob(before: Rollout, failure: Failure, progress: Progress, nowMs: number): Step {
   const { job } = progress;
+  const rollout = withJob(before, job, nowMs);
   const observed = job?.allocation.observed ?? null;
   const untilMs = rollout.progressAtMs + progress.deploy.stopGraceMs + LAST_LINES_MS;
   const isEnded = job === null || observed === null || observed.state === 'gone';
   if (!isEnded && !(progress.canJudge && nowMs >= untilMs)) {
     const within = `${(rollout.spec.deploy.preDeploy?.timeoutMs ?? 0) / 1_000} s`;
-    return stay(rollout, [`its pre_deploy job was not done within ${within}; it is being stopped`], untilMs);
+    return stay(before, [`its pre_deploy job was not done within ${within}; it is being stopped`], untilMs);
   }
   const lastLogs = (observed?.lastLogs ?? failure.lastLogs).slice(-20);
   return fail(rollout, { ...failure, lastLogs }, progress, nowMs);

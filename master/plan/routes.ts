@@ -4,7 +4,7 @@
  * is answered 503), one that is removed keeps it until nothing of it is left.
  */
 import type { Route, RoutedAllocation } from '../../proxy-config/route.js';
-import { type Allocation, actingOf, isWanted } from '../../shared/model.js';
+import { type Allocation, actingOf, isPreparing, isWanted } from '../../shared/model.js';
 import { isRouted } from '../../shared/spec.js';
 import { stepsOf } from './canary.js';
 import { srvNameOf } from './names.js';
@@ -13,10 +13,16 @@ import type { ServiceState } from './snapshot.js';
 
 /** The routes of all services that the ingress serves, in the order of their keys; `unreachable`: ids of silent nodes. */
 export function routesOf(services: readonly ServiceState[], unreachable: ReadonlySet<string>): Route[] {
+  const held = new Set(services.flatMap(({ service }) => service.spec.domains));
   return services
     .filter(hasRoute)
     .sort((a, b) => (a.service.key < b.service.key ? -1 : 1))
-    .map((state) => routeOf(state, unreachable));
+    .map((state) => routeOf(state, held, unreachable));
+}
+
+/** What it inherits while its rollout prepares: between the one that gave a domain up and its own turn it would be nobody's. */
+export function inheritedBy({ rollout }: Pick<ServiceState, 'rollout'>): string[] {
+  return rollout !== null && isPreparing(rollout) ? (rollout.inherits ?? []) : [];
 }
 
 function hasRoute({ service, releases, allocations }: ServiceState): boolean {
@@ -25,12 +31,17 @@ function hasRoute({ service, releases, allocations }: ServiceState): boolean {
   return containers.some((container) => isRouted({ ...service.spec, container }));
 }
 
-function routeOf({ service, rollout, allocations }: ServiceState, unreachable: ReadonlySet<string>): Route {
+function routeOf(
+  { service, rollout, allocations }: ServiceState,
+  held: ReadonlySet<string>,
+  unreachable: ReadonlySet<string>,
+): Route {
   const { spec } = service;
+  const inherited = inheritedBy({ rollout }).filter((domain) => !held.has(domain));
   return {
     service: service.key,
     srvName: srvNameOf(service.project, service.name),
-    domains: [...spec.domains],
+    domains: [...spec.domains, ...inherited],
     paths: [...spec.routes],
     stripPrefix: spec.stripPrefix,
     wanted: isWanted(service, rollout),

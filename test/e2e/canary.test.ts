@@ -151,6 +151,23 @@ t.test('the master killed in a canary and in a promotion: it goes on where it wa
   });
 });
 
+t.test('the agent killed in a canary: its share goes on, and is never shown as anything else', async (t) => {
+  await deploys(t, file('b'));
+  const before = orca.pid('agent');
+  const shown = new Set<number | undefined>();
+  await lossless(t, under({ busy: 4, http2: 4, socket: 4 }), async () => {
+    await killHard(before);
+    await waitFor('the next agent to have reported', async () => {
+      const { groups, reason } = await orca.service('web');
+      shown.add(groups.canary?.weight);
+      return orca.pid('agent') !== before && reason?.startsWith('canary v');
+    });
+  });
+  t.same([...shown], [20]);
+  await ok(t, 'rollback', 'web');
+  await atRest();
+});
+
 t.test('paused it stays, in maintenance it says so, and what can not be done is refused', async (t) => {
   await deploys(t, file('b'));
   await ok(t, 'rollout', 'pause', 'web');
@@ -191,6 +208,8 @@ t.test('a job runs once in the new image before anything else; one that fails ch
   const absent = await deploys(t, file('b', none), 1);
   t.match(absent.stdout + absent.stderr, /change pre_deploy: the image has no such program/);
   await deploys(t, file('b', job("console.log('migrated')")));
+  t.match((await ok(t, 'logs', 'web', '--group', 'job')).stdout, /migrated/, 'its container is gone');
+  t.match((await ok(t, 'history', 'web')).stdout, /its job for v\d+ exited with 0/);
   t.match(await orca.service('web'), { groups: { canary: { ready: 1 } } });
   await ok(t, 'rollback', 'web');
   await atRest();

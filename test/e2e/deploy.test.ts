@@ -160,6 +160,32 @@ t.test('rm removes the service and its containers', async (t) => {
   t.same((await orca.status()).services, []);
 });
 
+t.test('two services exchange their domains in one deploy: each is answered at every moment', async (t) => {
+  const both = (one: string, two: string, deploy: string[] = []) =>
+    serviceToml(
+      { name: 'one', image: 'orca-e2e/web:v1', domain: one },
+      { name: 'two', image: 'orca-e2e/web:v2', domain: two, env: { DEPLOYS: String(deploy.length) }, deploy },
+    );
+  t.equal((await orca.deploy(both('a.localhost', 'b.localhost'))).code, 0);
+  const seen = new Set<string>();
+  let isOver = false;
+  const asks = ['a.localhost', 'b.localhost'].map(async (domain) => {
+    while (!isOver) {
+      const answer = await orca.get(domain).catch((error: Error) => ({ status: error.message, headers: {} }));
+      seen.add(`${answer.status} ${(answer.headers as Record<string, unknown>)['x-release']}`);
+    }
+  });
+  const slow = ['pre_deploy = ["/bin/node", "-e", "setTimeout(() => {}, 2000)"]'];
+  t.equal((await orca.deploy(both('b.localhost', 'a.localhost', slow))).code, 0);
+  await waitFor('both to have moved', async () => {
+    const answers = await Promise.all([orca.get('a.localhost'), orca.get('b.localhost')]);
+    return answers.map(({ headers }) => headers['x-release']).join() === 'v2,v1';
+  });
+  isOver = true;
+  await Promise.all(asks);
+  t.same([...seen].sort(), ['200 v1', '200 v2']);
+});
+
 function plainGet(
   port: number,
   host: string,

@@ -46,6 +46,23 @@ async function untouched(t: Test): Promise<void> {
   t.match(seen, { release: 'v1', running_replicas: 2 });
 }
 
+t.test('what no node could ever take is refused at once, with the reason of each node', async (t) => {
+  for (const [lines, says] of [
+    [['resources = { cpu = 512 }'], /web: no node could ever take it: \S+ has \d+ CPUs, and it asks for 512/],
+    [['placement = { node = "nowhere" }'], /no node could ever take it: \S+ is not nowhere/],
+  ] as const) {
+    for (const args of [[], ['--dry-run']]) {
+      const startedAtMs = Date.now();
+      const { code, stderr } = await orca.deploy(service('good', [], [...lines]), args);
+      t.equal(code, 1);
+      t.match(stderr, says);
+      t.match(stderr, /orca nodes/);
+      t.ok(Date.now() - startedAtMs < 20_000, 'not at its progress deadline');
+    }
+  }
+  await untouched(t);
+});
+
 t.test('an image that exits at once fails the deploy with its code and its last 20 lines', async (t) => {
   const result = await orca.deploy(service('exits'));
   const output = result.stdout + result.stderr;

@@ -33,6 +33,12 @@ t.test('on a full disk what runs goes on, what is lost comes back, and what is n
     t.match(stderr, /the disk of the Orca home has 0 KiB left[\s\S]*nothing was changed/);
   }
   t.match((await orca.deploy(service(3))).stderr, /the disk of the Orca home has 0 KiB left/);
+  const health = await orca.api('GET', '/health');
+  t.match(
+    [health.status, JSON.parse(health.body)],
+    [200, { status: 'degraded', reason: /disk of the Orca home/ }],
+  );
+  t.match((await orca.run(['doctor'])).stdout, /bad +store +the disk of the Orca home/);
 
   const [lost] = await orca.containers({ 'orca.service': 'web' });
   await dockerCall('DELETE', `/containers/${lost?.Id}?force=1`);
@@ -47,6 +53,7 @@ t.test('on a full disk what runs goes on, what is lost comes back, and what is n
 
 t.test('with room again all goes on without a restart', async (t) => {
   await nodeThat('ready');
+  t.match(JSON.parse((await orca.api('GET', '/health')).body), { status: 'ok', reason: null });
   const { code } = await orca.deploy(service(3));
   t.equal(code, 0);
   t.match(await orca.service('web'), { status: 'running', running_replicas: 3 });

@@ -21,6 +21,7 @@ for (const file of files) {
       adminSocketPath: '/var/lib/orca/caddy.sock',
       storageRoot: '/var/lib/orca/ingress/caddy/storage',
       logFile: '/var/lib/orca/logs/caddy.log',
+      keepsBodies: false,
       fallback: new Map(Object.entries(golden.input.fallback)),
     });
     const expected = { config, refused };

@@ -141,6 +141,25 @@ t.test('what Caddy itself answers for an upstream that refuses is that releaseâ€
   t.equal(figures(2)?.classes[4], 3);
 });
 
+t.test('a GET whose connection the canary cut is an error of the canary, and stableâ€™s answer', async (t) => {
+  const cutting = await startBackend('cutting', (request) => request.socket.destroy());
+  t.teardown(() => cutting.close());
+  const cut = anAllocation('a.3', cutting.endpoint.port, { release: 3, group: 'canary' });
+  await at(50, { allocations: [stable, cut] });
+  const before = requests(1);
+  const asked = await Promise.all([...Array(60)].map(() => edge.client('200/0')));
+  t.ok(asked.every((reply) => reply.statusCode === 200 && reply.body === 'one'));
+  await until('counted', () => requests(1) === before + 60);
+  const failed = figures(3);
+  t.ok(failed && failed.requests >= 15 && failed.requests <= 45, `${failed?.requests} of 60 began there`);
+  t.same(failed?.classes, [0, 0, 0, 0, failed?.requests]);
+  t.equal(
+    failed?.latency.reduce((a, b) => a + b),
+    0,
+    'a try that broke has no latency',
+  );
+});
+
 t.test('a line says nothing of who asked for what', async (t) => {
   await at(0);
   const { port } = JSON.parse(readFileSync(join(edge.home, 'ingress', 'traffic.json'), 'utf8'));

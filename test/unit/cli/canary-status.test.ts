@@ -95,6 +95,8 @@ t.test('history shows who, when, from what, the result and why; then what was do
     aRollout({ id: 'r-2', kind: 'deploy', takes_back: 'v3', from: 'v2', release: 'v4' }),
     aRollout({ id: 'r-3', kind: 'deploy', from: null, release: 'v1' }),
     aRollout({ id: 'r-4', kind: 'deploy', from: 'v1', release: null }),
+    aRollout({ id: 'r-5', kind: 'deploy', from: 'v6', release: 'v6' }),
+    aRollout({ id: 'r-6', job: { release: 'v2', exit_code: 0, ended_at: '2026-01-31T12:05:00Z' } }),
   ];
   fake.on('GET /services/api/history', { body: { service: 'api', releases: [], rollouts } });
   const { exit, out } = await orca(['history', 'api'], fake);
@@ -107,10 +109,12 @@ t.test('history shows who, when, from what, the result and why; then what was do
   t.match(out, /r-2 +deploy +v2 \+ v3 \(canary\) → v4 +/);
   t.match(out, /r-3 +deploy +– → v1 +/);
   t.match(out, /r-4 +deploy +v1 → – +/);
+  t.match(out, /r-5 +deploy +v6 in place +/);
   t.match(
     out,
-    /\nr2\n[^\n]+ ann \(cli\) {2}weight 20 → 50 %\n[^\n]+ analysis {2}step 1 passed at 20 %: [^\n]+\n[^\n]+ ci \(webhook\) {2}promote\n$/,
+    /\nr2\n[^\n]+ ann \(cli\) {2}weight 20 → 50 %\n[^\n]+ analysis {2}step 1 passed at 20 %: [^\n]+\n[^\n]+ ci \(webhook\) {2}promote\n/,
   );
+  t.match(out, /\nr-6\n[^\n]+ pre_deploy {2}its job for v2 exited with 0; `orca logs api --group job` shows/);
 });
 
 t.test('a long life is shown by its newest lines', async (t) => {

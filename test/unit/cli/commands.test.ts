@@ -67,6 +67,11 @@ t.test('status of a project that is not there names those that are', async (t) =
   const { exit, err } = await orca(['status', '--project', 'nope'], fake);
   t.equal(exit, 1);
   t.match(err, /error: there is no project "nope"; there are: shop/);
+  const none = await api(t);
+  none.on('GET /status', { body: aStatus({ services: [] }) });
+  const first = await orca(['status', '--project', 'nope'], none);
+  t.equal(first.exit, 1);
+  t.match(first.err, /error: there is no project "nope"; there are no services yet/);
 });
 
 t.test('status --watch prints again what changed, until Ctrl-C', async (t) => {
@@ -224,6 +229,16 @@ t.test('nodes lists them, and cordons one by its exact name', async (t) => {
   t.equal((await orca(['nodes', 'cordon', 'node'], fake)).exit, 1);
   t.equal((await orca(['nodes', 'cordon'], fake)).exit, 2);
   t.equal((await orca(['nodes', 'dance', 'node-1'], fake)).exit, 2);
+});
+
+t.test('doctor says that the master can store nothing', async (t) => {
+  const fake = await api(t);
+  const reason = 'the disk of the Orca home is full';
+  fake.on('GET /health', { body: { status: 'degraded', reason } });
+  fake.on('GET /cluster/info', { body: { nodes: [aNode({})] } });
+  const { exit, out } = await orca(['doctor'], fake);
+  t.equal(exit, 1);
+  t.match(out, /bad +store +the disk of the Orca home is full\n +Free space on the disk/);
 });
 
 t.test('doctor says what is bad and what to do, and ends with 1', async (t) => {

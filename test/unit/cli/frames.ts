@@ -112,6 +112,7 @@ export function aRollout(keys: Partial<RolloutSummary> = {}): RolloutSummary {
     paused: null,
     canary: null,
     acts: [],
+    job: null,
     ...keys,
   };
 }

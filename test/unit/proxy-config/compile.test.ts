@@ -8,6 +8,7 @@ import {
   refreshMsFor,
   srvNamesOf,
 } from '../../../proxy-config/compile.js';
+import { keepsBodies } from '../../../proxy-config/find-caddy.js';
 import type { Ingress, Route, RoutedAllocation } from '../../../proxy-config/route.js';
 import { plainRoute } from '../../support/plain-route.js';
 
@@ -26,8 +27,9 @@ const compiled = (
   over: Partial<Ingress>,
   fallback: ReadonlyMap<string, string[]> = new Map(),
   trafficPort: number | null = 61_003,
-) =>
-  compile({
+) => compile({ ...inputOf(over), fallback, trafficPort });
+function inputOf(over: Partial<Ingress>) {
+  return {
     ingress: {
       httpPort: 80,
       httpsPort: 443,
@@ -37,13 +39,15 @@ const compiled = (
       fallbackCertificate: certificate('orca.invalid'),
       ...over,
     },
-    trafficPort,
+    trafficPort: null,
     resolver: { srvTcpPort: 61_001, dnsUdpPort: 61_001, sorryPort: 61_002 },
     adminSocketPath: '/home/caddy.sock',
     storageRoot: '/home/storage',
     logFile: null,
-    fallback,
-  });
+    keepsBodies: false,
+    fallback: new Map(),
+  };
+}
 
 t.test('the fingerprint stands in the config, and is not part of itself', async (t) => {
   const { config, fingerprint } = compiled({});
@@ -107,7 +111,7 @@ t.test(
 
 t.test('fallback upstreams stand in the handlers of their service only', async (t) => {
   const text = JSON.stringify(compiled({}, new Map([['p/a', ['10.0.0.1:80']]])).config);
-  t.equal(text.split('"upstreams":[{"dial":"10.0.0.1:80"}]').length - 1, 2, 'with and without retries');
+  t.equal(text.split('"upstreams":[{"dial":"10.0.0.1:80"}]').length - 1, 3, 'with and without retries');
 });
 
 t.test('the SRV names of a config are its services', async (t) => {
@@ -153,6 +157,20 @@ t.test('the refresh grows with the number of services', async (t) => {
   t.same([1, 10, 11, 30, 31, 60, 61, 1_000].map(refreshMsFor), [100, 100, 250, 250, 500, 500, 1_000, 1_000]);
 });
 
+t.test(
+  'what Caddy keeps of a body decides which requests are tried again after a refused connection',
+  async (t) => {
+    for (const version of ['2.11.4', '2.11.9', '2.12.0', '3.0.0-beta.1']) t.ok(keepsBodies(version), version);
+    for (const version of ['2.6.2', '2.10.2', '2.11.3', '1.0.0', 'unknown', null])
+      t.notOk(keepsBodies(version));
+    const tried = (keeps: boolean) =>
+      JSON.stringify(compile({ ...inputOf({ routes: [aRoute('a')] }), keepsBodies: keeps }).config).split(
+        '"try_duration"',
+      ).length - 1;
+    t.same([tried(false), tried(true)], [2, 2]);
+  },
+);
+
 t.test('the key that stands for a config leaves membership out and nothing else', async (t) => {
   const resolver = { srvTcpPort: 1, dnsUdpPort: 1, sorryPort: 2 };
   const base = {
@@ -163,7 +181,7 @@ t.test('the key that stands for a config leaves membership out and nothing else'
     fallbackCertificate: certificate('x'),
   };
   const keyOf = (route: Partial<Route>) =>
-    configKey({ ...base, routes: [aRoute('a', route)] }, resolver, null);
+    configKey({ ...base, routes: [aRoute('a', route)] }, resolver, null, false);
   t.equal(keyOf({ wanted: false, canaryWeight: 5 }), keyOf({}));
   for (const other of [
     { domains: ['b.test'] },
@@ -173,9 +191,12 @@ t.test('the key that stands for a config leaves membership out and nothing else'
     { sticky: true },
   ])
     t.not(keyOf(other), keyOf({}));
-  t.not(configKey({ ...base, routes: [] }, resolver, 3), configKey({ ...base, routes: [] }, resolver, null));
   t.not(
-    configKey({ ...base, routes: [] }, { ...resolver, sorryPort: 3 }, null),
-    configKey({ ...base, routes: [] }, resolver, null),
+    configKey({ ...base, routes: [] }, resolver, 3, false),
+    configKey({ ...base, routes: [] }, resolver, null, false),
+  );
+  t.not(
+    configKey({ ...base, routes: [] }, { ...resolver, sorryPort: 3 }, null, false),
+    configKey({ ...base, routes: [] }, resolver, null, false),
   );
 });

@@ -5,7 +5,7 @@ import { readTrafficLine } from '../../../proxy-config/traffic-line.js';
 import { plainRoute } from '../../support/plain-route.js';
 
 const line = (over: object = {}) =>
-  JSON.stringify({ user_id: 'ip-10-0-0-1.orca.:8001||text/html', status: 200, duration: 0.02, ...over });
+  JSON.stringify({ user_id: 'ip-10-0-0-1.orca.:8001|||text/html', status: 200, duration: 0.02, ...over });
 const aRoute = (releases: number[], over: Partial<Route> = {}): Route => ({
   service: 'shop/api',
   srvName: 'api.shop.orca',
@@ -27,33 +27,33 @@ const aRoute = (releases: number[], over: Partial<Route> = {}): Route => ({
 const endpointOf = (id: string) => ({ address: '10.0.0.1', port: 8_000 + Number(id) });
 
 t.test('a line says upstream, status and time', async (t) => {
-  t.same(readTrafficLine(line()), { upstream: 'ip-10-0-0-1.orca:8001', status: 200, durationMs: 20 });
-  t.equal(readTrafficLine(line({ status: 101 }))?.durationMs, null);
-  t.equal(readTrafficLine(line({ user_id: '10.0.0.1:80||text/event-stream; x' }))?.durationMs, null);
+  const answer = { upstream: 'ip-10-0-0-1.orca:8001', status: 200, durationMs: 20 };
+  t.same(readTrafficLine(line()), { answer, failed: null });
+  t.equal(readTrafficLine(line({ status: 101 }))?.answer?.durationMs, null);
+  t.equal(readTrafficLine(line({ user_id: '10.0.0.1:80|||text/event-stream; x' }))?.answer?.durationMs, null);
+});
+
+t.test('a line says whose first try broke, whatever came of the next one', async (t) => {
+  const user_id = '10.0.0.1:80|ip-10-0-0-2.orca.:8002||';
+  t.match(readTrafficLine(line({ user_id })), { answer: { status: 200 }, failed: 'ip-10-0-0-2.orca:8002' });
+  const left = readTrafficLine(line({ user_id, status: 499 }));
+  t.same(left, { answer: null, failed: 'ip-10-0-0-2.orca:8002' });
 });
 
 t.test('where Caddy 2.6.2 gives no status it was an upgrade, or a client that went away', async (t) => {
-  const upgraded = { status: 0, user_id: '10.0.0.1:80|websocket|' };
-  t.match(readTrafficLine(line(upgraded)), { status: 101, durationMs: null });
-  t.equal(readTrafficLine(line({ status: 0 })), null, 'a client that left says nothing of an answer');
-  t.equal(readTrafficLine(line({ status: 499 })), null);
+  const upgraded = { status: 0, user_id: '10.0.0.1:80||websocket|' };
+  t.match(readTrafficLine(line(upgraded)), { answer: { status: 101, durationMs: null } });
+  for (const status of [0, 499]) {
+    const left = readTrafficLine(line({ status }));
+    t.same(left, { answer: null, failed: null }, 'a client that left says nothing of an answer');
+  }
 });
 
 t.test('what is no such line is nothing', async (t) => {
-  for (const text of [
-    '',
-    '{',
-    'null',
-    '7',
-    '[]',
-    line({ status: 7 }),
-    line({ status: 600 }),
-    line({ user_id: 7 }),
-    line({ user_id: '' }),
-    line({ user_id: '||text/html' }),
-    line({ duration: 'x' }),
-  ])
+  for (const text of ['', '{', 'null', '7', '[]', line({ user_id: 7 }), line({ duration: 'x' })])
     t.equal(readTrafficLine(text), null, text);
+  for (const over of [{ status: 7 }, { status: 600 }, { user_id: '' }, { user_id: '|||text/html' }])
+    t.same(readTrafficLine(line(over)), { answer: null, failed: null });
 });
 
 t.test('counts by release, under the name of the record and of the fallback', async (t) => {
@@ -66,6 +66,19 @@ t.test('counts by release, under the name of the record and of the fallback', as
   const [one, two] = counter.figures() ?? [];
   t.match(one, { service: 'shop/api', release: 1, requests: 2, classes: [0, 2, 0, 0, 0] });
   t.match(two, { release: 2, requests: 1, classes: [0, 0, 0, 0, 1] });
+});
+
+t.test('a try that broke is an error of its release, and the answer is the other’s', async (t) => {
+  const counter = createTrafficCounter();
+  counter.follow([aRoute([1, 2])], endpointOf);
+  counter.count(line({ user_id: '10.0.0.1:8001|10.0.0.1:8002||' }));
+  const [one, two] = counter.figures() ?? [];
+  t.match(one, { release: 1, requests: 1, classes: [0, 1, 0, 0, 0] });
+  t.match(two, { release: 2, requests: 1, classes: [0, 0, 0, 0, 1] });
+  t.equal(
+    two?.latency.reduce((a, b) => a + b),
+    0,
+  );
 });
 
 t.test('one that has left the routes is counted still', async (t) => {
@@ -113,7 +126,7 @@ t.test('an upstream that one which drains has left and another took is the other
   t.match(counter.figures(), [{ release: 2, requests: 1 }]);
 });
 
-const lineOf = (release: number) => line({ user_id: `ip-10-0-0-1.orca.:${8_000 + release}||` });
+const lineOf = (release: number) => line({ user_id: `ip-10-0-0-1.orca.:${8_000 + release}|||` });
 const releasesOf = (counter: ReturnType<typeof createTrafficCounter>) =>
   (counter.figures() ?? []).map((f) => f.release).sort((a, b) => a - b);
 

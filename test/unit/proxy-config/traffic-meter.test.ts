@@ -85,7 +85,7 @@ t.test('what comes in is counted under one epoch; what is no line is let go', as
   t.teardown(() => sender.close());
   const send = (text: string) => sender.send(text, meter.port() ?? 0, '127.0.0.1');
   for (const text of ['', 'nonsense', '{"user_id":7}', '\u0000'.repeat(9_000)]) send(text);
-  send('{"user_id":"10.0.0.1:80||","status":204,"duration":0.001}');
+  send('{"user_id":"10.0.0.1:80|||","status":204,"duration":0.001}');
   await waitFor('it to be counted', () => meter.figures()?.figures[0]);
   t.match(meter.figures(), {
     epoch: /^[0-9a-f-]{36}$/,

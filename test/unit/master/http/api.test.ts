@@ -18,6 +18,26 @@ t.test('nothing but health answers without a token, not even that a path is not 
   t.match(await call('GET', '/no-such-path'), { status: 404, json: { code: 'NOT_FOUND' } });
 });
 
+t.test(
+  'health says why the master can store nothing, or takes no request, and that it answers',
+  async (t) => {
+    const { call, store } = await anApi(t);
+    t.match((await call('GET', '/health')).json, { status: 'ok', reason: null });
+    const { requireRoom } = store;
+    store.requireRoom = () => {
+      throw new OrcaError('STORE_FULL', 'the disk of the Orca home has 3 KiB left');
+    };
+    t.match(await call('GET', '/health', undefined, ''), {
+      status: 200,
+      json: { status: 'degraded', reason: 'the disk of the Orca home has 3 KiB left' },
+    });
+    store.problem = () => 'the disk of the Orca home is full';
+    t.match((await call('GET', '/health')).json, { reason: 'the disk of the Orca home is full' });
+    store.requireRoom = requireRoom;
+    t.match((await call('GET', '/health')).json, { status: 'degraded' });
+  },
+);
+
 t.test('a viewer looks and plans, but changes nothing', async (t) => {
   const { call, asked } = await anApi(t);
   t.equal((await call('GET', '/status', undefined, 'look')).status, 200);
@@ -182,6 +202,24 @@ t.test('the log of an allocation whose node is away says so in its place', async
   withService(store);
   const { body } = await call('GET', '/services/api/logs');
   t.match(JSON.parse(body), { allocation: 'shop.api.1', stream: 'stderr', text: /no live session/ });
+});
+
+t.test('the last lines of a job are logs of its group when its container is gone', async (t) => {
+  const { call, store } = await anApi(t);
+  withService(store);
+  const job = { allocation: 'shop.api.7', release: 2, exitCode: 0, lines: ['one', 'two'], endedAtMs: 5_000 };
+  store.write((tx) => tx.putRollout(aRollout({ id: 'r-2', state: 'succeeded', endedAtMs: 9, job })));
+  t.match(JSON.parse((await call('GET', '/services/api/logs?group=job&tail=1')).body), {
+    allocation: 'shop.api.7',
+    stream: 'stdout',
+    text: 'two',
+    at: '1970-01-01T00:00:05.000Z',
+  });
+  t.equal((await call('GET', '/services/api/logs?group=job&since=1m')).body, '');
+  t.notMatch((await call('GET', '/services/api/logs')).body, /two/);
+  const history = await call('GET', '/services/api/history');
+  t.match(history.json, { rollouts: [{ job: { release: 'v2', exit_code: 0 } }, {}] });
+  t.notMatch(history.body, /two/, 'logs are no history');
 });
 
 t.test('an event stream says what is there and what comes, until the reader goes', async (t) => {

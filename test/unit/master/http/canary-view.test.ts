@@ -1,7 +1,7 @@
 import t from 'tap';
 import { rolloutSummary, waitsForPromote } from '../../../../master/http/rollout-view.js';
 import { type ServiceFacts, serviceStatus } from '../../../../master/http/status-view.js';
-import type { Verdict } from '../../../../shared/model.js';
+import type { Verdict } from '../../../../shared/model-life.js';
 import {
   aCanary,
   aCount,

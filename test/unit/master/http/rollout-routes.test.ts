@@ -202,3 +202,26 @@ t.test('metrics have what was counted of each release, and the weight of the can
   t.ok(counts.every(([, , count], index) => Number(count) >= Number(counts[index - 1]?.[2] ?? 0)));
   t.equal(counts.find(([, bound]) => Number(bound) >= 0.011 && Number(bound) < 0.09)?.[2], '90');
 });
+
+t.test(
+  'a canary whose place a deploy is to take is not over before that one has begun in earnest',
+  async (t) => {
+    const { call, store } = await anApi(t);
+    withService(store);
+    const canary = aRollout({ id: 'r-2', state: 'canary', release: 2, from: 1, canary: aCanary() });
+    const next = aRollout({ id: 'r-3', state: 'preparing', release: null, by: 'ops', replaces: canary });
+    store.write((tx) => {
+      tx.putRollout({ ...canary, state: 'superseded', reason: 'superseded: a newer deploy', endedAtMs: 8 });
+      tx.putRollout(next);
+    });
+    const stands = { state: 'canary', ended_at: null, reason: 'stands while a deploy by ops prepares' };
+    t.match((await call('GET', '/rollouts/r-2')).json, { rollout: stands });
+    const history = (await call('GET', '/services/api/history')).json as { rollouts: { id: string }[] };
+    t.match(
+      history.rollouts.find(({ id }) => id === 'r-2'),
+      stands,
+    );
+    store.write((tx) => tx.putRollout({ ...next, state: 'canary', release: 3, replaces: null }));
+    t.match((await call('GET', '/rollouts/r-2')).json, { rollout: { state: 'superseded', ended_at: /./ } });
+  },
+);

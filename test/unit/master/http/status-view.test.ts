@@ -86,8 +86,10 @@ t.test(
     });
     t.match(serviceStatus(facts({ rollout: failed })), {
       status: 'running',
-      reason: 'the last deploy failed: it exited',
+      reason: 'the last deploy of v1 failed at 1970-01-01 00:00 UTC: it exited',
     });
+    const fixed = aRollout({ state: 'succeeded', endedAtMs: 19, reason: 'nothing to change' });
+    t.match(serviceStatus(facts({ rollout: fixed })), { status: 'running', reason: null });
   },
 );
 

@@ -2,74 +2,20 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { type Adoption, adopt } from '../../../../master/plan/adopt.js';
-import { assignmentOf } from '../../../../master/plan/assignments.js';
 import type { Claim } from '../../../../master/plan/claims.js';
 import { planService } from '../../../../master/plan/plan.js';
-import type { Action, ServiceSnapshot, ServiceState } from '../../../../master/plan/snapshot.js';
+import type { Action, ServiceSnapshot } from '../../../../master/plan/snapshot.js';
 import { canonicalJson } from '../../../../shared/fingerprint.js';
 import { type Allocation, isPreparing, type Rollout, standingOf } from '../../../../shared/model.js';
 import type { Assignment } from '../../../../shared/protocol.js';
+import { assigned, claimOf, onlyService } from './claimed.js';
 import { running, type Shop } from './cluster.js';
 import { same } from './promises.js';
 import { aShop, happenings, live, setups } from './stories.js';
 import { aDeploy, aSpec } from './things.js';
 
-const certificate = { names: ['api.example.com'], certPem: 'PEM', keyPem: 'KEY' };
-
-/** What the node of that id is to run, made at `madeAtMs`. */
-function assigned(state: ServiceState, { nodes }: ServiceSnapshot, id: string, madeAtMs = 1): Assignment {
-  const node = nodes.find((view) => view.node.id === id)?.node;
-  if (!node) throw new Error(`no node ${id}`);
-  const silent = nodes.filter((view) => view.node.presence !== 'present').map((view) => view.node.id);
-  const ingress = {
-    httpPort: 80,
-    httpsPort: 443,
-    caddy: 'auto',
-    certificates: new Map(state.service.spec.domains.map((domain) => [domain, certificate])),
-    fallbackCertificate: certificate,
-  };
-  const content = assignmentOf({
-    cluster: 'c',
-    node,
-    services: [state],
-    ingress,
-    unreachable: new Set(silent),
-  });
-  return { ...content, revision: 7, madeAtMs };
-}
-
-/** What the agent of a node says while it runs what it was assigned. */
-function claimOf({ cluster: { snapshot } }: Shop, id: string, more: Partial<Claim['recalled']> = {}): Claim {
-  const assignment = assigned(snapshot, snapshot, id);
-  const here = snapshot.allocations.filter(({ node }) => node === id);
-  return {
-    node: id,
-    name: id,
-    recalled: {
-      type: 'recalled',
-      id: 'recall-1',
-      problem: null,
-      assignment,
-      containers: here.map((a) => ({
-        id: `c-${a.id}`,
-        allocation: a.id,
-        isAlive: ['ready', 'unready', 'starting', 'stopping'].includes(a.observed?.state ?? 'gone'),
-      })),
-      labelled: [],
-      observed: here.flatMap(({ observed }) => observed ?? []),
-      ...more,
-    },
-  };
-}
-
 const claimsOf = (shop: Shop): Claim[] =>
   shop.cluster.snapshot.nodes.map(({ node }) => claimOf(shop, node.id));
-
-const onlyService = (adoption: Adoption): ServiceState => {
-  const [service] = adoption.services;
-  if (!service) throw new Error('no service was adopted');
-  return service.state;
-};
 
 /** But for images that are looked up or kept, for jobs, which have ended, and for releases that run nowhere. */
 function touching({ allocations, ingress }: Assignment): unknown {
@@ -200,31 +146,6 @@ t.test('what can not be known is said, and stands in the way', async (t) => {
     containers: [{ id: 'c', allocation: '', isAlive: true }],
   });
   t.match(adopt([nameless], [], nowMs).conflicts, [/n1 runs a container, whose labels do not say/]);
-});
-
-t.test('labels alone are enough where one release runs; a canary that was promoted is stable', async (t) => {
-  const deploy = aDeploy({ strategy: 'canary', canarySteps: [50] });
-  const shop = running(aSpec({ deploy }), 1);
-  shop.deploy(aSpec({ deploy, container: { image: 'good:2' } }));
-  for (let step = 0; step < 40; step += 1) {
-    shop.cluster.plan();
-    shop.cluster.tick(300);
-  }
-  const asMade = assigned(shop.cluster.snapshot, shop.cluster.snapshot, 'n1').allocations;
-  const labelled = (all: typeof asMade): Claim => claimOf(shop, 'n1', { assignment: null, labelled: all });
-  const both = adopt([labelled(asMade)], [], 1);
-  t.match(onlyService(both), {
-    rollout: { state: 'canary', release: 2 },
-    service: { planned: { stable: 1 } },
-  });
-  const canary = asMade.filter(({ group }) => group === 'canary');
-  const promoted = adopt([labelled(canary)], [], 1);
-  t.match(onlyService(promoted), {
-    rollout: null,
-    service: { planned: { stable: 2, canaryWeight: 0 } },
-    allocations: [{ group: 'stable', desired: 'routed' }],
-  });
-  t.match(promoted.nodes, [{ source: 'labels', revision: 0 }]);
 });
 
 const sorted = (all: readonly Allocation[]): string[] => all.map(canonicalJson).sort();

@@ -1,5 +1,5 @@
 /** What users ask for while a canary stands, and while it is promoted: where it ends, with all the promises checked. */
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { begun, canaries, inForce, isOver, specOf, until, weight } from './canary-shop.js';
 import { count, type Shop } from './cluster.js';
 import { checkShape, step } from './promises.js';
@@ -36,6 +36,15 @@ const runs = (shop: Shop): [number, string][] =>
   shop.cluster.snapshot.allocations.map((a) => [a.release, a.group]);
 const all = (release: number, copies = 3): [number, string][] =>
   Array.from({ length: copies }, () => [release, 'stable']);
+
+/** The canary would be all that is left, and get everything whatever its share. */
+function refusesNone(t: Test, shop: Shop): void {
+  const before = structuredClone(shop.cluster.snapshot.service);
+  const hint = /`orca rollback api` or `orca promote api` first; `orca stop api`/;
+  t.throws(() => shop.scale(0), { code: 'CONFLICT', message: /api has the canary v2/, hint });
+  t.throws(() => shop.deploy({ ...specOf('good:2'), replicas: 0 }), { code: 'CONFLICT' });
+  t.same(shop.cluster.snapshot.service, before);
+}
 
 for (const [where, come] of places) {
   t.test(`${where} a stop ends it, and a start brings stable back`, async (t) => {
@@ -106,10 +115,10 @@ for (const [where, come] of places) {
 
   t.test(`${where} a scale to none, and back, keeps what was decided`, async (t) => {
     const shop = inCanary(come);
+    if (where === 'during a canary') return refusesNone(t, shop);
     shop.scale(0);
     rest(shop);
     shop.scale(2);
-    if (shop.cluster.snapshot.rollout?.state === 'canary') shop.promote();
     rest(shop);
     t.same(runs(shop), all(2, 2));
   });

@@ -108,6 +108,11 @@ t.test('a job runs before anything else, and its failure changes nothing', async
       shop.cluster.snapshot.allocations.some((a) => a.group === 'job'),
       'and it is gone',
     );
+    t.match(
+      (shop.cluster.snapshot.rollout ?? shop.lastRollout())?.job,
+      { release: 2, exitCode: 0 },
+      'but for its end',
+    );
   }
   for (const [command, says, line] of [
     ['fails', /pre_deploy job failed: exited with 1/, 'it went wrong'],
@@ -118,8 +123,13 @@ t.test('a job runs before anything else, and its failure changes nothing', async
     const preDeploy = { command: [command], timeoutMs: 60_000 };
     shop.deploy(aSpec({ container: { image: 'good:2' }, deploy: { preDeploy } }));
     until(shop, isOver(shop));
-    t.match(shop.lastRollout(), { state: 'failed', reason: says, failure: { lastLogs: [line] } });
-    t.match(shop.lastRollout()?.failure?.message, /`orca logs api --group job` shows all that it writes/);
+    t.match(shop.lastRollout(), {
+      state: 'failed',
+      reason: says,
+      failure: { lastLogs: [line] },
+      job: { lines: [line] },
+    });
+    t.match(shop.lastRollout()?.failure?.message, /`orca logs api --group job` shows its last lines/);
     t.ok(shop.cluster.settle());
     t.same(
       shop.cluster.snapshot.allocations.map((a) => a.id),

@@ -19,6 +19,17 @@ t.test('it gets its share when all of it is healthy, and stable stays whole', as
   t.same(shop.cluster.plan().actions, [], 'and stands there');
 });
 
+t.test('more copies than stable has are as many once they are promoted', async (t) => {
+  const shop = begun('good:2', { canaryWeight: 50, canaryReplicas: 5 });
+  until(shop, inForce(shop, 50));
+  t.equal(canaries(shop).length, 5);
+  shop.promote();
+  until(shop, isOver(shop));
+  t.ok(shop.cluster.settle());
+  t.equal(count(shop, 2, 'routed'), 3);
+  t.equal(shop.cluster.snapshot.allocations.length, 3);
+});
+
 t.test('its size is in proportion to its share unless it was given', async (t) => {
   for (const [deploy, size] of [
     [{ canaryWeight: 5 }, 1],

@@ -1,6 +1,7 @@
 import t from 'tap';
+import { beginRollback } from '../../../../master/plan/begin.js';
 import { count, running, type Shop, untilReplaced } from './cluster.js';
-import { aSpec } from './things.js';
+import { aContext, aSpec } from './things.js';
 
 const v2 = aSpec({ container: { image: 'good:2' } });
 
@@ -186,6 +187,19 @@ t.test(
     t.equal(shop.cluster.snapshot.service.planned.stable, 1);
   },
 );
+
+t.test('a rollback amid an update names what goes, and no release twice', async (t) => {
+  const shop = running();
+  shop.deploy(aSpec({ container: { image: 'slow:2' } }));
+  shop.cluster.plan();
+  const early = structuredClone(shop.current());
+  t.same(beginRollback(early, null, aContext()).changes, ['release: v1 (good:1) stays']);
+  for (let i = 0; i < 20 && shop.cluster.snapshot.rollout?.state !== 'rolling'; i += 1) {
+    shop.cluster.tick(200);
+    shop.cluster.plan();
+  }
+  t.same(shop.rollback().changes, ['release: v2 → v1 (good:1)']);
+});
 
 /** A shop that ran its first release and was stopped; its log begins there. */
 function stopped(): Shop {

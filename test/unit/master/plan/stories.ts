@@ -142,10 +142,12 @@ function happen(shop: Shop, event: Event, setup: Setup): void {
     case 'tick':
       break;
     case 'deploy':
-      shop.deploy(specOf(setup, event.image, event.replicas ?? cluster.snapshot.service.replicas));
+      unlessRefused(() =>
+        shop.deploy(specOf(setup, event.image, event.replicas ?? cluster.snapshot.service.replicas)),
+      );
       break;
     case 'scale':
-      shop.scale(event.replicas);
+      unlessRefused(() => shop.scale(event.replicas));
       break;
     case 'redeploy':
     case 'rollback':
