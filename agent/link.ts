@@ -4,6 +4,7 @@
  * growing wait. Nothing slow happens on the read path: what comes in is handed on, and handlers return at once.
  */
 import { WebSocket } from 'ws';
+import { closeReason } from '../shared/close-reason.js';
 import { messageOf } from '../shared/errors.js';
 import { type Identity, type IdentityPaths, readIdentity } from '../shared/identity-files.js';
 import type { Log } from '../shared/log.js';
@@ -110,10 +111,12 @@ export function startLink(options: LinkOptions): Link {
         teller.start();
       });
       made.on('message', (data, isBinary) => {
+        // What was sent behind a frame that has cost the session.
+        if (made.readyState !== WebSocket.OPEN) return;
         watch.heard();
         const decoded = isBinary ? null : decodeMasterMessage(data.toString());
         if (decoded?.ok) onMessage(decoded.message);
-        else made.close(closeCodes.badMessage, decoded?.reason.slice(0, 120) ?? 'a binary frame');
+        else made.close(closeCodes.badMessage, closeReason(decoded?.reason ?? 'a binary frame'));
       });
       let reason = '';
       made.on('error', (error) => {

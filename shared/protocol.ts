@@ -190,12 +190,15 @@ export const discoveryObservedSchema = z.object({
 });
 export type DiscoveryObserved = z.infer<typeof discoveryObservedSchema>;
 
+/** What is shown with every event of a node. */
+const shortText = z.string().max(255);
+
 export const nodeFactsSchema = z.object({
-  name: z.string(),
-  address: z.string(),
-  version: z.string(),
-  os: z.string(),
-  arch: z.string(),
+  name: shortText,
+  address: shortText,
+  version: shortText,
+  os: shortText,
+  arch: shortText,
   cpus: z.number(),
   memoryBytes: z.number(),
   pid: z.number().int(),

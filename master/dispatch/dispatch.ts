@@ -34,6 +34,9 @@ import {
 } from './reports.js';
 import { createSession, type Session } from './session.js';
 
+/** So many characters of what an agent says of itself go into the log. */
+const MAX_SAID = 500;
+
 interface Live {
   session: Session;
   address: string;
@@ -61,6 +64,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
 
   const onHello = (state: Live, hello: Extract<AgentMessage, { type: 'hello' }>): void => {
     const { session } = state;
+    if (state.claimant) {
+      session.close(closeCodes.badMessage, 'hello was said already');
+      return;
+    }
     if (hello.protocol !== PROTOCOL_VERSION) {
       session.close(closeCodes.versionMismatch, `this master speaks version ${PROTOCOL_VERSION}`);
       return;
@@ -119,7 +126,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const onReceipt = (state: Live, receipt: Extract<AgentMessage, { type: 'receipt' }>): void => {
     const { node } = state.session;
     if (receipt.accepted) store.write((tx) => recordReceipt(tx, node, receipt.revision));
-    else log.warn({ node, revision: receipt.revision, reason: receipt.reason }, 'assignment refused');
+    else
+      log.warn(
+        { node, revision: receipt.revision, reason: receipt.reason?.slice(0, MAX_SAID) },
+        'assignment refused',
+      );
   };
 
   const onFigures = (state: Live, message: Extract<AgentMessage, { type: 'figures' }>): void => {

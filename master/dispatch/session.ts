@@ -4,6 +4,7 @@
  * It decides nothing: what comes in is handed to its handlers.
  */
 import type { WebSocket } from 'ws';
+import { closeReason } from '../../shared/close-reason.js';
 import {
   type AgentMessage,
   type Assignment,
@@ -30,6 +31,8 @@ export interface SessionHandlers {
   onEnd(reason: string): void;
 }
 
+/** As long as an answer to a close may take. */
+const CLOSE_MS = 1_000;
 /** Whoever was silent for so long is hardly going to answer the close. */
 const SILENT_CLOSE_MS = 100;
 /** Beyond this the agent has stopped reading: the session is cut, and it starts again from the newest assignment. */
@@ -64,11 +67,13 @@ export function createSession(
       if (next) assign(next);
     });
   };
-  const close = (code: number, reason: string, answerMs = 1_000): void => {
-    socket.close(code, reason.slice(0, 120));
-    // An agent that is gone never answers the close; it must not keep the socket.
-    setTimeout(() => socket.terminate(), answerMs).unref();
+  const close = (code: number, reason: string, answerMs = CLOSE_MS): void => {
+    if (socket.readyState !== socket.OPEN) return;
+    socket.close(code, closeReason(reason));
+    endSoon(answerMs);
   };
+  /** An agent that is gone never answers a close; it must not keep the socket. */
+  const endSoon = (answerMs: number): void => void setTimeout(() => socket.terminate(), answerMs).unref();
   const receive = (text: string): void => {
     heardAtMs = Date.now();
     silence.refresh();
@@ -85,10 +90,13 @@ export function createSession(
   );
 
   socket.on('message', (data, isBinary) => {
+    // What was sent behind a frame that has cost the session.
+    if (socket.readyState !== socket.OPEN) return;
     if (isBinary) close(closeCodes.badMessage, 'a binary frame');
     else receive(data.toString());
   });
-  socket.on('error', () => socket.terminate());
+  // Of a frame that is none: the close with its code (1002, 1007, 1009) is on its way.
+  socket.on('error', () => endSoon(CLOSE_MS));
   socket.once('close', (code, reason) => {
     clearInterval(heartbeat);
     clearTimeout(silence);
