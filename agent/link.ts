@@ -35,6 +35,8 @@ export interface LinkOptions {
   figures: () => CountedFigures | null;
   onMessage: (message: Work, reply: (message: AgentMessage) => Promise<void>) => void;
   onEnd: () => void;
+  /** The master has answered a hello with more than a beat. */
+  onAccepted?: () => void;
   log: Log;
   timing?: { heartbeatMs: number; livenessMs: number; retryMs: number };
 }
@@ -87,6 +89,7 @@ export function startLink(options: LinkOptions): Link {
   };
 
   const onMessage = (message: MasterMessage): void => {
+    if (message.type !== 'ping' && message.type !== 'pong') options.onAccepted?.();
     if (message.type === 'ping') say({ type: 'pong', number: message.number });
     else if (message.type === 'status-receipt') outbox.received(message.number);
     else if (message.type !== 'pong') options.onMessage(message, send);

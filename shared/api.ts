@@ -8,6 +8,7 @@ import { actSchema, canaryViewSchema, pausedSchema, trafficFiguresSchema } from 
 import { drainViewSchema } from './api-nodes.js';
 import type { OrcaError } from './errors.js';
 import { endpointSchema, groupSchema } from './protocol.js';
+import { upgradeObservedSchema } from './upgrade.js';
 
 export const apiErrorSchema = z.object({
   error: z.string(),
@@ -130,6 +131,10 @@ export const nodeViewSchema = z.object({
   drain: z.boolean(),
   /** How far its drain has come; null: it is not drained. */
   drain_status: drainViewSchema.nullable(),
+  /** What its agent runs from, where it can replace itself. */
+  program: z.string().nullable(),
+  /** Null: no upgrade is under way, and the last one did not fail. */
+  upgrade: upgradeObservedSchema.nullable(),
   cpus: z.number(),
   memory_bytes: z.number(),
   allocations: z.number(),

@@ -25,6 +25,7 @@ import { createLogStream, type LogStream } from './log-stream.js';
 import type { Dispatch, DispatchOptions } from './ports.js';
 import { createRecalls, RECALL_MS, type Recalls } from './recalls.js';
 import {
+  recordAsked,
   recordClone,
   recordEnd,
   recordHello,
@@ -61,6 +62,12 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     perMessageDeflate: false,
   });
   let streams = 0;
+
+  const liveOf = (node: string): Live => {
+    const state = live.get(node);
+    if (!state) throw new OrcaError('NODE_UNREACHABLE', `node ${node} has no live session`);
+    return state;
+  };
 
   const onHello = (state: Live, hello: Extract<AgentMessage, { type: 'hello' }>): void => {
     const { session } = state;
@@ -233,8 +240,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     conflict: (node) => fights.reason(node, Date.now()),
     figures: (service) => [...live.values()].flatMap((state) => state.figures?.get(service) ?? []),
     openLogs: (node, request, signal) => {
-      const state = live.get(node);
-      if (!state) throw new OrcaError('NODE_UNREACHABLE', `node ${node} has no live session`);
+      const state = liveOf(node);
       const id = `logs-${++streams}`;
       const stream = createLogStream(() => {
         if (state.logs.delete(id)) state.session.send({ type: 'logs-close', id });
@@ -244,10 +250,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       state.session.send({ type: 'logs-open', id, ...request });
       return stream;
     },
-    recall: async (node) => {
-      const state = live.get(node);
-      if (!state) throw new OrcaError('NODE_UNREACHABLE', `node ${node} has no live session`);
-      return await state.recalls.ask(RECALL_MS);
+    recall: async (node) => await liveOf(node).recalls.ask(RECALL_MS),
+    upgrade: (node, message) => {
+      const { session } = liveOf(node);
+      store.write((tx) => recordAsked(tx, node, message));
+      session.send(message);
     },
     stop: async () => {
       unwatch();
