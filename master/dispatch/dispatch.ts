@@ -102,13 +102,15 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   /** Its agent answers when it can: a node without Docker says so in its status meanwhile. */
   const compare = (state: Live): void => {
     const { session, recalls } = state;
-    recalls.ask(null).then(
-      (recalled) => {
+    recalls
+      .ask(null)
+      .then((recalled) => {
         const assignment = live.get(session.node) === state ? options.compared(session.node, recalled) : null;
         if (assignment) session.assign(assignment);
-      },
-      (error) => log.warn({ node: session.node, error: messageOf(error) }, 'what runs there is not known'),
-    );
+      })
+      .catch((error) =>
+        log.warn({ node: session.node, error: messageOf(error) }, 'what runs there is not known'),
+      );
   };
 
   /** One that fights for an identity with another that lives is sent away. */
