@@ -22,6 +22,7 @@ import type { Memory } from './memory.js';
 import { createRecall } from './recall.js';
 import { startRenewal } from './renew.js';
 import type { AgentSettings } from './settings.js';
+import type { Upgrades } from './upgrade.js';
 
 /** The ingress role as the agent uses it; the real one is proxy-config's, handed in by main. */
 export interface IngressPart<I> {
@@ -57,6 +58,8 @@ export interface AgentOptions<I, D> {
   hasIngress: () => boolean;
   /** Absent: names are left to Docker. */
   createDiscovery?: (onChange: () => void) => DiscoveryPart<D>;
+  /** Null: it can't replace itself. */
+  upgrades?: Upgrades | null;
   log: Log;
   timing?: { heartbeatMs: number; livenessMs: number; retryMs: number };
   lookEveryMs?: number;
@@ -104,7 +107,9 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
   }, ADOPTION_MS);
   const status = (): Omit<Status, 'type' | 'number'> | null => {
     isAdopting &&= state.ingress?.observed() == null;
-    return isAdopting ? null : statusOf(converger, state.ingress, discovery, memory.problem());
+    return isAdopting
+      ? null
+      : statusOf(converger, state.ingress, discovery, memory.problem(), options.upgrades?.observed() ?? null);
   };
   const changed = (): void => {
     const seen = converger.observe();
@@ -129,6 +134,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     if (isServed) ingress().apply(wanted, assignment.revision);
   };
   memory.watch(() => state.link?.changed());
+  options.upgrades?.watch(() => state.link?.changed());
   const logs = createLogs(engine, converger.facts);
   const recall = createRecall({
     engine,
@@ -150,6 +156,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     if (message.type === 'assignment') onAssignment(message, reply);
     else if (message.type === 'logs-open') logs.open(message, reply);
     else if (message.type === 'recall') recall.answer(message, reply);
+    else if (message.type === 'upgrade') options.upgrades?.begin(message);
     else logs.close(message.id);
   };
 
@@ -165,6 +172,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     status,
     figures: () => state.ingress?.figures() ?? null,
     onMessage,
+    onAccepted: () => options.upgrades?.accepted(),
     onEnd: () => {
       logs.closeAll();
       recall.endAll();
@@ -196,6 +204,7 @@ function statusOf(
   ingress: { observed(): IngressObserved | null } | null,
   discovery: { observed(): DiscoveryObserved | null } | null,
   disk: string | null,
+  upgrade: Status['upgrade'],
 ): Omit<Status, 'type' | 'number'> | null {
   const seen = converger.observe();
   return (
@@ -205,6 +214,7 @@ function statusOf(
       ingress: ingress?.observed() ?? null,
       discovery: discovery?.observed() ?? null,
       disk,
+      upgrade,
     }
   );
 }

@@ -4,6 +4,7 @@
  * growing wait. Nothing slow happens on the read path: what comes in is handed on, and handlers return at once.
  */
 import { WebSocket } from 'ws';
+import { closeReason } from '../shared/close-reason.js';
 import { messageOf } from '../shared/errors.js';
 import { type Identity, type IdentityPaths, readIdentity } from '../shared/identity-files.js';
 import type { Log } from '../shared/log.js';
@@ -34,6 +35,8 @@ export interface LinkOptions {
   figures: () => CountedFigures | null;
   onMessage: (message: Work, reply: (message: AgentMessage) => Promise<void>) => void;
   onEnd: () => void;
+  /** The master has answered a hello with more than a beat. */
+  onAccepted?: () => void;
   log: Log;
   timing?: { heartbeatMs: number; livenessMs: number; retryMs: number };
 }
@@ -86,6 +89,7 @@ export function startLink(options: LinkOptions): Link {
   };
 
   const onMessage = (message: MasterMessage): void => {
+    if (message.type !== 'ping' && message.type !== 'pong') options.onAccepted?.();
     if (message.type === 'ping') say({ type: 'pong', number: message.number });
     else if (message.type === 'status-receipt') outbox.received(message.number);
     else if (message.type !== 'pong') options.onMessage(message, send);
@@ -110,10 +114,12 @@ export function startLink(options: LinkOptions): Link {
         teller.start();
       });
       made.on('message', (data, isBinary) => {
+        // What was sent behind a frame that has cost the session.
+        if (made.readyState !== WebSocket.OPEN) return;
         watch.heard();
         const decoded = isBinary ? null : decodeMasterMessage(data.toString());
         if (decoded?.ok) onMessage(decoded.message);
-        else made.close(closeCodes.badMessage, decoded?.reason.slice(0, 120) ?? 'a binary frame');
+        else made.close(closeCodes.badMessage, closeReason(decoded?.reason ?? 'a binary frame'));
       });
       let reason = '';
       made.on('error', (error) => {

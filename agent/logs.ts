@@ -35,6 +35,7 @@ export function createLogs(engine: Engine, facts: () => Facts): Logs {
   };
   return {
     open(request, send) {
+      streams.get(request.id)?.abort();
       const stream = new AbortController();
       streams.set(request.id, stream);
       run(request, send, stream.signal)

@@ -10,14 +10,16 @@ import { setFlagsFromString } from 'node:v8';
 import { messageOf, OrcaError } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
 import type { DiscoveryPart, IngressPart } from './agent.js';
+import type { AgentSettings } from './settings.js';
 
-/** Runs `orca agent --home DIR` until SIGTERM or SIGINT. Throws USAGE, CONFIG_* and ALREADY_RUNNING. */
+/** Runs `orca agent --home DIR` until SIGTERM or SIGINT; with `--try` only sees that it could. Throws USAGE, CONFIG_* and ALREADY_RUNNING. */
 export async function agentProgram(argv: string[]): Promise<void> {
-  const home = homeFrom(argv);
+  const { home, isTry } = flagsFrom(argv);
   stayLean();
   const { agentPaths, readSettings, takeLock, createLog } = await loadBasics();
   const paths = agentPaths(home);
   const settings = await readSettings(paths);
+  if (isTry) return tryParts(settings);
   await mkdir(paths.folder, { recursive: true, mode: 0o700 });
   const unlock = await takeLock(paths.lock);
   await writeFile(paths.pid, `${process.pid}\n`, { mode: 0o600 });
@@ -25,7 +27,10 @@ export async function agentProgram(argv: string[]): Promise<void> {
   noteUnhandled(log);
   log.info({ node: settings.nodeId, pid: process.pid, home: paths.home }, 'agent started');
 
-  const { startAgent, dockerEngine, openMemory, nodeFacts, ...parts } = await loadParts();
+  const { startAgent, dockerEngine, openMemory, nodeFacts, openPrograms, openUpgrades, ...parts } =
+    await loadParts();
+  const programs = openPrograms(paths.home);
+  const upgrades = programs && (await openUpgrades({ ...paths, ...settings, programs, restart, log }));
   const place = { home: paths.home, nodeId: settings.nodeId };
   const agent = await startAgent({
     settings,
@@ -36,7 +41,8 @@ export async function agentProgram(argv: string[]): Promise<void> {
         ? log.info({}, 'what this agent remembers is on disk again')
         : log.error({ reason: problem }, 'what this agent remembers can not be written; it goes on without'),
     ),
-    facts: () => nodeFacts(settings),
+    facts: () => ({ ...nodeFacts(settings), ...(programs ? { program: programs.own } : {}) }),
+    upgrades,
     createIngress: (onChange) => ingressPart(parts, { ...place, onChange }, log),
     hasIngress: () => parts.ingressRuns(paths.home),
     createDiscovery: (onChange) => discoveryPart(parts, { ...place, onChange }, log),
@@ -44,6 +50,7 @@ export async function agentProgram(argv: string[]): Promise<void> {
   });
   await signalled();
   log.info({}, 'agent stops; containers go on');
+  upgrades?.stop();
   await Promise.race([agent.stop(), after(2_000)]);
   await unlock();
   process.exit(0);
@@ -82,8 +89,12 @@ async function loadParts() {
     import('../discovery/discovery.js'),
     import('../discovery/table.js'),
   ]);
+  const [{ openPrograms }, { openUpgrades }] = await Promise.all([
+    import('./programs.js'),
+    import('./upgrade.js'),
+  ]);
   const roles = { createIngress, ingressRuns, ingressSchema, createDiscovery, tableSchema };
-  return { startAgent, dockerEngine, openMemory, nodeFacts, ...roles };
+  return { startAgent, dockerEngine, openMemory, nodeFacts, openPrograms, openUpgrades, ...roles };
 }
 
 type Parts = Awaited<ReturnType<typeof loadParts>>;
@@ -124,11 +135,21 @@ function discoveryPart(
   };
 }
 
-function homeFrom(argv: string[]): string {
+/** All of it is loaded and its files are read: what is broken, or needs another Node.js, throws. */
+async function tryParts(settings: AgentSettings): Promise<void> {
+  const { dockerEngine, nodeFacts } = await loadParts();
+  dockerEngine(settings.docker);
+  process.stdout.write(`${nodeFacts(settings).version}\n`);
+}
+
+function flagsFrom(argv: string[]): { home: string; isTry: boolean } {
   try {
-    const { values } = parseArgs({ args: argv, options: { home: { type: 'string' } } });
+    const { values } = parseArgs({
+      args: argv,
+      options: { home: { type: 'string' }, try: { type: 'boolean' } },
+    });
     const home = values.home ?? process.env.ORCA_HOME;
-    if (home) return home;
+    if (home) return { home, isTry: values.try === true };
   } catch (cause) {
     throw new OrcaError('USAGE', messageOf(cause), { cause });
   }
@@ -151,6 +172,9 @@ function noteUnhandled(log: Log): void {
   process.on('unhandledRejection', note('unhandled rejection'));
   process.on('uncaughtException', note('uncaught exception'));
 }
+
+/** As a signal would, in good order; who keeps it running starts it again. */
+const restart = (): void => void process.kill(process.pid, 'SIGTERM');
 
 function signalled(): Promise<void> {
   return new Promise((resolve) => {

@@ -37,9 +37,12 @@ export interface Recall {
 }
 
 const RETRY_MS = 1_000;
+/** A master asks once for itself, and once for each user who asks it. */
+const MAX_OPEN = 20;
 
 export function createRecall(options: RecallOptions): Recall {
   let session = new AbortController();
+  const open = new Set<string>();
   const untilThere = async (cluster: string, signal: AbortSignal): Promise<Recalled | null> => {
     while (!signal.aborted) {
       try {
@@ -54,12 +57,16 @@ export function createRecall(options: RecallOptions): Recall {
   return {
     answer({ id, cluster }, reply) {
       const { signal } = session;
+      if (open.has(id) || open.size >= MAX_OPEN) return;
+      open.add(id);
       void untilThere(cluster, signal)
         .then((found) => (found ? reply(bounded({ ...found, id })) : undefined))
-        .catch(() => undefined);
+        .catch(() => undefined)
+        .finally(() => open.delete(id));
     },
     endAll() {
       session.abort();
+      open.clear();
       session = new AbortController();
     },
   };

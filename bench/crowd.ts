@@ -4,13 +4,11 @@
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openAuthority } from '../master/authority.js';
-import { openStore } from '../master/store/store.js';
-import { writeIdentity } from '../shared/identity-files.js';
+import { enrolNodes } from '../test/support/enrolled-nodes.js';
 import { freePorts } from '../test/support/free-port.js';
 import { request } from '../test/support/https-request.js';
 import { waitFor } from '../test/support/wait-for.js';
@@ -39,7 +37,7 @@ export async function startCrowd(count: number): Promise<Crowd> {
   const home = mkdtempSync(join(tmpdir(), 'orca-crowd-'));
   const folder = join(home, 'crowd');
   const [port = 0] = await freePorts(1);
-  await enrol(home, folder, count);
+  await enrolNodes(home, folder, count);
   let master: ChildProcess | null = null;
   let all: Taken[] = [];
   const startMaster = async (): Promise<void> => {
@@ -100,21 +98,3 @@ export async function startCrowd(count: number): Promise<Crowd> {
 }
 
 export const agentsIn = (taken: readonly Taken[]): number => new Set(taken.map(({ agent }) => agent)).size;
-
-/** As if each had joined: an id that the store knows, and a certificate for it. */
-async function enrol(home: string, folder: string, count: number): Promise<void> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const authority = openAuthority(home, Date.now());
-  const store = openStore(join(home, 'cluster.db'));
-  const nowMs = Date.now();
-  const made = Array.from({ length: count }, (_, agent) => {
-    const node = `n-${String(agent).padStart(8, '0')}`;
-    const { certPem, keyPem, notAfterMs } = authority.issueNode(node, nowMs);
-    writeIdentity(join(folder, String(agent)), { ca: authority.caPem, cert: certPem, key: keyPem });
-    return { node, name: `agent-${agent}`, labels: {}, issuedAtMs: nowMs, notAfterMs };
-  });
-  store.write((tx) => {
-    for (const identity of made) tx.putIdentity(identity);
-  });
-  await store.close();
-}

@@ -13,6 +13,7 @@ import { benchReplace } from './replace.js';
 import { printed, type Report } from './report.js';
 import { benchSimulation } from './simulation.js';
 import { benchSplit } from './split.js';
+import { benchSwarm } from './swarm.js';
 import { benchThroughput } from './throughput.js';
 
 const benchmarks: Record<
@@ -26,6 +27,7 @@ const benchmarks: Record<
   canary: { rounds: 7, run: benchCanary },
   split: { rounds: 10, run: benchSplit },
   simulation: { rounds: 20, run: benchSimulation },
+  swarm: { rounds: 3, run: benchSwarm },
 };
 
 async function main(): Promise<void> {

@@ -9,6 +9,7 @@ export const benchmarkNames = [
   'canary',
   'split',
   'simulation',
+  'swarm',
 ] as const;
 export type BenchmarkName = (typeof benchmarkNames)[number];
 

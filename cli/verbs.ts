@@ -137,11 +137,11 @@ export const verbs: Verb[] = [
   {
     usage: 'nodes [action] [node] [values...]',
     summary:
-      'hosts; cordon, uncordon, drain, undrain, label, role or rm one of them (`orca nodes drain NODE`)',
+      'hosts; cordon, uncordon, drain, undrain, label, role, rm or upgrade one of them (`orca nodes drain NODE`)',
     options: [
       ['--force', 'rm: give up what is on it'],
       ['--detach', "drain: don't wait until it is drained"],
-      ['--timeout <time>', 'drain: wait no longer than this, such as 10m'],
+      ['--timeout <time>', 'drain, upgrade: wait no longer than this, such as 10m'],
       json,
     ],
     load: async () => (await import('./commands/nodes.js')).nodes,

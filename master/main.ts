@@ -23,6 +23,7 @@ import { createJoinTokens } from './control/join-tokens.js';
 import { createNodeCommands } from './control/node-commands.js';
 import { startReconcile } from './control/reconcile.js';
 import { createStates } from './control/states.js';
+import { createUpgrade } from './control/upgrade.js';
 import { createDispatch } from './dispatch/dispatch.js';
 import { recordSilence, recordStart } from './dispatch/reports.js';
 import { readFlags } from './flags.js';
@@ -129,6 +130,7 @@ async function construct(
     log.info({ file: join(home, 'cluster.toml') }, `configuration read again${later}`);
     return `configuration read again${later}`;
   };
+  const nodeFiles = createNodeFiles(version, authority.caPem);
   const joinTokens = createJoinTokens(store, authority.caFingerprint);
   const api = await createApi({
     store,
@@ -141,7 +143,13 @@ async function construct(
       createToken: joinTokens.create,
       revokeToken: joinTokens.revoke,
     },
-    nodeFiles: createNodeFiles(version, authority.caPem),
+    nodeFiles,
+    upgrade: createUpgrade({
+      store,
+      isLocal: (id) => id === localId,
+      served: nodeFiles.program,
+      send: dispatch.upgrade,
+    }),
     peer,
     live: dispatch,
     settings: () => ({

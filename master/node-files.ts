@@ -31,6 +31,10 @@ export function createNodeFiles(version: string, caPem: string): NodeFiles {
         caPem,
       ].join('\n');
     },
+    async program() {
+      const { sha256, bytes } = await agent();
+      return { version, sha256, bytes };
+    },
     async path(sha256) {
       const files = await Promise.all([agent(), runtime()]);
       return files.find((file) => file.sha256 === sha256)?.path ?? null;

@@ -30,6 +30,16 @@ export const drainViewSchema = z.object({
 });
 export type DrainView = z.infer<typeof drainViewSchema>;
 
+export const nodeUpgradeReplySchema = z.object({
+  node: z.string(),
+  version: z.string(),
+  /** What its agent runs from once that is done: `program` of its status. */
+  program: z.string(),
+  /** It does already; nothing was asked of it. */
+  is_there: z.boolean(),
+});
+export type NodeUpgradeReply = z.infer<typeof nodeUpgradeReplySchema>;
+
 export const rebalanceRequestSchema = z.object({ dry_run: z.boolean().nullish() });
 
 export const rebalanceReplySchema = z.object({

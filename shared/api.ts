@@ -14,6 +14,7 @@ import {
 import { drainViewSchema } from './api-nodes.js';
 import type { OrcaError } from './errors.js';
 import { endpointSchema, groupSchema } from './protocol.js';
+import { upgradeObservedSchema } from './upgrade.js';
 
 export const apiErrorSchema = z.object({
   error: z.string(),
@@ -138,6 +139,10 @@ export const nodeViewSchema = z.object({
   drain: z.boolean(),
   /** How far its drain has come; null: it is not drained. */
   drain_status: drainViewSchema.nullable(),
+  /** What its agent runs from, where it can replace itself. */
+  program: z.string().nullable(),
+  /** Null: no upgrade is under way, and the last one did not fail. */
+  upgrade: upgradeObservedSchema.nullable(),
   cpus: z.number(),
   memory_bytes: z.number(),
   allocations: z.number(),

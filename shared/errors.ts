@@ -63,6 +63,11 @@ export const errorTable = {
     hint: 'See `orca status SERVICE`, which keeps the last lines of what failed.',
   },
   TIMEOUT: { status: 504, exit: 1, hint: 'The rollout goes on; follow it with `orca status --watch`.' },
+  UPGRADE_FAILED: {
+    status: 502,
+    exit: 1,
+    hint: "What ran before goes on there; see `orca nodes`, and the agent's log on its host.",
+  },
   MASTER_UNREACHABLE: {
     status: 503,
     exit: 3,

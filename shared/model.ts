@@ -15,6 +15,7 @@ import type {
   NodeFacts,
 } from './protocol.js';
 import type { ServiceKey, ServiceSpec } from './spec.js';
+import type { UpgradeObserved } from './upgrade.js';
 
 /** What is in force of a service as a whole: where it is served, how many copies, how it is deployed. */
 export interface Settings {
@@ -258,6 +259,7 @@ export interface Node {
   engine: EngineObserved | null;
   /** Why its agent can't write its files; absent or null: it can. */
   disk?: string | null;
+  upgrade?: UpgradeObserved | null;
   images: ImageObserved[];
   ingressObserved: IngressObserved | null;
   /** What it says of names; absent or null: nothing yet. */

@@ -11,6 +11,7 @@
  */
 import { z } from 'zod';
 import { containerSpecSchema } from './spec.js';
+import { upgradeObservedSchema, upgradeSchema } from './upgrade.js';
 
 export const PROTOCOL_VERSION = 2;
 export const HEARTBEAT_MS = 5_000;
@@ -109,6 +110,7 @@ export const masterMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('logs-close'), id: z.string() }),
   /** What runs on this node, and what the agent remembers; asked only of agents whose facts say `recalls`. */
   z.object({ type: z.literal('recall'), id: z.string(), cluster: z.string() }),
+  upgradeSchema,
   z.object({ type: z.literal('ping'), number: z.number().int() }),
   z.object({ type: z.literal('pong'), number: z.number().int() }),
 ]);
@@ -190,17 +192,22 @@ export const discoveryObservedSchema = z.object({
 });
 export type DiscoveryObserved = z.infer<typeof discoveryObservedSchema>;
 
+/** What is shown with every event of a node. */
+const shortText = z.string().max(255);
+
 export const nodeFactsSchema = z.object({
-  name: z.string(),
-  address: z.string(),
-  version: z.string(),
-  os: z.string(),
-  arch: z.string(),
+  name: shortText,
+  address: shortText,
+  version: shortText,
+  os: shortText,
+  arch: shortText,
   cpus: z.number(),
   memoryBytes: z.number(),
   pid: z.number().int(),
   /** It answers `recall`; absent: an older agent, which does not know that message. */
   recalls: z.boolean().optional(),
+  /** It can replace itself, and runs from a program of this name; absent: it can't, or does not know how. */
+  program: shortText.optional(),
 });
 export type NodeFacts = z.infer<typeof nodeFactsSchema>;
 
@@ -225,6 +232,7 @@ export const statusSchema = z.object({
   images: z.array(imageObservedSchema),
   ingress: ingressObservedSchema.nullable(),
   discovery: discoveryObservedSchema.nullable().optional(),
+  upgrade: upgradeObservedSchema.nullable().optional(),
 });
 export type Status = z.infer<typeof statusSchema>;
 

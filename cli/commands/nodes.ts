@@ -1,4 +1,4 @@
-/** `orca nodes`: the hosts, and what is asked of one: cordon, drain, label, role, rm. */
+/** `orca nodes`: the hosts, and what is asked of one: cordon, drain, label, role, rm, upgrade. */
 import type { ClusterInfo, NodeStatus } from '../../shared/api.js';
 import { OrcaError } from '../../shared/errors.js';
 import { cleaned } from '../clean.js';
@@ -8,6 +8,7 @@ import { readLabels } from '../labels.js';
 import { nodeTable } from '../node-table.js';
 import { timeoutOf } from '../wait.js';
 import { watchUntilDone } from '../watch.js';
+import { upgradeNodes } from './nodes-upgrade.js';
 
 /** What is asked of `node`; the arguments after its name are `rest`. */
 type Action = (context: Context, client: Client, node: NodeStatus, rest: string[]) => Promise<number>;
@@ -25,9 +26,10 @@ const actions: Record<string, Action> = {
 export async function nodes(context: Context): Promise<number> {
   const [name = 'list', wanted, ...rest] = context.args;
   if (name === 'list') return await list(context);
+  if (name === 'upgrade') return await upgrade(context, wanted, rest);
   const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
   if (!action) {
-    const known = Object.keys(actions).join(', ');
+    const known = [...Object.keys(actions), 'upgrade'].join(', ');
     throw new OrcaError('USAGE', `there is no "orca nodes ${name}"; there are list, ${known}`);
   }
   if (wanted === undefined) throw new OrcaError('USAGE', `name the node: orca nodes ${name} NODE`);
@@ -43,6 +45,15 @@ async function list(context: Context): Promise<number> {
   if (context.json) context.output.json(info);
   else nodeTable(context.output, cleaned(info.nodes), Date.now());
   return 0;
+}
+
+/** The one action that may be asked of all. */
+async function upgrade(context: Context, wanted: string | undefined, rest: string[]): Promise<number> {
+  nothingMore(rest, 'upgrade');
+  timeoutOf(context);
+  const client = await context.connect();
+  const info = await client.get<ClusterInfo>('/cluster/info');
+  return await upgradeNodes(context, client, wanted === undefined ? null : find(info.nodes, wanted));
 }
 
 async function simple(

@@ -3,10 +3,10 @@ import { OrcaError } from '../../shared/errors.js';
 import type { Allocation, Node } from '../../shared/model.js';
 import { type Move, rebalance } from '../plan/rebalance.js';
 import { dropHold, holdOf } from '../store/hold.js';
-import type { Reader } from '../store/reader.js';
 import type { Store } from '../store/store.js';
 import type { Transaction } from '../store/transaction.js';
 import type { DescribeNode } from './describe-node.js';
+import { findNode } from './find-node.js';
 import type { States } from './states.js';
 
 export interface NodeCommandOptions {
@@ -98,17 +98,6 @@ export function createNodeCommands({ store, states, nodes, isLocal }: NodeComman
 export interface LabelChange {
   set: Record<string, string>;
   remove: string[];
-}
-
-/** By id, name or address, exactly. */
-function findNode(reader: Pick<Reader, 'node' | 'nodes'>, wanted: string): Node {
-  const found =
-    reader.node(wanted) ??
-    reader.nodes().find(({ facts }) => facts.name === wanted || facts.address === wanted);
-  if (found) return found;
-  throw new OrcaError('NOT_FOUND', `there is no node "${wanted}"`, {
-    hint: 'See `orca nodes` for the nodes there are.',
-  });
 }
 
 /** A held node is given over to this master (see assignments.ts): its agent refuses what is not above what it remembers. */

@@ -26,8 +26,11 @@ import { createInbox } from './inbox.js';
 import { createLogStream, type LogStream } from './log-stream.js';
 import type { Dispatch, DispatchOptions } from './ports.js';
 import { createRecalls, RECALL_MS, type Recalls } from './recalls.js';
-import { recordClone, recordEnd, recordHello, recordStatus, recordStranger } from './reports.js';
+import { recordAsked, recordClone, recordEnd, recordHello, recordStatus, recordStranger } from './reports.js';
 import { createSession, type Session } from './session.js';
+
+/** So many characters of what an agent says of itself go into the log. */
+const MAX_SAID = 500;
 
 /** What is to be done once what was said is on disk. */
 type Then = (() => void) | undefined;
@@ -60,8 +63,18 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   });
   let streams = 0;
 
+  const liveOf = (node: string): Live => {
+    const state = live.get(node);
+    if (!state) throw new OrcaError('NODE_UNREACHABLE', `node ${node} has no live session`);
+    return state;
+  };
+
   const onHello = (state: Live, hello: Extract<AgentMessage, { type: 'hello' }>): Then => {
     const { session } = state;
+    if (state.claimant) {
+      session.close(closeCodes.badMessage, 'hello was said already');
+      return undefined;
+    }
     if (hello.protocol !== PROTOCOL_VERSION) {
       session.close(closeCodes.versionMismatch, `this master speaks version ${PROTOCOL_VERSION}`);
       return undefined;
@@ -124,7 +137,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const onReceipt = (state: Live, receipt: Extract<AgentMessage, { type: 'receipt' }>): void => {
     const { node } = state.session;
     if (!receipt.accepted)
-      log.warn({ node, revision: receipt.revision, reason: receipt.reason }, 'assignment refused');
+      log.warn(
+        { node, revision: receipt.revision, reason: receipt.reason?.slice(0, MAX_SAID) },
+        'assignment refused',
+      );
   };
 
   const onFigures = (state: Live, message: Extract<AgentMessage, { type: 'figures' }>): void => {
@@ -135,6 +151,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   };
 
   const onMessage = (state: Live, message: AgentMessage): Then => {
+    if (state.session.isClosed()) return undefined;
     if (message.type === 'hello') return onHello(state, message);
     if (live.get(state.session.node) !== state)
       state.session.close(closeCodes.badMessage, 'the first message is hello');
@@ -243,8 +260,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     conflict: (node) => fights.reason(node, Date.now()),
     figures: (service) => [...live.values()].flatMap((state) => state.figures?.get(service) ?? []),
     openLogs: (node, request, signal) => {
-      const state = live.get(node);
-      if (!state) throw new OrcaError('NODE_UNREACHABLE', `node ${node} has no live session`);
+      const state = liveOf(node);
       const id = `logs-${++streams}`;
       const stream = createLogStream(() => {
         if (state.logs.delete(id)) state.session.send({ type: 'logs-close', id });
@@ -254,10 +270,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       state.session.send({ type: 'logs-open', id, ...request });
       return stream;
     },
-    recall: async (node) => {
-      const state = live.get(node);
-      if (!state) throw new OrcaError('NODE_UNREACHABLE', `node ${node} has no live session`);
-      return await state.recalls.ask(RECALL_MS);
+    recall: async (node) => await liveOf(node).recalls.ask(RECALL_MS),
+    upgrade: (node, message) => {
+      const { session } = liveOf(node);
+      store.write((tx) => recordAsked(tx, node, message));
+      session.send(message);
     },
     stop: async () => {
       unwatch();

@@ -3,6 +3,7 @@ import type { Server } from 'node:https';
 import type { Log } from '../../shared/log.js';
 import type { Counted, Peer } from '../../shared/model.js';
 import type { Assignment, LogLine, NodeFacts, Recalled } from '../../shared/protocol.js';
+import type { Upgrade } from '../../shared/upgrade.js';
 import type { Store } from '../store/store.js';
 import type { NodeDescription } from './reports.js';
 
@@ -29,6 +30,8 @@ export interface Dispatch {
   conflict(node: string): string | null;
   /** What a node's agent says of all that it runs. Throws NODE_UNREACHABLE without a session, or an answer in time. */
   recall(node: string): Promise<Recalled>;
+  /** Throws NODE_UNREACHABLE without a session. */
+  upgrade(node: string, message: Upgrade): void;
   /** Ends all sessions. */
   stop(): Promise<void>;
 }

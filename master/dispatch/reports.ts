@@ -12,6 +12,7 @@ import type {
   Status,
   Traffic,
 } from '../../shared/protocol.js';
+import type { Upgrade } from '../../shared/upgrade.js';
 import { aNewNode } from '../store/new-node.js';
 import type { Transaction } from '../store/transaction.js';
 
@@ -109,12 +110,32 @@ export function recordStatus(tx: Transaction, id: string, status: Status, nowMs:
     presence: 'present',
     engine: status.engine,
     disk: status.disk ?? null,
+    upgrade: status.upgrade ?? null,
     images: status.images,
     discovery: status.discovery ?? null,
     ingressObserved: status.ingress && { ...status.ingress, traffic: status.ingress.traffic.map(settled) },
   };
+  noteUpgrade(tx, node, after, nowMs);
   if (canonicalJson(after) !== canonicalJson(node)) tx.putNode({ ...after, lastSeenAtMs: nowMs });
   if (concernsAll) tx.touchNode(id);
+}
+
+/** It has been asked to replace itself: what it said of an upgrade before counts no more. */
+export function recordAsked(tx: Transaction, id: string, { version }: Pick<Upgrade, 'version'>): void {
+  const node = tx.node(id);
+  if (node) tx.putNode({ ...node, upgrade: { version, state: 'fetching', reason: null } });
+}
+
+/** Once for each: what an agent replaced itself by did not do. */
+function noteUpgrade(
+  tx: Transaction,
+  { upgrade: before }: Node,
+  { id, facts, upgrade }: Node,
+  nowMs: number,
+): void {
+  if (upgrade?.state !== 'failed' || before?.state === 'failed') return;
+  const message = `node ${facts.name}: its upgrade to ${upgrade.version} failed: ${upgrade.reason}`;
+  tx.addEvent(anEvent(nowMs, 'node.upgrade-failed', message, { node: id }));
 }
 
 /** Its silence has lasted too long, or much too long. */

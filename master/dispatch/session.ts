@@ -4,6 +4,7 @@
  * It decides nothing: what comes in is handed to its handlers.
  */
 import type { WebSocket } from 'ws';
+import { closeReason } from '../../shared/close-reason.js';
 import {
   type AgentMessage,
   type Assignment,
@@ -23,6 +24,8 @@ export interface Session {
   /** Sends the assignment, or keeps it until the one before has left; an older waiting one is dropped. */
   assign(assignment: Assignment): void;
   close(code: number, reason: string): void;
+  /** It was closed here: what was said behind that counts for nothing. */
+  isClosed(): boolean;
 }
 
 export interface SessionHandlers {
@@ -30,6 +33,8 @@ export interface SessionHandlers {
   onEnd(reason: string): void;
 }
 
+/** As long as an answer to a close may take. */
+const CLOSE_MS = 1_000;
 /** Whoever was silent for so long is hardly going to answer the close. */
 const SILENT_CLOSE_MS = 100;
 /** Beyond this the agent has stopped reading: the session is cut, and it starts again from the newest assignment. */
@@ -44,6 +49,7 @@ export function createSession(
   let heardAtMs = Date.now();
   let pings = 0;
   let isAssigning = false;
+  let isClosed = false;
   let nextAssignment: Assignment | null = null;
 
   const send = (message: MasterMessage, sent?: () => void): void => {
@@ -64,11 +70,14 @@ export function createSession(
       if (next) assign(next);
     });
   };
-  const close = (code: number, reason: string, answerMs = 1_000): void => {
-    socket.close(code, reason.slice(0, 120));
-    // An agent that is gone never answers the close; it must not keep the socket.
-    setTimeout(() => socket.terminate(), answerMs).unref();
+  const close = (code: number, reason: string, answerMs = CLOSE_MS): void => {
+    if (socket.readyState !== socket.OPEN) return;
+    isClosed = true;
+    socket.close(code, closeReason(reason));
+    endSoon(answerMs);
   };
+  /** An agent that is gone never answers a close; it must not keep the socket. */
+  const endSoon = (answerMs: number): void => void setTimeout(() => socket.terminate(), answerMs).unref();
   const receive = (text: string): void => {
     heardAtMs = Date.now();
     silence.refresh();
@@ -85,14 +94,17 @@ export function createSession(
   );
 
   socket.on('message', (data, isBinary) => {
+    // What was sent behind a frame that has cost the session.
+    if (socket.readyState !== socket.OPEN) return;
     if (isBinary) close(closeCodes.badMessage, 'a binary frame');
     else receive(data.toString());
   });
-  socket.on('error', () => socket.terminate());
+  // Of a frame that is none: the close with its code (1002, 1007, 1009) is on its way.
+  socket.on('error', () => endSoon(CLOSE_MS));
   socket.once('close', (code, reason) => {
     clearInterval(heartbeat);
     clearTimeout(silence);
     handlers.onEnd(reason.toString() || `closed with ${code}`);
   });
-  return { node, heardAtMs: () => heardAtMs, send, assign, close };
+  return { node, heardAtMs: () => heardAtMs, send, assign, close, isClosed: () => isClosed };
 }

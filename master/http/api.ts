@@ -27,7 +27,7 @@ import { metricsOf } from './metrics.js';
 import { mountNodeFiles, nodeFilePaths } from './node-files.js';
 import { nodeRoutes } from './node-routes.js';
 import { openapiOf } from './openapi.js';
-import type { Actor, Adopt, Commands, Enrolment, Live, NodeFiles, Settings } from './ports.js';
+import type { Actor, Adopt, Commands, Enrolment, Live, NodeFiles, Settings, UpgradeNode } from './ports.js';
 import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
 import { serviceRoutes } from './service-routes.js';
@@ -40,6 +40,7 @@ export interface ApiOptions {
   commands: Commands;
   enrolment: Enrolment;
   nodeFiles: NodeFiles;
+  upgrade: UpgradeNode;
   live: Live;
   settings: () => Settings;
   /** Read anew at each request: a reload may change them. */
@@ -100,7 +101,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): 
   const { store, commands, live, settings, reload } = options;
   const routes = [
     ...clusterRoutes({ store, views, settings, reload }),
-    ...nodeRoutes(commands),
+    ...nodeRoutes(commands, options.upgrade),
     ...deployRoutes(store, commands),
     ...serviceRoutes(store, commands),
     ...rolloutRoutes(store, commands),

@@ -1,7 +1,7 @@
 /** What is asked of a node; `:id` takes its id, its name or its address. */
 import { z } from 'zod';
-import { labelChangeSchema, nodeRoleSchema } from '../../shared/api-nodes.js';
-import type { Commands } from './ports.js';
+import { labelChangeSchema, nodeRoleSchema, nodeUpgradeReplySchema } from '../../shared/api-nodes.js';
+import type { Commands, UpgradeNode } from './ports.js';
 import { answer, flag, isSet, type Route, route } from './route.js';
 
 const ok = z.object({ ok: z.string() });
@@ -29,7 +29,7 @@ const verbs = {
   },
 } as const;
 
-export function nodeRoutes(commands: Commands): Route[] {
+export function nodeRoutes(commands: Commands, upgrade: UpgradeNode): Route[] {
   return [
     ...Object.entries(verbs).map(([verb, { summary, done, run }]) =>
       route(`POST /cluster/nodes/:id/${verb}`, {
@@ -58,6 +58,15 @@ export function nodeRoutes(commands: Commands): Route[] {
       run: ({ params, body, actor }) => {
         commands.role(params.id ?? '', body.role === 'ingress', actor.by);
         return answer({ ok: `node ${params.id} has the role ${body.role}` });
+      },
+    }),
+    route('POST /cluster/nodes/:id/upgrade', {
+      summary: 'Has its agent replace itself by what this master serves; its status says what comes of it',
+      access: 'admin',
+      reply: nodeUpgradeReplySchema,
+      run: async ({ params, actor }) => {
+        const { isThere, ...upgraded } = await upgrade(params.id ?? '', actor.by);
+        return answer({ ...upgraded, is_there: isThere });
       },
     }),
     route('DELETE /cluster/nodes/:id', {

@@ -30,6 +30,8 @@ export function nodeStatus(facts: NodeFacts): NodeStatus {
     ingress: node.ingress,
     drain: Boolean(node.drain),
     drain_status: node.drain ? drainView(node.drain) : null,
+    program: node.facts.program ?? null,
+    upgrade: node.upgrade ?? null,
     cpus: node.facts.cpus,
     memory_bytes: node.facts.memoryBytes,
     allocations,
@@ -74,6 +76,12 @@ function drainState(
 const heldReason = ({ facts: { name } }: Node, { why }: Hold): string =>
   `held: its agent ${why}; \`orca adopt\` shows what runs there and takes it over, \`orca nodes uncordon ${name}\` removes what this master did not place`;
 
+function upgradeReason({ upgrade, facts }: Node): string | null {
+  if (!upgrade) return null;
+  if (upgrade.state !== 'failed') return `its upgrade to ${upgrade.version} is under way: ${upgrade.state}`;
+  return `its upgrade to ${upgrade.version} failed, and it goes on with ${facts.version}: ${upgrade.reason}`;
+}
+
 function nodeState(
   node: Node,
   allocations: number,
@@ -110,5 +118,5 @@ function nodeState(
   if (node.drain) return drainState(node.drain, allocations);
   if (node.cordoned) return { state: 'cordoned', reason: 'cordoned on request' };
   const limit = names?.state === 'off' ? `names lead to services on this node only: ${names.reason}` : null;
-  return { state: 'ready', reason: limit ?? names?.reason ?? null };
+  return { state: 'ready', reason: upgradeReason(node) ?? limit ?? names?.reason ?? null };
 }

@@ -70,9 +70,17 @@ export interface NodeFiles {
   script(): Promise<string>;
   /** Lines `NAME VALUE…` (docs/nodes.md), then the cluster's CA in PEM. Throws NOT_FOUND where nothing was built. */
   manifest(nowMs: number): Promise<string>;
+  /** The agent among them. */
+  program(): Promise<{ version: string; sha256: string; bytes: number }>;
   /** Where the file with that SHA-256 is; null for any other than the manifest's. */
   path(sha256: string): Promise<string | null>;
 }
+
+/** Asks a node's agent to replace itself; refusals are OrcaErrors. */
+export type UpgradeNode = (
+  node: string,
+  by: string,
+) => Promise<{ node: string; version: string; program: string; isThere: boolean }>;
 
 /** A service as it is built again. */
 export interface Built {

@@ -71,6 +71,8 @@ export interface Transaction extends Reader {
 /** Ended rollouts kept per service, and events kept in all. */
 export const KEPT_ROLLOUTS = 30;
 export const KEPT_EVENTS = 1_000;
+/** Characters; reasons come from agents, from Docker and from what runs there. */
+const MAX_EVENT_LENGTH = 4_000;
 
 export const noChanges = (): Changes => ({
   services: new Set(),
@@ -201,7 +203,8 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     },
     addEvent(event) {
       const newest = tables.events.last('', 1)[0]?.number ?? 0;
-      const numbered: ClusterEvent = { ...event, number: newest + 1 };
+      const message = event.message.slice(0, MAX_EVENT_LENGTH);
+      const numbered: ClusterEvent = { ...event, message, number: newest + 1 };
       put(tables.events, padded(numbered.number), numbered);
       if (numbered.number > KEPT_EVENTS) remove(tables.events, padded(numbered.number - KEPT_EVENTS));
       changes.events.push(numbered);

@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { closeCodes } from '../../shared/protocol.js';
+import { aHello } from '../support/fake-agent.js';
 import { request } from '../support/https-request.js';
 import { aBody, agentOf, nodeOf, serviceOf, statusOf } from '../support/master-words.js';
 import { testMaster } from '../support/test-master.js';
@@ -24,6 +25,10 @@ t.test(
     const early = await agentOf(m, { hello: null });
     early.send({ type: 'receipt', revision: 1, accepted: true, reason: null });
     t.equal(await closing(early), closeCodes.badMessage, 'the first message must be hello');
+
+    const twice = await agentOf(m);
+    twice.send(aHello());
+    t.equal(await closing(twice), closeCodes.badMessage, 'and is said once');
 
     const older = await agentOf(m);
     await older.until('an assignment', () => older.assignment());

@@ -80,6 +80,9 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
       createToken: joinTokens.create,
       revokeToken: joinTokens.revoke,
     },
+    upgrade: async () => {
+      throw new Error('no agent is upgraded here');
+    },
     nodeFiles: createNodeFiles('1.2.3', authority.caPem),
     peer: () => null,
     live,

@@ -36,6 +36,8 @@ export interface FakeAgent {
 
 export interface FakeAgentOptions {
   home: string;
+  /** Below the home; `agent`. */
+  folder?: string;
   port: number;
   /** False: connect without a client certificate. */
   certificate?: boolean;
@@ -48,7 +50,7 @@ export interface FakeAgentOptions {
 
 /** Connects with the files of `home/agent` and says hello (unless `hello` is null). */
 export async function fakeAgent(options: FakeAgentOptions): Promise<FakeAgent> {
-  const file = (name: string): Buffer => readFileSync(join(options.home, 'agent', name));
+  const file = (name: string): Buffer => readFileSync(join(options.home, options.folder ?? 'agent', name));
   const own = options.credentials ?? { cert: file('node.crt'), key: file('node.key') };
   const credentials = options.certificate === false ? {} : own;
   const socket = new WebSocket(`wss://127.0.0.1:${options.port}/agent`, {

@@ -140,6 +140,8 @@ export function aNode(keys: Partial<NodeStatus> = {}): NodeStatus {
     ingress: true,
     drain: false,
     drain_status: null,
+    program: null,
+    upgrade: null,
     cpus: 2,
     memory_bytes: 4 * 1024 ** 3,
     allocations: 1,

@@ -104,3 +104,28 @@ t.test('binary frames and nonsense end it', async (t) => {
     t.same(messages, []);
   }
 });
+
+t.test('what was sent behind a fault is not looked at', async (t) => {
+  const { agent, closed, messages } = await aSession(t);
+  agent.send('nonsense');
+  agent.send('{"type":"receipt","revision":1,"accepted":true,"reason":null}');
+  await waitFor('the close', () => closed.code === closeCodes.badMessage);
+  t.same(messages, []);
+});
+
+t.test('a reason with wide letters has room in the close', async (t) => {
+  const { session, agent, closed } = await aSession(t);
+  let reason = '';
+  agent.on('close', (_code, said) => {
+    reason = said.toString();
+  });
+  session.close(closeCodes.badMessage, 'é'.repeat(200));
+  await waitFor('the close', () => closed.code === closeCodes.badMessage);
+  t.equal(reason, 'é'.repeat(61));
+});
+
+t.test('what is no frame gets the code of WebSocket for it', async (t) => {
+  const { agent, closed } = await aSession(t);
+  agent.send(Buffer.from([0xff]), { binary: false });
+  await waitFor('the close', () => closed.code === 1007);
+});
