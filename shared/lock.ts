@@ -4,8 +4,12 @@
  */
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { messageOf, OrcaError } from './errors.js';
 import { isListening } from './listening.js';
+
+/** Who takes it has a moment in which the file is there and nobody listens yet. */
+const BINDING_MS = 50;
 
 export interface Lock {
   release(): Promise<void>;
@@ -18,6 +22,8 @@ export async function takeLock(path: string, held: string): Promise<Lock> {
   for (let attempt = 0; attempt < 3; attempt++) {
     const server = await listen(path);
     if (server) return { release: () => release(server) };
+    if (await isListening(path)) break;
+    await pause(BINDING_MS);
     if (await isListening(path)) break;
     rmSync(path, { force: true });
   }

@@ -1,6 +1,8 @@
 /** PURE: who may open a session: a node that this master knows, with a certificate that has not expired. */
 import type { Peer } from '../../shared/model.js';
 import { closeCodes } from '../../shared/protocol.js';
+import { KNOWN_SINCE, removedKey } from '../store/hold.js';
+import type { Store } from '../store/store.js';
 
 /** `isStranger`: its certificate is older than what this store knows of nodes, which was lost or restored. */
 export type Admission = { node: string; isStranger: boolean } | { code: number; reason: string };
@@ -40,3 +42,13 @@ const isOlder = ({ issuedAtMs }: Peer, { sinceMs }: Known): boolean =>
 
 /** A certificate's dates have no more than seconds. */
 const SECOND_MS = 1_000;
+
+/** What the store says of nodes. */
+export function knownTo(store: Store): Known {
+  const since = store.meta(KNOWN_SINCE);
+  return {
+    isKnown: (node) => store.identity(node) !== undefined,
+    isRemoved: (node) => store.meta(removedKey(node)) !== undefined,
+    sinceMs: typeof since === 'number' ? since : 0,
+  };
+}

@@ -17,9 +17,7 @@ import {
   PROTOCOL_VERSION,
   type Recalled,
 } from '../../shared/protocol.js';
-import { KNOWN_SINCE, removedKey } from '../store/hold.js';
-import type { Store } from '../store/store.js';
-import { admit, type Known } from './admit.js';
+import { admit, knownTo } from './admit.js';
 import { type Claimant, createFights } from './fights.js';
 import { changedServices, type HeardFigures, heardFigures } from './figures.js';
 import { createInbox } from './inbox.js';
@@ -40,6 +38,7 @@ interface Live {
   address: string;
   peer: Peer | null;
   recalls: Recalls;
+  hasSaidHello: boolean;
   /** Known from its hello on. */
   claimant: Claimant | null;
   statusNumber: number;
@@ -71,10 +70,6 @@ export function createDispatch(options: DispatchOptions): Dispatch {
 
   const onHello = (state: Live, hello: Extract<AgentMessage, { type: 'hello' }>): Then => {
     const { session } = state;
-    if (state.claimant) {
-      session.close(closeCodes.badMessage, 'hello was said already');
-      return undefined;
-    }
     if (hello.protocol !== PROTOCOL_VERSION) {
       session.close(closeCodes.versionMismatch, `this master speaks version ${PROTOCOL_VERSION}`);
       return undefined;
@@ -153,15 +148,25 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const onMessage = (state: Live, message: AgentMessage): Then => {
     if (state.session.isClosed()) return undefined;
     if (message.type === 'hello') return onHello(state, message);
-    if (live.get(state.session.node) !== state)
-      state.session.close(closeCodes.badMessage, 'the first message is hello');
-    else if (message.type === 'status') return onStatus(state, message);
+    if (message.type === 'status') return onStatus(state, message);
     else if (message.type === 'receipt') onReceipt(state, message);
     else if (message.type === 'figures') onFigures(state, message);
     else if (message.type === 'recalled') state.recalls.answered(message);
     else if (message.type === 'logs-lines') state.logs.get(message.id)?.push(message.lines);
     else if (message.type === 'logs-end') state.logs.get(message.id)?.end(message.reason);
     return undefined;
+  };
+
+  /** What is out of order costs the session at once; the rest waits for its turn. */
+  const take = (state: Live, message: AgentMessage): void => {
+    const isHello = message.type === 'hello';
+    if (isHello === state.hasSaidHello)
+      state.session.close(
+        closeCodes.badMessage,
+        isHello ? 'hello was said already' : 'the first message is hello',
+      );
+    else handle(state, () => onMessage(state, message), message.type === 'status');
+    state.hasSaidHello ||= isHello;
   };
 
   const onEnd = (state: Live, reason: string): Then => {
@@ -206,7 +211,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         socket,
         node,
         {
-          onMessage: (message) => handle(state, () => onMessage(state, message), message.type === 'status'),
+          onMessage: (message) => take(state, message),
           onEnd: (reason) => ended(state, reason),
         },
         timing(),
@@ -214,6 +219,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       address,
       peer,
       recalls: createRecalls(options.cluster, (message) => state.session.send(message)),
+      hasSaidHello: false,
       claimant: null,
       statusNumber: 0,
       inFlight: new Map(),
@@ -283,14 +289,5 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       await new Promise<void>((resolve) => sockets.close(() => resolve()));
       inbox.flush();
     },
-  };
-}
-
-function knownTo(store: Store): Known {
-  const since = store.meta(KNOWN_SINCE);
-  return {
-    isKnown: (node) => store.identity(node) !== undefined,
-    isRemoved: (node) => store.meta(removedKey(node)) !== undefined,
-    sinceMs: typeof since === 'number' ? since : 0,
   };
 }
