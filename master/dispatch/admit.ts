@@ -1,4 +1,4 @@
-/** PURE: who may open a session: a node that this master knows, with a certificate that has not expired. */
+/** Who may open a session: a node that this master knows, with a certificate that has not expired. */
 import type { Peer } from '../../shared/model.js';
 import { closeCodes } from '../../shared/protocol.js';
 import { KNOWN_SINCE, removedKey } from '../store/hold.js';
