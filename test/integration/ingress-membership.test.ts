@@ -1,5 +1,7 @@
 /** Membership changes on a real Caddy under load: nothing fails, Caddy is not reloaded, and the facts are true. */
+import { TimeoutError } from 'got';
 import t from 'tap';
+import { keepsBodies } from '../../proxy-config/find-caddy.js';
 import type { Route } from '../../proxy-config/route.js';
 import { anAllocation, aRoute, startBackend, startEdge, startLoad, until } from './ingress-harness.js';
 
@@ -80,16 +82,21 @@ t.test('what this node knows of its own allocations overrides the routes', async
   await until('back', () => edge.traffic('a.1')?.state === 'routed');
 });
 
-t.test('safe requests wait for a service that restarts, others get 503 with Retry-After', async (t) => {
+t.test('what can be sent again waits for a service that restarts; else 503 with Retry-After', async (t) => {
   withAllocations(one);
   await until('routed', () => edge.traffic('a.1')?.state === 'routed');
   edge.role.setLocal(new Map([['a.1', null]]));
-  const refused = await until('withdrawn', async () => {
-    const reply = await edge.client.post('');
-    return reply.statusCode === 200 ? null : reply;
-  });
-  t.equal(refused.statusCode, 503);
-  t.ok(refused.headers['retry-after']);
+  await until('withdrawn', () =>
+    edge.client('', { timeout: { request: 500 } }).then(
+      () => null,
+      (error: Error) => error instanceof TimeoutError,
+    ),
+  );
+  if (!keepsBodies(edge.role.observed()?.caddyVersion ?? null)) {
+    const refused = await edge.client.post('', { body: 'x' });
+    t.equal(refused.statusCode, 503);
+    t.ok(refused.headers['retry-after']);
+  }
   const waiting = edge.client('').text();
   edge.role.setLocal(new Map());
   t.equal(await waiting, 'one');
