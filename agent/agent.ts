@@ -61,7 +61,7 @@ export interface AgentOptions<I, D> {
   /** Null: it can't replace itself. */
   upgrades?: Upgrades | null;
   log: Log;
-  timing?: { heartbeatMs: number; livenessMs: number; retryMs: number };
+  timing?: { livenessMs: number; retryMs: number };
   lookEveryMs?: number;
 }
 

@@ -11,7 +11,6 @@ import type { Log } from '../shared/log.js';
 import {
   type AgentMessage,
   closeCodes,
-  HEARTBEAT_MS,
   LIVENESS_MS,
   MAX_FRAME_BYTES,
   type MasterMessage,
@@ -38,7 +37,7 @@ export interface LinkOptions {
   /** The master has answered a hello with more than a beat. */
   onAccepted?: () => void;
   log: Log;
-  timing?: { heartbeatMs: number; livenessMs: number; retryMs: number };
+  timing?: { livenessMs: number; retryMs: number };
 }
 
 export type CountedFigures = Omit<Extract<AgentMessage, { type: 'figures' }>, 'type'>;
@@ -57,7 +56,7 @@ export interface Link {
 
 export function startLink(options: LinkOptions): Link {
   const { log } = options;
-  const timing = options.timing ?? { heartbeatMs: HEARTBEAT_MS, livenessMs: LIVENESS_MS, retryMs: 250 };
+  const timing = options.timing ?? { livenessMs: LIVENESS_MS, retryMs: 250 };
   let socket: WebSocket | null = null;
   let timer: NodeJS.Timeout | null = null;
   let failures = 0;
@@ -101,7 +100,7 @@ export function startLink(options: LinkOptions): Link {
       if (stopped) return;
       const made = connect(options.url, tls);
       socket = made;
-      const watch = keepAlive(made, timing, say);
+      const watch = judgeSilence(made, timing.livenessMs);
       const teller = tellFigures(options.figures, say);
       let openedAtMs = Number.POSITIVE_INFINITY;
       made.on('open', () => {
@@ -194,22 +193,11 @@ function tellFigures(
   };
 }
 
-/** Pings on the channel that carries the work, and cuts a session on which nothing was heard for too long. */
-function keepAlive(
-  socket: WebSocket,
-  timing: { heartbeatMs: number; livenessMs: number },
-  say: (message: AgentMessage) => void,
-): { heard(): void; stop(): void } {
-  let number = 0;
-  const timer = setInterval(() => {
-    if (socket.readyState === WebSocket.OPEN) say({ type: 'ping', number: ++number });
-  }, timing.heartbeatMs);
-  const silence = setTimeout(() => socket.terminate(), timing.livenessMs);
+/** Cuts a session on which nothing was heard for too long: the master pings on the channel that carries the work. */
+function judgeSilence(socket: WebSocket, livenessMs: number): { heard(): void; stop(): void } {
+  const silence = setTimeout(() => socket.terminate(), livenessMs);
   return {
     heard: () => void silence.refresh(),
-    stop() {
-      clearInterval(timer);
-      clearTimeout(silence);
-    },
+    stop: () => clearTimeout(silence),
   };
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { messageOf, OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
+import { HEARTBEAT_MS } from '../shared/protocol.js';
 import { adminToken, knownToken } from './admin-token.js';
 import { openAuthority } from './authority.js';
 import { clearBackups, makeBackup } from './backup/backup.js';
@@ -217,7 +218,11 @@ export async function masterProgram(argv: string[], more: Pick<MasterOptions, 's
 }
 
 /** A word is asked for three times before its silence counts. */
-const timingOf = (silenceMs: number) => ({ heartbeatMs: silenceMs / 3, livenessMs: silenceMs });
+/** An agent's patience is no setting. */
+const timingOf = (silenceMs: number) => ({
+  heartbeatMs: Math.min(silenceMs / 3, HEARTBEAT_MS),
+  livenessMs: silenceMs,
+});
 
 /** A file of the home that the disk has no room for is the same trouble as a store that it has none for. */
 function noSpace(cause: unknown, home: string): OrcaError | null {

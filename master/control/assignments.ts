@@ -11,7 +11,7 @@ import type { Table } from '../../discovery/table.js';
 import { fingerprint } from '../../shared/fingerprint.js';
 import type { Node } from '../../shared/model.js';
 import type { Assignment, Recalled } from '../../shared/protocol.js';
-import { assignmentOf, partOf } from '../plan/assignments.js';
+import { assignmentOf, markOfPart, shareOf } from '../plan/assignments.js';
 import type { ServiceState } from '../plan/snapshot.js';
 import { dropHold, type Hold, holdOf, putHold, rememberedWhy } from '../store/hold.js';
 import type { Store } from '../store/store.js';
@@ -53,11 +53,12 @@ export function createAssignments(options: {
   proxy: () => ProxySettings;
 }): Assignments {
   const { store, states, certificates } = options;
+  const servicesFor = createParts(states);
   const contentOf = (node: Node, discovery?: Table): Omit<Assignment, 'revision'> =>
     assignmentOf({
       cluster: options.cluster,
       node,
-      services: servicesFor(states, node),
+      services: servicesFor(node),
       ...(discovery === undefined ? {} : { discovery }),
       unreachable: new Set(states.nodes().flatMap((n) => (n.presence === 'present' ? [] : [n.id]))),
       ingress: {
@@ -72,7 +73,7 @@ export function createAssignments(options: {
   const markOf = (node: Node): string => {
     const { id, labels, cordoned } = node;
     const names = options.discovery.tableFor(id);
-    const parts = servicesFor(states, node).map((state) => `${state.service.key} ${marks(id, state)}`);
+    const parts = servicesFor(node).map((state) => `${state.service.key} ${marks(id, state)}`);
     const ingress = node.ingress ? contentOf(node).ingress : null;
     return fingerprint([names.mark, labels, cordoned, ingress, parts.sort()]);
   };
@@ -134,15 +135,13 @@ export function createAssignments(options: {
   };
 }
 
-/** The mark of what a service has on a node, made once for each state of the service. */
+/** The mark of what a service has on a node. That of what all nodes share is made once for each state of the service. */
 function createMarks(cluster: string): (node: string, state: ServiceState) => string {
-  const known = new WeakMap<ServiceState, Map<string, string>>();
-  return (id, state) => {
-    const marks = known.get(state) ?? new Map<string, string>();
-    known.set(state, marks);
-    const mark = marks.get(id) ?? fingerprint(partOf(cluster, { id }, state));
-    marks.set(id, mark);
-    return mark;
+  const known = new WeakMap<ServiceState, string>();
+  return (node, state) => {
+    const mark = known.get(state) ?? fingerprint(shareOf(cluster, state));
+    known.set(state, mark);
+    return markOfPart(node, mark, state.allocations);
   };
 }
 
@@ -151,10 +150,18 @@ function createMarks(cluster: string): (node: string, state: ServiceState) => st
  * what a rollout resolves on it, and the images of what runs nowhere now (it must not be pruned while it is stopped). So a
  * deploy moves the revisions of the nodes it concerns, not of a thousand.
  */
-function servicesFor(states: States, node: Node): ServiceState[] {
-  if (node.ingress) return states.all();
-  const rest = states.all().filter((s) => s.allocations.length === 0 || s.rollout?.node === node.id);
-  return [...new Set([...states.on(node.id), ...rest])];
+function createParts(states: States): (node: Node) => ServiceState[] {
+  let all: ServiceState[] = [];
+  let others: ServiceState[] = [];
+  return (node) => {
+    if (node.ingress) return states.all();
+    if (all !== states.all()) {
+      all = states.all();
+      others = all.filter((s) => s.allocations.length === 0 || s.rollout?.node != null);
+    }
+    const own = others.filter((s) => s.allocations.length === 0 || s.rollout?.node === node.id);
+    return [...new Set([...states.on(node.id), ...own])];
+  };
 }
 
 function held(store: Store, node: Node, revision: number, why: string): null {

@@ -1,6 +1,6 @@
 /**
  * The one loop of the master: plans the services that changed, writes the plans, and then brings the assignments of the nodes
- * that are concerned up to date, many in one commit of the store; what follows from them is done after it. A full pass at start and on the slow timer goes through the
+ * that are concerned up to date, many in one commit of the store; what follows from them is done after it. The full look of the slow timer (look.ts) goes through the
  * same code. It holds no decisions and can be killed at any line.
  */
 
@@ -22,6 +22,7 @@ import type { Assignments } from './assignments.js';
 import type { Certificates } from './certificates.js';
 import type { Discovery } from './discovery.js';
 import { stepDrains } from './drains.js';
+import { createLook } from './look.js';
 import type { States } from './states.js';
 
 export interface ReconcileOptions {
@@ -42,30 +43,32 @@ export interface ReconcileOptions {
 /** What is to be done once what was written is on disk. */
 type Then = (() => void) | undefined;
 
-const FULL_PASS_MS = 10_000;
+const LOOK_MS = 10_000;
 /** A plan leads to the next one (placed, then waits…); so many in a row in one pass, then the nodes' turn comes. */
 const MAX_ROUNDS = 20;
 const MIN_WAKE_MS = 20;
 const TURN = 50;
 const NEVER = Number.POSITIVE_INFINITY;
-/** How long nodes that come or go are gathered: as long as a pass takes. */
+/** How long nodes that come or go are gathered: as a multiple of what a pass takes, so that planning leaves room for the sessions. */
+const GATHER = 4;
 const MIN_GATHER_MS = 20;
-const MAX_GATHER_MS = 1_000;
+const MAX_GATHER_MS = 5_000;
 
 /** Starts the loop; commits of the store wake it. */
 export function startReconcile(options: ReconcileOptions): Loop {
   const { store, states } = options;
-  const everyMs = options.everyMs ?? FULL_PASS_MS;
+  const everyMs = options.everyMs ?? LOOK_MS;
   const wakeTimes = new Map<string, number>();
-  let fullPassAtMs = 0;
+  const look = createLook(store, everyMs, Date.now());
 
   /** Nodes that were touched since a pass, and when it is their turn: many that come at once are planned for at once. */
   const touchedNodes = new Set<string>();
   let touchedDueMs = 0;
-  let passMs = 0;
+  /** What planning for the last that were gathered took. */
+  let gatheredMs = 0;
 
+  /** What else depends on how these are. */
   const concern = (services: ReadonlySet<string>): void => {
-    for (const id of concernedNodes(states, services)) store.dirty.nodes.add(id);
     for (const key of services) {
       for (const id of options.discovery.concerned(key)) store.dirty.nodes.add(id);
       for (const other of states.dependents(key)) store.dirty.services.add(other);
@@ -80,33 +83,34 @@ export function startReconcile(options: ReconcileOptions): Loop {
   };
 
   const pass = async (): Promise<void> => {
+    const isGathered = touchedNodes.size > 0 && touchedDueMs <= Date.now();
     const spent = process.cpuUsage();
+    if (isGathered) takeTouched();
     try {
       await passOnce();
     } finally {
       const { user, system } = process.cpuUsage(spent);
-      passMs = (user + system) / 1_000;
+      if (isGathered) gatheredMs = (user + system) / 1_000;
     }
   };
   const passOnce = async (): Promise<void> => {
     const nowMs = Date.now();
-    if (nowMs >= fullPassAtMs) {
-      store.markAll();
-      fullPassAtMs = nowMs + everyMs;
-    }
+    const isLooking = look.take(nowMs);
     for (const [key, atMs] of wakeTimes) if (atMs <= nowMs) store.dirty.services.add(key);
-    if (touchedNodes.size > 0 && touchedDueMs <= nowMs) takeTouched();
     const silenceAtMs = judgeSilence(options, nowMs);
     stepDrains(options, nowMs);
     const failed = new Map<string, unknown>();
+    const mayNeed = isLooking || store.dirty.services.size > 0;
     for (let round = 0; round < MAX_ROUNDS && store.dirty.services.size > 0; round++)
       await each(store, store.dirty.services, failed, (key) => planOne(options, key, wakeTimes));
-    options.certificates.ensure(states.all(), Date.now());
-    for (const id of options.discovery.ensure()) store.dirty.nodes.add(id);
+    if (mayNeed) {
+      options.certificates.ensure(states.all(), Date.now());
+      for (const id of options.discovery.ensure()) store.dirty.nodes.add(id);
+    }
     const unsent = new Map<string, unknown>();
     await each(store, store.dirty.nodes, unsent, (id) => assignOne(options, id));
-    const next = Math.min(...wakeTimes.values(), silenceAtMs, touchedNodes.size > 0 ? touchedDueMs : NEVER);
-    if (Number.isFinite(next)) loop.wakeAt(next);
+    const touchedAtMs = touchedNodes.size > 0 ? touchedDueMs : NEVER;
+    loop.wakeAt(Math.min(...wakeTimes.values(), silenceAtMs, touchedAtMs, look.dueMs()));
     for (const key of failed.keys()) store.dirty.services.add(key);
     for (const id of unsent.keys()) store.dirty.nodes.add(id);
     const errors = new Map([...failed, ...unsent]);
@@ -118,9 +122,10 @@ export function startReconcile(options: ReconcileOptions): Loop {
     onError: (error) => options.log.error({ error: messageOf(error) }, 'a pass failed and is tried again'),
   });
   const unwatch = store.watch((changes) => {
+    for (const id of concernedNodes(states, changes.services)) store.dirty.nodes.add(id);
     concern(new Set([...changes.services, ...changes.touched]));
     if (touchedNodes.size === 0)
-      touchedDueMs = Date.now() + Math.min(Math.max(passMs, MIN_GATHER_MS), MAX_GATHER_MS);
+      touchedDueMs = Date.now() + Math.min(Math.max(GATHER * gatheredMs, MIN_GATHER_MS), MAX_GATHER_MS);
     for (const id of changes.touchedNodes) touchedNodes.add(id);
     if (touchedNodes.size > 0) loop.wakeAt(touchedDueMs);
     if (changes.services.size + changes.touched.size + changes.nodes.size > 0) loop.wake();

@@ -19,14 +19,18 @@ interface Item {
 
 /** So many in one commit; then what else the event loop has gets its turn. */
 const AT_ONCE = 100;
+/** Right after a commit more is gathered, as long as that one took and no longer than this. */
+const MAX_GATHER_MS = 20;
 
 export function createInbox(store: Pick<Store, 'batch'>): Inbox {
   const waiting: Item[] = [];
   let isDue = false;
+  let gatherUntilMs = 0;
 
   const handleSome = (): void => {
     const items = waiting.splice(0, AT_ONCE);
     if (items.length === 0) return;
+    const fromMs = performance.now();
     let then: (() => void)[] = [];
     try {
       store.batch(() => {
@@ -35,6 +39,8 @@ export function createInbox(store: Pick<Store, 'batch'>): Inbox {
     } catch (error) {
       then = items.map((item) => () => item.failed(error));
     }
+    const nowMs = performance.now();
+    gatherUntilMs = nowMs + Math.min(nowMs - fromMs, MAX_GATHER_MS);
     for (const act of then) act();
   };
   const turn = (): void => {
@@ -45,7 +51,9 @@ export function createInbox(store: Pick<Store, 'batch'>): Inbox {
   const wake = (): void => {
     if (isDue) return;
     isDue = true;
-    setImmediate(turn);
+    const waitMs = waiting.length < AT_ONCE ? gatherUntilMs - performance.now() : 0;
+    if (waitMs >= 1) setTimeout(turn, waitMs);
+    else setImmediate(turn);
   };
   return {
     put(handle, failed) {

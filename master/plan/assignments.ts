@@ -4,11 +4,11 @@
  */
 import type { Table } from '../../discovery/table.js';
 import type { Certificate, Ingress, Route } from '../../proxy-config/route.js';
-import type { Allocation, Node, Release, Rollout } from '../../shared/model.js';
+import type { Allocation, Node, Release } from '../../shared/model.js';
 import type { AllocationAssignment, Assignment, ImageKeep, ImageWant } from '../../shared/protocol.js';
 import { jobContainer } from './jobs.js';
 import { keepTagOf } from './names.js';
-import { originOf } from './origin.js';
+import { originOf, type ServiceOrigin, serviceOriginOf } from './origin.js';
 import { routesOf } from './routes.js';
 import { bySlotThenAge } from './seen.js';
 import type { ServiceState } from './snapshot.js';
@@ -45,7 +45,7 @@ export function assignmentOf({
   discovery,
 }: AssignmentInput): Omit<Assignment, 'revision'> {
   const sorted = [...services].sort((a, b) => (a.service.key < b.service.key ? -1 : 1));
-  const parts = sorted.map((state) => partOf(cluster, node, state));
+  const parts = sorted.map((state) => partOf(node.id, shareOf(cluster, state), state.allocations));
   return {
     type: 'assignment',
     cluster,
@@ -59,73 +59,113 @@ export function assignmentOf({
   };
 }
 
-/** What of a node's assignment comes of one service: it changes with that service alone. */
-export function partOf(
-  cluster: string,
-  node: Pick<Node, 'id'>,
-  state: ServiceState,
-): Pick<Assignment, 'allocations' | 'images' | 'keep'> {
+/** What a service gives to the assignment of any node: the same for all of them. */
+export interface Share {
+  service: Pick<AllocationAssignment, 'project' | 'service' | 'stopGraceMs'>;
+  /** Those that its allocations are of. */
+  releases: Release[];
+  origin: ServiceOrigin;
+  /** The release that a rolling update starts now. */
+  trial: { release: number; sinceMs: number } | null;
+  /** The image that is resolved now, and the node that does it. */
+  want: { node: string; image: ImageWant } | null;
+  keep: ImageKeep[];
+}
+
+export function shareOf(cluster: string, state: ServiceState): Share {
+  const { service, rollout, releases } = state;
+  const used = new Set(state.allocations.map(({ release }) => release));
+  const isRolling = rollout?.state === 'rolling' && rollout.release !== null;
   return {
-    allocations: allocationsOn(node, state),
-    images: imageWants(node, state),
+    service: {
+      project: service.project,
+      service: service.name,
+      stopGraceMs: service.spec.deploy.stopGraceMs,
+    },
+    releases: releases.filter(({ number }) => used.has(number)),
+    origin: serviceOriginOf(state),
+    trial: isRolling ? { release: rollout.release ?? 0, sinceMs: rollout.startedAtMs } : null,
+    want: imageWant(state),
     keep: keeps(cluster, state),
   };
 }
 
-/* ---- containers -------------------------------------------------------------------------------------------------- */
+/** What an assignment is made from of an allocation; what its node observes is not. */
+const PLACED = [
+  'id',
+  'node',
+  'slot',
+  'group',
+  'release',
+  'desired',
+  'createdAtMs',
+  'drainingSinceMs',
+] as const;
+type Placed = Pick<Allocation, (typeof PLACED)[number]>;
 
-function allocationsOn(node: Pick<Node, 'id'>, state: ServiceState): AllocationAssignment[] {
-  return state.allocations
-    .filter((allocation) => allocation.node === node.id)
-    .sort(bySlotThenAge)
-    .flatMap((allocation) => {
-      const release = state.releases.find((r) => r.number === allocation.release);
-      return release ? [allocationOf(allocation, release, state)] : [];
-    });
+/** What of a node's assignment comes of one service. */
+export function partOf(
+  node: string,
+  share: Share,
+  allocations: readonly Placed[],
+): Pick<Assignment, 'allocations' | 'images' | 'keep'> {
+  return {
+    allocations: placedOn(node, allocations).flatMap((placed) => {
+      const release = share.releases.find((r) => r.number === placed.release);
+      return release ? [allocationOf(placed, release, share)] : [];
+    }),
+    images: share.want?.node === node ? [share.want.image] : [],
+    keep: share.keep,
+  };
 }
 
-function allocationOf(allocation: Allocation, release: Release, state: ServiceState): AllocationAssignment {
-  const { service, rollout } = state;
+/** The same for equal parts, and cheaper than those; `shareMark` is one of the share. */
+export function markOfPart(node: string, shareMark: string, allocations: readonly Placed[]): string {
+  const placed = placedOn(node, allocations).map((one) => PLACED.map((key) => one[key]));
+  return JSON.stringify([shareMark, placed]);
+}
+
+/* ---- containers -------------------------------------------------------------------------------------------------- */
+
+const placedOn = (node: string, allocations: readonly Placed[]): Placed[] =>
+  allocations.filter((allocation) => allocation.node === node).sort(bySlotThenAge);
+
+function allocationOf(placed: Placed, release: Release, share: Share): AllocationAssignment {
   return {
-    id: allocation.id,
-    project: service.project,
-    service: service.name,
-    slot: allocation.slot,
-    group: allocation.group,
-    release: allocation.release,
-    desired: allocation.desired === 'stopped' ? 'stopped' : 'running',
-    onExit: isOnTrial(allocation, rollout) ? 'report' : 'replace',
-    stopGraceMs: service.spec.deploy.stopGraceMs,
+    ...share.service,
+    id: placed.id,
+    slot: placed.slot,
+    group: placed.group,
+    release: placed.release,
+    desired: placed.desired === 'stopped' ? 'stopped' : 'running',
+    onExit: isOnTrial(placed, share) ? 'report' : 'replace',
     imageId: release.image.id,
-    container: allocation.group === 'job' ? jobContainer(release.spec) : release.spec.container,
-    origin: { ...originOf(allocation, release, state) },
+    container: placed.group === 'job' ? jobContainer(release.spec) : release.spec.container,
+    origin: { ...originOf(placed, release, share.origin) },
   };
 }
 
 /** What a rollout started and judges by its first exit; and what drains, which nobody needs again. */
-function isOnTrial(allocation: Allocation, rollout: Rollout | null): boolean {
-  if (allocation.desired === 'draining' || allocation.desired === 'stopped') return true;
-  if (allocation.group === 'job') return true;
-  if (allocation.group === 'canary') return allocation.desired === 'running';
-  return (
-    rollout?.state === 'rolling' &&
-    allocation.release === rollout.release &&
-    allocation.createdAtMs >= rollout.startedAtMs
-  );
+function isOnTrial({ desired, group, release, createdAtMs }: Placed, { trial }: Share): boolean {
+  if (desired === 'draining' || desired === 'stopped') return true;
+  if (group === 'job') return true;
+  if (group === 'canary') return desired === 'running';
+  return trial !== null && release === trial.release && createdAtMs >= trial.sinceMs;
 }
 
 /* ---- images ------------------------------------------------------------------------------------------------------ */
 
-function imageWants(node: Pick<Node, 'id'>, { rollout, releases }: ServiceState): ImageWant[] {
-  if (rollout?.state !== 'preparing' || rollout.node !== node.id) return [];
-  const { image, pull } = rollout.spec.container;
+function imageWant({ rollout, releases }: ServiceState): Share['want'] {
+  if (rollout?.state !== 'preparing' || rollout.node === null) return null;
+  const { id, node, spec } = rollout;
+  const { image, pull } = spec.container;
   if (rollout.kind === 'rollback') {
     const stored = releases.find((release) => release.number === rollout.release)?.image;
     const once = pull === 'never' ? pull : 'if-not-present';
-    return [{ id: rollout.id, ref: stored?.digest ?? image, pull: once, imageId: stored?.id ?? null }];
+    return { node, image: { id, ref: stored?.digest ?? image, pull: once, imageId: stored?.id ?? null } };
   }
   const isForced = rollout.kind === 'redeploy' && pull !== 'never';
-  return [{ id: rollout.id, ref: image, pull: isForced ? 'always' : pull, imageId: null }];
+  return { node, image: { id, ref: image, pull: isForced ? 'always' : pull, imageId: null } };
 }
 
 function keeps(cluster: string, { service, releases }: ServiceState): ImageKeep[] {

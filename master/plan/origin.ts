@@ -64,12 +64,10 @@ export type Origin = z.infer<typeof originSchema>;
 export type KeptRollout = z.infer<typeof rolloutSchema>;
 export type KeptSettings = z.infer<typeof settingsSchema>;
 
-/** The origin of an allocation of that release. */
-export function originOf(
-  { desired, createdAtMs, drainingSinceMs }: Allocation,
-  { image: { ref, digest } }: Release,
-  { service, rollout }: ServiceState,
-): Origin {
+/** What is the same in the origin of all allocations of a service. */
+export type ServiceOrigin = Omit<Origin, 'image' | 'allocation'>;
+
+export function serviceOriginOf({ service, rollout }: ServiceState): ServiceOrigin {
   const { stable, tolerated, previous, canaryWeight, nextRelease } = service.planned;
   return {
     settings: kept(service),
@@ -82,9 +80,16 @@ export function originOf(
     canaryWeight,
     nextRelease,
     rollout: keptRollout(standingOf(rollout)),
-    image: { ref, digest },
-    allocation: { desired, createdAtMs, drainingSinceMs },
   };
+}
+
+/** The origin of an allocation of that release. */
+export function originOf(
+  { desired, createdAtMs, drainingSinceMs }: Pick<Allocation, 'desired' | 'createdAtMs' | 'drainingSinceMs'>,
+  { image: { ref, digest } }: Pick<Release, 'image'>,
+  service: ServiceOrigin,
+): Origin {
+  return { ...service, image: { ref, digest }, allocation: { desired, createdAtMs, drainingSinceMs } };
 }
 
 /** Null for what is not an origin, such as one that a later Orca made. */

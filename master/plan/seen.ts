@@ -125,7 +125,9 @@ export function doubtOf(node: Node | null): string | null {
   return null;
 }
 
-export function bySlotThenAge(a: Allocation, b: Allocation): number {
+type Ordered = Pick<Allocation, 'id' | 'slot' | 'createdAtMs'>;
+
+export function bySlotThenAge(a: Ordered, b: Ordered): number {
   return a.slot - b.slot || a.createdAtMs - b.createdAtMs || numberOf(a.id) - numberOf(b.id);
 }
 

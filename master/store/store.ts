@@ -3,8 +3,8 @@
  * decisions that are taken together are on disk together (`batch`); watchers hear after the commit what changed. Refuses a store of a newer schema (STORE_TOO_NEW), and when the disk is
  * full (STORE_FULL) nothing has changed.
  *
- * The store also keeps which services and nodes changed since they were last planned: everything when it is opened,
- * then what each commit touched. That set needs no record on disk, because opening fills it.
+ * The store also keeps which services and nodes changed since they were last planned. That set needs no record on disk, because a
+ * new master looks at everything.
  */
 
 import { OrcaError } from '../../shared/errors.js';
@@ -32,7 +32,7 @@ export interface Store extends Reader {
   follow(listener: (changes: Changes) => void): void;
   /** What changed since it was last planned; the planner takes keys out as it plans them. */
   readonly dirty: { services: Set<string>; nodes: Set<string> };
-  /** Marks everything as changed: the full pass of the slow timer goes through the same code. */
+  /** Marks everything as changed. */
   markAll(): void;
   /** Writes a consistent copy into an empty folder, while everything goes on. Throws STORE_FULL. */
   copyTo(folder: string): Promise<void>;
@@ -91,7 +91,6 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     for (const key of reader.serviceKeys()) dirty.services.add(key);
     for (const node of reader.nodes()) dirty.nodes.add(node.id);
   };
-  markAll();
   return {
     ...reader,
     dirty,

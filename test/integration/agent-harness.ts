@@ -22,14 +22,16 @@ import type { AgentMessage, AllocationObserved, MasterMessage, Status } from '..
 import { decodeAgentMessage, encode } from '../../shared/wire.js';
 import { waitFor } from '../support/wait-for.js';
 
+const PING_MS = 50;
+
 export interface MasterEnd {
   readonly url: string;
   readonly authority: Authority;
-  /** All that was said, newest last, over all sessions; pings are left out. */
+  /** All that was said, newest last, over all sessions; pongs are left out. */
   readonly heard: AgentMessage[];
   readonly sessions: { commonName: string; code: number | null }[];
   /** What it does by itself; each can be switched off. */
-  answers: { statuses: boolean; pings: boolean };
+  sends: { receipts: boolean; pings: boolean };
   send(message: MasterMessage | string): void;
   cut(code?: number): void;
   status(): Status | undefined;
@@ -56,7 +58,7 @@ export async function masterEnd(t: Test): Promise<MasterEnd> {
     authority,
     heard: [],
     sessions: [],
-    answers: { statuses: true, pings: true },
+    sends: { receipts: true, pings: true },
     send: (message) => newest?.send(typeof message === 'string' ? message : encode(message)),
     cut: (code) => (code === undefined ? newest?.terminate() : newest?.close(code)),
     status: () => master.heard.filter((m): m is Status => m.type === 'status').at(-1),
@@ -82,16 +84,19 @@ export async function masterEnd(t: Test): Promise<MasterEnd> {
       code: null,
     };
     master.sessions.push(session);
-    socket.on('close', (code) => Object.assign(session, { code }));
+    const heartbeat = setInterval(() => {
+      if (master.sends.pings) socket.send(encode({ type: 'ping', number: 1 }));
+    }, PING_MS);
+    socket.on('close', (code) => {
+      clearInterval(heartbeat);
+      Object.assign(session, { code });
+    });
     socket.on('message', (data) => {
       const decoded = decodeAgentMessage(data.toString());
       if (!decoded.ok) throw new Error(decoded.reason);
-      if (decoded.message.type === 'ping') {
-        if (master.answers.pings) socket.send(encode({ type: 'pong', number: decoded.message.number }));
-        return;
-      }
+      if (decoded.message.type === 'pong') return;
       master.heard.push(decoded.message);
-      if (decoded.message.type !== 'status' || !master.answers.statuses) return;
+      if (decoded.message.type !== 'status' || !master.sends.receipts) return;
       socket.send(encode({ type: 'status-receipt', number: decoded.message.number }));
     });
   });
@@ -141,7 +146,7 @@ export async function agentUnderTest(
     hasIngress: () => false,
     createIngress: () => fakeIngress(ingress),
     log: createLog(() => undefined),
-    timing: { heartbeatMs: 50, livenessMs: 400, retryMs: 10 },
+    timing: { livenessMs: 8 * PING_MS, retryMs: 10 },
     lookEveryMs: 500,
   });
   t.teardown(() => agent.stop());

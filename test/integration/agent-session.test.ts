@@ -149,7 +149,7 @@ t.test(
 
 t.test('a status without a receipt is sent again', async (t) => {
   const master = await masterEnd(t);
-  master.answers.statuses = false;
+  master.sends.receipts = false;
   await agentUnderTest(t, { master, engine: anEngine() });
   const statuses = () => master.heard.filter((m) => m.type === 'status');
   await waitFor('it to be sent again', () => statuses().length >= 3);
@@ -164,7 +164,7 @@ t.test('a master that falls silent on the channel is left for a new session', as
   const master = await masterEnd(t);
   await agentUnderTest(t, { master, engine: anEngine() });
   await master.until('a session', () => true);
-  master.answers = { statuses: false, pings: false };
+  master.sends = { receipts: false, pings: false };
   await waitFor('a second session', () => master.sessions.length >= 2);
   t.pass();
 });

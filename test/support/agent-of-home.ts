@@ -27,7 +27,7 @@ export async function agentOfHome(t: Test, home: string): Promise<AgentOfHome> {
       throw new Error('this node has no ingress');
     },
     log: { info: note, warn: note, error: note },
-    timing: { heartbeatMs: 200, livenessMs: 5_000, retryMs: 10 },
+    timing: { livenessMs: 5_000, retryMs: 10 },
     lookEveryMs: 500,
   });
   t.teardown(() => agent.stop());

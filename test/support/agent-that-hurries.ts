@@ -29,5 +29,5 @@ await startAgent({
     throw new Error('there is no ingress here');
   },
   log: createLog((line) => process.stdout.write(`${line}\n`)),
-  timing: { heartbeatMs: 5_000, livenessMs: 15_000, retryMs: 0 },
+  timing: { livenessMs: 15_000, retryMs: 0 },
 });

@@ -61,12 +61,18 @@ export class SimulatedCluster {
     }
   }
 
-  /** Ticks and plans until nothing is left to do or to wait for; false when that does not come within `steps`. */
+  /**
+   * Ticks and plans until nothing is left to do or to wait for, and hosts have reported since; false when that does not come within
+   * `steps`.
+   */
   settle(steps = 400, ms = 500): boolean {
     this.tick(ms);
+    let quiet = 0;
     for (let step = 0; step < steps; step += 1) {
       const plan = this.plan();
-      if (plan.actions.length === 0 && (plan.waits.length === 0 || this.isAtRest(plan))) return true;
+      const isQuiet = plan.actions.length === 0 && (plan.waits.length === 0 || this.isAtRest(plan));
+      quiet = isQuiet ? quiet + 1 : 0;
+      if (quiet === 2) return true;
       this.tick(plan.wakeAtMs === null ? ms : Math.max(1, Math.min(ms, plan.wakeAtMs - this.nowMs)));
     }
     return false;

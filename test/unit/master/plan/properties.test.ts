@@ -1,7 +1,9 @@
 /** What holds for every service under everything that users and failures do to it, on a simulated cluster. */
 import fc from 'fast-check';
 import t from 'tap';
+import { markOfPart, partOf, shareOf } from '../../../../master/plan/assignments.js';
 import { planService } from '../../../../master/plan/plan.js';
+import { fingerprint } from '../../../../shared/fingerprint.js';
 import type { Shop } from './cluster.js';
 import { checkDrains, checkShape, hasBadStable, same, step, turned } from './promises.js';
 import { aShop, happenings, live, setups, unlessRefused } from './stories.js';
@@ -41,6 +43,28 @@ t.test('the order of what is in a snapshot makes no difference, and planning cha
         same(planService(turned(snapshot, turn), nowMs), plan, 'the order mattered');
         same(JSON.parse(before), JSON.parse(JSON.stringify(snapshot)), 'the snapshot was changed');
         shop.cluster.plan();
+      });
+    }),
+    runs,
+  );
+  t.pass('held');
+});
+
+t.test('what a node gets of a service has another mark whenever it is something else', async (t) => {
+  fc.assert(
+    fc.property(setups, happenings, (setup, story) => {
+      const shop = aShop(setup);
+      const parts = new Map<string, string>();
+      live(shop, setup, story, () => {
+        shop.cluster.plan();
+        const { snapshot, hosts } = shop.cluster;
+        const share = shareOf('test', snapshot);
+        for (const id of hosts.keys()) {
+          const mark = markOfPart(id, fingerprint(share), snapshot.allocations);
+          const part = fingerprint(partOf(id, share, snapshot.allocations));
+          same(part, parts.get(`${id} ${mark}`) ?? part, 'one mark for two');
+          parts.set(`${id} ${mark}`, part);
+        }
       });
     }),
     runs,

@@ -46,8 +46,6 @@ t.test('what was written is there after the store was closed and opened again', 
   t.same(store.allocations('shop/api'), [anAllocation()]);
   t.same(store.allocationsOn('n-1'), [anAllocation()]);
   t.same(store.node('n-1'), aNode());
-  t.same([...store.dirty.services], ['shop/api'], 'everything is to be planned after a start');
-  t.same([...store.dirty.nodes], ['n-1']);
   await store.close();
 });
 
