@@ -6,10 +6,13 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import { containersWith, dockerCall, testDocker } from '../support/docker.js';
 import { freePorts } from '../support/free-port.js';
+import { oneAtATime } from '../support/one-at-a-time.js';
 import { isAlive, killHard, processesOf } from '../support/processes.js';
 import { repository } from '../support/source-tree.js';
 import { waitFor } from '../support/wait-for.js';
 
+// All link the one command of the machine.
+await oneAtATime('install');
 const home = join(mkdtempSync('/tmp/orca-install-'), 'home');
 const [api, http, https] = await freePorts(3);
 const options = [

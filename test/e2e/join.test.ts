@@ -21,12 +21,15 @@ import { copyImages } from '../support/image-copy.js';
 import { nodeAppImage } from '../support/images.js';
 import { type JoiningHost, joiningHost, type Outcome, pathWithoutNode } from '../support/joining-host.js';
 import { oldDocker } from '../support/old-docker.js';
+import { oneAtATime } from '../support/one-at-a-time.js';
 import { makeOrca } from '../support/orca.js';
 import { killHard, processesOf } from '../support/processes.js';
 import { serviceToml } from '../support/service-toml.js';
 import { type BedHost, startTestbed } from '../support/testbed.js';
 import { waitFor } from '../support/wait-for.js';
 
+// All link the one command of the machine.
+await oneAtATime('install');
 const bed = await startTestbed(4);
 t.teardown(() => bed.remove());
 const [first, ...others] = bed.hosts as [BedHost, ...BedHost[]];

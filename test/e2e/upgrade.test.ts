@@ -10,6 +10,7 @@ import { containersWith, dockerJson } from '../support/docker.js';
 import { copyImages } from '../support/image-copy.js';
 import { nodeAppImage } from '../support/images.js';
 import { type JoiningHost, joiningHost } from '../support/joining-host.js';
+import { oneAtATime } from '../support/one-at-a-time.js';
 import { makeOrca, type OrcaOptions } from '../support/orca.js';
 import { orcaOfVersion } from '../support/orca-of-version.js';
 import { killHard } from '../support/processes.js';
@@ -17,6 +18,8 @@ import { serviceToml } from '../support/service-toml.js';
 import { type BedHost, startTestbed } from '../support/testbed.js';
 import { waitFor } from '../support/wait-for.js';
 
+// All link the one command of the machine.
+await oneAtATime('install');
 const bed = await startTestbed(3);
 t.teardown(() => bed.remove());
 const [first, ...others] = bed.hosts as [BedHost, ...BedHost[]];
