@@ -53,10 +53,14 @@ async function endsWell(t: Test, settings: Settings, stride = 1): Promise<void> 
   const { commits } = await updated(template, 0, settings);
   t.ok(commits > 5, `an undisturbed rollout has ${commits} commits`);
   let next = 1;
+  let killed = 0;
   const worker = async () => {
     for (let n = next; n <= commits; n = next) {
       next += stride;
-      const { service } = await updated(template, n, settings);
+      const { service, ...run } = await updated(template, n, settings);
+      // What comes at one time is one commit, so that no two runs have quite the same.
+      if (run.wasKilled) killed += 1;
+      else t.ok(n > run.commits, `${run.commits} commits in a run that was to die at ${n}`);
       t.same(
         service.allocations.map((a) => [a.slot, a.release, a.state]),
         Array.from({ length: settings.replicas }, (_, slot) => [slot, 'v2', 'ready']),
@@ -66,6 +70,7 @@ async function endsWell(t: Test, settings: Settings, stride = 1): Promise<void> 
     }
   };
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, worker));
+  t.ok(killed > (0.75 * commits) / stride, `${killed} masters were killed`);
 }
 
 /** A home whose master has brought two replicas of app:1 to run. */
@@ -85,8 +90,8 @@ async function updated(template: Template, killAt: number, settings: Settings) {
   try {
     await start(cluster, killAt);
     const asked = deploy(cluster, 'app:2', settings).catch(() => null);
-    if (killAt > 0) {
-      await waitFor(`the kill at ${killAt}`, () => cluster.master?.signalCode === 'SIGKILL');
+    const wasKilled = killAt > 0 && (await isKilled(cluster, settings));
+    if (wasKilled) {
       await asked;
       await start(cluster, 0);
       // Whoever asked got no answer, and asks again: the same deploy is the same deploy.
@@ -99,11 +104,24 @@ async function updated(template: Template, killAt: number, settings: Settings) {
       () => cluster.agent?.assignment()?.allocations.length === settings.replicas,
     );
     const commits = Number(readFileSync(join(cluster.home, 'steps'), 'utf8'));
-    return { commits, service };
+    return { commits, service, wasKilled };
   } finally {
     await stop(cluster);
     rmSync(cluster.home, { recursive: true, force: true });
   }
+}
+
+/** Whether it died before the rollout was through; it does not any more after that. */
+async function isKilled(cluster: Cluster, settings: Settings): Promise<boolean> {
+  const isDead = (): boolean => cluster.master?.signalCode === 'SIGKILL';
+  await waitFor('a kill or the end of the rollout', async () => {
+    const reply = isDead() ? null : await call(cluster, 'GET', '/status').catch(() => null);
+    const service = (reply as StatusReply | null)?.services[0];
+    return isDead() || (service !== undefined && isWhole(service, 'v2', settings));
+  });
+  writeFileSync(join(cluster.home, 'die-at'), '0');
+  await call(cluster, 'GET', '/status').catch(() => waitFor('its end', isDead));
+  return isDead();
 }
 
 async function aCluster(template?: string, remembered = 0): Promise<Cluster> {
