@@ -2,7 +2,8 @@
  * A companion: a detached process that outlives the agent (Caddy, the resolver). It is known by a pid file that holds
  * its pid and start time, so that a restarted agent adopts it and a reused pid is never mistaken for it.
  *
- * Promises: at most one is started while one lives; a death is noticed within 250 ms; quick deaths back off up to 5 s.
+ * Promises: at most one is started while one lives; a death is noticed within 250 ms; quick deaths back off up to 5 s,
+ * unless they were asked for (SIGTERM).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
@@ -49,11 +50,13 @@ export function createCompanion(options: CompanionOptions): Companion {
   let startedAtMs = 0;
   let quickDeaths = 0;
   let notBeforeMs = 0;
+  let isAsked = false;
 
   const died = (): void => {
     known = null;
     const livedMs = Date.now() - startedAtMs;
-    quickDeaths = livedMs < STEADY_MS ? quickDeaths + 1 : 0;
+    quickDeaths = livedMs < STEADY_MS && !isAsked ? quickDeaths + 1 : 0;
+    isAsked = false;
     const waitMs = quickDeaths <= 1 ? 0 : Math.min(MAX_BACKOFF_MS, 100 * 2 ** quickDeaths);
     notBeforeMs = Date.now() + waitMs;
     options.onExit();
@@ -86,7 +89,9 @@ export function createCompanion(options: CompanionOptions): Companion {
     },
     adopt: remember,
     kill(signal) {
-      if (known && isAlive(known)) process.kill(known.pid, signal);
+      if (!known || !isAlive(known)) return;
+      isAsked = signal === 'SIGTERM';
+      process.kill(known.pid, signal);
     },
     notBeforeMs: () => notBeforeMs,
     lastOutput: () => tail(options.outFile),

@@ -54,13 +54,15 @@ export function createAssignments(options: {
 }): Assignments {
   const { store, states, certificates } = options;
   const servicesFor = createParts(states);
+  const silent = (): Set<string> =>
+    new Set(states.nodes().flatMap(({ id, presence }) => (presence === 'present' ? [] : [id])));
   const contentOf = (node: Node, discovery?: Table): Omit<Assignment, 'revision'> =>
     assignmentOf({
       cluster: options.cluster,
       node,
       services: servicesFor(node),
       ...(discovery === undefined ? {} : { discovery }),
-      unreachable: new Set(states.nodes().flatMap((n) => (n.presence === 'present' ? [] : [n.id]))),
+      unreachable: node.ingress ? silent() : new Set(),
       ingress: {
         ...options.proxy(),
         certificates: certificates.byDomain(),

@@ -52,6 +52,20 @@ t.test('a reused pid is not mistaken for it', async (t) => {
   t.equal(me && isAlive(me), true);
 });
 
+t.test('one that was asked to end may start again at once, however often', async (t) => {
+  let died = () => {};
+  const companion = createCompanion({ ...aFolder(), onExit: () => died() });
+  t.teardown(() => companion.stop());
+  for (let i = 0; i < 4; i += 1) {
+    const exited = new Promise<void>((resolve) => {
+      died = resolve;
+    });
+    t.equal(companion.start(sleep), true);
+    companion.kill('SIGTERM');
+    await exited;
+  }
+});
+
 t.test('quick deaths back off, and what it said is kept', async (t) => {
   const files = aFolder();
   let died = () => {};
