@@ -217,8 +217,7 @@ export async function masterProgram(argv: string[], more: Pick<MasterOptions, 's
   await master.stop();
 }
 
-/** A word is asked for three times before its silence counts. */
-/** An agent's patience is no setting. */
+/** A word is asked for three times before its silence counts, and often enough for the agent, whose patience is no setting. */
 const timingOf = (silenceMs: number) => ({
   heartbeatMs: Math.min(silenceMs / 3, HEARTBEAT_MS),
   livenessMs: silenceMs,

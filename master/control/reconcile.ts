@@ -100,10 +100,10 @@ export function startReconcile(options: ReconcileOptions): Loop {
     const silenceAtMs = judgeSilence(options, nowMs);
     stepDrains(options, nowMs);
     const failed = new Map<string, unknown>();
-    const mayNeed = isLooking || store.dirty.services.size > 0;
+    const areServicesNew = isLooking || store.dirty.services.size > 0;
     for (let round = 0; round < MAX_ROUNDS && store.dirty.services.size > 0; round++)
       await each(store, store.dirty.services, failed, (key) => planOne(options, key, wakeTimes));
-    if (mayNeed) {
+    if (areServicesNew) {
       options.certificates.ensure(states.all(), Date.now());
       for (const id of options.discovery.ensure()) store.dirty.nodes.add(id);
     }
@@ -139,15 +139,20 @@ export function startReconcile(options: ReconcileOptions): Loop {
   };
 }
 
-/** Writes which nodes are unreachable or lost by now; answers when time alone changes that, infinity when it does not. */
+/**
+ * Writes which nodes are unreachable or lost by now, which leave the routes at once; answers when time alone changes that, infinity
+ * when it does not.
+ */
 function judgeSilence({ states, store, presence, onSilence }: ReconcileOptions, nowMs: number): number {
   const timing = presence();
   const judged = states.nodes().map((node) => ({ node, ...presenceOf(node, timing, nowMs) }));
   const changed = judged.filter((one) => one.presence !== one.node.presence);
-  if (changed.length > 0)
+  if (changed.length > 0) {
     store.write((tx) => {
       for (const one of changed) onSilence(tx, one.node.id, one.presence, nowMs);
     });
+    for (const { id, ingress } of states.nodes()) if (ingress) store.dirty.nodes.add(id);
+  }
   return Math.min(...judged.flatMap(({ wakeAtMs }) => wakeAtMs ?? []));
 }
 
