@@ -49,7 +49,8 @@ export const nodeNameSchema = z
     'must be letters, digits, ".", "_" and "-", as in a host name',
   );
 
-export const joinRequestSchema = z.object({
+/** Hosts may be of a later version, and say more. */
+export const joinRequestSchema = z.looseObject({
   token: z.string().max(256),
   /** PKCS#10 in PEM, P-256, signed with the node's own key. */
   csr: z.string().max(8_192),
@@ -87,7 +88,7 @@ export const ownNodeSchema = z.object({
 });
 export type OwnNode = z.infer<typeof ownNodeSchema>;
 
-export const renewRequestSchema = z.object({ csr: z.string().max(8_192) });
+export const renewRequestSchema = z.looseObject({ csr: z.string().max(8_192) });
 
 export const renewReplySchema = z.object({
   node_id: z.string(),

@@ -63,6 +63,7 @@ export function route<B extends z.ZodType = z.ZodUnknown, Q extends z.ZodType = 
 ): Route {
   const [method, path = '/'] = at.split(' ') as [Route['method'], string];
   const { body, query } = definition;
+  const changes = method !== 'GET';
   return {
     method,
     path,
@@ -70,27 +71,49 @@ export function route<B extends z.ZodType = z.ZodUnknown, Q extends z.ZodType = 
     body: body ?? null,
     query: query ?? null,
     reply: definition.reply ?? null,
-    changes: method !== 'GET',
+    changes,
     access: definition.access ?? null,
     maxBody: definition.maxBody ?? null,
     run: async (call) =>
       definition.run({
         ...call,
-        body: fitting(body, call.body, 'the body') as z.output<B>,
-        query: fitting(query, call.query, 'the query') as z.output<Q>,
+        body: fitting(body, call.body, { what: 'the body', isWhole: changes }) as z.output<B>,
+        query: fitting(query, call.query, { what: 'the query', isWhole: changes }) as z.output<Q>,
       }),
   };
 }
 
 export const answer = (data: unknown, status = 200): Answer => ({ kind: 'data', status, data });
 
-function fitting(schema: z.ZodType | undefined, value: unknown, what: string): unknown {
-  if (!schema) return value;
-  const parsed = schema.safeParse(value ?? {});
+interface Fit {
+  what: string;
+  /** Nothing is changed by a request that was understood in part: what has no meaning here is refused, but for what is unset. */
+  isWhole: boolean;
+}
+
+function fitting(schema: z.ZodType | undefined, value: unknown, { what, isWhole }: Fit): unknown {
+  if (!schema && !(isWhole && isPlain(value))) return value;
+  const known = schema ?? z.object({});
+  const given = value ?? {};
+  const wanted = isWhole && isClosed(known) ? known.strict() : known;
+  const parsed = wanted.safeParse(wanted === known ? given : withoutUnset(known, given));
   if (parsed.success) return parsed.data;
-  const problems = problemsOf(parsed.error.issues, schema, value ?? {});
+  const problems = problemsOf(parsed.error.issues, wanted, given);
   const issues = problems.map(({ path, message }) => `${keyText(path) || what}: ${message}`);
   throw new OrcaError('BODY_INVALID', issues.join('; '), { details: issues });
+}
+
+const isPlain = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What hosts of a later version say is `z.looseObject`. */
+const isClosed = (schema: z.ZodType): schema is z.ZodObject =>
+  schema instanceof z.ZodObject && schema.def.catchall === undefined;
+
+/** Clients of the Rust Orca send what they leave unset as null. */
+function withoutUnset(schema: z.ZodType, value: unknown): unknown {
+  if (!isPlain(value) || !(schema instanceof z.ZodObject)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([key, of]) => of !== null || key in schema.shape));
 }
 
 /** A switch in a query: `?follow`, `?follow=true`, `?follow=1`. */

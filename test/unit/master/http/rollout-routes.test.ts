@@ -44,6 +44,26 @@ t.test('a weight that is none is refused and changes nothing', async (t) => {
   t.same(asked, []);
 });
 
+t.test('a request that was understood in part changes nothing', async (t) => {
+  const { call, asked, store } = await anApi(t);
+  withService(store);
+  for (const [path, body, error] of [
+    ['promote', { wieght: 5 }, 'wieght: unknown key; did you mean weight?'],
+    ['promote', { dry_run: true }, /^dry_run: unknown key/],
+    ['promote?dryrun=true', {}, 'dryrun: unknown key; did you mean dry_run?'],
+    ['rollback', { too: 'v2' }, 'too: unknown key; did you mean to?'],
+    ['stop', { dry_run: true }, /^dry_run: unknown key/],
+    ['start?weight=5', {}, /^weight: unknown key/],
+    ['scale', { replicas: 2, replica: 3 }, /^replica: unknown key/],
+  ] as const)
+    t.match(await call('POST', `/services/api/${path}`, body), {
+      status: 400,
+      json: { code: 'BODY_INVALID', error },
+    });
+  t.same(asked, []);
+  t.match(await call('POST', '/services/api/promote', { weight: null, timeout: null }), { status: 200 });
+});
+
 t.test('a dry run answers with the plan, a refusal too, and changes nothing', async (t) => {
   const { call, asked, store } = await anApi(t, {
     commands: {
