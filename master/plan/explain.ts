@@ -27,13 +27,13 @@ export function explain(begun: Begun, current: ServiceCurrent | null, nodes: rea
         ...(begun.rollout ? [checkLine(begun)] : []),
       ];
     case 'create':
-      return [...createLines(begun), ...placementLine(begun, nodes)];
+      return [...jobLine(begun), ...createLines(begun), ...placementLine(begun, nodes)];
     case 'roll':
       return [
         ...goneLines(begun, current),
         ...(isUntouched(begun, current)
           ? untouchedLines(begun, current)
-          : [...rollLines(begun, current, nodes), ...placementLine(begun, nodes)]),
+          : [...jobLine(begun), ...rollLines(begun, current, nodes), ...placementLine(begun, nodes)]),
       ];
   }
 }
@@ -77,6 +77,15 @@ function untouchedLines({ superseded }: Begun, current: ServiceCurrent | null): 
 /** What the service is to be like. */
 function asked({ service, rollout }: Begun): ServiceSpec {
   return rollout?.spec ?? { ...service.spec, replicas: service.replicas };
+}
+
+function jobLine(begun: Begun): string[] {
+  const job = asked(begun).deploy.preDeploy;
+  if (job == null || begun.rollout?.kind === 'rollback') return [];
+  const command = job.command.map((word) => JSON.stringify(word)).join(', ');
+  return [
+    `pre_deploy: [${command}] runs once in the new image, for ${job.timeoutMs / 1_000} s at most; nothing else is touched before it has ended with 0`,
+  ];
 }
 
 function checkLine(begun: Begun): string {

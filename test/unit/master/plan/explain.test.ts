@@ -76,3 +76,16 @@ t.test('where no canary is under way nothing is said of one', async (t) => {
   ]);
   t.match(lines(shop, deploy(shop, 'good:1')), [/^looks whether/]);
 });
+
+t.test('a job before it is said first; a rollback runs none', async (t) => {
+  const preDeploy = { command: ['./migrate', 'the way up'], timeoutMs: 60_000 };
+  const job =
+    'pre_deploy: ["./migrate", "the way up"] runs once in the new image, for 60 s at most; nothing else is touched before it has ended with 0';
+  for (const strategy of ['rolling', 'canary'] as const) {
+    const shop = running(specOf('good:1', { strategy, preDeploy }));
+    const again = deploy(shop, 'good:2', { strategy, preDeploy });
+    t.equal(lines(shop, again)[0], job, strategy);
+  }
+  const shop = inCanary();
+  t.notMatch(lines(shop, rollback(shop)).join(), /pre_deploy/);
+});
