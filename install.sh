@@ -241,6 +241,8 @@ link() {
   # A wrapper rather than a bare link: it names the Node that this machine has for Orca.
   printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$node" "$target" >"$command"
   chmod +x "$command"
+  # One that leads nowhere is nobody's any more.
+  if [ -L /usr/local/bin/orca ] && [ ! -e /usr/local/bin/orca ]; then rm -f /usr/local/bin/orca; fi
   if ln -s "$command" /usr/local/bin/orca 2>/dev/null; then
     note link /usr/local/bin/orca
   elif [ "$(readlink /usr/local/bin/orca)" != "$command" ]; then
@@ -707,7 +709,9 @@ uninstall() {
   stop_orca
   release_names
   remove_from_docker
-  for path in $(noted link); do rm -f "$path"; done
+  for path in $(noted link); do
+    if [ "$(readlink "$path")" = "$run/orca" ]; then rm -f "$path"; fi
+  done
   stop_docker
   remove_packages
   noted folder | while IFS= read -r path; do rm -rf "$path"; done

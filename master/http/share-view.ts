@@ -10,7 +10,7 @@ export interface ShareFacts {
   rollout: Rollout | null;
   allocations: readonly Allocation[];
   nodes: ReadonlyMap<string, Node>;
-  /** By allocation, as an ingress last said. */
+  /** By allocation, as the ingresses last said (`trafficOf`). */
   traffic: ReadonlyMap<string, Traffic>;
   /** By service, the percent that its canary gets by what the ingresses last said to be in force. */
   weights: ReadonlyMap<string, number>;

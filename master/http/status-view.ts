@@ -17,6 +17,7 @@ import type { Traffic } from '../../shared/protocol.js';
 import { isRouted } from '../../shared/spec.js';
 import { groupsOf } from './group-view.js';
 import { failureView, iso, rolloutSummary, versionOf } from './rollout-view.js';
+import { notServed } from './routed.js';
 
 export interface ServiceFacts {
   service: Service;
@@ -26,7 +27,7 @@ export interface ServiceFacts {
   rollout: Rollout | null;
   allocations: readonly Allocation[];
   nodes: ReadonlyMap<string, Node>;
-  /** By allocation, as an ingress last said. */
+  /** By allocation, as the ingresses last said (`trafficOf`). */
   traffic: ReadonlyMap<string, Traffic>;
   /** By service, the percent that its canary gets by what the ingresses said. */
   weights: ReadonlyMap<string, number>;
@@ -140,7 +141,7 @@ function heldUp({ storeProblem }: ServiceFacts, seen: Pick<ServiceStatus, 'statu
 
 /** The one word, and why. In order: what the user asked for, what moves, what is broken, what is not whole. */
 function verdict(
-  { service, rollout }: ServiceFacts,
+  { service, rollout, nodes, traffic }: ServiceFacts,
   views: AllocationView[],
   ready: number,
   wanted: number,
@@ -164,6 +165,10 @@ function verdict(
     const short = `${ready} of ${wanted} replicas ready`;
     return { status: 'degraded', reason: waits ?? (why ? `${short}; ${why}` : short) };
   }
+  const served = views.filter((view) => view.state === 'ready' && isReplica(view));
+  const unserved =
+    wanted > 0 && isRouted(service.spec) ? notServed(served, wanted, nodes.values(), traffic) : null;
+  if (unserved !== null) return { status: 'degraded', reason: waits ?? unserved };
   return { status: 'running', reason: waits ?? (rollout?.state === 'failed' ? lastFailed(rollout) : null) };
 }
 

@@ -8,6 +8,7 @@ import { createLastShares } from './last-shares.js';
 import { nodeStatus } from './node-view.js';
 import type { Live, Settings } from './ports.js';
 import { asItStands, iso, rolloutSummary } from './rollout-view.js';
+import { trafficOf } from './routed.js';
 import { type ServiceFacts, serviceStatus } from './status-view.js';
 import type { ServiceTraffic } from './traffic-metrics.js';
 import { byRelease, type ReleaseTraffic } from './traffic-view.js';
@@ -115,9 +116,7 @@ function cachedNodes(store: Store): () => NodeFacts {
   return () => {
     if (cached) return cached;
     const nodes = new Map(store.nodes().map((node) => [node.id, node]));
-    const traffic = [...nodes.values()].flatMap((node) => node.ingressObserved?.traffic ?? []);
-    const weights = lastShares();
-    cached = { nodes, traffic: new Map(traffic.map((one) => [one.allocation, one])), weights };
+    cached = { nodes, traffic: trafficOf(nodes.values()), weights: lastShares() };
     return cached;
   };
 }

@@ -1,6 +1,6 @@
 /** install.sh, as root, beside everything else: from nothing to an answer, again, and back to nothing. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -25,6 +25,8 @@ const options = [
   '--https-port',
   `${https}`,
 ];
+const command = '/usr/local/bin/orca';
+const hadCommand = existsSync(command);
 const run = promisify(execFile);
 /** Another Orca on this Docker may have made it: then it is not this one's to remove. */
 const demoImage = async () => (await dockerCall('GET', '/images/orca-demo/hello:1/json')).status;
@@ -45,8 +47,15 @@ t.teardown(async () => {
 });
 
 t.test('--demo ends with an HTTPS URL and a curl line that answers', { timeout: 300_000 }, async (t) => {
+  // What an Orca left whose folder somebody removed. An Orca of this machine keeps its command.
+  const left = existsSync(command) ? null : join(home, '../removed/run/orca');
+  if (left !== null) {
+    rmSync(command, { force: true });
+    symlinkSync(left, command);
+  }
   const { code, output } = await install('--demo', ...options, '--docker', testDocker());
   t.equal(code, 0, output);
+  if (left !== null) t.equal(readlinkSync(command), join(home, 'run/orca'));
   t.match(output, new RegExp(`https://hello\\.localhost:${https}/`));
   const line = output.match(/^ +(curl .*)$/m)?.[1] ?? '';
   const { stdout } = await run('sh', ['-c', line.replace('curl', 'curl -sS')]);
@@ -90,6 +99,7 @@ t.test('--uninstall leaves nothing', async (t) => {
   const { code, output } = await install('--uninstall', '--home', home);
   t.equal(code, 0, output);
   t.notOk(existsSync(home));
+  t.equal(existsSync(command), hadCommand);
   t.same(processesOf(home), []);
   t.same(
     (await containersWith({ 'orca.cluster': cluster })).filter(

@@ -35,6 +35,7 @@ await orca.startServer();
 const [a, b] = others.map((host) =>
   joiningHost(host, `https://${first.address}:6880`, `${process.env.PATH}`),
 ) as [JoiningHost, JoiningHost];
+t.teardown(() => Promise.all([a, b].map((host) => host.uninstall())));
 let wanted: string[] = [];
 
 t.test('hosts of one version, and a master of the next', { timeout: 120_000 }, async (t) => {

@@ -2,6 +2,7 @@
 import { readService } from '../../shared/config/service.js';
 import { bucketOf, LATENCY_BUCKETS } from '../../shared/latency.js';
 import type { Allocation, Canary, Counted, Node, Release, Rollout, Service } from '../../shared/model.js';
+import type { IngressObserved } from '../../shared/protocol.js';
 import type { ServiceSpec } from '../../shared/spec.js';
 
 /** A spec from keys of a service file. */
@@ -161,16 +162,21 @@ export function aNode(more: Partial<Node> = {}): Node {
     lastSeenAtMs: 3_000,
     engine: { state: 'up', version: '20.10.24', apiVersion: '1.41', reason: null },
     images: [],
-    ingressObserved: {
-      revision: 1,
-      caddy: 'running',
-      caddyVersion: '2.6.2',
-      resolver: 'running',
-      reason: null,
-      traffic: [{ allocation: 'shop.api.1', state: 'routed', inFlight: 2, reason: null }],
-      weights: [],
-    },
+    ingressObserved: anIngressObserved(),
     revision: 1,
+    ...more,
+  };
+}
+
+export function anIngressObserved(more: Partial<IngressObserved> = {}): IngressObserved {
+  return {
+    revision: 1,
+    caddy: 'running',
+    caddyVersion: '2.6.2',
+    resolver: 'running',
+    reason: null,
+    traffic: [{ allocation: 'shop.api.1', state: 'routed', inFlight: 2, reason: null }],
+    weights: [],
     ...more,
   };
 }

@@ -1,8 +1,18 @@
 import t from 'tap';
 import { nodeStatus } from '../../../../master/http/node-view.js';
+import { trafficOf } from '../../../../master/http/routed.js';
 import { type ServiceFacts, serviceStatus } from '../../../../master/http/status-view.js';
 import type { Hold } from '../../../../master/store/hold.js';
-import { aNode, anAllocation, anObserved, aRelease, aRollout, aService } from '../../../support/a-model.js';
+import type { IngressObserved } from '../../../../shared/protocol.js';
+import {
+  aNode,
+  anAllocation,
+  anIngressObserved,
+  anObserved,
+  aRelease,
+  aRollout,
+  aService,
+} from '../../../support/a-model.js';
 
 const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
   service: aService(),
@@ -92,6 +102,67 @@ t.test(
     t.match(serviceStatus(facts({ rollout: fixed })), { status: 'running', reason: null });
   },
 );
+
+t.test('a copy that is ready and not served is no copy that runs, and the reason says by whom', async (t) => {
+  const said = (more: object) => ({
+    ...facts(),
+    traffic: new Map([
+      [
+        'shop.api.1',
+        { allocation: 'shop.api.1', state: 'pending' as const, inFlight: 0, reason: null, ...more },
+      ],
+    ]),
+  });
+  t.match(serviceStatus(said({ reason: 'its record is not published yet' })), {
+    status: 'degraded',
+    reason: 'shop.api.1 is not routed yet: its record is not published yet',
+    running_replicas: 1,
+    allocations: [{ routed: false }],
+  });
+  const one = anAllocation({ desired: 'running' });
+  t.match(serviceStatus(facts({ allocations: [one] })), { status: 'degraded', reason: /is not routed yet$/ });
+  const spare = anAllocation({ id: 'shop.api.2', desired: 'running' });
+  t.match(serviceStatus(facts({ allocations: [anAllocation(), spare] })), {
+    status: 'running',
+    reason: null,
+  });
+  const internal = aService({ spec: { ...aService().spec, domains: [] } });
+  t.match(serviceStatus(facts({ service: internal, allocations: [one] })), { status: 'running' });
+  const down = aNode({ ingressObserved: anIngressObserved({ caddy: 'down', reason: 'it ended with 1' }) });
+  t.match(serviceStatus(facts({ nodes: new Map([['n-1', down]]) })), {
+    status: 'degraded',
+    reason: 'the ingress on one does not run: it ended with 1',
+  });
+  const other = aNode({ id: 'n-2', connectedAtMs: null });
+  const worker = aNode({ ingress: false });
+  const both = new Map([
+    ['n-1', worker],
+    ['n-2', other],
+  ]);
+  t.match(serviceStatus(facts({ nodes: both })), {
+    status: 'degraded',
+    reason: 'no ingress node is connected (one)',
+  });
+});
+
+t.test('what two ingresses say is one word: routed is what each connected one routes', async (t) => {
+  const word = (state: 'routed' | 'pending' | 'draining', inFlight: number, reason: string | null = null) =>
+    anIngressObserved({ traffic: [{ allocation: 'shop.api.1', state, inFlight, reason }] });
+  const two = (first: IngressObserved, second: IngressObserved | null, isConnected = true) =>
+    trafficOf([
+      aNode({ ingressObserved: first }),
+      aNode({ id: 'n-2', ingressObserved: second, connectedAtMs: isConnected ? 1 : null }),
+    ]).get('shop.api.1');
+  t.match(two(word('routed', 1), word('routed', 2)), { state: 'routed', inFlight: 3 });
+  t.match(two(word('routed', 1), word('pending', 0, 'why')), {
+    state: 'pending',
+    inFlight: 1,
+    reason: 'why',
+  });
+  t.match(two(word('draining', 1), word('routed', 2)), { state: 'draining', inFlight: 3 });
+  t.match(two(word('routed', 1), null), { state: 'pending' });
+  t.match(two(word('routed', 1), word('pending', 0), false), { state: 'routed', inFlight: 1 });
+});
 
 t.test('stopped on request is not degraded, whatever is left', async (t) => {
   const stopped = aService({ desired: 'stopped' });
