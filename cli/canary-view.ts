@@ -4,19 +4,20 @@ import type { RolloutFrame, ServiceStatus } from '../shared/api.js';
 import type { CanaryView, MeasuredView, TrafficFigures, VerdictView } from '../shared/api-canary.js';
 import type { Colors } from './output.js';
 
-/** `25 % (step 2 of 3)`; a weight that is not in force, by the ingress or for `group`, is on its way. */
+/** `25 % (step 2 of 3)`; a weight that `group` does not have is on its way. */
 export function weightText(
   { steps, step, weight, weight_in_force }: CanaryView,
   group: GroupView | null,
 ): string {
-  const isThere = weight_in_force && (group === null || group.weight === weight);
+  const isThere = group === null ? weight_in_force : group.weight === weight;
   const where = steps.length > 1 ? ` (step ${step + 1} of ${steps.length})` : '';
   return `${isThere ? '' : 'to '}${weight} %${where}`;
 }
 
 /** `passed at 25 %: all limits kept; canary 60 requests, …; stable 200 requests, …`. */
 export function verdictText({ weight, result, reason, stable, canary }: VerdictView, colors: Colors): string {
-  const word = result === 'passed' ? colors.green(result) : colors.red(result);
+  const color = { passed: colors.green, prolonged: colors.yellow, failed: colors.red }[result];
+  const word = color(result);
   return `${word} at ${weight} %: ${reason}; canary ${measuredText(canary)}; stable ${measuredText(stable)}`;
 }
 

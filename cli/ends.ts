@@ -1,5 +1,5 @@
 /** PURE: when a followed rollout has come as far as the command that began it waits for, and whether that is good. */
-import type { RolloutFrame } from '../shared/api.js';
+import type { RolloutFrame, RolloutSummary } from '../shared/api.js';
 
 export interface Ends {
   /** Nothing more is waited for. */
@@ -42,4 +42,9 @@ export const rollbackEnds: Ends = {
 export function wasTakenBack({ rollout }: RolloutFrame): boolean {
   const isAsked = rollout.kind !== 'rollback' && rollout.acts.some(({ verb }) => verb === 'rollback');
   return isAsked && rollout.ended_at !== null && rollout.failure === null;
+}
+
+/** Its reason without the word that its state says already. */
+export function reasonOf({ reason }: RolloutSummary): string | null {
+  return reason?.replace(/^superseded: /, '') ?? null;
 }

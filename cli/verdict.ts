@@ -3,7 +3,7 @@ import type { RolloutFrame } from '../shared/api.js';
 import { formatDuration } from '../shared/duration.js';
 import { errorTable } from '../shared/errors.js';
 import { standsText, verdictText } from './canary-view.js';
-import { wasTakenBack } from './ends.js';
+import { reasonOf, wasTakenBack } from './ends.js';
 import type { Colors } from './output.js';
 import { serviceName } from './progress.js';
 
@@ -32,7 +32,7 @@ export function verdictOf(frame: RolloutFrame, colors: Colors): string[] {
 }
 
 function superseded({ rollout }: RolloutFrame, name: string, colors: Colors): string {
-  const by = rollout.reason?.replace(/^superseded: /, '') ?? 'a newer change took its place';
+  const by = reasonOf(rollout) ?? 'a newer change took its place';
   return `${colors.yellow('superseded')} ${name}: ${by}`;
 }
 
@@ -42,10 +42,12 @@ function success({ rollout, service }: RolloutFrame, name: string, colors: Color
     return `${colors.green('ok')} ${name}: no change${runs === null ? '' : ` (${runs} already runs)`}`;
   }
   const ready = service === null ? '' : ` (${service.running_replicas}/${service.replicas} ready)`;
+  // A canary may have stood for days before somebody said so.
+  const from = rollout.acts.findLast(({ verb }) => verb === 'promote')?.at ?? rollout.started_at;
   const took =
     rollout.ended_at === null
       ? ''
-      : ` after ${formatDuration(Date.parse(rollout.ended_at) - Date.parse(rollout.started_at))}`;
+      : ` after ${formatDuration(Date.parse(rollout.ended_at) - Date.parse(from))}`;
   const url = service?.url ? `  ${colors.cyan(service.url)}` : '';
   return `${colors.green('ok')} ${name}: ${rollout.release} runs${ready}${took}${url}`;
 }
@@ -73,7 +75,11 @@ function failure(frame: RolloutFrame, name: string, colors: Colors): string[] {
   }
   if (service?.release && service.status !== 'stopped' && !rollout.reason?.includes(service.release))
     lines.push(`  ${service.release} goes on serving`);
-  lines.push(`${colors.cyan('hint:')} ${errorTable.ROLLOUT_FAILED.hint.replaceAll('SERVICE', name)}`);
+  const hint =
+    logs.length > 0
+      ? errorTable.ROLLOUT_FAILED.hint.replaceAll('SERVICE', name)
+      : `See \`orca status ${name}\`, and \`orca history ${name}\` for what came before.`;
+  lines.push(`${colors.cyan('hint:')} ${hint}`);
   return lines;
 }
 

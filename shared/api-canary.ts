@@ -9,13 +9,13 @@ const measuredSchema = z.object({
 });
 export type MeasuredView = z.infer<typeof measuredSchema>;
 
-/** A judged window of the analysis. */
+/** A window of the analysis that was judged, or that goes on because too few requests came. */
 export const verdictSchema = z.object({
   step: z.number(),
   weight: z.number(),
   from: z.string(),
   to: z.string(),
-  result: z.enum(['passed', 'failed']),
+  result: z.enum(['passed', 'failed', 'prolonged']),
   reason: z.string(),
   stable: measuredSchema,
   canary: measuredSchema,
@@ -52,6 +52,8 @@ export type ActView = z.infer<typeof actSchema>;
 export const jobViewSchema = z.object({
   release: z.string(),
   exit_code: z.number().nullable(),
+  /** Why it was stopped; null: it ended by itself. */
+  stopped: z.string().nullable(),
   ended_at: z.string(),
 });
 

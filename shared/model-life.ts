@@ -15,6 +15,8 @@ export interface JobRecord {
   allocation: string;
   release: number;
   exitCode: number | null;
+  /** Why it was ended before it had ended by itself; absent: it was not. */
+  stopped?: string;
   /** Fifty at most, each cut at 1,000 characters. */
   lines: string[];
   endedAtMs: number;
@@ -25,7 +27,8 @@ export interface Verdict {
   weight: number;
   fromMs: number;
   toMs: number;
-  result: 'passed' | 'failed';
+  /** `prolonged`: its time was over with too few requests, and it went on. */
+  result: 'passed' | 'failed' | 'prolonged';
   reason: string;
   stable: Measured;
   canary: Measured;

@@ -42,7 +42,7 @@ function printReply({ output, options }: Context, reply: DeployReply): void {
   for (const { service, id, change } of reply.rollouts) {
     if (id === null) output.line(`${colors.green('ok')} ${service}: ${change}`);
     else if (options.detach === true)
-      output.line(`${service}: rollout ${id} has begun; follow with \`orca status --watch\``);
+      output.line(`${service}: rollout ${id} is under way; follow with \`orca status --watch\``);
   }
 }
 

@@ -6,6 +6,7 @@ import type { HistoryReply, RolloutSummary } from '../../shared/api.js';
 import { verdictText } from '../canary-view.js';
 import { cleaned } from '../clean.js';
 import { type Context, servicePath } from '../context.js';
+import { reasonOf } from '../ends.js';
 import type { Output } from '../output.js';
 import { localTime } from '../time.js';
 
@@ -46,18 +47,19 @@ function printRollouts(output: Output, rollouts: RolloutSummary[]): void {
       one.ended_at === null ? '–' : localTime(one.ended_at),
       one.by,
       one.source,
-      one.reason?.replace(/^superseded: /, '') ?? '',
+      reasonOf(one) ?? '',
     ]),
   );
 }
 
-/** `v1 → v2`, and `v2 in place` where no container was replaced; what took the place of a canary names it: `v2 (canary) → v1`, `v1 + v2 (canary) → v3`. */
-function changeText({ from, release, takes_back }: RolloutSummary): string {
+/** `v1 → v2`, and `v2 in place` where no container was replaced (`back to v2` where something newer was half-way); what took the place of a canary names it: `v2 (canary) → v1`, `v1 + v2 (canary) → v3`. */
+function changeText({ kind, from, release, takes_back }: RolloutSummary): string {
   const canary = takes_back === null ? [] : [`${takes_back} (canary)`];
   const isBack = takes_back !== null && (release ?? from) === from;
   const before = [...(from === null || isBack ? [] : [from]), ...canary].join(' + ');
   const after = (isBack ? from : release) ?? '–';
-  return before === after ? `${after} in place` : `${before || '–'} → ${after}`;
+  if (before !== after) return `${before || '–'} → ${after}`;
+  return kind === 'rollback' ? `back to ${after}` : `${after} in place`;
 }
 
 /** Windows go on while a canary stands; beyond so many of its newest lines `--json` has the rest. */
@@ -87,8 +89,11 @@ function printLife(output: Output, { id, acts, canary, job }: RolloutSummary, se
   for (const { at, text, who } of life.slice(-LIFE_LINES)) output.line(`  ${localTime(at)}  ${who}  ${text}`);
 }
 
-function jobText({ release, exit_code }: NonNullable<RolloutSummary['job']>, service: string): string {
-  const how = exit_code === null ? 'has ended' : `exited with ${exit_code}`;
+function jobText(
+  { release, exit_code, stopped }: NonNullable<RolloutSummary['job']>,
+  service: string,
+): string {
+  const how = stopped ?? (exit_code === null ? 'has ended' : `exited with ${exit_code}`);
   return `its job for ${release} ${how}; \`orca logs ${service} --group job\` shows the newest one's last lines`;
 }
 

@@ -82,7 +82,8 @@ export function rolloutRoutes(store: Store, commands: Commands): Route[] {
       run: (call) => {
         const key = keyOf(call);
         const { on, message } = call.body;
-        commands.maintenance(key, on ? message || MAINTENANCE : null, call.actor);
+        const before = store.service(key)?.maintenance?.message;
+        commands.maintenance(key, on ? message || before || MAINTENANCE : null, call.actor);
         return answer({ ok: `${nameOf(key)}: maintenance is ${on ? 'on' : 'off'}` });
       },
     }),

@@ -87,7 +87,12 @@ const measuredView = ({ requests, errorRate, p95Ms }: Measured): MeasuredView =>
 /** Without its lines, which are logs. */
 function jobView({ job }: Rollout): RolloutSummary['job'] {
   if (!job) return null;
-  return { release: `v${job.release}`, exit_code: job.exitCode, ended_at: iso(job.endedAtMs) };
+  return {
+    release: `v${job.release}`,
+    exit_code: job.exitCode,
+    stopped: job.stopped ?? null,
+    ended_at: iso(job.endedAtMs),
+  };
 }
 
 const actView = ({ verb, detail, by, source, atMs }: Act): ActView => ({

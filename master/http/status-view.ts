@@ -5,6 +5,7 @@
 import type { AllocationView, ServiceStatus } from '../../shared/api.js';
 import {
   type Allocation,
+  actingOf,
   type Counted,
   isStarting,
   isWanted,
@@ -79,7 +80,7 @@ const isReplica = (view: AllocationView): boolean => view.group !== 'job';
 
 /** A canary runs beside the replicas that are asked for, until it takes their place. */
 function replicasReady(views: readonly AllocationView[], rollout: Rollout | null): number {
-  const isBeside = rollout?.state === 'canary' && rollout.endedAtMs === null;
+  const isBeside = rollout?.endedAtMs === null && actingOf(rollout)?.state === 'canary';
   return views.filter(
     (view) => view.state === 'ready' && isReplica(view) && !(isBeside && view.group === 'canary'),
   ).length;

@@ -38,29 +38,21 @@ export function judge(input: JudgeInput): { window: NonNullable<Canary['window']
   const endsAtMs = window.sinceMs + input.stepMs;
   const stable = measure(difference(window.base, figures, input.stable));
   const canary = measure(difference(window.base, figures, input.canary));
-  const wait = (reason: string, wakeAtMs: number | null) => ({
-    window,
-    judgement: { kind: 'wait' as const, reason, wakeAtMs },
-  });
-  if (canary.requests < analysis.minRequests) {
-    const late = nowMs >= endsAtMs ? ', so the step is prolonged' : '';
-    const reason = `the canary had ${canary.requests} of ${analysis.minRequests} requests${late}`;
-    return wait(reason, nowMs >= endsAtMs ? null : endsAtMs);
+  const measured = { fromMs: window.sinceMs, toMs: nowMs, stable, canary };
+  const few = `the canary had ${canary.requests} of ${analysis.minRequests} requests`;
+  const isFew = canary.requests < analysis.minRequests;
+  if (nowMs < endsAtMs) {
+    const reason = isFew ? few : 'its window is not over';
+    return { window, judgement: { kind: 'wait', reason, wakeAtMs: endsAtMs } };
   }
-  if (nowMs < endsAtMs) return wait('its window is not over', endsAtMs);
+  if (isFew) {
+    const reason = `${few}, so the step is prolonged`;
+    return { window, judgement: { kind: 'judged', result: 'prolonged', reason, ...measured } };
+  }
   const faults = faultsOf(analysis, stable, canary);
-  return {
-    window,
-    judgement: {
-      kind: 'judged',
-      fromMs: window.sinceMs,
-      toMs: nowMs,
-      result: faults.length > 0 ? 'failed' : 'passed',
-      reason: faults.length > 0 ? faults.join('; ') : summary(canary),
-      stable,
-      canary,
-    },
-  };
+  const result = faults.length > 0 ? 'failed' : 'passed';
+  const reason = faults.length > 0 ? faults.join('; ') : summary(canary);
+  return { window, judgement: { kind: 'judged', result, reason, ...measured } };
 }
 
 /** A source that is new in the window (an agent that was started again) counts from where it was first heard. */

@@ -134,6 +134,7 @@ function verdictOf(
 ): Step {
   const { kind, ...measured } = judgement;
   const verdict: Verdict = { step: canary.step, weight: canary.weight, ...measured };
+  if (verdict.result === 'prolonged') return prolonged(rollout, canary, verdict, progress);
   const verdicts = [...canary.verdicts, verdict].slice(-KEPT_VERDICTS);
   const limit = progress.deploy.analysis?.failureThreshold ?? 1;
   const badInARow = verdict.result === 'failed' ? canary.badInARow + 1 : 0;
@@ -145,6 +146,18 @@ function verdictOf(
     return move({ ...rollout, canary: next }, event);
   }
   return passed(rollout, next, progress, nowMs);
+}
+
+/** Its window goes on until there is evidence; what it had by its end is kept once. */
+function prolonged(rollout: Rollout, canary: Canary, verdict: Verdict, progress: Progress): Step {
+  const stands = standsWords(rollout, canary, progress);
+  const waits = [stands ?? stepWords(canary), verdict.reason];
+  const last = canary.verdicts.at(-1);
+  if (last?.result === 'prolonged' && last.fromMs === verdict.fromMs)
+    return stay({ ...rollout, canary }, waits);
+  const verdicts = [...canary.verdicts, verdict].slice(-KEPT_VERDICTS);
+  const event = `canary at ${canary.weight} %: ${verdict.reason}`;
+  return { ...stay({ ...rollout, canary: { ...canary, verdicts } }, waits), event };
 }
 
 /** The step is over: the next share, promotion, or nothing more to do by itself. */

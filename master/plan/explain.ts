@@ -33,7 +33,12 @@ export function explain(begun: Begun, current: ServiceCurrent | null, nodes: rea
         ...goneLines(begun, current),
         ...(isUntouched(begun, current)
           ? untouchedLines(begun, current)
-          : [...jobLine(begun), ...rollLines(begun, current, nodes), ...placementLine(begun, nodes)]),
+          : [
+              ...imageLine(begun),
+              ...jobLine(begun),
+              ...rollLines(begun, current, nodes),
+              ...placementLine(begun, nodes),
+            ]),
       ];
   }
 }
@@ -77,6 +82,15 @@ function untouchedLines({ superseded }: Begun, current: ServiceCurrent | null): 
 /** What the service is to be like. */
 function asked({ service, rollout }: Begun): ServiceSpec {
   return rollout?.spec ?? { ...service.spec, replicas: service.replicas };
+}
+
+/** What was kept may be gone since: a node looks before anything is touched. */
+function imageLine({ rollout }: Begun): string[] {
+  if (rollout?.kind !== 'rollback') return [];
+  const { image } = rollout.spec.container;
+  return [
+    `looks for the image of v${rollout.release} (${image}), and pulls it where it is gone; without it nothing changes`,
+  ];
 }
 
 function jobLine(begun: Begun): string[] {

@@ -1,12 +1,19 @@
 /** Which release a rollback goes to. Pure; refusals are OrcaErrors. */
 import { OrcaError } from '../../shared/errors.js';
-import type { Release } from '../../shared/model.js';
+import type { Release, Rollout } from '../../shared/model.js';
 import type { ServiceCurrent } from './snapshot.js';
 
-/** Release `number` as it is kept. Refuses with RELEASE_NOT_FOUND, naming those that are. */
-export function releaseOf({ service, releases }: ServiceCurrent, number: number): Release {
+/** Release `number` as it is kept. Refuses with RELEASE_NOT_FOUND, naming those that are, and with CONFLICT one whose pre_deploy job
+ *  never ended well: nothing that it needs done was done. */
+export function releaseOf({ service, releases, history }: ServiceCurrent, number: number): Release {
   const found = releases.find((release) => release.number === number);
-  if (found) return found;
+  if (found && !isUnprepared(found, history)) return found;
+  if (found)
+    throw new OrcaError(
+      'CONFLICT',
+      `v${number} of ${service.name} has never run: its pre_deploy job did not end well`,
+      { hint: 'Mend the job and deploy that release again: a rollback runs no job.' },
+    );
   const kept = releases.map((release) => `v${release.number}`).join(', ');
   throw new OrcaError(
     'RELEASE_NOT_FOUND',
@@ -38,6 +45,17 @@ function isEarlierSuccess({ number }: Release, { service, history }: ServiceCurr
   const known = history.filter((rollout) => rollout.release === number);
   const hasServed = known.length === 0 || known.some((rollout) => rollout.state === 'succeeded');
   return stable !== null && number < stable && hasServed;
+}
+
+/** Each rollout that was to bring it ended before its job had ended well. */
+function isUnprepared({ number }: Release, history: readonly Rollout[]): boolean {
+  const known = history.filter(({ kind, release }) => kind !== 'rollback' && release === number);
+  return (
+    known.length > 0 &&
+    known.every(
+      ({ state, spec, job }) => state !== 'succeeded' && spec.deploy.preDeploy != null && job?.exitCode !== 0,
+    )
+  );
 }
 
 /** It is what serves, alone, with nothing under way. */

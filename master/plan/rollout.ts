@@ -204,13 +204,16 @@ const LAST_LINES_MS = 15_000;
 /** It was not done in its time: its last lines are known when its container has ended. */
 function stopJob(before: Rollout, failure: Failure, progress: Progress, nowMs: number): Step {
   const { job } = progress;
-  const rollout = withJob(before, job, nowMs);
+  const ended = withJob(before, job, nowMs);
+  const late = `was not done within ${(before.spec.deploy.preDeploy?.timeoutMs ?? 0) / 1_000} s`;
+  const rollout = ended.job
+    ? { ...ended, job: { ...ended.job, stopped: `${late}, and was stopped` } }
+    : ended;
   const observed = job?.allocation.observed ?? null;
   const untilMs = rollout.progressAtMs + progress.deploy.stopGraceMs + LAST_LINES_MS;
   const isEnded = job === null || observed === null || observed.state === 'gone';
   if (!isEnded && !(progress.canJudge && nowMs >= untilMs)) {
-    const within = `${(rollout.spec.deploy.preDeploy?.timeoutMs ?? 0) / 1_000} s`;
-    return stay(before, [`its pre_deploy job was not done within ${within}; it is being stopped`], untilMs);
+    return stay(before, [`its pre_deploy job ${late}; it is being stopped`], untilMs);
   }
   const lastLogs = (observed?.lastLogs ?? failure.lastLogs).slice(-20);
   return fail(rollout, { ...failure, lastLogs }, progress, nowMs);

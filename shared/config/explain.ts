@@ -99,9 +99,12 @@ export function nearest(name: string, known: readonly string[]): string | null {
   const ranked = known
     .map((candidate) => ({ candidate, steps: distance(lower, candidate) }))
     .filter(({ candidate, steps }) => steps <= limit || (lower.length >= 4 && candidate.startsWith(lower)))
-    .sort((a, b) => a.steps - b.steps);
+    .sort((a, b) => a.steps - b.steps || lengthApart(a.candidate, lower) - lengthApart(b.candidate, lower));
   return ranked[0]?.candidate ?? null;
 }
+
+/** Letters that changed places are as many as before. */
+const lengthApart = (a: string, b: string): number => Math.abs(a.length - b.length);
 
 function wrongType(expected: string, value: unknown): string {
   if (value === undefined) return `is required`;

@@ -96,7 +96,17 @@ t.test('history shows who, when, from what, the result and why; then what was do
     aRollout({ id: 'r-3', kind: 'deploy', from: null, release: 'v1' }),
     aRollout({ id: 'r-4', kind: 'deploy', from: 'v1', release: null }),
     aRollout({ id: 'r-5', kind: 'deploy', from: 'v6', release: 'v6' }),
-    aRollout({ id: 'r-6', job: { release: 'v2', exit_code: 0, ended_at: '2026-01-31T12:05:00Z' } }),
+    aRollout({
+      id: 'r-6',
+      job: { release: 'v2', exit_code: 0, stopped: null, ended_at: '2026-01-31T12:05:00Z' },
+    }),
+    aRollout({
+      id: 'r-7',
+      kind: 'rollback',
+      from: 'v1',
+      release: 'v1',
+      job: { release: 'v2', exit_code: 137, stopped: 'was not done', ended_at: '2026-01-31T12:05:00Z' },
+    }),
   ];
   fake.on('GET /services/api/history', { body: { service: 'api', releases: [], rollouts } });
   const { exit, out } = await orca(['history', 'api'], fake);
@@ -114,6 +124,8 @@ t.test('history shows who, when, from what, the result and why; then what was do
     out,
     /\nr2\n[^\n]+ ann \(cli\) {2}weight 20 → 50 %\n[^\n]+ analysis {2}step 1 passed at 20 %: [^\n]+\n[^\n]+ ci \(webhook\) {2}promote\n/,
   );
+  t.match(out, /r-7 +rollback +back to v1 +/);
+  t.match(out, /\nr-7\n[^\n]+ pre_deploy {2}its job for v2 was not done; `orca logs/);
   t.match(out, /\nr-6\n[^\n]+ pre_deploy {2}its job for v2 exited with 0; `orca logs api --group job` shows/);
 });
 

@@ -219,7 +219,7 @@ t.test('--detach waits for nothing; --timeout stops waiting with 1', async (t) =
   api.on('GET /rollouts/r1', { lines: [aFrame()], after: 'hold' });
   const detached = await orca(['deploy', '--detach'], { home, cwd });
   t.equal(detached.exit, 0);
-  t.match(detached.out, /rollout r1 has begun/);
+  t.match(detached.out, /rollout r1 is under way/);
   const timed = await orca(['deploy', '--timeout', '200ms'], { home, cwd });
   t.equal(timed.exit, 1);
   t.match(timed.err, /^error: TIMEOUT: not done after 200ms\nhint: The rollout goes on/);

@@ -57,6 +57,8 @@ t.test('a service with a canary is deploying, with the words of its rollout', as
       canary: { release: 'v2', weight: 20, wanted_weight: 20, ready: 1, wanted: 1 },
     },
   });
+  const next = aRollout({ id: 'r-2', state: 'pre_deploy', release: 3, replaces: inCanary });
+  t.equal(serviceStatus(facts({ rollout: next })).running_replicas, 1, 'also while the next one prepares');
 });
 
 t.test(

@@ -122,6 +122,9 @@ t.test('a rollout is held and goes on; maintenance is switched with a message', 
     ok: 'api: maintenance is on',
   });
   await call('POST', '/services/api/maintenance', { on: true, message: null });
+  const maintenance = { message: 'since noon', by: 'ann', sinceMs: 1 };
+  store.write((tx) => tx.putService({ ...aService(), maintenance }));
+  await call('POST', '/services/api/maintenance', { on: true });
   t.match((await call('POST', '/services/api/maintenance', { on: false })).json, {
     ok: 'api: maintenance is off',
   });
@@ -130,6 +133,7 @@ t.test('a rollout is held and goes on; maintenance is switched with a message', 
     { name: 'resume', args: ['shop/api', actor] },
     { name: 'maintenance', args: ['shop/api', 'noon', actor] },
     { name: 'maintenance', args: ['shop/api', /back soon/, actor] },
+    { name: 'maintenance', args: ['shop/api', 'since noon', actor] },
     { name: 'maintenance', args: ['shop/api', null, actor] },
   ]);
   t.match(await call('POST', '/services/api/maintenance', { on: true, message: 'x'.repeat(1_001) }), {

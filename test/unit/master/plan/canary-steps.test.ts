@@ -57,11 +57,21 @@ t.test('without enough requests a step is prolonged and says so', async (t) => {
   shop.cluster.tick(60_000);
   step(shop);
   t.match(shop.cluster.plan().waits.join(), /had 49 of 50 requests, so the step is prolonged/);
+  const seen = {
+    result: 'prolonged',
+    reason: /49 of 50/,
+    canary: { requests: 49 },
+    stable: { requests: 490 },
+  };
+  t.match(shop.cluster.snapshot.rollout?.canary?.verdicts, [seen]);
+  shop.cluster.tick(60_000);
+  step(shop);
+  t.equal(shop.cluster.snapshot.rollout?.canary?.verdicts.length, 1, 'once');
   shop.cluster.figures = counted([600, 0, 20], [50, 0, 20]);
   until(shop, isOver(shop));
   t.match(shop.lastRollout(), {
     state: 'succeeded',
-    canary: { verdicts: [{ weight: 5, result: 'passed', canary: { requests: 50, errorRate: 0 } }] },
+    canary: { verdicts: [seen, { weight: 5, result: 'passed', canary: { requests: 50, errorRate: 0 } }] },
   });
 });
 
@@ -130,6 +140,12 @@ t.test('a job runs before anything else, and its failure changes nothing', async
       job: { lines: [line] },
     });
     t.match(shop.lastRollout()?.failure?.message, /`orca logs api --group job` shows its last lines/);
+    const late = command === 'hangs' ? 'was not done within 60 s, and was stopped' : undefined;
+    t.equal(shop.lastRollout()?.job?.stopped, late);
+    t.throws(() => shop.rollback(2), {
+      code: 'CONFLICT',
+      message: /v2 of api has never run: its pre_deploy job/,
+    });
     t.ok(shop.cluster.settle());
     t.same(
       shop.cluster.snapshot.allocations.map((a) => a.id),

@@ -44,7 +44,11 @@ t.test('a rollback during a canary to another release says both', async (t) => {
   until(shop, inForce(shop, 20));
   const asked = rollback(shop, 1);
   t.same(asked.changes, ['release: v2 + v3 (canary) → v1 (good:0)']);
-  t.match(lines(shop, asked), [/^takes canary v3 away: .* v2 is not touched$/, /^start-first/]);
+  t.match(lines(shop, asked), [
+    /^takes canary v3 away: .* v2 is not touched$/,
+    'looks for the image of v1 (good:0), and pulls it where it is gone; without it nothing changes',
+    /^start-first/,
+  ]);
 });
 
 t.test('a rollback of what has replaced nothing yet ends it', async (t) => {

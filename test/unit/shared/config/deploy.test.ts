@@ -128,6 +128,7 @@ t.test('a wrong value or an impossible combination is refused with what to write
     [{ strategy: 'rolling', group_header: true }, /deploy.group_header: has no effect without/],
     [{ strategy: 'rolling', analysis: { max_p95_ms: 5 } }, /deploy.analysis: has no effect without/],
     [{ strategy: 'rolling', analysis: {} }, /deploy.analysis: has no effect without/],
+    [{ strategy: 'canary', analysis: { max_error_ratoi: 2 } }, /did you mean .*max_error_ratio\?/],
     [{ pre_deploy: [''] }, /pre_deploy\[0\]: must name the program that is run, .*; it is empty/],
     [{ pre_deploy: [' ', 'up'] }, /pre_deploy\[0\]: must name the program/],
     [{ pre_deploy: './migrate' }, /deploy.pre_deploy: must be a list/],
