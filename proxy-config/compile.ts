@@ -226,7 +226,9 @@ function connectionPolicies(certificates: Certificate[]): object[] {
 
 function loadedCertificates(ingress: Ingress): object[] {
   const pem = (c: Certificate, tag: string) => ({ certificate: c.certPem, key: c.keyPem, tags: [tag] });
-  const certificates = [...ingress.certificates].sort((a, b) => (a.certPem < b.certPem ? -1 : 1));
+  // One of the user's may be for many names.
+  const distinct = new Map(ingress.certificates.map((c) => [c.certPem, c]));
+  const certificates = [...distinct.values()].sort((a, b) => (a.certPem < b.certPem ? -1 : 1));
   return [pem(ingress.fallbackCertificate, 'fallback'), ...certificates.map((c) => pem(c, 'site'))];
 }
 

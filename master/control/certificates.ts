@@ -26,17 +26,29 @@ export interface SiteIssuer {
   unseal(sealed: string): string;
 }
 
+/** Where certificates come from that are better than the cluster's own. */
+export interface CertificateSource {
+  /** The one to serve for the name; null: it has none. Equal until it changes, so that nothing is loaded anew. */
+  find(name: string): Certificate | null;
+}
+
 export interface Certificates {
   /** Issues and renews what is wanted now, and drops the rest. */
   ensure(services: readonly ServiceState[], nowMs: number): void;
   /** Takes over what an ingress serves already: another certificate would load its configuration. */
   adopt(tx: Transaction, served: readonly Certificate[], fallback: Certificate | null): void;
-  /** Usable certificates by domain. */
+  /** A better one has come or gone: `byDomain` is made anew. */
+  changed(): void;
+  /** Usable certificates by domain: of the first source that has one, else of the cluster's CA. */
   byDomain(): ReadonlyMap<string, Certificate>;
   fallback(): Certificate;
 }
 
-export function createCertificates(store: Store, issuer: SiteIssuer): Certificates {
+export function createCertificates(
+  store: Store,
+  issuer: SiteIssuer,
+  sources: readonly CertificateSource[] = [],
+): Certificates {
   const opened = new Map<string, { sealedKey: string; certificate: Certificate }>();
   /** By domain; made anew when `ensure`, the only writer of certificates, has written. */
   let domains: Map<string, Certificate> | null = null;
@@ -46,6 +58,13 @@ export function createCertificates(store: Store, issuer: SiteIssuer): Certificat
     const certificate = { names: [name], certPem, keyPem: issuer.unseal(sealedKey) };
     opened.set(name, { sealedKey, certificate });
     return certificate;
+  };
+  const better = (name: string): Certificate | null => {
+    for (const source of sources) {
+      const found = source.find(name);
+      if (found) return found;
+    }
+    return null;
   };
   return {
     ensure(services, nowMs) {
@@ -78,9 +97,12 @@ export function createCertificates(store: Store, issuer: SiteIssuer): Certificat
         store
           .certificates()
           .filter(({ name }) => name !== FALLBACK_NAME)
-          .map((c) => [c.name, open(c)]),
+          .map((c) => [c.name, better(c.name) ?? open(c)]),
       );
       return domains;
+    },
+    changed() {
+      domains = null;
     },
     fallback() {
       const stored = store.certificate(FALLBACK_NAME);

@@ -1,9 +1,11 @@
 /** Reads of the store, the same inside a transaction (which sees its own writes) and outside. */
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
 import {
+  type AcmeRecord,
   allocationPrefix,
   type JoinToken,
   type NodeIdentity,
+  type OwnCertificate,
   releaseKey,
   rolloutKey,
   type SiteCertificate,
@@ -31,6 +33,10 @@ export interface Reader {
   assignmentFingerprint(node: string): string | undefined;
   certificates(): SiteCertificate[];
   certificate(name: string): SiteCertificate | undefined;
+  ownCertificates(): OwnCertificate[];
+  ownCertificate(id: string): OwnCertificate | undefined;
+  acmeRecords(): AcmeRecord[];
+  acmeRecord(name: string): AcmeRecord | undefined;
   tokens(): Token[];
   joinTokens(): JoinToken[];
   joinToken(id: string): JoinToken | undefined;
@@ -73,6 +79,10 @@ export function createReader(tables: Tables): Reader {
     assignmentFingerprint: (node) => tables.assignmentMarks.get(node)?.fingerprint,
     certificates: () => tables.certificates.values(),
     certificate: (name) => tables.certificates.get(name),
+    ownCertificates: () => tables.ownCertificates.values(),
+    ownCertificate: (id) => tables.ownCertificates.get(id),
+    acmeRecords: () => tables.acme.values(),
+    acmeRecord: (name) => tables.acme.get(name),
     tokens: () => tables.tokens.values(),
     joinTokens: () => tables.joinTokens.values(),
     joinToken: (id) => tables.joinTokens.get(id),

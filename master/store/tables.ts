@@ -14,6 +14,45 @@ export interface SiteCertificate {
 /** The certificate that unknown hosts are shown is kept under this name. */
 export const FALLBACK_NAME = 'unknown-host.orca.internal';
 
+/** A certificate of the user's: uploaded (`orca certs add`), or the last good one of the files that a service names. */
+export interface OwnCertificate {
+  /** `upload:<name>` or `files:<service key>`. */
+  id: string;
+  /** The names it is valid for, lower case. */
+  names: string[];
+  /** With its chain. */
+  certPem: string;
+  sealedKey: string;
+  issuer: string;
+  notBeforeMs: number;
+  notAfterMs: number;
+  by: string;
+  atMs: number;
+}
+
+/** How far a name is with its certificate by ACME. */
+export interface AcmeRecord {
+  name: string;
+  /** The CA that it is of, as its directory's URL. */
+  directory: string;
+  /** Null: none was issued yet. */
+  certificate: {
+    certPem: string;
+    sealedKey: string;
+    issuer: string;
+    notBeforeMs: number;
+    notAfterMs: number;
+  } | null;
+  /** The order under way, so that one that was begun is gone on with. */
+  order: { url: string; sealedKey: string } | null;
+  /** Tries that failed since the last that did not. */
+  failures: number;
+  /** Nothing is tried before that, ms. */
+  nextAtMs: number;
+  /** Of the last try that failed; null: none did since it was issued. */
+  problem: { atMs: number; reason: string; todo: string | null } | null;
+}
+
 /** An API token: only its SHA-256 is kept. */
 export interface Token {
   hash: string;
@@ -68,6 +107,9 @@ export interface Tables {
   nodes: Table<Node>;
   assignmentMarks: Table<AssignmentMark>;
   certificates: Table<SiteCertificate>;
+  ownCertificates: Table<OwnCertificate>;
+  /** By name. */
+  acme: Table<AcmeRecord>;
   tokens: Table<Token>;
   joinTokens: Table<JoinToken>;
   /** By node id. */
@@ -90,6 +132,8 @@ export function openTables(env: Environment): Tables {
     nodes: env.table('nodes'),
     assignmentMarks: env.table('assignment-marks'),
     certificates: env.table('certificates'),
+    ownCertificates: env.table('own-certificates'),
+    acme: env.table('acme'),
     tokens: env.table('tokens'),
     joinTokens: env.table('join-tokens'),
     identities: env.table('identities'),

@@ -9,9 +9,11 @@ import type { Table } from './database.js';
 import { holdKey, removedKey } from './hold.js';
 import { createReader, type Reader } from './reader.js';
 import {
+  type AcmeRecord,
   byNodeKey,
   type JoinToken,
   type NodeIdentity,
+  type OwnCertificate,
   padded,
   releaseKey,
   rolloutKey,
@@ -55,6 +57,10 @@ export interface Transaction extends Reader {
   markAssignment(node: string, fingerprint: string): void;
   putCertificate(certificate: SiteCertificate): void;
   deleteCertificate(name: string): void;
+  putOwnCertificate(certificate: OwnCertificate): void;
+  deleteOwnCertificate(id: string): void;
+  putAcme(record: AcmeRecord): void;
+  deleteAcme(name: string): void;
   putToken(token: Token): void;
   putJoinToken(token: JoinToken): void;
   deleteJoinToken(id: string): void;
@@ -188,6 +194,18 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     },
     deleteCertificate(name) {
       remove(tables.certificates, name);
+    },
+    putOwnCertificate(certificate) {
+      put(tables.ownCertificates, certificate.id, certificate);
+    },
+    deleteOwnCertificate(id) {
+      remove(tables.ownCertificates, id);
+    },
+    putAcme(record) {
+      put(tables.acme, record.name, record);
+    },
+    deleteAcme(name) {
+      remove(tables.acme, name);
     },
     putToken(token) {
       put(tables.tokens, token.name, token);

@@ -1,0 +1,30 @@
+/** Bodies of the HTTP API about certificates: what each name that is served has, where it comes from, and why it has no better one. */
+import { z } from 'zod';
+
+export const certificateViewSchema = z.object({
+  /** A domain of a service, or the cluster's own. */
+  name: z.string(),
+  /** `project/name` of the services that are served under it; empty: the API's own name, or nothing any more. */
+  services: z.array(z.string()),
+  /** Where the one that is served now comes from: a CA by ACME, the user, or the cluster's own CA. */
+  source: z.enum(['acme', 'own', 'orca']),
+  /**
+   * `issued`: as it should be. `waiting`: a better one is wanted, and `reason` says why there is none yet. `ordering`: it is being
+   * ordered now. `failing`: the last try failed; what is served lasts until `expires_at`. `refused`: the user's is not usable.
+   */
+  state: z.enum(['issued', 'waiting', 'ordering', 'failing', 'refused']),
+  issuer: z.string(),
+  expires_at: z.string(),
+  /** When it is renewed; null: only its owner can. */
+  renews_at: z.string().nullable(),
+  /** Why it is not as it should be, with the CA's own words; null: it is. */
+  reason: z.string().nullable(),
+  /** What its owner can do about that; null: nothing. */
+  todo: z.string().nullable(),
+  /** When Orca tries again by itself; null: it does not, or need not. */
+  next_try_at: z.string().nullable(),
+});
+export type CertificateView = z.infer<typeof certificateViewSchema>;
+
+export const certificatesReplySchema = z.object({ certificates: z.array(certificateViewSchema) });
+export type CertificatesReply = z.infer<typeof certificatesReplySchema>;
