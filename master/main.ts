@@ -35,6 +35,7 @@ import { runLocalAgent } from './local-agent.js';
 import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
 import { createNodeFiles } from './node-files.js';
 import { createPeers } from './peer.js';
+import { createPublicCertificates } from './public-certificates.js';
 import { type MasterFlags, type MasterSettings, readSettings } from './settings.js';
 import { openStore, type StoreOptions } from './store/store.js';
 import { readVersion } from './version.js';
@@ -86,7 +87,17 @@ async function construct(
   const admin = adminToken(home, store);
 
   const states = createStates(store, (service) => dispatch.figures(service));
-  const certificates = createCertificates(store, authority);
+  const acme = createPublicCertificates({
+    ...{ store, states, authority, log },
+    settings: () => settings,
+    isCovered: () => false,
+    onChange: () => {
+      certificates.changed();
+      for (const { id, ingress } of states.nodes()) if (ingress) store.dirty.nodes.add(id);
+      reconcile.wake();
+    },
+  });
+  const certificates = createCertificates(store, authority, [acme], () => []);
   certificates.ensure(states.all(), Date.now());
   const cluster = authority.clusterId;
   const discovery = createDiscovery({ store, states, cluster, range: () => settings.serviceRange });
@@ -97,6 +108,7 @@ async function construct(
     discovery,
     cluster,
     proxy: () => settings.proxy,
+    challenges: acme.challenges,
   });
   const peer = createPeers(authority.caPem);
   let localId = '';
@@ -126,7 +138,9 @@ async function construct(
     log.level = settings.logLevel;
     nodes.again(store);
     store.markAll();
+    certificates.changed();
     reconcile.wake();
+    acme.wake();
     const later = fixed.length > 0 ? `; ${fixed.join(', ')} will count after a restart` : '';
     log.info({ file: join(home, 'cluster.toml') }, `configuration read again${later}`);
     return `configuration read again${later}`;
@@ -195,6 +209,7 @@ async function construct(
     log,
   });
   undo.push(reconcile.stop);
+  undo.push(acme.start());
   const url = `https://${reachable(settings.listen.host)}:${port}`;
   writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);
   if (settings.runsAgent) undo.push(runLocalAgent({ home, restart: local.changed, log }).stop);

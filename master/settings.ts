@@ -9,6 +9,7 @@ import { type ClusterConfig, parseClusterToml, readHostPort } from '../shared/co
 import { OrcaError } from '../shared/errors.js';
 import { checkOwnAddress } from '../shared/own-address.js';
 import { LIVENESS_MS } from '../shared/protocol.js';
+import type { AcmeSettings } from './control/acme.js';
 import type { PresenceTiming } from './plan/presence.js';
 
 /** As given on the command line; unset ones are absent. */
@@ -34,6 +35,10 @@ export interface MasterSettings {
   name: string;
   domain: string | null;
   acmeEmail: string | null;
+  /** Null: off. Paths are absolute. */
+  acme: AcmeSettings | null;
+  /** Where users' certificates lie. */
+  certDir: string;
   logLevel: string;
   listen: HostPort;
   httpListen: HostPort | null;
@@ -72,6 +77,8 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
     name: config.name ?? 'orca',
     domain: config.domain,
     acmeEmail: config.acmeEmail,
+    acme: acmeOf(config, home),
+    certDir: resolve(home, config.certDir ?? 'certs'),
     logLevel: env.ORCA_LOG_LEVEL ?? config.logLevel ?? 'info',
     listen: hostPort(given(flags.listen, 'ORCA_LISTEN') ?? config.listen ?? '0.0.0.0:6880', '--listen'),
     httpListen: httpListen === null ? null : loopback(hostPort(httpListen, '--http-listen')),
@@ -95,6 +102,20 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
     serviceRange: config.serviceRange ?? SERVICE_RANGE,
     nodes: config.nodes,
     tokens: config.tokens,
+  };
+}
+
+const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
+const LETS_ENCRYPT_STAGING = 'https://acme-staging-v02.api.letsencrypt.org/directory';
+
+function acmeOf({ acmeEmail, acme }: ClusterConfig, home: string): AcmeSettings | null {
+  if (acmeEmail === null) return null;
+  return {
+    directory: acme.directory ?? (acme.staging ? LETS_ENCRYPT_STAGING : LETS_ENCRYPT),
+    email: acmeEmail,
+    trustedRoots: acme.trustedRoots.map((path) => resolve(home, path)),
+    eab: acme.eab,
+    resolvers: acme.resolvers,
   };
 }
 

@@ -6,6 +6,7 @@
  * host or path a 404 page, a known one with nothing behind it a 503 page with Retry-After, never Caddy's empty 200.
  * The seam for ACME: `tls.automation` and `automatic_https`, both off here.
  */
+import { CHALLENGE_PATH } from '../shared/challenge-path.js';
 import { canonicalJson, fingerprint } from '../shared/fingerprint.js';
 import { chosenName } from './choose-group.js';
 import { brokenPage, errorPage, notFoundPage, RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
@@ -70,7 +71,7 @@ export function compile(input: CompileInput): Compiled {
       http: {
         http_port: input.ingress.httpPort,
         https_port: input.ingress.httpsPort,
-        servers: { http: httpServer(input.ingress, sites), https },
+        servers: { http: httpServer(input, sites), https },
       },
       tls: { certificates: { load_pem: loadedCertificates(input.ingress) } },
     },
@@ -155,7 +156,7 @@ function dropped(key: string, value: unknown): unknown {
   return key === 'upstreams' || key === '@id' ? undefined : value;
 }
 
-function httpServer(ingress: Ingress, sites: Site[]): object {
+function httpServer({ ingress, resolver }: CompileInput, sites: Site[]): object {
   const hosts = sites.flatMap((site) => site.domains);
   const port = ingress.httpsPort === 443 ? '' : `:${ingress.httpsPort}`;
   const redirect = {
@@ -168,8 +169,16 @@ function httpServer(ingress: Ingress, sites: Site[]): object {
     listen: [`:${ingress.httpPort}`],
     read_header_timeout: '30s',
     automatic_https: { disable: true },
-    routes: [...known, { handle: [notFound()] }],
+    routes: [challenges(resolver), ...known, { handle: [notFound()] }],
   };
+}
+
+/** Whatever the name: a CA asks for one before it is served, and what it asks for changes without a load. */
+function challenges({ sorryPort }: ResolverPorts): object {
+  const proxy = { handler: 'reverse_proxy', upstreams: [{ dial: `127.0.0.1:${sorryPort}` }] };
+  // The fingerprint leaves upstreams out: another port must be seen by it.
+  const told = { handler: 'vars', challenges: sorryPort };
+  return { match: [{ path: [`${CHALLENGE_PATH}*`] }], handle: [told, proxy], terminal: true };
 }
 
 function httpsServer(input: CompileInput, sites: Site[], refreshMs: number): object {

@@ -15,7 +15,7 @@ import { ingressPaths, makeIngressFolders } from './paths.js';
 import { presenceAfter } from './presence.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import { createPublisher, type Publisher } from './publisher.js';
-import type { Ingress, Route } from './route.js';
+import type { Ingress } from './route.js';
 import { countNames } from './segments.js';
 import { type PublishedShare, sharesInForce, sharesPublished } from './shares.js';
 import {
@@ -142,7 +142,7 @@ class Role implements IngressRole {
     const ports = await this.#publisher.ensure();
     this.#resolverUp = ports !== null;
     if (ports === null) this.#loop.wakeAt(Math.max(this.#publisher.notBeforeMs(), Date.now() + 100));
-    else await this.#publish(ingress.routes, ports);
+    else await this.#publish(ingress, ports);
     const first = this.#facts(ingress);
     // Without the resolver Caddy may use a fallback that still holds what drains: what is in flight proves nothing then.
     const isSampled = ports !== null && first.watch.length > 0;
@@ -163,10 +163,11 @@ class Role implements IngressRole {
     else this.#loop.wakeAt(Date.now() + 250);
   }
 
-  async #publish(routes: Route[], ports: ResolverPorts): Promise<void> {
+  async #publish({ routes, challenges = [] }: Ingress, ports: ResolverPorts): Promise<void> {
     const isNew = JSON.stringify(ports) !== JSON.stringify(this.#ports);
     const chosen = upstreams({
       routes,
+      challenges,
       local: this.#local,
       thisNode: this.#options.nodeId,
       memory: this.#memory,

@@ -19,9 +19,8 @@ import { type DnsAnswerer, dnsAnswerer } from './dns-answer.js';
 import { type DnsServers, inheritDnsServers, startDnsServers } from './dns-server.js';
 import { readJsonFile, tryWriteJsonFile } from './json-file.js';
 import { keptFile } from './kept-file.js';
-import type { Notice } from './notices.js';
 import type { ResolverPorts } from './proxy-handler.js';
-import { inheritSorryServer, type SorryServer, startSorryServer } from './sorry-server.js';
+import { inheritSorryServer, type Sayings, type SorryServer, startSorryServer } from './sorry-server.js';
 import type { INHERITED } from './standby.js';
 import type { RecordTable } from './upstreams.js';
 
@@ -69,10 +68,13 @@ export async function startResolver(
   let publication = publicationOf(readJsonFile(file));
   let answerer: DnsAnswerer = dnsAnswerer(publication?.table ?? null);
   const dnsOf = () => answerer;
-  const noticesOf = () => publication?.table.notices ?? [];
+  const sayings: Sayings = {
+    notices: () => publication?.table.notices ?? [],
+    challenges: () => publication?.table.challenges ?? [],
+  };
   const servers = inherited
-    ? await inheritServers(inherited, dnsOf, noticesOf)
-    : await startServers(directory, dnsOf, noticesOf);
+    ? await inheritServers(inherited, dnsOf, sayings)
+    : await startServers(directory, dnsOf, sayings);
   const { ports, stop } = servers;
   if (await isListening(socketPath)) {
     await stop();
@@ -122,14 +124,14 @@ function sinceOf(before: Publication | null, table: RecordTable, nowMs: number):
   return Object.fromEntries(since);
 }
 
-async function startServers(directory: string, answerer: () => DnsAnswerer, notices: () => Notice[]) {
+async function startServers(directory: string, answerer: () => DnsAnswerer, sayings: Sayings) {
   const saved = (readJsonFile(join(directory, 'ports.json')) ?? {}) as Partial<ResolverPorts>;
   const dns = await startDnsServers(saved.srvTcpPort ?? null, answerer);
-  return serversOf(dns, await startSorryServer(saved.sorryPort ?? null, notices));
+  return serversOf(dns, await startSorryServer(saved.sorryPort ?? null, sayings));
 }
 
-async function inheritServers(fds: typeof INHERITED, answerer: () => DnsAnswerer, notices: () => Notice[]) {
-  return serversOf(await inheritDnsServers(fds, answerer), await inheritSorryServer(fds.sorry, notices));
+async function inheritServers(fds: typeof INHERITED, answerer: () => DnsAnswerer, sayings: Sayings) {
+  return serversOf(await inheritDnsServers(fds, answerer), await inheritSorryServer(fds.sorry, sayings));
 }
 
 function serversOf(dns: DnsServers, sorry: SorryServer) {
@@ -153,8 +155,8 @@ function answerControl(
     const message = JSON.parse(line) as { op?: unknown; revision?: unknown; table?: Partial<RecordTable> };
     if (message.op === 'ping') return reply();
     if (message.op === 'publish' && typeof message.revision === 'number' && message.table?.srv) {
-      const { srv, hosts = {}, notices = [] } = message.table;
-      return publish(message.revision, { srv, hosts, notices });
+      const { srv, hosts = {}, notices = [], challenges = [] } = message.table;
+      return publish(message.revision, { srv, hosts, notices, challenges });
     }
     return { ok: false, reason: 'unknown message' };
   } catch (error) {

@@ -51,6 +51,10 @@ export const certificateSchema = z.object({
 });
 export type Certificate = z.infer<typeof certificateSchema>;
 
+/** What is answered to a CA that asks whether a name is ours (RFC 8555, 8.3): `content` for the path that ends with `token`. */
+export const challengeSchema = z.object({ token: z.string(), content: z.string() });
+export type Challenge = z.infer<typeof challengeSchema>;
+
 export const ingressSchema = z.object({
   httpPort: z.number().int(),
   httpsPort: z.number().int(),
@@ -60,5 +64,7 @@ export const ingressSchema = z.object({
   certificates: z.array(certificateSchema),
   /** Served to names that nobody asked for, so that they get a 404 page instead of a failed handshake. */
   fallbackCertificate: certificateSchema,
+  /** Absent: none. */
+  challenges: z.array(challengeSchema).optional(),
 });
 export type Ingress = z.infer<typeof ingressSchema>;

@@ -1,10 +1,12 @@
 /** The sorry server: the upstream of services that have nothing ready, or are in maintenance. Answers everything with 503
- *  and Retry-After; the page says why where that is known. */
+ *  and Retry-After; the page says why where that is known. And it answers a CA that asks whether a name is served here. */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { CHALLENGE_PATH } from '../shared/challenge-path.js';
 import { bindLoopback, listenOptions, type Place } from './dns-server.js';
 import { type Notice, noticeFor } from './notices.js';
 import { maintenancePage, RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
+import type { Challenge } from './route.js';
 
 export interface SorryServer {
   port: number;
@@ -12,24 +14,38 @@ export interface SorryServer {
   stop(): Promise<void>;
 }
 
+/** What it says beside that; asked for each request. */
+export interface Sayings {
+  notices(): readonly Notice[];
+  challenges(): readonly Challenge[];
+}
+
+const SILENT: Sayings = { notices: () => [], challenges: () => [] };
+
 /** Listens on loopback, on `preferred` if it can. A body that is still being sent is read and dropped. */
 export async function startSorryServer(
   preferred: number | null,
-  notices: () => readonly Notice[] = () => [],
+  sayings: Sayings = SILENT,
 ): Promise<SorryServer> {
-  return bindLoopback(preferred, (port) => listenOn({ port }, notices));
+  return bindLoopback(preferred, (port) => listenOn({ port }, sayings));
 }
 
 /** Takes over a socket that was bound already, by its file descriptor. */
-export function inheritSorryServer(fd: number, notices: () => readonly Notice[]): Promise<SorryServer> {
-  return listenOn({ fd }, notices);
+export function inheritSorryServer(fd: number, sayings: Sayings): Promise<SorryServer> {
+  return listenOn({ fd }, sayings);
 }
 
-async function listenOn(place: Place, notices: () => readonly Notice[]): Promise<SorryServer> {
+async function listenOn(place: Place, sayings: Sayings): Promise<SorryServer> {
   const server = createServer((request, response) => {
     request.resume();
     request.on('error', () => {});
-    const page = pageFor(request, notices());
+    const challenge = challengeFor(request, sayings.challenges());
+    if (challenge !== null) {
+      response.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-store' });
+      response.end(challenge.content);
+      return;
+    }
+    const page = pageFor(request, sayings.notices());
     response.writeHead(503, {
       'content-type': 'text/html; charset=utf-8',
       'content-length': Buffer.byteLength(page),
@@ -47,6 +63,12 @@ async function listenOn(place: Place, notices: () => readonly Notice[]): Promise
   await listen(server, place);
   const { port } = server.address() as AddressInfo;
   return { port, server, stop: async () => void server.close() };
+}
+
+function challengeFor({ url = '/' }: IncomingMessage, challenges: readonly Challenge[]): Challenge | null {
+  if (!url.startsWith(CHALLENGE_PATH)) return null;
+  const token = url.slice(CHALLENGE_PATH.length);
+  return challenges.find((one) => one.token === token) ?? null;
 }
 
 /** Caddy takes a stripped prefix off the path and says it in a header, which it never lets a client set. */

@@ -9,7 +9,7 @@
  */
 import type { Endpoint } from '../shared/protocol.js';
 import { type Notice, noticesOf } from './notices.js';
-import type { Route, RoutedAllocation } from './route.js';
+import type { Challenge, Route, RoutedAllocation } from './route.js';
 import { sharesByName } from './segments.js';
 import { splitRecords } from './split.js';
 
@@ -26,6 +26,8 @@ export interface RecordTable {
   hosts: Record<string, string>;
   /** What the sorry server says for services in maintenance. */
   notices: Notice[];
+  /** What it says to a CA that asks on port 80; absent: to none. */
+  challenges?: Challenge[];
 }
 
 /** By service: absent, it never had a usable allocation; null, it has one now; a number, it has had none since then (ms). */
@@ -33,6 +35,7 @@ export type UpstreamMemory = ReadonlyMap<string, number | null>;
 
 export interface UpstreamInput {
   routes: Route[];
+  challenges?: readonly Challenge[];
   /** What this node itself knows of its own allocations, which is newer than what the routes say; null: not ready now. */
   local: ReadonlyMap<string, Endpoint | null>;
   thisNode: string;
@@ -58,7 +61,8 @@ export const REFUSING_PORT = 1;
 
 /** Computes the complete record table. The order of routes and allocations does not matter. */
 export function upstreams(input: UpstreamInput): Upstreams {
-  const table: RecordTable = { srv: {}, hosts: {}, notices: noticesOf(input.routes) };
+  const { routes, challenges = [] } = input;
+  const table: RecordTable = { srv: {}, hosts: {}, notices: noticesOf(routes), challenges: [...challenges] };
   const published = new Map<string, Endpoint>();
   const idle = new Set<string>();
   const memory = new Map<string, number | null>();

@@ -28,6 +28,7 @@ const mayImport: [path: string, ...imports: string[]][] = [
   ['master/dispatch/', 'shared/', 'master/dispatch/', 'master/store/', 'master/plan/assignments.ts'],
   ['master/http/', 'shared/', 'master/http/', 'master/store/'],
   ['master/backup/', 'shared/', 'master/backup/', 'master/store/'],
+  ['master/acme/', 'shared/', 'master/acme/'],
   ['master/', 'shared/', 'master/', 'type proxy-config/route.ts'],
   [
     'cli/programs.ts',
@@ -43,6 +44,7 @@ const mayImport: [path: string, ...imports: string[]][] = [
 /** Packages that reach outside, and the one place each (two for DNS: Caddy's, and the containers'). */
 const onlyIn: Record<string, string | string[]> = {
   dockerode: 'agent/docker',
+  'acme-client': 'master/acme/',
   lmdb: 'master/store/',
   fastify: 'master/http/',
   '@fastify/swagger': 'master/http/',

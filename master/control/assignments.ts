@@ -11,7 +11,7 @@ import type { Table } from '../../discovery/table.js';
 import { fingerprint } from '../../shared/fingerprint.js';
 import type { Node } from '../../shared/model.js';
 import type { Assignment, Recalled } from '../../shared/protocol.js';
-import { assignmentOf, markOfPart, shareOf } from '../plan/assignments.js';
+import { assignmentOf, type IngressSettings, markOfPart, shareOf } from '../plan/assignments.js';
 import type { ServiceState } from '../plan/snapshot.js';
 import { dropHold, type Hold, holdOf, putHold, rememberedWhy } from '../store/hold.js';
 import type { Store } from '../store/store.js';
@@ -51,6 +51,8 @@ export function createAssignments(options: {
   discovery: Discovery;
   cluster: string;
   proxy: () => ProxySettings;
+  /** What a CA is answered now. */
+  challenges?: () => NonNullable<IngressSettings['challenges']>;
 }): Assignments {
   const { store, states, certificates } = options;
   const servicesFor = createParts(states);
@@ -67,6 +69,7 @@ export function createAssignments(options: {
         ...options.proxy(),
         certificates: certificates.byDomain(),
         fallbackCertificate: certificates.fallback(),
+        challenges: options.challenges?.() ?? [],
       },
     });
 

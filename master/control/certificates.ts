@@ -48,6 +48,8 @@ export function createCertificates(
   store: Store,
   issuer: SiteIssuer,
   sources: readonly CertificateSource[] = [],
+  /** Names that are served beside those of services. */
+  more: () => readonly string[] = () => [],
 ): Certificates {
   const opened = new Map<string, { sealedKey: string; certificate: Certificate }>();
   /** By domain; made anew when `ensure`, the only writer of certificates, has written. */
@@ -68,7 +70,7 @@ export function createCertificates(
   };
   return {
     ensure(services, nowMs) {
-      const wanted = wantedNames(services);
+      const wanted = new Set([FALLBACK_NAME, ...more(), ...wantedNames(services)]);
       const present = new Map(store.certificates().map((c) => [c.name, c]));
       const due = [...wanted].filter((name) => isDue(present.get(name), nowMs));
       const dropped = [...present.keys()].filter((name) => !wanted.has(name));
@@ -112,8 +114,9 @@ export function createCertificates(
   };
 }
 
-function wantedNames(services: readonly ServiceState[]): Set<string> {
-  const names = new Set([FALLBACK_NAME]);
+/** The domains that services are served under, or are about to be. */
+export function wantedNames(services: readonly ServiceState[]): Set<string> {
+  const names = new Set<string>();
   // Also of a service that is being removed: while it drains it is still served.
   for (const { service, rollout } of services)
     if (isRouted(service.spec))

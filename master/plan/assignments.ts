@@ -33,6 +33,8 @@ export interface IngressSettings {
   /** By domain. */
   certificates: ReadonlyMap<string, Certificate>;
   fallbackCertificate: Certificate;
+  /** What a CA is answered; absent: nothing. */
+  challenges?: Ingress['challenges'];
 }
 
 /** The assignment of `node`, all but its revision. */
@@ -192,5 +194,8 @@ function ingressOf(routes: readonly Route[], settings: IngressSettings): Ingress
     routes: served,
     certificates: [...new Set(certificates)],
     fallbackCertificate: settings.fallbackCertificate,
+    ...(settings.challenges === undefined || settings.challenges.length === 0
+      ? {}
+      : { challenges: settings.challenges }),
   };
 }

@@ -2,6 +2,7 @@
  * Reads cluster.toml: the settings of the master that its flags and `ORCA_*` variables may override. What is not
  * written is null, so that whoever starts the master can tell "unset" from a choice.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { formatDuration } from '../duration.js';
 import { LIVENESS_MS } from '../protocol.js';
@@ -48,6 +49,9 @@ const clusterSchema = z.strictObject({
       directory: text((value) => (URL.canParse(value) ? null : 'must be a URL')).optional(),
       trusted_roots: z.array(nonEmpty).optional(),
       staging: z.boolean().optional(),
+      eab_kid: nonEmpty.optional(),
+      eab_key: nonEmpty.optional(),
+      resolvers: z.array(nonEmpty).optional(),
     })
     .optional(),
   proxy: z
@@ -91,7 +95,15 @@ export interface ClusterConfig {
   lostAfterMs: number | null;
   /** The virtual addresses of services, as `10.213.0.0/16`. */
   serviceRange: string | null;
-  acme: { directory: string | null; trustedRoots: string[]; staging: boolean };
+  acme: {
+    directory: string | null;
+    /** PEM files, as written. */
+    trustedRoots: string[];
+    staging: boolean;
+    eab: { kid: string; key: string } | null;
+    /** DNS servers that are asked where a name points. */
+    resolvers: string[];
+  };
   proxy: { httpPort: number | null; httpsPort: number | null; caddy: string | null };
   /** Labels for nodes that join, matched by name or address. */
   nodes: { name: string | null; address: string | null; labels: Record<string, string> }[];
@@ -141,7 +153,34 @@ function checkCluster(table: ClusterTable): Problem[] {
     const message = `must not be below silence (${formatDuration(silenceMs)})`;
     problems.push({ path: ['cluster', 'lost_after'], message });
   }
-  return [...problems, ...checkNodes(table.node ?? [])];
+  return [...problems, ...checkAcme(table), ...checkNodes(table.node ?? [])];
+}
+
+function checkAcme({ cluster, acme }: ClusterTable): Problem[] {
+  const problems: Problem[] = [];
+  const [first] = Object.keys(acme ?? {});
+  if (first !== undefined && cluster?.acme_email === undefined) {
+    const message = 'has no effect without acme_email in [cluster], which switches ACME on';
+    problems.push({ path: ['acme', first], message });
+  }
+  if (acme?.staging && acme.directory !== undefined)
+    problems.push({ path: ['acme', 'staging'], message: "is Let's Encrypt's; keep it or directory" });
+  for (const [one, other] of [
+    ['eab_kid', 'eab_key'],
+    ['eab_key', 'eab_kid'],
+  ] as const)
+    if (acme?.[one] !== undefined && acme[other] === undefined)
+      problems.push({ path: ['acme', one], message: `is of no use without ${other}` });
+  for (const [index, resolver] of (acme?.resolvers ?? []).entries())
+    if (!isAddress(resolver)) {
+      const message = `must be an IP address, with or without a port, such as "1.1.1.1" or "[2606:4700::]:53"; it is ${JSON.stringify(resolver)}`;
+      problems.push({ path: ['acme', 'resolvers', index], message });
+    }
+  return problems;
+}
+
+function isAddress(text: string): boolean {
+  return isIP(text) !== 0 || isIP(readHostPort(text)?.host ?? '') !== 0;
 }
 
 function checkNodes(nodes: NonNullable<ClusterTable['node']>): Problem[] {
@@ -194,6 +233,8 @@ function configOf({ cluster = {}, acme, proxy, node, token, api_tokens }: Cluste
       directory: acme?.directory ?? null,
       trustedRoots: acme?.trusted_roots ?? [],
       staging: acme?.staging ?? false,
+      eab: acme?.eab_kid && acme.eab_key ? { kid: acme.eab_kid, key: acme.eab_key } : null,
+      resolvers: acme?.resolvers ?? [],
     },
     proxy: {
       httpPort: proxy?.http_port ?? null,

@@ -22,6 +22,7 @@ need nsenter util-linux
 need curl curl
 need git git
 need openssl openssl
+need pebble pebble
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 
 socket=${ORCA_TEST_DOCKER:-${DOCKER_HOST:-unix:///var/run/docker.sock}}

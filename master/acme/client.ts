@@ -1,0 +1,199 @@
+/**
+ * Orders one certificate of a CA by ACME (RFC 8555) with HTTP-01. Promises: an order that was begun is gone on with, by its URL; an
+ * account is made once for a key; what the CA says is passed on in its own words. Takes as long as the CA does.
+ */
+import { readFileSync } from 'node:fs';
+import { Agent } from 'node:https';
+import { rootCertificates } from 'node:tls';
+import acme, { type Authorization, type Order } from 'acme-client';
+import { messageOf } from '../../shared/errors.js';
+import { AcmeFailure, CaProblem } from './problem.js';
+
+export interface Ca {
+  directory: string;
+  email: string;
+  /** PEM files beside the roots that Node.js trusts. */
+  trustedRoots: string[];
+  eab: { kid: string; key: string } | null;
+}
+
+export interface IssueOptions {
+  ca: Ca;
+  name: string;
+  /** Of the account; `url` is null until the CA has said it. */
+  account: { keyPem: string; url: string | null };
+  /** The certificate's key, PEM. */
+  keyPem: string;
+  /** Of an order that was begun before; null: none was. */
+  orderUrl: string | null;
+  onAccount(url: string): void;
+  onOrder(url: string): void;
+  /** Has `content` answered for `token` wherever the CA may ask; `forget` ends that. */
+  prove(token: string, content: string): Promise<void>;
+  forget(token: string): void;
+}
+
+const REQUEST_TIMEOUT_MS = 30_000;
+const POLL = { backoffAttempts: 60, backoffMin: 250, backoffMax: 3_000 };
+const ERROR = 'urn:ietf:params:acme:error:';
+
+interface Problem {
+  type?: string;
+  detail?: string;
+  subproblems?: { detail?: string }[];
+}
+
+/** Orders certificates: each with its chain, PEM. Throws AcmeFailure. Made once: it sets up the library's one HTTP client. */
+export function createIssuer(): (options: IssueOptions) => Promise<string> {
+  const { axios } = acme;
+  axios.defaults.timeout = REQUEST_TIMEOUT_MS;
+  axios.defaults.proxy = false;
+  // Its own retries would hold a name for minutes: Orca tries again, and says so.
+  const { acmeSettings = {} } = axios.defaults as { acmeSettings?: object };
+  Object.assign(acmeSettings, { retryMaxAttempts: 0 });
+  axios.interceptors.response.use((response) => {
+    refuseProblem(response);
+    return response;
+  });
+  return async (options) => {
+    try {
+      axios.defaults.httpsAgent = new Agent({ ca: rootsOf(options.ca) });
+      return await ordered(options);
+    } catch (error) {
+      throw asFailure(error, options.ca);
+    }
+  };
+}
+
+/** A nonce that the CA does not take is tried again by the library; every other problem says why. */
+function refuseProblem({ status, data, headers }: { status: number; data: unknown; headers: object }): void {
+  const { type, detail, subproblems } = (data ?? {}) as Problem;
+  if (status < 400 || !type?.startsWith(ERROR) || type === `${ERROR}badNonce`) return;
+  const more = (subproblems ?? []).flatMap((one) => one.detail ?? []);
+  const retryAfter = Number((headers as Record<string, unknown>)['retry-after'] ?? 0);
+  const notBeforeMs = retryAfter > 0 ? Date.now() + retryAfter * 1_000 : 0;
+  throw new CaProblem(type.slice(ERROR.length), [detail ?? type, ...more].join('; '), notBeforeMs);
+}
+
+async function ordered(options: IssueOptions): Promise<string> {
+  const { name, keyPem } = options;
+  const client = await clientWithAccount(options);
+  const order = await orderOf(client, options);
+  if (order.status === 'pending')
+    for (const authorization of await client.getAuthorizations(order))
+      await prove(client, authorization, options);
+  // The CA takes a moment to see that all of its authorizations are valid.
+  const ready = order.status === 'pending' ? await client.waitForValidStatus(order) : order;
+  if (ready.status !== 'ready') return await client.getCertificate({ ...ready, url: order.url });
+  const [, csr] = await acme.crypto.createCsr({ commonName: shortName(name), altNames: [name] }, keyPem);
+  return await client.getCertificate(await client.finalizeOrder({ ...ready, url: order.url }, csr));
+}
+
+/** A common name has 64 characters at most; without one acme-client takes the first name. */
+const shortName = (name: string): string => (name.length <= 64 ? name : '');
+
+async function clientWithAccount({ ca, account, onAccount }: IssueOptions): Promise<acme.Client> {
+  const options = {
+    directoryUrl: ca.directory,
+    accountKey: account.keyPem,
+    ...(ca.eab ? { externalAccountBinding: { kid: ca.eab.kid, hmacKey: ca.eab.key } } : {}),
+    ...POLL,
+  };
+  const contact = { termsOfServiceAgreed: true, contact: [`mailto:${ca.email}`] };
+  if (account.url !== null) {
+    const client = new acme.Client({ ...options, accountUrl: account.url });
+    const isKnown = await client.updateAccount({}).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof CaProblem && error.type === 'accountDoesNotExist') return false;
+        throw error;
+      },
+    );
+    if (isKnown) return client;
+  }
+  // For a key that it has an account for, a CA answers with that one.
+  const client = new acme.Client(options);
+  await client.createAccount(contact);
+  onAccount(client.getAccountUrl());
+  return client;
+}
+
+async function orderOf(client: acme.Client, { name, orderUrl, onOrder }: IssueOptions): Promise<Order> {
+  if (orderUrl !== null) {
+    const begun = await client.getOrder({ url: orderUrl } as Order).catch((error: unknown) => {
+      if (error instanceof CaProblem) return null;
+      throw error;
+    });
+    if (begun !== null && begun.status !== 'invalid') return { ...begun, url: orderUrl };
+  }
+  const order = await client.createOrder({ identifiers: [{ type: 'dns', value: name }] });
+  onOrder(order.url);
+  return order;
+}
+
+async function prove(
+  client: acme.Client,
+  authorization: Authorization,
+  options: IssueOptions,
+): Promise<void> {
+  if (authorization.status === 'valid') return;
+  const challenge = authorization.challenges.find(({ type }) => type === 'http-01');
+  if (!challenge) {
+    const offered = authorization.challenges.map(({ type }) => type).join(', ');
+    throw new AcmeFailure(`the CA offers no HTTP-01 for this name, only ${offered}`);
+  }
+  const { token } = challenge as { token: string };
+  try {
+    await options.prove(token, await client.getChallengeKeyAuthorization(challenge));
+    if (challenge.status === 'pending') await client.completeChallenge(challenge);
+    await client.waitForValidStatus(challenge);
+  } finally {
+    options.forget(token);
+  }
+}
+
+function rootsOf({ trustedRoots }: Ca): string[] {
+  return [
+    ...rootCertificates,
+    ...trustedRoots.map((file) => {
+      try {
+        return readFileSync(file, 'utf8');
+      } catch (error) {
+        throw new AcmeFailure(
+          `[acme] trusted_roots: ${messageOf(error)}`,
+          'Mend trusted_roots in cluster.toml, then `orca reload`.',
+        );
+      }
+    }),
+  ];
+}
+
+function asFailure(error: unknown, { directory, email }: Ca): AcmeFailure {
+  if (error instanceof AcmeFailure) return error;
+  const host = URL.canParse(directory) ? new URL(directory).host : directory;
+  if (error instanceof CaProblem)
+    return new AcmeFailure(`${host} refused (${error.type}): ${error.message}`, adviceOn(error.type, email), {
+      notBeforeMs: error.notBeforeMs,
+    });
+  const { isAxiosError, code } = error as { isAxiosError?: boolean; code?: string };
+  const message = messageOf(error) || code || 'no reason was given';
+  if (isAxiosError)
+    return new AcmeFailure(`the CA at ${host} can't be reached: ${message}`, null, { isGone: true });
+  return new AcmeFailure(`${host} said: ${message}`);
+}
+
+function adviceOn(type: string, email: string): string | null {
+  switch (type) {
+    case 'rateLimited':
+      return 'Nothing: Orca tries again when the CA allows it.';
+    case 'unauthorized':
+    case 'accountDoesNotExist':
+      return `If the account of ${email} was revoked, another acme_email in cluster.toml makes a new one.`;
+    case 'externalAccountRequired':
+      return 'This CA wants [acme] eab_kid and eab_key in cluster.toml.';
+    case 'rejectedIdentifier':
+      return 'This CA does not issue for that name; bring a certificate with `orca certs add`.';
+    default:
+      return null;
+  }
+}

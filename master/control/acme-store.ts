@@ -1,0 +1,49 @@
+/** What ACME keeps in the store beside its records (accounts, the times of its orders), and small facts of certificates. */
+import { generateKeyPairSync, type X509Certificate } from 'node:crypto';
+import type { Store } from '../store/store.js';
+
+export const ORDERS = 'acme-orders';
+
+/** A name that is gone leaves renewal: what it has stays until it expires, should the name come back. */
+export function dropGone(store: Store, wanted: ReadonlySet<string>, nowMs: number): void {
+  const gone = store
+    .acmeRecords()
+    .filter(
+      ({ name, certificate }) =>
+        !wanted.has(name) && (certificate === null || certificate.notAfterMs <= nowMs),
+    );
+  if (gone.length === 0) return;
+  store.write((tx) => {
+    for (const { name } of gone) tx.deleteAcme(name);
+  });
+}
+
+export const ordersOf = (store: Store): number[] => (store.meta(ORDERS) as number[] | undefined) ?? [];
+
+export const accountKey = ({ directory, email }: { directory: string; email: string }): string =>
+  `acme-account|${directory}|${email}`;
+
+/** P-256, PKCS #8 PEM. */
+export function newKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+/** `Let's Encrypt R11` of its name's organization and common name. */
+export function issuerOf({ issuer }: X509Certificate): string {
+  const part = (key: string) =>
+    issuer
+      .split('\n')
+      .find((line) => line.startsWith(`${key}=`))
+      ?.slice(key.length + 1);
+  return [part('O'), part('CN')].filter((text) => text !== undefined).join(' ') || 'unknown';
+}
+
+export const eventOf = (kind: string, message: string) => ({
+  atMs: Date.now(),
+  kind,
+  service: null,
+  node: null,
+  rollout: null,
+  message,
+});

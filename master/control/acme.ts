@@ -1,0 +1,264 @@
+/**
+ * Keeps a public certificate for each name that can have one: looks first whether a CA would reach it, orders a few at a time, and
+ * tries again on a schedule of each name's own (plan/acme), which nothing else restarts. All that must survive a kill is in the
+ * store before it is asked of the CA: the account's key, the certificate's key, the order's URL.
+ */
+import { X509Certificate } from 'node:crypto';
+import { messageOf } from '../../shared/errors.js';
+import type { Log } from '../../shared/log.js';
+import { type Loop, startLoop } from '../../shared/loop.js';
+import { dueAtMs, ordersInWindow, refusalOf, retryAtMs, roomAtMs } from '../plan/acme.js';
+import type { Store } from '../store/store.js';
+import type { AcmeRecord } from '../store/tables.js';
+import { accountKey, dropGone, eventOf, issuerOf, newKey, ORDERS, ordersOf } from './acme-store.js';
+import type { CertificateSource } from './certificates.js';
+
+export interface AcmeSettings {
+  directory: string;
+  email: string;
+  trustedRoots: string[];
+  eab: { kid: string; key: string } | null;
+  /** DNS servers as `HOST:PORT`; empty: the machine's. */
+  resolvers: string[];
+}
+
+export interface Challenge {
+  token: string;
+  content: string;
+}
+
+/** What talks to the outside; what it throws has `message`, `todo` and `notBeforeMs`. */
+export interface AcmePort {
+  /** Resolves when every address of the name answers with that token. */
+  reach(name: string, challenge: Challenge, settings: AcmeSettings): Promise<void>;
+  /** The certificate with its chain, PEM. */
+  issue(order: {
+    settings: AcmeSettings;
+    name: string;
+    account: { keyPem: string; url: string | null };
+    keyPem: string;
+    orderUrl: string | null;
+    onAccount(url: string): void;
+    onOrder(url: string): void;
+    prove(token: string, content: string): Promise<void>;
+    forget(token: string): void;
+  }): Promise<string>;
+}
+
+export interface AcmeOptions {
+  store: Store;
+  authority: { clusterId: string; seal(plain: string): string; unseal(sealed: string): string };
+  /** Null: ACME is off. */
+  settings(): AcmeSettings | null;
+  /** Names that are served and have no certificate of the user's. */
+  wanted(): ReadonlySet<string>;
+  port: AcmePort;
+  /** What `find` or `challenges` answer has changed. */
+  onChange(): void;
+  log: Log;
+}
+
+export interface Acme extends CertificateSource {
+  /** What the ingresses answer on port 80 now. */
+  challenges(): Challenge[];
+  wake(): void;
+  /** Begins to look after names; what it answers ends that. What is under way at a CA goes on with the next start. */
+  start(): () => Promise<void>;
+}
+
+interface Account {
+  sealedKey: string;
+  url: string | null;
+}
+
+const EVERY_MS = 10_000;
+const AT_ONCE = 4;
+/** How long ingresses may take to answer a challenge before the CA is told to look. */
+const PROVE_MS = 30_000;
+const PROVE_EVERY_MS = 300;
+
+export function createAcme(options: AcmeOptions): Acme {
+  const { store, authority, port, log } = options;
+  const running = new Set<string>();
+  const challenges = new Map<string, string>();
+  const opened = new Map<string, { sealedKey: string; value: ReturnType<CertificateSource['find']> }>();
+  /** Proves to `reach` that an address is of this cluster. */
+  const own: Challenge = { token: `orca-${authority.clusterId}`, content: `orca-${authority.clusterId}` };
+  let isOver = false;
+  let loop: Loop | null = null;
+
+  const recordOf = (name: string, directory: string): AcmeRecord => {
+    const fresh = {
+      name,
+      directory,
+      certificate: null,
+      order: null,
+      failures: 0,
+      nextAtMs: 0,
+      problem: null,
+    };
+    const stored = store.acmeRecord(name);
+    if (!stored) return fresh;
+    // The other CA's serves until this one has issued.
+    return stored.directory === directory ? stored : { ...fresh, certificate: stored.certificate };
+  };
+  const accountOf = (settings: AcmeSettings): Account => {
+    const key = accountKey(settings);
+    const stored = store.meta(key) as Account | undefined;
+    if (stored) return stored;
+    const made: Account = { sealedKey: authority.seal(newKey()), url: null };
+    store.write((tx) => tx.putMeta(key, made));
+    return made;
+  };
+
+  const issue = async (name: string, settings: AcmeSettings): Promise<void> => {
+    const record = recordOf(name, settings.directory);
+    await port.reach(name, own, settings);
+    const account = accountOf(settings);
+    const sealedKey = record.order?.sealedKey ?? authority.seal(newKey());
+    const certPem = await port.issue({
+      settings,
+      name,
+      account: { keyPem: authority.unseal(account.sealedKey), url: account.url },
+      keyPem: authority.unseal(sealedKey),
+      orderUrl: record.order?.url ?? null,
+      onAccount: (url) => store.write((tx) => tx.putMeta(accountKey(settings), { ...account, url })),
+      onOrder: (url) => {
+        const nowMs = Date.now();
+        store.write((tx) => {
+          tx.putAcme({ ...record, order: { url, sealedKey } });
+          tx.putMeta(ORDERS, [...ordersInWindow(ordersOf(store), nowMs), nowMs]);
+        });
+      },
+      prove: async (token, content) => {
+        challenges.set(token, content);
+        options.onChange();
+        await proved(port, name, { token, content }, settings);
+      },
+      forget: (token) => {
+        if (challenges.delete(token)) options.onChange();
+      },
+    });
+    const x509 = new X509Certificate(certPem);
+    const certificate = {
+      ...{ certPem, sealedKey, issuer: issuerOf(x509) },
+      ...{ notBeforeMs: Date.parse(x509.validFrom), notAfterMs: Date.parse(x509.validTo) },
+    };
+    const isFirst = record.certificate === null;
+    store.write((tx) => {
+      tx.putAcme({ ...record, certificate, order: null, failures: 0, nextAtMs: 0, problem: null });
+      const message = `${name} has ${isFirst ? 'a' : 'another'} certificate of ${certificate.issuer}, until ${x509.validTo}`;
+      tx.addEvent(eventOf(isFirst ? 'certificate.issued' : 'certificate.renewed', message));
+    });
+    options.onChange();
+  };
+
+  const attempt = async (name: string, settings: AcmeSettings): Promise<void> => {
+    try {
+      await issue(name, settings);
+    } catch (error) {
+      if (isOver) return;
+      const { todo = null, notBeforeMs = 0 } = error as { todo?: string | null; notBeforeMs?: number };
+      const nowMs = Date.now();
+      const record = recordOf(name, settings.directory);
+      const failures = record.failures + 1;
+      const reason = messageOf(error);
+      log.warn({ name, reason }, 'no certificate could be had');
+      store.write((tx) => {
+        tx.putAcme({
+          ...record,
+          failures,
+          nextAtMs: retryAtMs(failures, nowMs, notBeforeMs),
+          problem: { atMs: nowMs, reason, todo },
+          // A refused order is over; one that the CA was not there for is gone on with.
+          order: isCaGone(error) ? record.order : null,
+        });
+        if (record.problem?.reason !== reason)
+          tx.addEvent(eventOf('certificate.failed', `${name} gets no certificate: ${reason}`));
+      });
+    }
+  };
+
+  const pass = async (): Promise<void> => {
+    const settings = options.settings();
+    const nowMs = Date.now();
+    const wanted = settings === null ? new Set<string>() : options.wanted();
+    dropGone(store, wanted, nowMs);
+    if (settings === null) return;
+    const due = [...wanted]
+      .filter((name) => refusalOf(name) === null && !running.has(name))
+      .map((name) => ({ name, atMs: dueAtMs(store.acmeRecord(name), settings.directory) }))
+      .sort((a, b) => a.atMs - b.atMs);
+    const roomMs = roomAtMs(ordersOf(store), nowMs);
+    for (const { name, atMs } of due) {
+      if (atMs > nowMs) {
+        loop?.wakeAt(atMs);
+        break;
+      }
+      if (running.size >= AT_ONCE) break;
+      if (roomMs > nowMs) {
+        loop?.wakeAt(roomMs);
+        break;
+      }
+      running.add(name);
+      attempt(name, settings)
+        .catch((error) =>
+          log.error({ name, error: messageOf(error) }, 'what came of a try could not be stored'),
+        )
+        .finally(() => {
+          running.delete(name);
+          if (!isOver) loop?.wake();
+        });
+    }
+  };
+
+  return {
+    find(name) {
+      const certificate = store.acmeRecord(name)?.certificate ?? null;
+      if (certificate === null || certificate.notAfterMs <= Date.now()) return null;
+      const known = opened.get(name);
+      if (known?.sealedKey === certificate.sealedKey) return known.value;
+      const { certPem, sealedKey } = certificate;
+      const value = { names: [name], certPem, keyPem: authority.unseal(sealedKey) };
+      opened.set(name, { sealedKey, value });
+      return value;
+    },
+    challenges: () =>
+      options.settings() === null
+        ? []
+        : [own, ...[...challenges].sort().map(([token, content]) => ({ token, content }))],
+    wake: () => loop?.wake(),
+    start() {
+      const started = startLoop(pass, {
+        everyMs: EVERY_MS,
+        onError: (error) => log.error({ error: messageOf(error) }, 'certificates could not be looked after'),
+      });
+      loop = started;
+      return async () => {
+        isOver = true;
+        await started.stop();
+      };
+    },
+  };
+}
+
+/** Until every address of the name answers it: a CA asks once. */
+async function proved(
+  port: AcmePort,
+  name: string,
+  challenge: Challenge,
+  settings: AcmeSettings,
+): Promise<void> {
+  const giveUpAtMs = Date.now() + PROVE_MS;
+  for (;;) {
+    const error = await port.reach(name, challenge, settings).then(
+      () => null,
+      (why: unknown) => why,
+    );
+    if (error === null) return;
+    if (Date.now() > giveUpAtMs) throw error;
+    await new Promise((resolve) => setTimeout(resolve, PROVE_EVERY_MS));
+  }
+}
+
+const isCaGone = (error: unknown): boolean => (error as { isGone?: boolean }).isGone === true;
