@@ -430,6 +430,17 @@ check_arguments() {
   case $token in orca-join.j-*.*.*) ;; *) fingerprint='' ;; esac
   case $fingerprint in *[!0-9a-f]*) fingerprint='' ;; esac
   [ "${#fingerprint}" = 64 ] || fail "this is no join token; make one on the master with 'orca join-token create', and pass it whole"
+  # As agents do (shared/master-name.ts): under the cluster's own domain the API may show a certificate of a public CA.
+  asked=$master host=${master#https://}
+  host=${host%%/*}
+  case $host in
+  \[*) ;;
+  *[!0-9.:]*)
+    port=443
+    case $host in *:*) port=${host##*:} host=${host%:*} ;; esac
+    asked=https://master.orca.internal:$port connect_to=master.orca.internal:$port:$host:$port
+    ;;
+  esac
   for tool in curl tar gzip sha256sum base64 mktemp; do
     command -v "$tool" >/dev/null 2>&1 || fail "it needs $tool; install it and run this again"
   done
@@ -461,7 +472,7 @@ pin_master() {
 get() {
   path=$1 file=$2
   shift 2
-  curl -fsS --proto '=https' --connect-timeout 10 --max-time 900 --retry 5 "$@" -o "$file" "$master$path" 2>"$stage/curl.error" && return 0
+  curl -fsS --proto '=https' ${connect_to:+--connect-to "$connect_to"} --connect-timeout 10 --max-time 900 --retry 5 "$@" -o "$file" "$asked$path" 2>"$stage/curl.error" && return 0
   ended=$? why=$(sed -n 's/^curl: ([0-9]*) //p' "$stage/curl.error" | tail -n 1)
   case $ended in
   6 | 7 | 28) fail "no answer from $master: $why. Is the master up, and its port open for this host?" ;;

@@ -2,6 +2,7 @@
  * Fetches a program from the master over the node's own identity, and unpacks it beside the others. It has the SHA-256 that
  * the master named, or it is thrown away. `tar` is what install.sh unpacks with too.
  */
+
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
@@ -13,6 +14,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { Identity } from '../shared/identity-files.js';
+import { pinnedName } from '../shared/master-name.js';
 import type { Upgrade } from '../shared/upgrade.js';
 
 const IDLE_MS = 30_000;
@@ -54,7 +56,7 @@ export async function fetchProgram(
 
 function get(url: URL, { ca, cert, key }: Identity): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { ca, cert, key, agent: false }, (response) => {
+    const sent = request(url, { ca, cert, key, ...pinnedName(url.hostname), agent: false }, (response) => {
       if (response.statusCode === 200) return resolve(response);
       response.resume();
       reject(new Error(`the master answered ${response.statusCode}`));

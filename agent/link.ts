@@ -3,11 +3,13 @@
  * receipt at once, and sends the newest status again until the master has it. Reconnects for ever with a jittered,
  * growing wait. Nothing slow happens on the read path: what comes in is handed on, and handlers return at once.
  */
+
 import { WebSocket } from 'ws';
 import { closeReason } from '../shared/close-reason.js';
 import { messageOf } from '../shared/errors.js';
 import { type Identity, type IdentityPaths, readIdentity } from '../shared/identity-files.js';
 import type { Log } from '../shared/log.js';
+import { pinnedName } from '../shared/master-name.js';
 import {
   type AgentMessage,
   closeCodes,
@@ -163,7 +165,10 @@ const patient: ReadonlySet<number> = new Set([
 
 function connect(url: string, tls: Identity): WebSocket {
   const limits = { handshakeTimeout: 10_000, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false };
-  return new WebSocket(url, { ...tls, minVersion: 'TLSv1.2', ...limits });
+  return new WebSocket(url, {
+    ...{ ...tls, ...pinnedName(new URL(url).hostname) },
+    ...{ minVersion: 'TLSv1.2', ...limits },
+  });
 }
 
 const FIGURES_MS = 1_000;

@@ -4,7 +4,7 @@
  * (says so, and tries again).
  */
 import { writeSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { messageOf, OrcaError } from '../shared/errors.js';
@@ -32,6 +32,8 @@ export async function agentProgram(argv: string[]): Promise<void> {
   const programs = openPrograms(paths.home);
   const upgrades = programs && (await openUpgrades({ ...paths, ...settings, programs, restart, log }));
   const place = { home: paths.home, nodeId: settings.nodeId };
+  const caPem = await readFile(paths.credentials.ca, 'utf8');
+  const master = { url: settings.masterUrl, caPem };
   const agent = await startAgent({
     settings,
     credentials: paths.credentials,
@@ -43,7 +45,7 @@ export async function agentProgram(argv: string[]): Promise<void> {
     ),
     facts: () => ({ ...nodeFacts(settings), ...(programs ? { program: programs.own } : {}) }),
     upgrades,
-    createIngress: (onChange) => ingressPart(parts, { ...place, onChange }, log),
+    createIngress: (onChange) => ingressPart(parts, { ...place, master, onChange }, log),
     hasIngress: () => parts.ingressRuns(paths.home),
     createDiscovery: (onChange) => discoveryPart(parts, { ...place, onChange }, log),
     log,
@@ -104,7 +106,7 @@ type Place = { home: string; nodeId: string; onChange: () => void };
 
 function ingressPart(
   { createIngress, ingressSchema }: IngressModule,
-  options: Place,
+  options: Place & { master: { url: string; caPem: string } },
   log: Log,
 ): IngressPart<ReturnType<IngressModule['ingressSchema']['parse']>> {
   const role = createIngress({ ...options, log: (message) => log.info({ part: 'ingress' }, message) });

@@ -3,6 +3,7 @@
  * TLS with the old certificate, and both put in place together. What fails is said and tried again; the old certificate
  * goes on until it expires, and then only `orca join` helps.
  */
+
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { request } from 'node:https';
 import { dirname } from 'node:path';
@@ -12,6 +13,7 @@ import { messageOf } from '../shared/errors.js';
 import { type Identity, type IdentityPaths, readIdentity, writeIdentity } from '../shared/identity-files.js';
 import type { Log } from '../shared/log.js';
 import { type Loop, startLoop } from '../shared/loop.js';
+import { pinnedName } from '../shared/master-name.js';
 
 export interface RenewalOptions {
   /** `wss://HOST:PORT/agent`. */
@@ -72,7 +74,8 @@ function ask(masterUrl: string, body: object, { ca, cert, key }: Identity): Prom
   const url = new URL('/api/v1/nodes/renew', masterUrl.replace(/^wss:/, 'https:'));
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json' };
-    const sent = request(url, { method: 'POST', headers, ca, cert, key, agent: false }, (response) => {
+    const identity = { ca, cert, key, ...pinnedName(url.hostname) };
+    const sent = request(url, { method: 'POST', headers, ...identity, agent: false }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {

@@ -2,11 +2,14 @@
  * The client of the HTTP API. It finds the master (flags, environment, the home's files), trusts the cluster's CA and no
  * other when it has it, and turns every failure into an OrcaError: the API's own code and hint where there is one.
  */
+
 import { Agent } from 'node:https';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import got, { type Got, type Method, RequestError } from 'got';
 import type { ApiError } from '../shared/api.js';
 import { type ErrorCode, knownCode, OrcaError } from '../shared/errors.js';
+import { pinnedName } from '../shared/master-name.js';
 import { homeOf, readIfThere } from './home.js';
 import type { Io } from './io.js';
 import { version } from './version.js';
@@ -51,7 +54,8 @@ export function createClient(io: Io, options: ClientOptions): Client {
     ...(token ? { headers: { authorization: `Bearer ${token}` } } : {}),
     // One handshake for all that a command asks; a connection at rest does not keep the process.
     agent: { https: new Agent({ keepAlive: true }) },
-    ...(ca ? { https: { certificateAuthority: ca } } : {}),
+    // Under the cluster's own domain the API shows a certificate of a public CA.
+    ...(ca ? { https: { certificateAuthority: [ca, ...rootCertificates] } } : {}),
   });
   return clientOf(url, http);
 }
@@ -59,7 +63,9 @@ export function createClient(io: Io, options: ClientOptions): Client {
 /** A client for a host that is no user: it trusts that CA alone and shows its certificate, if it has one, in place of a token. */
 export function createHostClient(url: string, ca: string, own: { cert: string; key: string } | null): Client {
   const identity = own === null ? {} : { certificate: own.cert, key: own.key };
-  return clientOf(url, plainHttp().extend({ https: { certificateAuthority: ca, ...identity } }));
+  const { servername } = pinnedName(new URL(url).hostname);
+  const name = servername === undefined ? {} : { serverName: servername };
+  return clientOf(url, plainHttp().extend({ https: { certificateAuthority: ca, ...identity, ...name } }));
 }
 
 /** As every client of ours asks: once, and every status is an answer. */

@@ -4,24 +4,45 @@ import { createServer as createPlainServer, type RequestListener, type Server } 
 import { createServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { OrcaError } from '../shared/errors.js';
+import { MASTER_NAME } from '../shared/master-name.js';
 import type { Authority } from './authority.js';
 import type { HostPort, MasterSettings } from './settings.js';
 
 const RENEW_EVERY_MS = 12 * 3_600_000;
+
+/** The certificate that the API shows to who asks for `name`, when that is the cluster's domain and has a better one than the
+ *  cluster's own; else null. */
+export type OwnName = (name: string) => { certPem: string; keyPem: string } | null;
 
 /** Listens for HTTPS; client certificates are asked for and judged later (browsers and the CLI have none). */
 export async function listenTls(
   settings: MasterSettings,
   authority: Authority,
   routing: RequestListener,
+  ownName: OwnName,
 ): Promise<TlsServer> {
   const context = () => {
     const { certPem, keyPem } = authority.issueServer(namesOf(settings), Date.now());
     return { cert: certPem + authority.caPem, key: keyPem, ca: authority.caPem };
   };
+  let known: { certPem: string; context: SecureContext } | null = null;
+  /** Of the API's own name, once it has a certificate of a public CA; undefined: the cluster's. */
+  const publicContext = (name: string): SecureContext | undefined => {
+    const found = ownName(name.toLowerCase());
+    if (found === null) return undefined;
+    const { certPem, keyPem } = found;
+    if (known?.certPem !== certPem)
+      known = { certPem, context: createSecureContext({ cert: certPem, key: keyPem }) };
+    return known.context;
+  };
   const server = createServer(
-    { ...context(), requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' },
+    {
+      ...context(),
+      ...{ requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' as const },
+      SNICallback: (name, done) => done(null, publicContext(name)),
+    },
     routing,
   );
   const renewal = setInterval(() => server.setSecureContext(context()), RENEW_EVERY_MS).unref();
@@ -69,6 +90,6 @@ function namesOf({ listen, advertise, domain }: MasterSettings): string[] {
     .flatMap((all) => all ?? [])
     .map(({ address }) => address.replace(/%.*/, ''));
   const asked = [listen.host, advertise, domain].filter((name): name is string => name !== null);
-  const names = ['localhost', hostname(), '127.0.0.1', '::1', ...asked, ...addresses];
+  const names = [MASTER_NAME, 'localhost', hostname(), '127.0.0.1', '::1', ...asked, ...addresses];
   return [...new Set(names)].filter((name) => name !== '0.0.0.0' && name !== '::');
 }

@@ -91,13 +91,16 @@ async function construct(
     ...{ store, states, authority, log },
     settings: () => settings,
     isCovered: () => false,
+    served: (name) => certificates.byDomain().get(name)?.certPem ?? null,
     onChange: () => {
       certificates.changed();
       for (const { id, ingress } of states.nodes()) if (ingress) store.dirty.nodes.add(id);
       reconcile.wake();
     },
   });
-  const certificates = createCertificates(store, authority, [acme], () => []);
+  const certificates = createCertificates(store, authority, [acme], () =>
+    settings.domain === null ? [] : [settings.domain],
+  );
   certificates.ensure(states.all(), Date.now());
   const cluster = authority.clusterId;
   const discovery = createDiscovery({ store, states, cluster, range: () => settings.serviceRange });
@@ -109,6 +112,7 @@ async function construct(
     cluster,
     proxy: () => settings.proxy,
     challenges: acme.challenges,
+    domain: () => settings.domain,
   });
   const peer = createPeers(authority.caPem);
   let localId = '';
@@ -188,7 +192,9 @@ async function construct(
     log,
   });
   undo.push(() => api.app.close());
-  const tls = await listenTls(settings, authority, api.routing);
+  const tls = await listenTls(settings, authority, api.routing, (name) =>
+    name === settings.domain ? acme.find(name) : null,
+  );
   undo.push(() => closeServer(tls));
   await plainListener(settings, api.routing, undo);
   const port = portOfServer(tls);

@@ -1,9 +1,9 @@
 /** ACME as the master runs it: its settings, the names that are served, and the ingresses that answer for them. */
-
+import { X509Certificate } from 'node:crypto';
 import { CHALLENGE_PATH } from '../shared/challenge-path.js';
 import type { Log } from '../shared/log.js';
-import { createIssuer } from './acme/client.js';
-import { checkReach } from './acme/reach.js';
+import { createIssuer, provesInHandshake } from './acme/client.js';
+import { answersHttp, everyAddress, showsCertificate } from './acme/reach.js';
 import type { Authority } from './authority.js';
 import { type Acme, type AcmePort, type AcmeSettings, createAcme } from './control/acme.js';
 import { wantedNames } from './control/certificates.js';
@@ -14,31 +14,63 @@ export interface PublicCertificatesOptions {
   store: Store;
   states: States;
   authority: Authority;
-  settings(): { acme: AcmeSettings | null };
+  settings(): { acme: AcmeSettings | null; domain: string | null };
   /** A certificate of the user's covers it. */
   isCovered(name: string): boolean;
+  /** What is served for the name now, PEM; null: nothing. */
+  served(name: string): string | null;
   onChange(): void;
   log: Log;
 }
 
 export function createPublicCertificates(options: PublicCertificatesOptions): Acme {
   const { store, states, settings } = options;
-  const wanted = (): Set<string> =>
-    new Set([...wantedNames(states.all())].filter((name) => !options.isCovered(name)));
+  const wanted = (): Set<string> => {
+    const { domain } = settings();
+    const names = [...wantedNames(states.all()), ...(domain === null ? [] : [domain])];
+    return new Set(names.filter((name) => !options.isCovered(name)));
+  };
   return createAcme({
-    ...{ store, authority: options.authority, wanted, port: portOf(store), log: options.log },
+    ...{ store, authority: options.authority, wanted, log: options.log },
     settings: () => settings().acme,
+    port: portOf(options),
     onChange: options.onChange,
   });
 }
 
-function portOf(store: Store): AcmePort {
+function portOf({ store, served }: PublicCertificatesOptions): AcmePort {
   const issue = createIssuer();
-  const ingress = (): string[] =>
-    store.nodes().flatMap(({ ingress, facts }) => (ingress ? [facts.address] : []));
+  const placed = (name: string, { resolvers }: AcmeSettings) => ({
+    ...{ name, resolvers },
+    ingress: store.nodes().flatMap(({ ingress, facts }) => (ingress ? [facts.address] : [])),
+  });
+  const reach: AcmePort['reach'] = (name, { token, content, name: shown }, settings) =>
+    everyAddress(placed(name, settings), (address) =>
+      shown === null
+        ? answersHttp(address, name, `${CHALLENGE_PATH}${token}`, content)
+        : showsCertificate(address, {
+            name,
+            protocol: 'acme-tls/1',
+            isIt: (der) => provesInHandshake(der, content),
+          }),
+    );
   return {
-    reach: (name, { token, content }, { resolvers }) =>
-      checkReach({ name, path: CHALLENGE_PATH, token, content, resolvers, ingress: ingress() }),
+    reach,
+    async way(name, own, settings) {
+      const problem = await reach(name, own, settings).then(
+        () => null,
+        (error: unknown) => error,
+      );
+      if (problem === null) return 'http-01';
+      const pem = served(name);
+      const leaf = pem === null ? null : new X509Certificate(pem).raw;
+      await everyAddress(placed(name, settings), (address) =>
+        showsCertificate(address, { name, isIt: (der) => leaf?.equals(der) ?? false }),
+      ).catch(() => {
+        throw problem;
+      });
+      return 'tls-alpn-01';
+    },
     issue: ({ settings, ...order }) => issue({ ca: settings, ...order }),
   };
 }

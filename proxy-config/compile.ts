@@ -4,11 +4,13 @@
  * Promises: the configuration depends on domains, paths, certificates and ports only. Membership and weights live in
  * SRV records, because every load of Caddy costs requests. Every request gets an answer that says something: an unknown
  * host or path a 404 page, a known one with nothing behind it a 503 page with Retry-After, never Caddy's empty 200.
- * The seam for ACME: `tls.automation` and `automatic_https`, both off here.
+ * Caddy orders no certificate: `automatic_https` is off, and `tls.automation` only answers challenges (handshake-challenges).
  */
 import { CHALLENGE_PATH } from '../shared/challenge-path.js';
 import { canonicalJson, fingerprint } from '../shared/fingerprint.js';
+import { apiRoute, type MasterPlace } from './api-site.js';
 import { chosenName } from './choose-group.js';
+import { challengeAutomation } from './handshake-challenges.js';
 import { brokenPage, errorPage, notFoundPage, RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
 import { dropForgedHeaders, proxyHandlers, type ResolverPorts } from './proxy-handler.js';
 import type { Certificate, Ingress } from './route.js';
@@ -19,6 +21,8 @@ import { measurable, silence, trafficLogs, trafficSink } from './traffic-log.js'
 export interface CompileInput {
   ingress: Ingress;
   resolver: ResolverPorts;
+  /** Where the API is, should it be served here; null: not known. */
+  master?: MasterPlace | null;
   /** Where the log of measured services goes; null: nowhere. */
   trafficPort: number | null;
   /** Absolute path of Caddy's admin socket. */
@@ -73,7 +77,10 @@ export function compile(input: CompileInput): Compiled {
         https_port: input.ingress.httpsPort,
         servers: { http: httpServer(input, sites), https },
       },
-      tls: { certificates: { load_pem: loadedCertificates(input.ingress) } },
+      tls: {
+        certificates: { load_pem: loadedCertificates(input.ingress) },
+        automation: challengeAutomation(),
+      },
     },
   });
   const https = httpsServer(input, sites, refreshMs);
@@ -91,7 +98,7 @@ export function configKey(
   trafficPort: number | null,
   keepsBodies: boolean,
 ): string {
-  const { httpPort, httpsPort, certificates, fallbackCertificate } = ingress;
+  const { httpPort, httpsPort, certificates, fallbackCertificate, apiName } = ingress;
   const routes = ingress.routes.map((r) => [
     ...[r.service, r.srvName, r.domains, r.paths, r.stripPrefix],
     ...[r.measured, r.sticky, r.boundaries, r.groupHeader],
@@ -105,6 +112,7 @@ export function configKey(
     routes,
     certificates,
     fallbackCertificate,
+    apiName,
   ]);
 }
 
@@ -157,7 +165,7 @@ function dropped(key: string, value: unknown): unknown {
 }
 
 function httpServer({ ingress, resolver }: CompileInput, sites: Site[]): object {
-  const hosts = sites.flatMap((site) => site.domains);
+  const hosts = [...(ingress.apiName ? [ingress.apiName] : []), ...sites.flatMap((site) => site.domains)];
   const port = ingress.httpsPort === 443 ? '' : `:${ingress.httpsPort}`;
   const redirect = {
     handler: 'static_response',
@@ -191,11 +199,16 @@ function httpsServer(input: CompileInput, sites: Site[], refreshMs: number): obj
     routes: [
       ...silence(sites),
       dropForgedHeaders(),
+      ...apiRoutes(input),
       ...sites.map((site) => siteRoute(site, input, refreshMs)),
       { handle: [notFound()] },
     ],
     errors: { routes: errorRoutes() },
   };
+}
+
+function apiRoutes({ ingress: { apiName }, master }: CompileInput): object[] {
+  return apiName && master ? [apiRoute(apiName, master)] : [];
 }
 
 function siteRoute(site: Site, input: CompileInput, refreshMs: number): object {

@@ -7,6 +7,7 @@
  */
 import { messageOf } from '../shared/errors.js';
 import { type Loop, startLoop } from '../shared/loop.js';
+import type { MasterPlace } from './api-site.js';
 import { type Compiled, compile, configKey, FINGERPRINT_PATH, srvNamesOf } from './compile.js';
 import { keepsBodies } from './find-caddy.js';
 import type { IngressPaths } from './paths.js';
@@ -44,6 +45,7 @@ export interface Edge {
 
 export interface EdgeOptions {
   paths: IngressPaths;
+  master: MasterPlace | null;
   want: () => EdgeWant | null;
   onChange: () => void;
   log: (message: string) => void;
@@ -72,7 +74,8 @@ export function startEdge(options: EdgeOptions): Edge {
     const isKept = keepsBodies(state.version);
     const key = configKey(want.ingress, want.ports, want.trafficPort, isKept);
     if (cached !== null && cached.key === key && !anew) return cached.compiled;
-    const compiled = compile({ ...compileInput(options.paths), ...inputOf(want), keepsBodies: isKept });
+    const { paths, master } = options;
+    const compiled = compile({ ...compileInput(paths), ...inputOf(want), master, keepsBodies: isKept });
     cached = { key, compiled };
     return compiled;
   };

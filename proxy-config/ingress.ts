@@ -9,9 +9,11 @@
 import { messageOf } from '../shared/errors.js';
 import { type Loop, startLoop } from '../shared/loop.js';
 import type { Endpoint, Figures, IngressObserved } from '../shared/protocol.js';
+import type { MasterPlace } from './api-site.js';
 import { refreshMsFor } from './compile.js';
 import { type Edge, startEdge } from './edge.js';
-import { ingressPaths, makeIngressFolders } from './paths.js';
+import { handshakeAnswers } from './handshake-challenges.js';
+import { type IngressPaths, ingressPaths, makeIngressFolders } from './paths.js';
 import { presenceAfter } from './presence.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import { createPublisher, type Publisher } from './publisher.js';
@@ -48,6 +50,8 @@ export interface IngressOptions {
   /** The Orca home. */
   home: string;
   nodeId: string;
+  /** Where the master's API is, for the cluster's own name; absent: it is not served. */
+  master?: MasterPlace;
   /** Called when `observed()` has changed. */
   onChange: () => void;
   log: (message: string) => void;
@@ -61,12 +65,12 @@ const BUSY_SAMPLE_MS = 200;
 export function createIngress(options: IngressOptions): IngressRole {
   const paths = ingressPaths(options.home);
   makeIngressFolders(options.home, paths);
-  const role = new Role(options, paths);
-  return role;
+  return new Role(options, paths);
 }
 
 class Role implements IngressRole {
   readonly #options: IngressOptions;
+  readonly #answerHandshakes: ReturnType<typeof handshakeAnswers>;
   readonly #publisher: Publisher;
   readonly #edge: Edge;
   readonly #loop: Loop;
@@ -83,12 +87,14 @@ class Role implements IngressRole {
   #samples: ReadonlyMap<string, Sample> = new Map();
   #observed: { value: IngressObserved; json: string } | null = null;
 
-  constructor(options: IngressOptions, paths: ReturnType<typeof ingressPaths>) {
+  constructor(options: IngressOptions, paths: IngressPaths) {
     this.#options = options;
+    this.#answerHandshakes = handshakeAnswers(paths.storageRoot);
     this.#meter = createTrafficMeter(paths.trafficPort, options.log);
     this.#publisher = createPublisher(paths, () => this.#loop.wake());
     this.#edge = startEdge({
       paths,
+      master: options.master ?? null,
       want: () => this.#edgeWant(),
       onChange: () => this.#loop.wake(),
       log: options.log,
@@ -165,6 +171,7 @@ class Role implements IngressRole {
 
   async #publish({ routes, challenges = [] }: Ingress, ports: ResolverPorts): Promise<void> {
     const isNew = JSON.stringify(ports) !== JSON.stringify(this.#ports);
+    this.#answerHandshakes(challenges);
     const chosen = upstreams({
       routes,
       challenges,
@@ -194,7 +201,9 @@ class Role implements IngressRole {
   /** Looks at what is in flight on those that drain; zeros count only once no request can pick them any more. */
   async #sample(watch: string[], ingress: Ingress): Promise<void> {
     const startedAtMs = Date.now();
-    const counts = this.#edge.sidecar.isDead() ? new Map() : await this.#countsInFlight();
+    const counts = this.#edge.sidecar.isDead()
+      ? new Map()
+      : await this.#edge.sidecar.admin.upstreams().catch(() => null);
     if (counts === null) return this.#loop.wakeAt(Date.now() + BUSY_SAMPLE_MS);
     const samples = new Map<string, Sample>();
     const refreshMs = this.#refreshMs(ingress);
@@ -209,10 +218,6 @@ class Role implements IngressRole {
     this.#samples = samples;
     const isBusy = watch.every((id) => (samples.get(id)?.inFlight ?? 0) > 0);
     this.#loop.wakeAt(Date.now() + (isBusy ? BUSY_SAMPLE_MS : SAMPLE_MS));
-  }
-
-  #countsInFlight(): Promise<Map<string, number> | null> {
-    return this.#edge.sidecar.admin.upstreams().catch(() => null);
   }
 
   #refreshMs(ingress: Ingress): number {

@@ -51,8 +51,15 @@ export const certificateSchema = z.object({
 });
 export type Certificate = z.infer<typeof certificateSchema>;
 
-/** What is answered to a CA that asks whether a name is ours (RFC 8555, 8.3): `content` for the path that ends with `token`. */
-export const challengeSchema = z.object({ token: z.string(), content: z.string() });
+/**
+ * What is answered to a CA that asks whether a name is ours: `content` for the path that ends with `token` (HTTP-01: RFC 8555, 8.3), or
+ * where `name` is not null, a certificate that stands for it in a handshake for that name (TLS-ALPN-01: RFC 8737).
+ */
+export const challengeSchema = z.object({
+  token: z.string(),
+  content: z.string(),
+  name: z.string().nullable(),
+});
 export type Challenge = z.infer<typeof challengeSchema>;
 
 export const ingressSchema = z.object({
@@ -64,6 +71,8 @@ export const ingressSchema = z.object({
   certificates: z.array(certificateSchema),
   /** Served to names that nobody asked for, so that they get a 404 page instead of a failed handshake. */
   fallbackCertificate: certificateSchema,
+  /** The name under which the master's API is served as well; absent: none. */
+  apiName: z.string().optional(),
   /** Absent: none. */
   challenges: z.array(challengeSchema).optional(),
 });

@@ -68,7 +68,7 @@ async function listenOn(place: Place, sayings: Sayings): Promise<SorryServer> {
 function challengeFor({ url = '/' }: IncomingMessage, challenges: readonly Challenge[]): Challenge | null {
   if (!url.startsWith(CHALLENGE_PATH)) return null;
   const token = url.slice(CHALLENGE_PATH.length);
-  return challenges.find((one) => one.token === token) ?? null;
+  return challenges.find((one) => one.name === null && one.token === token) ?? null;
 }
 
 /** Caddy takes a stripped prefix off the path and says it in a header, which it never lets a client set. */

@@ -3,11 +3,12 @@
  * accepts the CA only when its fingerprint is the token's. Nothing is said on this connection; what follows trusts that
  * CA alone. Throws CA_MISMATCH and MASTER_UNREACHABLE.
  */
+
 import { X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { OrcaError } from '../../shared/errors.js';
 import { certificateFingerprint } from '../../shared/join-token.js';
+import { pinnedName } from '../../shared/master-name.js';
 
 const TIMEOUT_MS = 10_000;
 const MAX_CHAIN = 5;
@@ -33,14 +34,13 @@ export async function pinMaster(url: URL, caFingerprint: string): Promise<Pinned
 
 function open(url: URL): Promise<TLSSocket> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const servername = isIP(host) === 0 ? { servername: host } : {};
   return new Promise((resolve, reject) => {
     const socket = connect({
       host,
       port: Number(url.port || 443),
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
-      ...servername,
+      ...pinnedName(host),
     });
     const fail = (why: string, cause?: unknown): void => {
       socket.destroy();

@@ -1,5 +1,5 @@
 /**
- * Orders one certificate of a CA by ACME (RFC 8555) with HTTP-01. Promises: an order that was begun is gone on with, by its URL; an
+ * Orders one certificate of a CA by ACME (RFC 8555) with HTTP-01 or TLS-ALPN-01. Promises: an order that was begun is gone on with, by its URL; an
  * account is made once for a key; what the CA says is passed on in its own words. Takes as long as the CA does.
  */
 import { readFileSync } from 'node:fs';
@@ -20,6 +20,7 @@ export interface Ca {
 export interface IssueOptions {
   ca: Ca;
   name: string;
+  way: 'http-01' | 'tls-alpn-01';
   /** Of the account; `url` is null until the CA has said it. */
   account: { keyPem: string; url: string | null };
   /** The certificate's key, PEM. */
@@ -137,10 +138,10 @@ async function prove(
   options: IssueOptions,
 ): Promise<void> {
   if (authorization.status === 'valid') return;
-  const challenge = authorization.challenges.find(({ type }) => type === 'http-01');
+  const challenge = authorization.challenges.find(({ type }) => type === options.way);
   if (!challenge) {
     const offered = authorization.challenges.map(({ type }) => type).join(', ');
-    throw new AcmeFailure(`the CA offers no HTTP-01 for this name, only ${offered}`);
+    throw new AcmeFailure(`the CA offers no ${options.way} for this name, only ${offered}`);
   }
   const { token } = challenge as { token: string };
   try {
@@ -195,5 +196,15 @@ function adviceOn(type: string, email: string): string | null {
       return 'This CA does not issue for that name; bring a certificate with `orca certs add`.';
     default:
       return null;
+  }
+}
+
+/** Whether a certificate that a handshake showed (DER) stands for that key authorization (RFC 8737, 3). */
+export function provesInHandshake(der: Buffer, keyAuthorization: string): boolean {
+  const pem = `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`;
+  try {
+    return acme.crypto.isAlpnCertificateAuthorizationValid(pem, keyAuthorization);
+  } catch {
+    return false;
   }
 }

@@ -1,36 +1,44 @@
 /**
- * Looks where a CA will look: resolves a name and fetches a token from each of its addresses on port 80. So a name that points
- * elsewhere costs no order, and its owner hears to where.
+ * Looks where a CA will look: resolves a name and asks each of its addresses, by HTTP on port 80 or in a handshake on port 443. So
+ * a name that points elsewhere costs no order, and its owner hears to where.
  */
 import { Resolver } from 'node:dns/promises';
 import { request } from 'node:http';
+import { connect, type DetailedPeerCertificate } from 'node:tls';
+import { messageOf } from '../../shared/errors.js';
 import { AcmeFailure } from './problem.js';
 
 export interface ReachOptions {
   name: string;
-  /** The path below which the token stands, with a slash at both ends. */
-  path: string;
-  token: string;
-  content: string;
   /** DNS servers as `HOST:PORT`; empty: those of the machine. */
   resolvers: string[];
   /** The addresses of the nodes that answer, as their owner knows them. */
   ingress: string[];
 }
 
-/** A CA comes by port 80, whatever the ingress listens on behind it (RFC 8555, 8.3). */
-const PORT = 80;
+/** What an address did; null: what it should. `code` of a connection that failed. */
+export interface Found {
+  says: string | null;
+  code?: string;
+}
+
+/** A CA comes by these, whatever the ingress listens on behind them (RFC 8555, 8.3; RFC 8737, 3). */
+const HTTP = 80;
+const HTTPS = 443;
 const TIMEOUT_MS = 5_000;
 const MAX_BYTES = 4_096;
 /** What says that this machine has no way to such an address at all. */
 const NO_WAY = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
-/** Resolves when every address of the name answers with the token; throws AcmeFailure with what the others do. */
-export async function checkReach(options: ReachOptions): Promise<void> {
+/** Resolves when every address of the name does what `ask` looks for; throws AcmeFailure with what another does. */
+export async function everyAddress(
+  options: ReachOptions,
+  ask: (address: string) => Promise<Found>,
+): Promise<void> {
   const { name, ingress } = options;
   const addresses = await addressesOf(options);
-  const todo = `Point ${name} to this cluster (${ingress.join(', ') || 'it has no ingress node'}), and let port 80 through.`;
-  const seen = await Promise.all(addresses.map(async (at) => ({ at, found: await answerOf(at, options) })));
+  const todo = `Point ${name} to this cluster (${ingress.join(', ') || 'it has no ingress node'}), and let port 80 or 443 through.`;
+  const seen = await Promise.all(addresses.map(async (at) => ({ at, found: await ask(at) })));
   const usable = seen.filter(({ found }) => !NO_WAY.includes(found.code ?? ''));
   if (usable.length === 0) {
     const reason = `${name} has only addresses that the master has no way to: ${addresses.join(', ')}`;
@@ -55,43 +63,55 @@ async function addressesOf({ name, resolvers, ingress }: ReachOptions): Promise<
   throw new AcmeFailure(`${name} ${how}`, todo);
 }
 
-/** `says` null: the token is there. */
-interface Found {
-  says: string | null;
-  code?: string;
-}
-
-function answerOf(address: string, { name, path, token, content }: ReachOptions): Promise<Found> {
+/** Whether GET `path` on port 80 answers `content` for that host. */
+export function answersHttp(address: string, host: string, path: string, content: string): Promise<Found> {
   return new Promise((resolve) => {
-    const sent = request(
-      {
-        host: address,
-        port: PORT,
-        path: `${path}${token}`,
-        headers: { host: name, 'user-agent': 'orca' },
-        agent: false,
-      },
-      (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => {
-          text += chunk;
-          if (text.length > MAX_BYTES) response.destroy();
-        });
-        response.on('close', () => {
-          const isThere = response.statusCode === 200 && text.trim() === content;
-          resolve({
-            says: isThere ? null : `is not this cluster: it answers ${response.statusCode} on port ${PORT}`,
-          });
-        });
-      },
-    );
-    sent.setTimeout(TIMEOUT_MS, () =>
-      sent.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
-    );
-    sent.on('error', ({ code = '' }: NodeJS.ErrnoException) =>
-      resolve({ says: `does not answer on port ${PORT} (${code || 'no connection'})`, code }),
-    );
+    const headers = { host, 'user-agent': 'orca' };
+    const sent = request({ host: address, port: HTTP, path, headers, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
+        if (text.length > MAX_BYTES) response.destroy();
+      });
+      response.on('close', () => {
+        const isThere = response.statusCode === 200 && text.trim() === content;
+        const says = `is not this cluster: it answers ${response.statusCode} on port ${HTTP}`;
+        resolve({ says: isThere ? null : says });
+      });
+    });
+    sent.setTimeout(TIMEOUT_MS, () => sent.destroy(gone()));
+    sent.on('error', (error) => resolve(unanswered(error, HTTP)));
     sent.end();
   });
+}
+
+/** Whether a handshake for the name on port 443, with that protocol if there is one, shows a certificate that `isIt`. */
+export function showsCertificate(
+  address: string,
+  { name, protocol, isIt }: { name: string; protocol?: string; isIt: (der: Buffer) => boolean },
+): Promise<Found> {
+  return new Promise((resolve) => {
+    const socket = connect({
+      ...{ host: address, port: HTTPS, servername: name, rejectUnauthorized: false },
+      ...(protocol === undefined ? {} : { ALPNProtocols: [protocol] }),
+    });
+    socket.setTimeout(TIMEOUT_MS, () => socket.destroy(gone()));
+    socket.on('secureConnect', () => {
+      const { raw } = socket.getPeerCertificate() as DetailedPeerCertificate;
+      const isThere = raw !== undefined && isIt(raw);
+      resolve({
+        says: isThere ? null : `is not this cluster: it shows another certificate on port ${HTTPS}`,
+      });
+      socket.destroy();
+    });
+    socket.on('error', (error) => resolve(unanswered(error, HTTPS)));
+  });
+}
+
+const gone = (): Error => Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
+
+function unanswered(error: NodeJS.ErrnoException, port: number): Found {
+  const { code = '' } = error;
+  return { says: `does not answer on port ${port} (${code || messageOf(error)})`, code };
 }

@@ -22,19 +22,27 @@ export interface AcmeSettings {
   resolvers: string[];
 }
 
+/** How a CA is shown that a name is ours: by HTTP on port 80, or in a handshake on port 443. */
+export type Way = 'http-01' | 'tls-alpn-01';
+
 export interface Challenge {
   token: string;
   content: string;
+  /** Null: by HTTP, else the name whose handshakes show it. */
+  name: string | null;
 }
 
 /** What talks to the outside; what it throws has `message`, `todo` and `notBeforeMs`. */
 export interface AcmePort {
-  /** Resolves when every address of the name answers with that token. */
+  /** By which way a CA would reach this cluster under the name: resolves when every address of the name answers. */
+  way(name: string, own: Challenge, settings: AcmeSettings): Promise<Way>;
+  /** Resolves when every address of the name answers with that challenge. */
   reach(name: string, challenge: Challenge, settings: AcmeSettings): Promise<void>;
   /** The certificate with its chain, PEM. */
   issue(order: {
     settings: AcmeSettings;
     name: string;
+    way: Way;
     account: { keyPem: string; url: string | null };
     keyPem: string;
     orderUrl: string | null;
@@ -80,11 +88,15 @@ const PROVE_EVERY_MS = 300;
 export function createAcme(options: AcmeOptions): Acme {
   const { store, authority, port, log } = options;
   const running = new Set<string>();
-  const challenges = new Map<string, string>();
+  const challenges = new Map<string, Challenge>();
   const opened = new Map<string, { sealedKey: string; value: ReturnType<CertificateSource['find']> }>();
   /** Proves to `reach` that an address is of this cluster. */
-  const own: Challenge = { token: `orca-${authority.clusterId}`, content: `orca-${authority.clusterId}` };
+  const own: Challenge = {
+    ...{ token: `orca-${authority.clusterId}`, content: `orca-${authority.clusterId}`, name: null },
+  };
   let isOver = false;
+  /** Something is due, and waits for the ingresses. */
+  let isHeld = false;
   let loop: Loop | null = null;
 
   const recordOf = (name: string, directory: string): AcmeRecord => {
@@ -113,12 +125,13 @@ export function createAcme(options: AcmeOptions): Acme {
 
   const issue = async (name: string, settings: AcmeSettings): Promise<void> => {
     const record = recordOf(name, settings.directory);
-    await port.reach(name, own, settings);
+    const way = await port.way(name, own, settings);
     const account = accountOf(settings);
     const sealedKey = record.order?.sealedKey ?? authority.seal(newKey());
     const certPem = await port.issue({
       settings,
       name,
+      way,
       account: { keyPem: authority.unseal(account.sealedKey), url: account.url },
       keyPem: authority.unseal(sealedKey),
       orderUrl: record.order?.url ?? null,
@@ -131,9 +144,10 @@ export function createAcme(options: AcmeOptions): Acme {
         });
       },
       prove: async (token, content) => {
-        challenges.set(token, content);
+        const challenge = { token, content, name: way === 'http-01' ? null : name };
+        challenges.set(token, challenge);
         options.onChange();
-        await proved(port, name, { token, content }, settings);
+        await proved(port, name, challenge, settings);
       },
       forget: (token) => {
         if (challenges.delete(token)) options.onChange();
@@ -190,6 +204,8 @@ export function createAcme(options: AcmeOptions): Acme {
       .map((name) => ({ name, atMs: dueAtMs(store.acmeRecord(name), settings.directory) }))
       .sort((a, b) => a.atMs - b.atMs);
     const roomMs = roomAtMs(ordersOf(store), nowMs);
+    isHeld = due.some(({ atMs }) => atMs <= nowMs) && !isServed(store);
+    if (isHeld) return;
     for (const { name, atMs } of due) {
       if (atMs > nowMs) {
         loop?.wakeAt(atMs);
@@ -226,7 +242,7 @@ export function createAcme(options: AcmeOptions): Acme {
     challenges: () =>
       options.settings() === null
         ? []
-        : [own, ...[...challenges].sort().map(([token, content]) => ({ token, content }))],
+        : [own, ...[...challenges.values()].sort((a, b) => (a.token < b.token ? -1 : 1))],
     wake: () => loop?.wake(),
     start() {
       const started = startLoop(pass, {
@@ -234,8 +250,13 @@ export function createAcme(options: AcmeOptions): Acme {
         onError: (error) => log.error({ error: messageOf(error) }, 'certificates could not be looked after'),
       });
       loop = started;
+      // What is served, and where the cluster is reached, may be another.
+      const unwatch = store.watch(({ services, nodes }) => {
+        if (services.size > 0 || (isHeld && nodes.size > 0)) started.wake();
+      });
       return async () => {
         isOver = true;
+        unwatch();
         await started.stop();
       };
     },
@@ -259,6 +280,18 @@ async function proved(
     if (Date.now() > giveUpAtMs) throw error;
     await new Promise((resolve) => setTimeout(resolve, PROVE_EVERY_MS));
   }
+}
+
+/** Whether all that are to answer do so, and with what was last assigned: else a look would only cost the name a wait. */
+function isServed(store: Store): boolean {
+  const live = store.nodes().filter((node) => node.ingress && node.connectedAtMs !== null);
+  return (
+    live.length > 0 &&
+    live.every(
+      ({ revision, ingressObserved }) =>
+        ingressObserved?.caddy === 'running' && ingressObserved.revision >= revision,
+    )
+  );
 }
 
 const isCaGone = (error: unknown): boolean => (error as { isGone?: boolean }).isGone === true;

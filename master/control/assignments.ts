@@ -51,6 +51,8 @@ export function createAssignments(options: {
   discovery: Discovery;
   cluster: string;
   proxy: () => ProxySettings;
+  /** The cluster's own name. */
+  domain?: () => string | null;
   /** What a CA is answered now. */
   challenges?: () => NonNullable<IngressSettings['challenges']>;
 }): Assignments {
@@ -70,6 +72,7 @@ export function createAssignments(options: {
         certificates: certificates.byDomain(),
         fallbackCertificate: certificates.fallback(),
         challenges: options.challenges?.() ?? [],
+        domain: options.domain?.() ?? null,
       },
     });
 

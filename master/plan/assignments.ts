@@ -33,6 +33,8 @@ export interface IngressSettings {
   /** By domain. */
   certificates: ReadonlyMap<string, Certificate>;
   fallbackCertificate: Certificate;
+  /** The cluster's own name; absent or null: it has none. */
+  domain?: string | null;
   /** What a CA is answered; absent: nothing. */
   challenges?: Ingress['challenges'];
 }
@@ -185,7 +187,9 @@ function ingressOf(routes: readonly Route[], settings: IngressSettings): Ingress
   const served = routes
     .map((route) => ({ ...route, domains: route.domains.filter((d) => settings.certificates.has(d)) }))
     .filter((route) => route.domains.length > 0);
-  const names = [...new Set(served.flatMap((route) => route.domains))].sort();
+  const apiName = settings.domain ?? null;
+  const own = apiName !== null && settings.certificates.has(apiName) ? [apiName] : [];
+  const names = [...new Set([...own, ...served.flatMap((route) => route.domains)])].sort();
   const certificates = names.flatMap((name) => settings.certificates.get(name) ?? []);
   return {
     httpPort: settings.httpPort,
@@ -194,6 +198,7 @@ function ingressOf(routes: readonly Route[], settings: IngressSettings): Ingress
     routes: served,
     certificates: [...new Set(certificates)],
     fallbackCertificate: settings.fallbackCertificate,
+    ...(own[0] === undefined ? {} : { apiName: own[0] }),
     ...(settings.challenges === undefined || settings.challenges.length === 0
       ? {}
       : { challenges: settings.challenges }),

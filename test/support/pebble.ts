@@ -16,6 +16,8 @@ import { waitFor } from './wait-for.js';
 export interface PebbleOptions {
   /** How long its certificates last, seconds. */
   validitySecs?: number;
+  /** Names it issues nothing for. */
+  blocked?: string[];
   /** Its failure switches, such as `PEBBLE_WFE_NONCEREJECT`. */
   env?: Record<string, string>;
 }
@@ -28,7 +30,7 @@ export interface Pebble {
   point(name: string, ...addresses: string[]): Promise<void>;
   /** What it issues by, PEM. */
   root(): Promise<string>;
-  /** How often its log has this line. */
+  /** How often its log has this line since it was last started. */
   count(line: RegExp): number;
   log(): string;
   /** Ends the CA, and starts it again with other switches: it forgets all. */
@@ -66,7 +68,8 @@ export async function startPebble(host: BedHost, first: PebbleOptions = {}): Pro
     ...['-defaultIPv4', '', '-defaultIPv6', ''],
   ]);
   let pebble: ChildProcess | null = null;
-  const start = async ({ validitySecs, env = {} }: PebbleOptions): Promise<void> => {
+  let startedAt = 0;
+  const start = async ({ validitySecs, blocked = [], env = {} }: PebbleOptions): Promise<void> => {
     const config = file(
       'pebble.json',
       JSON.stringify({
@@ -75,6 +78,7 @@ export async function startPebble(host: BedHost, first: PebbleOptions = {}): Pro
           managementListenAddress: `${host.address}:${MANAGEMENT}`,
           ...{ certificate, privateKey, httpPort: 80, tlsPort: 443, ocspResponderURL: '' },
           externalAccountBindingRequired: false,
+          domainBlocklist: blocked,
           ...(validitySecs === undefined ? {} : { certificateValidityPeriod: validitySecs }),
         },
       }),
@@ -114,10 +118,11 @@ export async function startPebble(host: BedHost, first: PebbleOptions = {}): Pro
       if (addresses.length > 0) await tell('/add-a', { host: `${name}.`, addresses });
     },
     root: async () => (await get('/roots/0', MANAGEMENT)).body,
-    count: (line) => readFileSync(log, 'utf8').match(line)?.length ?? 0,
+    count: (line) => readFileSync(log, 'utf8').slice(startedAt).match(line)?.length ?? 0,
     log: () => readFileSync(log, 'utf8'),
     async restart(options = {}) {
       await killed(pebble);
+      startedAt = readFileSync(log, 'utf8').length;
       await start(options);
     },
     kill: () => killed(pebble),
