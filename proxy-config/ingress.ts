@@ -297,6 +297,4 @@ class Role implements IngressRole {
   }
 }
 
-function isMeasured({ routes }: Ingress): boolean {
-  return routes.some((route) => route.measured);
-}
+const isMeasured = ({ routes }: Ingress): boolean => routes.some((route) => route.measured);
