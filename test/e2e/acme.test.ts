@@ -2,13 +2,14 @@
  * Certificates of a CA by ACME, on a host whose ports 80 and 443 are the ingress's: Pebble looks where Let's Encrypt would. What is
  * ordered, and that nothing else is, is read from Pebble's own log.
  */
-import { connect, type PeerCertificate } from 'node:tls';
+import type { PeerCertificate } from 'node:tls';
 import t from 'tap';
 import { request } from '../support/https-request.js';
 import { nodeAppImage } from '../support/images.js';
 import { makeOrca } from '../support/orca.js';
 import { ACCOUNT, ORDER, startPebble } from '../support/pebble.js';
 import { killHard } from '../support/processes.js';
+import { servedCertificate } from '../support/served-certificate.js';
 import { serviceToml } from '../support/service-toml.js';
 import { type BedHost, startTestbed } from '../support/testbed.js';
 import { waitFor } from '../support/wait-for.js';
@@ -236,17 +237,7 @@ async function issued(name: string): Promise<PeerCertificate> {
   });
 }
 
-/** What a client is shown that asks for the name. */
-function served(name: string): Promise<PeerCertificate> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: host.address, port: 443, servername: name, rejectUnauthorized: false });
-    socket.on('secureConnect', () => {
-      resolve(socket.getPeerCertificate());
-      socket.destroy();
-    });
-    socket.on('error', reject);
-  });
-}
+const served = (name: string): Promise<PeerCertificate> => servedCertificate(host.address, name);
 
 async function certificate(name: string) {
   return (await orca.status()).certificates.find((one) => one.name === name);
