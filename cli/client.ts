@@ -20,6 +20,7 @@ export interface Client {
   url: string;
   get<T>(path: string, query?: Query): Promise<T>;
   post<T>(path: string, body?: unknown, query?: Query): Promise<T>;
+  put<T>(path: string, body: unknown): Promise<T>;
   delete<T>(path: string, query?: Query): Promise<T>;
   /** The lines of a newline-delimited JSON answer, until it ends or `signal` aborts. */
   lines<T>(path: string, query: Query, signal: AbortSignal): AsyncGenerator<T>;
@@ -93,6 +94,7 @@ function clientOf(url: string, http: Got): Client {
     url,
     get: (path, query) => call('GET', full(path, query)),
     post: (path, body = {}, query = {}) => call('POST', full(path, query), body),
+    put: (path, body) => call('PUT', full(path), body),
     delete: (path, query) => call('DELETE', full(path, query)),
     lines: (path, query, signal) => streamLines(full(path, query), http, signal, url),
     bytes: (path) => streamBytes(full(path), http, url),

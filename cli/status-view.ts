@@ -1,5 +1,6 @@
-/** How the status looks: services, then nodes, then certificates that need a word; with a name, all of that service. */
+/** How the status looks: services, then nodes, then certificates, with a word where they need one; with a name, all of that service. */
 import type { ServiceStatus, StatusReply } from '../shared/api.js';
+import { certificateTable } from './certificate-table.js';
 import { nodeTable } from './node-table.js';
 import type { Colors, Output } from './output.js';
 import { printService } from './service-view.js';
@@ -20,8 +21,9 @@ export function printStatus(output: Output, reply: StatusReply, options: StatusO
   else output.table(...serviceRows(reply.services, output.colors, options.nowMs));
   output.line();
   nodeTable(output, reply.nodes, options.nowMs);
-  const certificates = reply.certificates.filter((one) => one.reason !== null);
-  for (const one of certificates) output.line(`certificate ${one.name}: ${one.reason}`);
+  if (reply.certificates.length === 0) return;
+  output.line();
+  certificateTable(output, reply.certificates, options.nowMs);
 }
 
 function serviceRows(services: ServiceStatus[], colors: Colors, nowMs: number): [string[], string[][]] {

@@ -158,6 +158,17 @@ export const verbs: Verb[] = [
     load: async () => (await import('./commands/join-token.js')).joinToken,
   },
   {
+    usage: 'certs [action] [name]',
+    summary:
+      'what names are served with; add or rm a certificate of yours, ca prints the root of the cluster (`orca certs add NAME`)',
+    options: [
+      ['--cert <file>', 'add: the certificate with its chain, PEM'],
+      ['--key <file>', 'add: its key, PEM'],
+      json,
+    ],
+    load: async () => (await import('./commands/certs.js')).certs,
+  },
+  {
     usage: 'join <url>',
     summary: 'make this host a node of the master at that URL, with the --token of `orca join-token create`',
     options: [

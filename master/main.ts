@@ -2,7 +2,6 @@
  * The master: the only place that constructs. Takes the home's lock, opens store and CA, listens, plans, and runs the
  * local agent. A start that can't succeed says why in one line and has changed nothing that runs.
  */
-import { chmodSync, mkdirSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { messageOf, OrcaError } from '../shared/errors.js';
@@ -22,9 +21,12 @@ import { createDiscovery } from './control/discovery.js';
 import { createEnrol } from './control/enrol.js';
 import { createJoinTokens } from './control/join-tokens.js';
 import { createNodeCommands } from './control/node-commands.js';
+import { createOwnCertificates } from './control/own-certificates.js';
+import { createOwnCommands } from './control/own-commands.js';
 import { startReconcile } from './control/reconcile.js';
 import { createStates } from './control/states.js';
 import { createUpgrade } from './control/upgrade.js';
+import { watchOwn } from './control/watch-own.js';
 import { createDispatch } from './dispatch/dispatch.js';
 import { recordSilence, recordStart } from './dispatch/reports.js';
 import { readFlags } from './flags.js';
@@ -33,8 +35,10 @@ import { createLogger } from './http/logger.js';
 import { closeServer, listenPlain, listenTls, portOfServer } from './listeners.js';
 import { runLocalAgent } from './local-agent.js';
 import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
+import { makeHome } from './make-home.js';
 import { createNodeFiles } from './node-files.js';
 import { createPeers } from './peer.js';
+import { refusalOf } from './plan/acme.js';
 import { createPublicCertificates } from './public-certificates.js';
 import { type MasterFlags, type MasterSettings, readSettings } from './settings.js';
 import { openStore, type StoreOptions } from './store/store.js';
@@ -87,18 +91,25 @@ async function construct(
   const admin = adminToken(home, store);
 
   const states = createStates(store, (service) => dispatch.figures(service));
+  const serveAnew = (): void => {
+    certificates.changed();
+    for (const { id, ingress } of states.nodes()) if (ingress) store.dirty.nodes.add(id);
+    reconcile.wake();
+  };
+  const own = createOwnCertificates({
+    ...{ store, authority },
+    certDir: () => settings.certDir,
+    nowMs: Date.now,
+  });
+  own.look(states.all());
   const acme = createPublicCertificates({
     ...{ store, states, authority, log },
     settings: () => settings,
-    isCovered: () => false,
+    isCovered: own.covers,
     served: (name) => certificates.byDomain().get(name)?.certPem ?? null,
-    onChange: () => {
-      certificates.changed();
-      for (const { id, ingress } of states.nodes()) if (ingress) store.dirty.nodes.add(id);
-      reconcile.wake();
-    },
+    onChange: serveAnew,
   });
-  const certificates = createCertificates(store, authority, [acme], () =>
+  const certificates = createCertificates(store, authority, [own, acme, own.last], () =>
     settings.domain === null ? [] : [settings.domain],
   );
   certificates.ensure(states.all(), Date.now());
@@ -157,6 +168,11 @@ async function construct(
       ...createCommands(store, states),
       ...createNodeCommands({ store, states, nodes, isLocal: (id) => id === localId }),
     },
+    certificates: {
+      ...createOwnCommands(own, serveAnew),
+      ca: authority.caPem,
+      notPublic: (name) => (settings.acme === null ? null : refusalOf(name)),
+    },
     enrolment: {
       ...createEnrol(store, authority, () => settings.name),
       createToken: joinTokens.create,
@@ -193,7 +209,7 @@ async function construct(
   });
   undo.push(() => api.app.close());
   const tls = await listenTls(settings, authority, api.routing, (name) =>
-    name === settings.domain ? acme.find(name) : null,
+    name === settings.domain ? (own.find(name) ?? acme.find(name)) : null,
   );
   undo.push(() => closeServer(tls));
   await plainListener(settings, api.routing, undo);
@@ -215,6 +231,7 @@ async function construct(
     log,
   });
   undo.push(reconcile.stop);
+  undo.push(watchOwn({ store, states, own, onChange: serveAnew, log }).stop);
   undo.push(acme.start());
   const url = `https://${reachable(settings.listen.host)}:${port}`;
   writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);
@@ -258,18 +275,6 @@ async function runAll(undo: (() => Promise<void> | void)[]): Promise<void> {
     } catch (error) {
       process.stderr.write(`orca server: ${messageOf(error)}\n`);
     }
-}
-
-function makeHome(home: string): void {
-  try {
-    mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 });
-    chmodSync(home, 0o700);
-  } catch (cause) {
-    throw new OrcaError('USAGE', `the home ${home} can't be used: ${messageOf(cause)}`, {
-      cause,
-      hint: 'Run as a user who may write there, or pass another --home.',
-    });
-  }
 }
 
 function restartNeeded(before: MasterSettings, after: MasterSettings): string[] {

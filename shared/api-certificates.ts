@@ -8,6 +8,8 @@ export const certificateViewSchema = z.object({
   services: z.array(z.string()),
   /** Where the one that is served now comes from: a CA by ACME, the user, or the cluster's own CA. */
   source: z.enum(['acme', 'own', 'orca']),
+  /** Of the user's: which one, as `upload:NAME` (`orca certs add`) or `files:PROJECT/SERVICE` (`tls_cert`); null: it is not. */
+  from: z.string().nullable(),
   /**
    * `issued`: as it should be. `waiting`: a better one is wanted, and `reason` says why there is none yet. `ordering`: it is being
    * ordered now. `failing`: the last try failed; what is served lasts until `expires_at`. `refused`: the user's is not usable.
@@ -28,3 +30,22 @@ export type CertificateView = z.infer<typeof certificateViewSchema>;
 
 export const certificatesReplySchema = z.object({ certificates: z.array(certificateViewSchema) });
 export type CertificatesReply = z.infer<typeof certificatesReplySchema>;
+
+/** `PUT /certs/:name`. PEM; the certificate with its chain. */
+export const addCertificateSchema = z.object({
+  cert: z.string().max(256 * 1024),
+  key: z.string().max(64 * 1024),
+});
+
+export const certificateAddedSchema = z.object({
+  name: z.string(),
+  /** What it is for. */
+  names: z.array(z.string()),
+  issuer: z.string(),
+  expires_at: z.string(),
+});
+export type CertificateAdded = z.infer<typeof certificateAddedSchema>;
+
+/** The cluster's own CA, PEM: what clients trust to trust it. */
+export const clusterCaSchema = z.object({ ca: z.string() });
+export type ClusterCa = z.infer<typeof clusterCaSchema>;

@@ -11,6 +11,7 @@ import {
   pausedSchema,
   trafficFiguresSchema,
 } from './api-canary.js';
+import { certificateViewSchema } from './api-certificates.js';
 import { drainViewSchema } from './api-nodes.js';
 import type { OrcaError } from './errors.js';
 import { endpointSchema, groupSchema } from './protocol.js';
@@ -159,9 +160,7 @@ export const statusReplySchema = z.object({
   version: z.string(),
   services: z.array(serviceStatusSchema),
   nodes: z.array(nodeViewSchema),
-  certificates: z.array(
-    z.object({ name: z.string(), issuer: z.string(), expires_at: z.string(), reason: z.string().nullable() }),
-  ),
+  certificates: z.array(certificateViewSchema),
   observed_at: z.string(),
 });
 export type StatusReply = z.infer<typeof statusReplySchema>;

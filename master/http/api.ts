@@ -18,6 +18,7 @@ import type { Store } from '../store/store.js';
 import { adoptRoutes } from './adopt-routes.js';
 import { authenticate, authorize, type KnownToken } from './authenticate.js';
 import { backupRoute } from './backup-route.js';
+import { certificateRoutes } from './certificate-routes.js';
 import { clusterRoutes } from './cluster-routes.js';
 import { deployRoutes } from './deploy-routes.js';
 import { drainBody } from './drain-body.js';
@@ -27,7 +28,17 @@ import { metricsOf } from './metrics.js';
 import { mountNodeFiles, nodeFilePaths } from './node-files.js';
 import { nodeRoutes } from './node-routes.js';
 import { openapiOf } from './openapi.js';
-import type { Actor, Adopt, Commands, Enrolment, Live, NodeFiles, Settings, UpgradeNode } from './ports.js';
+import type {
+  Actor,
+  Adopt,
+  Certificates,
+  Commands,
+  Enrolment,
+  Live,
+  NodeFiles,
+  Settings,
+  UpgradeNode,
+} from './ports.js';
 import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
 import { serviceRoutes } from './service-routes.js';
@@ -38,6 +49,7 @@ export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 export interface ApiOptions {
   store: Store;
   commands: Commands;
+  certificates: Certificates;
   enrolment: Enrolment;
   nodeFiles: NodeFiles;
   upgrade: UpgradeNode;
@@ -76,7 +88,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     throw new OrcaError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?')[0]}`);
   });
   const callers = new WeakMap<FastifyRequest, KnownToken>();
-  const views = createViews(options.store, options.live, options.settings);
+  const views = createViews(options.store, options.live, options.settings, options.certificates);
   const routes = allRoutes(options, views);
   const open = new Set([
     ...routes.filter((r) => r.access === 'open').map((r) => `${r.method} /api/v1${r.path}`),
@@ -102,7 +114,8 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): 
   const routes = [
     ...clusterRoutes({ store, views, settings, reload }),
     ...nodeRoutes(commands, options.upgrade),
-    ...deployRoutes(store, commands),
+    ...deployRoutes(store, commands, options.certificates),
+    ...certificateRoutes(options.certificates, views),
     ...serviceRoutes(store, commands),
     ...rolloutRoutes(store, commands),
     ...joinRoutes(store, options.enrolment, views),

@@ -9,13 +9,21 @@ import type { Rollout, Service } from '../../shared/model.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import type { Store } from '../store/store.js';
 import { rolloutsEnd } from './follow.js';
-import type { Commands } from './ports.js';
+import type { Certificates, Commands } from './ports.js';
 import { waitsForPromote } from './rollout-view.js';
 import { type Answer, answer, type Route, route, unset } from './route.js';
 
 const deployBody = z.object({ services: z.array(z.unknown()).min(1), project: unset(z.string()) });
 
-export function deployRoutes(store: Store, commands: Commands): Route[] {
+export function deployRoutes(
+  store: Store,
+  commands: Commands,
+  certificates: Pick<Certificates, 'problemOf'>,
+): Route[] {
+  const refuseUnusable = (spec: ServiceSpec): void => {
+    refuseUnsupported(spec);
+    refuseBadFiles(spec, certificates);
+  };
   return [
     route('POST /deploy', {
       summary: 'Begins a rollout for each service; answers at once, or when they have ended with ?wait=5m',
@@ -25,7 +33,7 @@ export function deployRoutes(store: Store, commands: Commands): Route[] {
       run: async ({ body, query, actor, signal }) => {
         const waitMs = query.wait === undefined ? null : readWait(query.wait);
         const specs = readSpecs(body);
-        for (const spec of specs) refuseUnsupported(spec);
+        for (const spec of specs) refuseUnusable(spec);
         refuseClashes(store, specs);
         const rollouts = commands.deploy(specs, actor);
         const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts };
@@ -39,15 +47,15 @@ export function deployRoutes(store: Store, commands: Commands): Route[] {
       run: ({ body }) => {
         const specs = readSpecs(body);
         refuseClashes(store, specs);
-        return answer({ services: specs.map((spec) => planOne(commands, spec)) });
+        return answer({ services: specs.map((spec) => planOne(commands, spec, refuseUnusable)) });
       },
     }),
   ];
 }
 
-function planOne(commands: Commands, spec: ServiceSpec): unknown {
+function planOne(commands: Commands, spec: ServiceSpec, refuse: (spec: ServiceSpec) => void): unknown {
   try {
-    refuseUnsupported(spec);
+    refuse(spec);
     return commands.plan([spec])[0];
   } catch (error) {
     if (!(error instanceof OrcaError)) throw error;
@@ -88,7 +96,6 @@ function refuseUnsupported(spec: ServiceSpec): void {
     throw new OrcaError('NOT_SUPPORTED', `${spec.name}: ${what}`);
   };
   if (spec.build) refuse('[service.build] is not supported yet; build the image and name it with image');
-  if (spec.tls) refuse('tls_cert is not supported yet; leave it out to get a certificate of the cluster CA');
   for (const [key, value] of Object.entries(spec.container.env)) {
     const secret = /\$\{secrets\.([^}]+)\}/.exec(value)?.[1];
     if (secret !== undefined)
@@ -97,6 +104,15 @@ function refuseUnsupported(spec: ServiceSpec): void {
         `${spec.name}: env.${key} needs the secret "${secret}", which is not set`,
       );
   }
+}
+
+/** Files that are bad now; when they become so later, what was taken up stays and `orca certs` says why. */
+function refuseBadFiles(spec: ServiceSpec, certificates: Pick<Certificates, 'problemOf'>): void {
+  const problem = certificates.problemOf(spec);
+  if (problem)
+    throw new OrcaError('CONFIG_INVALID', `${spec.name}: ${problem.reason}`, {
+      hint: `Nothing was changed: ${problem.todo}.`,
+    });
 }
 
 /** Between the services of the call, and with those that run already. */

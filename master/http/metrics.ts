@@ -46,6 +46,14 @@ export function metricsOf(status: StatusReply, traffic: readonly ServiceTraffic[
       '1 when the node is ready.',
       status.nodes.map((n) => [{ node: n.name }, n.state === 'ready' ? 1 : 0]),
     ),
+    ...metric(
+      'orca_certificate_expires_seconds',
+      'gauge',
+      'When what a name is served with expires, in seconds since 1970.',
+      status.certificates
+        .filter((c) => c.expires_at !== '')
+        .map((c) => [{ name: c.name, source: c.source }, Date.parse(c.expires_at) / 1_000]),
+    ),
     ...metric('orca_master_resident_bytes', 'gauge', 'Memory of the master.', [[{}, rssBytes]]),
     '',
   ].join('\n');

@@ -4,7 +4,7 @@ import type { CreateJoinToken, JoinReply, JoinRequest, RenewReply } from '../../
 import type { Allocation, Counted, Peer, Release, Rollout, Service } from '../../shared/model.js';
 import type { LogLine } from '../../shared/protocol.js';
 import type { ServiceSpec } from '../../shared/spec.js';
-import type { JoinToken } from '../store/tables.js';
+import type { JoinToken, OwnCertificate } from '../store/tables.js';
 
 export interface Actor {
   by: string;
@@ -62,6 +62,32 @@ export interface Enrolment {
   check(request: JoinRequest, peer: Peer | null): void;
   /** A new certificate for the node at the other end. */
   renew(csr: string, peer: Peer | null): RenewReply;
+}
+
+/** What is wrong with a certificate of the user's, and what its owner can do. */
+export interface CertificateProblem {
+  reason: string;
+  todo: string;
+}
+
+/** One of the user's, without its key. */
+export type OwnCertificateFacts = Omit<OwnCertificate, 'certPem' | 'sealedKey'>;
+
+/** The certificates of names that are served, and what users do about them. Refusals are OrcaErrors and have changed nothing. */
+export interface Certificates {
+  /** The root of the cluster's own CA, PEM. */
+  ca: string;
+  add(upload: { name: string; cert: string; key: string }, by: string): OwnCertificateFacts;
+  remove(name: string, by: string): void;
+  /** Why the files that a service names can't be taken up now; null: they can, or it names none. */
+  problemOf(spec: ServiceSpec): CertificateProblem | null;
+  /** The user's that serves the name, or would if it had not expired. */
+  own(name: string): OwnCertificateFacts | null;
+  uploads(): OwnCertificateFacts[];
+  /** What was wrong with the files of services when they were last read. */
+  refusals(): ReadonlyMap<string, CertificateProblem>;
+  /** Why no CA would issue for the name, though ACME is on; null: one would, or it is off. */
+  notPublic(name: string): string | null;
 }
 
 /** What this master hands to hosts that are to become nodes; none of it is secret. */

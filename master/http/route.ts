@@ -30,7 +30,7 @@ export type Answer =
   | { kind: 'bytes'; type: string; stream: Readable };
 
 export interface Route {
-  method: 'GET' | 'POST' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below /api/v1, parameters as `:name`. */
   path: string;
   summary: string;

@@ -3,7 +3,7 @@ import type { ApiEvent, RolloutFrame, ServiceStatus, StatusReply } from '../../s
 import { actingOf, type ClusterEvent, type Rollout, type Service } from '../../shared/model.js';
 import { holdOf } from '../store/hold.js';
 import type { Store } from '../store/store.js';
-import { FALLBACK_NAME } from '../store/tables.js';
+import { type CertificateFindings, certificateViews } from './certificate-views.js';
 import { createLastShares } from './last-shares.js';
 import { nodeStatus } from './node-view.js';
 import type { Live, Settings } from './ports.js';
@@ -17,12 +17,18 @@ export interface Views {
   service(key: string): ServiceStatus | null;
   status(project: string | null): StatusReply;
   nodes(): StatusReply['nodes'];
+  certificates(): StatusReply['certificates'];
   rollout(id: string): RolloutFrame | null;
   /** What was counted of every release that the ingresses still count. */
   traffic(): ServiceTraffic[];
 }
 
-export function createViews(store: Store, live: Live, settings: () => Settings): Views {
+export function createViews(
+  store: Store,
+  live: Live,
+  settings: () => Settings,
+  findings: CertificateFindings,
+): Views {
   const nodeFacts = cachedNodes(store);
   const service = (key: string): ServiceStatus | null => {
     const found = store.service(key);
@@ -52,9 +58,11 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
         certificateNotAfterMs: store.identity(node.id)?.notAfterMs ?? null,
       }),
     );
+  const certificates = (): StatusReply['certificates'] => certificateViews(store, findings, Date.now());
   return {
     service,
     nodes,
+    certificates,
     traffic: () =>
       store.serviceKeys().flatMap((key) => {
         const sums = byRelease(live.figures(key));
@@ -70,15 +78,7 @@ export function createViews(store: Store, live: Live, settings: () => Settings):
         .filter((key) => project === null || key.startsWith(`${project}/`))
         .flatMap((key) => service(key) ?? []),
       nodes: nodes(),
-      certificates: store
-        .certificates()
-        .filter(({ name }) => name !== FALLBACK_NAME)
-        .map(({ name, notAfterMs }) => ({
-          name,
-          issuer: 'Orca cluster CA',
-          expires_at: iso(notAfterMs),
-          reason: null,
-        })),
+      certificates: certificates(),
       observed_at: iso(Date.now()),
     }),
     rollout: (id) => {

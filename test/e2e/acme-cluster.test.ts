@@ -60,7 +60,7 @@ t.test('an ingress that is cut off costs the name that points to it a try, and s
   await orca.deployed(serviceToml({ name: 'cut', image, domain: 'cut.example.com' }));
   const found = await waitFor('it to be tried', async () => {
     const one = (await orca.status()).certificates.find(({ name }) => name === 'cut.example.com');
-    return one?.reason && one;
+    return one !== undefined && one.reason !== null && one;
   });
   const address = second.address.replaceAll('.', '\\.');
   t.match(found.reason, new RegExp(`cut.example.com points to ${address}, which does not answer on port 80`));

@@ -9,7 +9,7 @@ import { createEnrol } from '../../master/control/enrol.js';
 import { createJoinTokens } from '../../master/control/join-tokens.js';
 import { createApi } from '../../master/http/api.js';
 import { createLogger } from '../../master/http/logger.js';
-import type { Commands, Live } from '../../master/http/ports.js';
+import type { Certificates, Commands, Live } from '../../master/http/ports.js';
 import { createNodeFiles } from '../../master/node-files.js';
 import { openStore, type Store } from '../../master/store/store.js';
 import { OrcaError } from '../../shared/errors.js';
@@ -21,7 +21,10 @@ export interface Asked {
   args: unknown[];
 }
 
-export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?: Partial<Live> } = {}) {
+export async function anApi(
+  t: Test,
+  more: { commands?: Partial<Commands>; live?: Partial<Live>; certificates?: Partial<Certificates> } = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), 'orca-api-'));
   const store = openStore(join(folder, 'cluster.db'));
   t.teardown(async () => {
@@ -75,6 +78,7 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
   const { app } = await createApi({
     store,
     commands,
+    certificates: { ...noCertificates, ca: authority.caPem, ...more.certificates },
     enrolment: {
       ...createEnrol(store, authority, () => 'c'),
       createToken: joinTokens.create,
@@ -105,7 +109,7 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
     log: createLogger('silent'),
   });
   const call = async (
-    method: 'GET' | 'POST' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     url: string,
     payload?: string | object,
     token = 'good',
@@ -124,6 +128,20 @@ export async function anApi(t: Test, more: { commands?: Partial<Commands>; live?
   };
   return { store, asked, call };
 }
+
+const noCertificates: Omit<Certificates, 'ca'> = {
+  add: () => {
+    throw new OrcaError('CONFIG_INVALID', 'no certificate is taken here');
+  },
+  remove: () => {
+    throw new OrcaError('NOT_FOUND', 'there is none');
+  },
+  problemOf: () => null,
+  own: () => null,
+  uploads: () => [],
+  refusals: () => new Map(),
+  notPublic: () => null,
+};
 
 const nothingToAdopt = { nodes: [], away: [], services: [], idle: [], missing: [], conflicts: [] };
 

@@ -1,0 +1,44 @@
+/** Gathers what `certificateView` needs of each name that is served, in the order of names; then uploads that serve none. */
+import type { CertificateView } from '../../shared/api-certificates.js';
+import { isRouted } from '../../shared/spec.js';
+import type { Store } from '../store/store.js';
+import { FALLBACK_NAME } from '../store/tables.js';
+import { certificateView, unusedView } from './certificate-view.js';
+import type { Certificates } from './ports.js';
+
+export type CertificateFindings = Pick<Certificates, 'own' | 'uploads' | 'refusals' | 'notPublic'>;
+
+export function certificateViews(store: Store, of: CertificateFindings, nowMs: number): CertificateView[] {
+  const issued = new Map(store.certificates().map((one) => [one.name, one]));
+  issued.delete(FALLBACK_NAME);
+  const records = new Map(store.acmeRecords().map((record) => [record.name, record]));
+  const services = servicesByName(store);
+  const refusals = of.refusals();
+  const views = [...new Set([...issued.keys(), ...records.keys()])].sort().map((name) => {
+    const own = services.get(name) ?? [];
+    return certificateView({
+      name,
+      services: own,
+      ca: issued.get(name) ?? null,
+      acme: records.get(name) ?? null,
+      notPublic: of.notPublic(name),
+      own: of.own(name),
+      refused: own.flatMap((service) => {
+        const problem = refusals.get(service);
+        return problem ? [{ service, ...problem }] : [];
+      }),
+      nowMs,
+    });
+  });
+  const used = new Set(views.map(({ from }) => from));
+  const unused = of.uploads().filter(({ id }) => !used.has(id));
+  return [...views, ...unused.map((own) => unusedView(own, nowMs))];
+}
+
+function servicesByName(store: Store): Map<string, string[]> {
+  const services = new Map<string, string[]>();
+  for (const { key, spec } of store.services())
+    if (isRouted(spec))
+      for (const domain of spec.domains) services.set(domain, [...(services.get(domain) ?? []), key]);
+  return services;
+}

@@ -1,0 +1,17 @@
+/** The folder that the master keeps everything in: made at its first start, its owner's alone. */
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf, OrcaError } from '../shared/errors.js';
+
+/** Throws USAGE. */
+export function makeHome(home: string): void {
+  try {
+    for (const folder of ['logs', 'certs']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
+    chmodSync(home, 0o700);
+  } catch (cause) {
+    throw new OrcaError('USAGE', `the home ${home} can't be used: ${messageOf(cause)}`, {
+      cause,
+      hint: 'Run as a user who may write there, or pass another --home.',
+    });
+  }
+}
