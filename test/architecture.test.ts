@@ -45,6 +45,7 @@ const mayImport: [path: string, ...imports: string[]][] = [
 const onlyIn: Record<string, string | string[]> = {
   dockerode: 'agent/docker',
   'acme-client': 'master/acme/',
+  axios: 'master/acme/',
   lmdb: 'master/store/',
   fastify: 'master/http/',
   '@fastify/swagger': 'master/http/',

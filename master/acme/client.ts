@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import acme, { type Authorization, type Order } from 'acme-client';
+import { type AxiosError, getAdapter } from 'axios';
 import { messageOf } from '../../shared/errors.js';
 import { AcmeFailure, CaProblem } from './problem.js';
 
@@ -38,6 +39,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const POLL = { backoffAttempts: 60, backoffMin: 250, backoffMax: 3_000 };
 const ERROR = 'urn:ietf:params:acme:error:';
 
+class NoAnswer extends Error {}
+
 interface Problem {
   type?: string;
   detail?: string;
@@ -49,6 +52,12 @@ export function createIssuer(): (options: IssueOptions) => Promise<string> {
   const { axios } = acme;
   axios.defaults.timeout = REQUEST_TIMEOUT_MS;
   axios.defaults.proxy = false;
+  const byHttp = getAdapter('http');
+  // What has no answer at all, the library would stumble over.
+  axios.defaults.adapter = (config) =>
+    byHttp(config).catch((error: AxiosError) => {
+      throw error.response ? error : new NoAnswer(error.message || error.code);
+    });
   // Its own retries would hold a name for minutes: Orca tries again, and says so.
   const { acmeSettings = {} } = axios.defaults as { acmeSettings?: object };
   Object.assign(acmeSettings, { retryMaxAttempts: 0 });
@@ -176,9 +185,8 @@ function asFailure(error: unknown, { directory, email }: Ca): AcmeFailure {
     return new AcmeFailure(`${host} refused (${error.type}): ${error.message}`, adviceOn(error.type, email), {
       notBeforeMs: error.notBeforeMs,
     });
-  const { isAxiosError, code } = error as { isAxiosError?: boolean; code?: string };
-  const message = messageOf(error) || code || 'no reason was given';
-  if (isAxiosError)
+  const message = messageOf(error);
+  if (error instanceof NoAnswer)
     return new AcmeFailure(`the CA at ${host} can't be reached: ${message}`, null, { isGone: true });
   return new AcmeFailure(`${host} said: ${message}`);
 }

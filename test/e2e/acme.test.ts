@@ -14,9 +14,9 @@ import { serviceToml } from '../support/service-toml.js';
 import { type BedHost, startTestbed } from '../support/testbed.js';
 import { waitFor } from '../support/wait-for.js';
 
-const bed = await startTestbed(1);
+const bed = await startTestbed(2);
 t.teardown(() => bed.remove());
-const [host] = bed.hosts as [BedHost];
+const [host, stranger] = bed.hosts as [BedHost, BedHost];
 const pebble = await startPebble(host);
 t.teardown(() => pebble.stop());
 await pebble.point('orca.example.com', host.address);
@@ -73,7 +73,9 @@ t.test(
 
 t.test('a name that is not in DNS, and one that points elsewhere, cost no order and say so', async (t) => {
   const before = pebble.count(ORDER);
-  await pebble.point('far.example.com', '127.0.0.9');
+  const other = stranger.spawn(['busybox', 'httpd', '-f', '-p', '80', '-h', '/var/empty']);
+  t.teardown(() => other.kill('SIGKILL'));
+  await pebble.point('far.example.com', stranger.address);
   await orca.deployed(
     serviceToml(
       { name: 'web', image, domain: 'shop.example.com' },
@@ -86,7 +88,7 @@ t.test('a name that is not in DNS, and one that points elsewhere, cost no order 
     const [lost, far] = [await certificate('lost.example.com'), await certificate('far.example.com')];
     return lost?.reason && far?.reason;
   });
-  const address = host.address.replaceAll('.', '\\.');
+  const [address, far] = [host, stranger].map((one) => one.address.replaceAll('.', '\\.'));
   t.match(await certificate('lost.example.com'), {
     source: 'orca',
     state: 'waiting',
@@ -95,10 +97,13 @@ t.test('a name that is not in DNS, and one that points elsewhere, cost no order 
   });
   t.match(await certificate('far.example.com'), {
     state: 'waiting',
-    reason: /far\.example\.com points to 127\.0\.0\.9, which is not this cluster: it answers 404/,
+    reason: new RegExp(`far\\.example\\.com points to ${far}, which is not this cluster: it answers 404`),
     todo: new RegExp(`Point far\\.example\\.com to this cluster \\(${address}\\)`),
   });
-  t.match(await certificate('private.internal'), { source: 'orca', state: 'issued', reason: null });
+  t.match(await certificate('private.internal'), {
+    ...{ source: 'orca', state: 'issued', next_try_at: null },
+    reason: 'no public CA issues for .internal',
+  });
   t.equal((await orca.get('lost.example.com')).status, 200, 'it is served with one of the cluster CA');
   t.equal((await orca.service('lost')).status, 'running');
   // Whatever else is deployed.
