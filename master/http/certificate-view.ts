@@ -19,6 +19,8 @@ export interface CertificateFacts {
   own: OwnCertificateFacts | null;
   /** Services of this name whose files were refused. */
   refused: ({ service: string } & CertificateProblem)[];
+  /** Services of this name whose files are good; for this name or others of theirs. */
+  withFiles: string[];
   nowMs: number;
 }
 
@@ -111,8 +113,15 @@ function insteadOf({ source, from, issuer }: Served): string {
 function judgedOf(facts: CertificateFacts, { source }: Served): Judged {
   const good: Judged = { state: 'issued', reason: null, todo: null, next_try_at: null };
   if (source === 'own') return { ...good, ...endingOf(facts) };
-  if (!facts.acme) return { ...good, reason: facts.notPublic };
+  if (!facts.acme) return { ...good, ...otherwiseOf(facts) };
   return acmeJudged(facts.acme, source === 'acme', facts.nowMs);
+}
+
+/** Why it has none of anybody else, though that could be expected. */
+function otherwiseOf({ name, withFiles: [service], notPublic }: CertificateFacts): Partial<Judged> {
+  if (service === undefined) return { reason: notPublic };
+  const reason = `the certificate of ${service} (tls_cert) is not for ${name}`;
+  return { state: 'refused', reason, todo: `get one that is for ${name} too` };
 }
 
 function acmeJudged({ problem, order, nextAtMs }: AcmeRecord, isServed: boolean, nowMs: number): Judged {

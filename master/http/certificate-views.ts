@@ -1,5 +1,6 @@
 /** Gathers what `certificateView` needs of each name that is served, in the order of names; then uploads that serve none. */
 import type { CertificateView } from '../../shared/api-certificates.js';
+import type { Service } from '../../shared/model.js';
 import { isRouted } from '../../shared/spec.js';
 import type { Store } from '../store/store.js';
 import { FALLBACK_NAME } from '../store/tables.js';
@@ -12,7 +13,9 @@ export function certificateViews(store: Store, of: CertificateFindings, nowMs: n
   const issued = new Map(store.certificates().map((one) => [one.name, one]));
   issued.delete(FALLBACK_NAME);
   const records = new Map(store.acmeRecords().map((record) => [record.name, record]));
-  const services = servicesByName(store);
+  const all = store.services().filter(({ spec }) => isRouted(spec));
+  const services = servicesByName(all);
+  const haveFiles = new Set(all.flatMap(({ key, spec }) => (spec.tls === null ? [] : [key])));
   const refusals = of.refusals();
   const views = [...new Set([...issued.keys(), ...records.keys()])].sort().map((name) => {
     const own = services.get(name) ?? [];
@@ -27,6 +30,7 @@ export function certificateViews(store: Store, of: CertificateFindings, nowMs: n
         const problem = refusals.get(service);
         return problem ? [{ service, ...problem }] : [];
       }),
+      withFiles: own.filter((service) => haveFiles.has(service) && !refusals.has(service)),
       nowMs,
     });
   });
@@ -35,10 +39,9 @@ export function certificateViews(store: Store, of: CertificateFindings, nowMs: n
   return [...views, ...unused.map((own) => unusedView(own, nowMs))];
 }
 
-function servicesByName(store: Store): Map<string, string[]> {
+function servicesByName(all: readonly Service[]): Map<string, string[]> {
   const services = new Map<string, string[]>();
-  for (const { key, spec } of store.services())
-    if (isRouted(spec))
-      for (const domain of spec.domains) services.set(domain, [...(services.get(domain) ?? []), key]);
+  for (const { key, spec } of all)
+    for (const domain of spec.domains) services.set(domain, [...(services.get(domain) ?? []), key]);
   return services;
 }

@@ -31,7 +31,7 @@ const problem = { atMs: at(0), reason: 'the CA said no', todo: 'mend DNS' };
 const view = (more: Partial<CertificateFacts>) =>
   certificateView({
     ...{ name: 'a.example.com', services: ['shop/api'], acme: null, notPublic: null, own: null },
-    ...{ ca: { notBeforeMs: at(-30), notAfterMs: at(60) }, refused: [], nowMs: NOW_MS },
+    ...{ ca: { notBeforeMs: at(-30), notAfterMs: at(60) }, refused: [], withFiles: [], nowMs: NOW_MS },
     ...more,
   });
 const fine = { reason: null, todo: null, next_try_at: null };
@@ -107,6 +107,15 @@ t.test('files that were refused are said, with what serves instead', async (t) =
   t.match(view({ refused, own: own('upload:wild', 30) }), {
     ...{ source: 'own', state: 'refused', reason: /that of orca certs add wild is served/ },
   });
+});
+
+t.test('a domain that the files of its service are not for is named', async (t) => {
+  t.match(view({ withFiles: ['shop/api'] }), {
+    ...{ source: 'orca', state: 'refused', reason: /of shop\/api \(tls_cert\) is not for a\.example\.com/ },
+  });
+  t.match(view({ withFiles: ['shop/api'], own: own('files:shop/api', 30) }), { state: 'issued', ...fine });
+  const acme = record({ certificate: issued });
+  t.match(view({ withFiles: ['shop/api'], acme }), { source: 'acme', state: 'issued', ...fine });
 });
 
 t.test('an upload that serves nothing is shown with that', async (t) => {

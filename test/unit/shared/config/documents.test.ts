@@ -26,8 +26,10 @@ t.test('every example loads, and comes to a rollout', async (t) => {
 });
 
 t.test('every block of the documents loads', async (t) => {
-  const canary = readFileSync('docs/canary.md', 'utf8');
-  const blocks = [...`${configuration}${canary}`.matchAll(/^```toml (service|cluster)\.toml\n(.*?)^```/gms)];
+  const more = ['docs/canary.md', 'docs/tls.md'].map((file) => readFileSync(file, 'utf8'));
+  const blocks = [
+    ...[configuration, ...more].join('\n').matchAll(/^```toml (service|cluster)\.toml\n(.*?)^```/gms),
+  ];
   t.ok(blocks.length >= 3);
   for (const [, kind, text = ''] of blocks) {
     if (kind === 'cluster') await parseClusterToml(text, 'cluster.toml');
