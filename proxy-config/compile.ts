@@ -13,9 +13,10 @@ import { chosenName } from './choose-group.js';
 import { challengeAutomation } from './handshake-challenges.js';
 import { brokenPage, errorPage, notFoundPage, RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
 import { dropForgedHeaders, proxyHandlers, type ResolverPorts } from './proxy-handler.js';
-import type { Certificate, Ingress } from './route.js';
+import type { Ingress } from './route.js';
 import { countNames } from './segments.js';
-import { normalDomain, type Site, type Sites, sitesOf } from './sites.js';
+import { type Site, type Sites, sitesOf } from './sites.js';
+import { connectionPolicies, loadedCertificates } from './tls.js';
 import { measurable, silence, trafficLogs, trafficSink } from './traffic-log.js';
 
 export interface CompileInput {
@@ -194,7 +195,7 @@ function httpsServer(input: CompileInput, sites: Site[], refreshMs: number): obj
     listen: [`:${input.ingress.httpsPort}`],
     read_header_timeout: '30s',
     automatic_https: { disable: true },
-    tls_connection_policies: connectionPolicies(input.ingress.certificates),
+    tls_connection_policies: connectionPolicies(input.ingress),
     ...trafficLogs(sites),
     routes: [
       ...silence(sites),
@@ -237,21 +238,6 @@ function siteRoute(site: Site, input: CompileInput, refreshMs: number): object {
     handle: [{ handler: 'subroute', routes: [...routes, { handle: [notFound()] }] }],
     terminal: true,
   };
-}
-
-/** Names with a certificate get it; every other name, or none, gets the fallback's, so that a page can be shown. */
-function connectionPolicies(certificates: Certificate[]): object[] {
-  const names = [...new Set(certificates.flatMap((c) => c.names.map(normalDomain)))].filter((n) => n !== '');
-  const known = names.length === 0 ? [] : [{ match: { sni: names.sort() } }];
-  return [...known, { certificate_selection: { any_tag: ['fallback'] } }];
-}
-
-function loadedCertificates(ingress: Ingress): object[] {
-  const pem = (c: Certificate, tag: string) => ({ certificate: c.certPem, key: c.keyPem, tags: [tag] });
-  // One of the user's may be for many names.
-  const distinct = new Map(ingress.certificates.map((c) => [c.certPem, c]));
-  const certificates = [...distinct.values()].sort((a, b) => (a.certPem < b.certPem ? -1 : 1));
-  return [pem(ingress.fallbackCertificate, 'fallback'), ...certificates.map((c) => pem(c, 'site'))];
 }
 
 /**

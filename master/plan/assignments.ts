@@ -190,13 +190,16 @@ function ingressOf(routes: readonly Route[], settings: IngressSettings): Ingress
   const apiName = settings.domain ?? null;
   const own = apiName !== null && settings.certificates.has(apiName) ? [apiName] : [];
   const names = [...new Set([...own, ...served.flatMap((route) => route.domains)])].sort();
-  const certificates = names.flatMap((name) => settings.certificates.get(name) ?? []);
+  const certificates = names.flatMap((name) => {
+    const found = settings.certificates.get(name);
+    return found ? [{ ...found, names: [name] }] : [];
+  });
   return {
     httpPort: settings.httpPort,
     httpsPort: settings.httpsPort,
     caddy: settings.caddy,
     routes: served,
-    certificates: [...new Set(certificates)],
+    certificates,
     fallbackCertificate: settings.fallbackCertificate,
     ...(own[0] === undefined ? {} : { apiName: own[0] }),
     ...(settings.challenges === undefined || settings.challenges.length === 0
