@@ -73,7 +73,7 @@ t.test(
 
 t.test('a name that is not in DNS, and one that points elsewhere, cost no order and say so', async (t) => {
   const before = pebble.count(ORDER);
-  const other = stranger.spawn(['busybox', 'httpd', '-f', '-p', '80', '-h', '/var/empty']);
+  const other = stranger.spawn(['busybox', 'httpd', '-f', '-p', '80', '-h', stranger.folder]);
   t.teardown(() => other.kill('SIGKILL'));
   await pebble.point('far.example.com', stranger.address);
   await orca.deployed(
