@@ -1,0 +1,76 @@
+import t from 'tap';
+import {
+  dueAtMs,
+  ordersInWindow,
+  refusalOf,
+  renewsAtMs,
+  retryAtMs,
+  roomAtMs,
+} from '../../../../master/plan/acme.js';
+
+const MINUTE = 60_000;
+const record = (more: object = {}) => ({
+  ...{ directory: 'https://ca/dir', certificate: null, failures: 0, nextAtMs: 0 },
+  ...more,
+});
+
+t.test('what no public CA issues for is not ordered', async (t) => {
+  for (const name of [
+    ...[
+      'localhost',
+      'app.localhost',
+      'db.internal',
+      'printer.local',
+      'a.test',
+      'x.invalid',
+      'x.onion',
+      'nas.home.arpa',
+    ],
+    ...['10.0.0.1', '::1', 'intranet', '*.example.com'],
+  ])
+    t.ok(refusalOf(name), name);
+  for (const name of [
+    'example.com',
+    'a.b.example.com',
+    'localhost.example.com',
+    'mytest',
+    'xn--bcher-kva.example',
+  ])
+    t.equal(refusalOf(name) === null, name.includes('.'), name);
+});
+
+t.test(
+  'a name is due at once, after its wait, or when two thirds of its certificate have passed',
+  async (t) => {
+    t.equal(dueAtMs(undefined, 'https://ca/dir'), 0);
+    t.equal(dueAtMs(record({ nextAtMs: 7 }), 'https://ca/dir'), 7);
+    const certificate = { notBeforeMs: 1_000, notAfterMs: 4_000 };
+    t.equal(renewsAtMs(certificate), 3_000);
+    t.equal(dueAtMs(record({ certificate }), 'https://ca/dir'), 3_000);
+    t.equal(dueAtMs(record({ certificate, nextAtMs: 3_500 }), 'https://ca/dir'), 3_500, 'renewal failed');
+    t.equal(dueAtMs(record({ certificate, nextAtMs: 3_500 }), 'https://other/dir'), 0, 'another CA');
+  },
+);
+
+t.test('1, 5, 15 minutes, then each hour, and never before the CA allows it', async (t) => {
+  t.same(
+    [1, 2, 3, 4, 5, 50].map((failures) => retryAtMs(failures, 0) / MINUTE),
+    [1, 5, 15, 60, 60, 60],
+  );
+  t.equal(retryAtMs(1, 0, 90 * MINUTE), 90 * MINUTE);
+  const tries = [0];
+  for (let i = 1; i < 20; i += 1) tries.push(retryAtMs(i, tries.at(-1) ?? 0));
+  for (const from of tries)
+    t.ok(
+      tries.filter((at) => at >= from && at < from + 60 * MINUTE).length <= 5,
+      "Let's Encrypt: five an hour",
+    );
+});
+
+t.test('250 orders in three hours', async (t) => {
+  const orders = Array.from({ length: 249 }, (_, i) => i);
+  t.equal(roomAtMs(orders, 1_000), 0);
+  t.equal(roomAtMs([...orders, 249], 1_000), 180 * MINUTE);
+  t.equal(roomAtMs([...orders, 249], 180 * MINUTE), 0, 'the first is three hours old');
+  t.same(ordersInWindow([1, 2, 3], 180 * MINUTE + 2), [3]);
+});
