@@ -11,6 +11,7 @@ import { type Companion, createCompanion, isCompanionAlive } from './companion.j
 import { bootConfig } from './compile.js';
 import { caddyVersion, findCaddy } from './find-caddy.js';
 import { readJsonFile, tryWriteJsonFile } from './json-file.js';
+import { keepUnaccepted } from './listeners.js';
 import { type IngressPaths, ingressPaths } from './paths.js';
 
 export interface SidecarState {
@@ -96,6 +97,7 @@ async function startCaddy(
   if (unwritten !== null && !existsSync(paths.bootConfig))
     return `Caddy's first config can't be written: ${unwritten}`;
   const resumed = keepUsableAutosave(paths);
+  keepUnaccepted();
   const env = { ...process.env, XDG_CONFIG_HOME: paths.xdg, XDG_DATA_HOME: paths.xdg };
   if (!companion.start({ file: binary, args: ['run', '--resume', '--config', paths.bootConfig], env })) {
     return `Caddy ended: ${companion.lastOutput()}`;

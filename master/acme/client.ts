@@ -88,10 +88,8 @@ function refuseProblem({ status, data, headers }: { status: number; data: unknow
 async function ordered(options: IssueOptions): Promise<string> {
   const { name, keyPem } = options;
   const client = await clientWithAccount(options);
-  const order = await orderOf(client, options);
-  if (order.status === 'pending')
-    for (const authorization of await client.getAuthorizations(order))
-      await prove(client, authorization, options);
+  const { order, authorizations } = await orderOf(client, options);
+  for (const authorization of authorizations) await prove(client, authorization, options);
   // The CA takes a moment to see that all of its authorizations are valid.
   const ready = order.status === 'pending' ? await client.waitForValidStatus(order) : order;
   if (ready.status !== 'ready') return await client.getCertificate({ ...ready, url: order.url });
@@ -128,17 +126,37 @@ async function clientWithAccount({ ca, account, onAccount }: IssueOptions): Prom
   return client;
 }
 
-async function orderOf(client: acme.Client, { name, orderUrl, onOrder }: IssueOptions): Promise<Order> {
-  if (orderUrl !== null) {
-    const begun = await client.getOrder({ url: orderUrl } as Order).catch((error: unknown) => {
-      if (error instanceof CaProblem) return null;
-      throw error;
-    });
-    if (begun !== null && begun.status !== 'invalid') return { ...begun, url: orderUrl };
-  }
+interface Begun {
+  order: Order;
+  /** What is to be proved; empty: nothing any more. */
+  authorizations: Authorization[];
+}
+
+async function orderOf(client: acme.Client, { name, orderUrl, onOrder }: IssueOptions): Promise<Begun> {
+  const begun = orderUrl === null ? null : await begunBefore(client, orderUrl);
+  if (begun !== null) return begun;
   const order = await client.createOrder({ identifiers: [{ type: 'dns', value: name }] });
   onOrder(order.url);
-  return order;
+  return { order, authorizations: await pendingOf(client, order) };
+}
+
+/** The order of before, where it can still come to a certificate. */
+async function begunBefore(client: acme.Client, url: string): Promise<Begun | null> {
+  try {
+    const order = { ...(await client.getOrder({ url } as Order)), url };
+    const authorizations = await pendingOf(client, order);
+    const isOver = order.status === 'invalid' || authorizations.some(({ status }) => status !== 'pending');
+    return isOver ? null : { order, authorizations };
+  } catch (error) {
+    if (error instanceof CaProblem) return null;
+    throw error;
+  }
+}
+
+/** Those of its authorizations that are not valid yet. */
+async function pendingOf(client: acme.Client, order: Order): Promise<Authorization[]> {
+  if (order.status !== 'pending') return [];
+  return (await client.getAuthorizations(order)).filter(({ status }) => status !== 'valid');
 }
 
 async function prove(
@@ -146,7 +164,6 @@ async function prove(
   authorization: Authorization,
   options: IssueOptions,
 ): Promise<void> {
-  if (authorization.status === 'valid') return;
   const challenge = authorization.challenges.find(({ type }) => type === options.way);
   if (!challenge) {
     const offered = authorization.challenges.map(({ type }) => type).join(', ');

@@ -47,3 +47,15 @@ export const eventOf = (kind: string, message: string) => ({
   rollout: null,
   message,
 });
+
+/** Whether all that are to answer do so, and with what was last assigned: else a look would only cost the name a wait. */
+export function isServed(store: Store): boolean {
+  const live = store.nodes().filter((node) => node.ingress && node.connectedAtMs !== null);
+  return (
+    live.length > 0 &&
+    live.every(
+      ({ revision, ingressObserved }) =>
+        ingressObserved?.caddy === 'running' && ingressObserved.revision >= revision,
+    )
+  );
+}

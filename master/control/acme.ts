@@ -10,7 +10,7 @@ import { type Loop, startLoop } from '../../shared/loop.js';
 import { dueAtMs, ordersInWindow, refusalOf, retryAtMs, roomAtMs } from '../plan/acme.js';
 import type { Store } from '../store/store.js';
 import type { AcmeRecord } from '../store/tables.js';
-import { accountKey, dropGone, eventOf, issuerOf, newKey, ORDERS, ordersOf } from './acme-store.js';
+import { accountKey, dropGone, eventOf, isServed, issuerOf, newKey, ORDERS, ordersOf } from './acme-store.js';
 import type { CertificateSource } from './certificates.js';
 
 export interface AcmeSettings {
@@ -88,7 +88,13 @@ const PROVE_EVERY_MS = 300;
 export function createAcme(options: AcmeOptions): Acme {
   const { store, authority, port, log } = options;
   const running = new Set<string>();
-  const challenges = new Map<string, Challenge>();
+  /** By token. Those of a master before: its CA may be about to ask. */
+  const challenges = new Map(
+    store.acmeRecords().flatMap(({ order }) => {
+      const challenge = order?.challenge;
+      return challenge ? [[challenge.token, challenge] as const] : [];
+    }),
+  );
   const opened = new Map<string, { sealedKey: string; value: ReturnType<CertificateSource['find']> }>();
   /** Proves to `reach` that an address is of this cluster. */
   const own: Challenge = {
@@ -146,6 +152,10 @@ export function createAcme(options: AcmeOptions): Acme {
       prove: async (token, content) => {
         const challenge = { token, content, name: way === 'http-01' ? null : name };
         challenges.set(token, challenge);
+        store.write((tx) => {
+          const now = tx.acmeRecord(name);
+          if (now?.order) tx.putAcme({ ...now, order: { ...now.order, challenge } });
+        });
         options.onChange();
         await proved(port, name, challenge, settings);
       },
@@ -168,8 +178,9 @@ export function createAcme(options: AcmeOptions): Acme {
   };
 
   const attempt = async (name: string, settings: AcmeSettings): Promise<void> => {
+    const before = store.acmeRecord(name)?.order?.challenge;
     try {
-      await issue(name, settings);
+      await issue(name, settings).finally(() => before && challenges.delete(before.token));
     } catch (error) {
       if (isOver) return;
       const { todo = null, notBeforeMs = 0 } = error as { todo?: string | null; notBeforeMs?: number };
@@ -280,18 +291,6 @@ async function proved(
     if (Date.now() > giveUpAtMs) throw error;
     await new Promise((resolve) => setTimeout(resolve, PROVE_EVERY_MS));
   }
-}
-
-/** Whether all that are to answer do so, and with what was last assigned: else a look would only cost the name a wait. */
-function isServed(store: Store): boolean {
-  const live = store.nodes().filter((node) => node.ingress && node.connectedAtMs !== null);
-  return (
-    live.length > 0 &&
-    live.every(
-      ({ revision, ingressObserved }) =>
-        ingressObserved?.caddy === 'running' && ingressObserved.revision >= revision,
-    )
-  );
 }
 
 const isCaGone = (error: unknown): boolean => (error as { isGone?: boolean }).isGone === true;

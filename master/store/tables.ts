@@ -43,8 +43,12 @@ export interface AcmeRecord {
     notBeforeMs: number;
     notAfterMs: number;
   } | null;
-  /** The order under way, so that one that was begun is gone on with. */
-  order: { url: string; sealedKey: string } | null;
+  /** The order under way, so that one that was begun is gone on with; `challenge`: what the CA may ask for at any moment. */
+  order: {
+    url: string;
+    sealedKey: string;
+    challenge?: { token: string; content: string; name: string | null };
+  } | null;
   /** Tries that failed since the last that did not. */
   failures: number;
   /** Nothing is tried before that, ms. */
