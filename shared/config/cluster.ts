@@ -153,16 +153,11 @@ function checkCluster(table: ClusterTable): Problem[] {
     const message = `must not be below silence (${formatDuration(silenceMs)})`;
     problems.push({ path: ['cluster', 'lost_after'], message });
   }
-  return [...problems, ...checkAcme(table), ...checkNodes(table.node ?? [])];
+  return [...problems, ...checkAcme(table.acme), ...checkNodes(table.node ?? [])];
 }
 
-function checkAcme({ cluster, acme }: ClusterTable): Problem[] {
+function checkAcme(acme: ClusterTable['acme']): Problem[] {
   const problems: Problem[] = [];
-  const [first] = Object.keys(acme ?? {});
-  if (first !== undefined && cluster?.acme_email === undefined) {
-    const message = 'has no effect without acme_email in [cluster], which switches ACME on';
-    problems.push({ path: ['acme', first], message });
-  }
   if (acme?.staging && acme.directory !== undefined)
     problems.push({ path: ['acme', 'staging'], message: "is Let's Encrypt's; keep it or directory" });
   for (const [one, other] of [

@@ -21,7 +21,7 @@ t.test('an empty file leaves everything unset', async (t) => {
 
 t.test('every setting is read', async (t) => {
   const text =
-    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nservice_range = "10.9.0.0/20"\nsilence = "10s"\nlost_after = "2m"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = true\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\n';
+    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nservice_range = "10.9.0.0/20"\nsilence = "10s"\nlost_after = "2m"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = false\neab_kid = "k"\neab_key = "s"\nresolvers = ["1.1.1.1", "[::1]:53"]\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\n';
   t.same(await parseClusterToml(text, 'c'), {
     name: 'p',
     domain: 'orca.example.com',
@@ -36,11 +36,28 @@ t.test('every setting is read', async (t) => {
     serviceRange: '10.9.0.0/20',
     silenceMs: 10_000,
     lostAfterMs: 120_000,
-    acme: { directory: 'https://ca/dir', trustedRoots: ['a.pem'], staging: true },
+    acme: {
+      ...{ directory: 'https://ca/dir', trustedRoots: ['a.pem'], staging: false },
+      ...{ eab: { kid: 'k', key: 's' }, resolvers: ['1.1.1.1', '[::1]:53'] },
+    },
     proxy: { httpPort: 8080, httpsPort: 8443, caddy: '/usr/bin/caddy' },
     nodes: [],
     tokens: [],
   });
+});
+
+t.test('what of ACME does not go together is refused', async (t) => {
+  for (const [lines, says] of [
+    ['directory = "https://ca/dir"\nstaging = true', /c.*:3:1: acme.staging: .*keep it or directory/],
+    ['eab_kid = "k"', /:2:1: acme.eab_kid: is of no use without eab_key/],
+    ['eab_key = "k"', /:2:1: acme.eab_key: is of no use without eab_kid/],
+    [
+      'resolvers = ["dns.example.com"]',
+      /acme.resolvers\[0\]: must be an IP address.*; it is "dns.example.com"/,
+    ],
+    ['directory = "ca"', /acme.directory: must be a URL/],
+  ] as const)
+    t.match(await refused(`[acme]\n${lines}\n`), says);
 });
 
 t.test('a bad one is refused with line, key and reason', async (t) => {
