@@ -1,0 +1,160 @@
+/** What is kept, tried and answered, with a CA that does as a test says (test/e2e/acme.test.ts has a real one). */
+
+import { generateKeyPairSync } from 'node:crypto';
+import t, { type Test } from 'tap';
+import { type AcmeOptions, type AcmePort, createAcme } from '../../../../master/control/acme.js';
+import { makeCertificate } from '../../../../master/x509.js';
+import { aNode, anIngressObserved } from '../../../support/a-model.js';
+import { aStore } from '../../../support/a-store.js';
+import { waitFor } from '../../../support/wait-for.js';
+
+const settings = {
+  ...{ directory: 'https://ca/dir', email: 'a@b.c', trustedRoots: [], eab: null, resolvers: [] },
+};
+const own = { token: 'orca-c', content: 'orca-c', name: null };
+const quiet = { ...{ info() {}, warn() {}, error() {}, debug() {} } } as unknown as AcmeOptions['log'];
+
+function setUp(t: Test, port: Partial<AcmePort>, names = ['a.example.com']) {
+  const store = aStore(t);
+  store.write((tx) => tx.putNode(aNode({ ingress: true })));
+  const wanted = new Set(names);
+  const asked: string[] = [];
+  const make = () =>
+    createAcme({
+      store,
+      authority: { clusterId: 'c', seal: (text) => `sealed ${text}`, unseal: (text) => text.slice(7) },
+      settings: () => settings,
+      wanted: () => wanted,
+      port: {
+        way: async () => 'http-01',
+        reach: async () => undefined,
+        async issue({ name, onAccount, onOrder }) {
+          asked.push(name);
+          onAccount('https://ca/account/1');
+          onOrder(`https://ca/order/${asked.length}`);
+          return aCertificate(name);
+        },
+        ...port,
+      },
+      onChange() {},
+      log: quiet,
+    });
+  const start = () => {
+    const acme = make();
+    const stop = acme.start();
+    t.teardown(stop);
+    return { acme, stop };
+  };
+  return { store, wanted, asked, start };
+}
+
+t.test('what was issued is kept sealed, and served until it expires', async (t) => {
+  const { store, asked, start } = setUp(t, {}, ['a.example.com', 'b.internal', '*.example.com']);
+  const { acme } = start();
+  await waitFor('it to be issued', () => store.acmeRecord('a.example.com')?.certificate);
+  t.same(asked, ['a.example.com'], 'and nothing that no CA issues for');
+  const record = store.acmeRecord('a.example.com');
+  t.match(record, {
+    order: null,
+    failures: 0,
+    problem: null,
+    certificate: { issuer: 'a test CA', sealedKey: /^sealed / },
+  });
+  t.match(acme.find('a.example.com'), { names: ['a.example.com'], keyPem: /^-----BEGIN PRIVATE KEY/ });
+  t.equal(acme.find('a.example.com'), acme.find('a.example.com'), 'the same until it changes');
+  t.equal(acme.find('b.internal'), null);
+  t.match(store.meta('acme-account|https://ca/dir|a@b.c'), {
+    url: 'https://ca/account/1',
+    sealedKey: /^sealed /,
+  });
+});
+
+t.test('what fails is kept with its reason, and tried no sooner for whatever wakes it', async (t) => {
+  let tries = 0;
+  const { store, start } = setUp(t, {
+    async way() {
+      tries += 1;
+      throw Object.assign(new Error('it points elsewhere'), { todo: 'Point it here.' });
+    },
+  });
+  const { acme, stop } = start();
+  await waitFor('its reason', () => store.acmeRecord('a.example.com')?.problem);
+  t.match(store.acmeRecord('a.example.com'), {
+    failures: 1,
+    problem: { reason: 'it points elsewhere', todo: 'Point it here.' },
+  });
+  for (let i = 0; i < 20; i += 1) {
+    acme.wake();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await stop();
+  start();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.equal(tries, 1);
+});
+
+t.test(
+  'an order is gone on with by the next master, which answers what its CA may be about to ask',
+  async (t) => {
+    const began: (string | null)[] = [];
+    let isFirst = true;
+    const { store, start } = setUp(t, {
+      async issue({ name, orderUrl, onOrder, prove, forget }) {
+        began.push(orderUrl);
+        if (!isFirst) return aCertificate(name);
+        onOrder('https://ca/order/1');
+        await prove('token', 'content');
+        // This master is killed here.
+        await new Promise(() => undefined);
+        forget('token');
+        return '';
+      },
+    });
+    const first = start();
+    await waitFor('its order', () => store.acmeRecord('a.example.com')?.order?.challenge);
+    t.same(first.acme.challenges(), [own, { token: 'token', content: 'content', name: null }]);
+    await first.stop();
+    isFirst = false;
+    const next = start();
+    t.same(next.acme.challenges(), [own, { token: 'token', content: 'content', name: null }]);
+    await waitFor('it to be issued', () => store.acmeRecord('a.example.com')?.certificate);
+    t.same(began, [null, 'https://ca/order/1']);
+    await waitFor('its challenge to be forgotten', () => next.acme.challenges().length === 1);
+  },
+);
+
+t.test('nothing is looked at before the ingresses serve what they were assigned', async (t) => {
+  const { store, asked, start } = setUp(t, {});
+  store.write((tx) => tx.putNode(aNode({ ingress: true, revision: 2 })));
+  start();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.same(asked, []);
+  store.write((tx) =>
+    tx.putNode(aNode({ revision: 2, ingressObserved: anIngressObserved({ revision: 2 }) })),
+  );
+  await waitFor('it to be issued', () => store.acmeRecord('a.example.com')?.certificate);
+});
+
+t.test('a name that is gone is not renewed; without a certificate it is forgotten', async (t) => {
+  const fail = async (): Promise<never> => {
+    throw new Error('no');
+  };
+  const { store, wanted, start } = setUp(t, { way: fail });
+  const { acme } = start();
+  await waitFor('its reason', () => store.acmeRecord('a.example.com')?.problem);
+  wanted.clear();
+  acme.wake();
+  await waitFor('it to be forgotten', () => store.acmeRecord('a.example.com') === undefined);
+});
+
+function aCertificate(name: string): string {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const nowMs = Date.now();
+  return makeCertificate(
+    {
+      ...{ commonName: name, names: [name], usage: 'server' as const, publicKey },
+      ...{ notBeforeMs: nowMs, notAfterMs: nowMs + 90 * 86_400_000 },
+    },
+    { commonName: 'a test CA', privateKey },
+  );
+}
