@@ -54,6 +54,15 @@ export function metricsOf(status: StatusReply, traffic: readonly ServiceTraffic[
         .filter((c) => c.expires_at !== '')
         .map((c) => [{ name: c.name, source: c.source }, Date.parse(c.expires_at) / 1_000]),
     ),
+    ...metric(
+      'orca_certificate_ok',
+      'gauge',
+      '0 when a name is not served as it should be: its renewal fails, it has none that is wanted, or the one of its owner is refused.',
+      status.certificates.map((c) => [
+        { name: c.name, source: c.source },
+        ['failing', 'waiting', 'refused'].includes(c.state) ? 0 : 1,
+      ]),
+    ),
     ...metric('orca_master_resident_bytes', 'gauge', 'Memory of the master.', [[{}, rssBytes]]),
     '',
   ].join('\n');

@@ -39,6 +39,8 @@ t.test('every name is shown once, with its services, in /certs, /status and /met
     metrics,
     `orca_certificate_expires_seconds{name="www.example.com",source="own"} ${own.notAfterMs / 1_000}`,
   );
+  t.match(metrics, 'orca_certificate_ok{name="www.example.com",source="own"} 1');
+  t.match(metrics, 'orca_certificate_ok{name="api.example.com",source="orca"} 0');
 });
 
 t.test('the root of the cluster is for whoever may read', async (t) => {
