@@ -114,7 +114,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): 
   const routes = [
     ...clusterRoutes({ store, views, settings, reload }),
     ...nodeRoutes(commands, options.upgrade),
-    ...deployRoutes(store, commands, options.certificates),
+    ...deployRoutes(store, commands, options.certificates, () => options.settings().domain),
     ...certificateRoutes(options.certificates, views),
     ...serviceRoutes(store, commands),
     ...rolloutRoutes(store, commands),

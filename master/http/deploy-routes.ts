@@ -19,9 +19,11 @@ export function deployRoutes(
   store: Store,
   commands: Commands,
   certificates: Pick<Certificates, 'problemOf'>,
+  ownName: () => string | null,
 ): Route[] {
   const refuseUnusable = (spec: ServiceSpec): void => {
     refuseUnsupported(spec);
+    refuseOwnName(spec, ownName());
     refuseBadFiles(spec, certificates);
   };
   return [
@@ -104,6 +106,18 @@ function refuseUnsupported(spec: ServiceSpec): void {
         `${spec.name}: env.${key} needs the secret "${secret}", which is not set`,
       );
   }
+}
+
+/** Under the cluster's own name the API is served, and nothing else. */
+function refuseOwnName({ name, domains }: ServiceSpec, ownName: string | null): void {
+  if (ownName === null || !domains.includes(ownName)) return;
+  throw new OrcaError(
+    'ROUTE_TAKEN',
+    `${name}: ${ownName} is the cluster's own domain, where its API is served`,
+    {
+      hint: 'Give the service another domain, or the cluster another `domain` in cluster.toml.',
+    },
+  );
 }
 
 /** Files that are bad now; when they become so later, what was taken up stays and `orca certs` says why. */

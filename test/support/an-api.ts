@@ -93,7 +93,7 @@ export async function anApi(
     settings: () => ({
       cluster_id: 'c0',
       cluster_name: 'c',
-      domain: null,
+      domain: 'orca.example.com',
       acme_email: null,
       version: '1',
       httpsPort: 443,

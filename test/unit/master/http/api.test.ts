@@ -88,6 +88,12 @@ t.test('bad bodies have their codes, a hint each, and change nothing', async (t)
     ],
     [
       '/deploy',
+      { services: [{ ...services[0], domain: 'orca.example.com' }] },
+      'ROUTE_TAKEN',
+      /orca.example.com is the cluster's own domain/,
+    ],
+    [
+      '/deploy',
       { services: [{ ...services[0], env: { A: `$${'{secrets.db}'}` } }] },
       'SECRET_MISSING',
       /"db"/,
