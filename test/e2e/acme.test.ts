@@ -2,6 +2,8 @@
  * Certificates of a CA by ACME, on a host whose ports 80 and 443 are the ingress's: Pebble looks where Let's Encrypt would. What is
  * ordered, and that nothing else is, is read from Pebble's own log.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { PeerCertificate } from 'node:tls';
 import t from 'tap';
 import { request } from '../support/https-request.js';
@@ -201,6 +203,27 @@ t.test('without port 80 it is shown in a handshake', { timeout: 120_000 }, async
   await orca.deployed(serviceToml({ name: 'shaken', image, domain: 'shaken.example.com' }));
   await issued('shaken.example.com');
   t.equal(pebble.count(ORDER), 1);
+});
+
+t.test('a CA that wants the account bound', { timeout: 120_000 }, async (t) => {
+  const key = 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W';
+  await pebble.restart({ eab: { 'kid-1': key } });
+  await pebble.point('bound.example.com', host.address);
+  await orca.deployed(serviceToml({ name: 'bound', image, domain: 'bound.example.com' }));
+  const refused = await waitFor('its refusal', async () => {
+    const found = await certificate('bound.example.com');
+    return found !== undefined && found.reason !== null && found;
+  });
+  t.match(refused, { state: 'waiting', reason: /externalAccountRequired/, todo: /eab_kid and eab_key/ });
+  const file = join(orca.home, 'cluster.toml');
+  const bound = readFileSync(file, 'utf8').replace('[acme]', `[acme]\neab_kid = "kid-1"\neab_key = "${key}"`);
+  writeFileSync(file, bound);
+  t.equal((await orca.run(['reload'])).code, 0);
+  // What is mended is tried at its time; another name at once.
+  await pebble.point('later.example.com', host.address);
+  await orca.deployed(serviceToml({ name: 'later', image, domain: 'later.example.com' }));
+  await issued('later.example.com');
+  t.notMatch(orca.log() + JSON.stringify(await orca.status()), key);
 });
 
 t.test('renewal under load: no handshake fails', { timeout: 180_000 }, async (t) => {

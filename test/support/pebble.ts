@@ -18,6 +18,8 @@ export interface PebbleOptions {
   validitySecs?: number;
   /** Names it issues nothing for. */
   blocked?: string[];
+  /** Keys that an account must be bound by, base64url by their id. */
+  eab?: Record<string, string>;
   /** Its failure switches, such as `PEBBLE_WFE_NONCEREJECT`. */
   env?: Record<string, string>;
 }
@@ -69,7 +71,7 @@ export async function startPebble(host: BedHost, first: PebbleOptions = {}): Pro
   ]);
   let pebble: ChildProcess | null = null;
   let startedAt = 0;
-  const start = async ({ validitySecs, blocked = [], env = {} }: PebbleOptions): Promise<void> => {
+  const start = async ({ validitySecs, blocked = [], eab, env = {} }: PebbleOptions): Promise<void> => {
     const config = file(
       'pebble.json',
       JSON.stringify({
@@ -77,7 +79,8 @@ export async function startPebble(host: BedHost, first: PebbleOptions = {}): Pro
           listenAddress: `${host.address}:${API}`,
           managementListenAddress: `${host.address}:${MANAGEMENT}`,
           ...{ certificate, privateKey, httpPort: 80, tlsPort: 443, ocspResponderURL: '' },
-          externalAccountBindingRequired: false,
+          externalAccountBindingRequired: eab !== undefined,
+          ...(eab ? { externalAccountMACKeys: eab } : {}),
           domainBlocklist: blocked,
           ...(validitySecs === undefined ? {} : { certificateValidityPeriod: validitySecs }),
         },
