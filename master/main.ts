@@ -172,6 +172,7 @@ async function construct(
       ...createOwnCommands(own, serveAnew),
       ca: authority.caPem,
       notPublic: (name) => (settings.acme === null ? null : refusalOf(name)),
+      isOrdered: (name) => settings.acme !== null && refusalOf(name) === null && !own.covers(name),
     },
     enrolment: {
       ...createEnrol(store, authority, () => settings.name),

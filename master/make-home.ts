@@ -6,7 +6,7 @@ import { messageOf, OrcaError } from '../shared/errors.js';
 /** Throws USAGE. */
 export function makeHome(home: string): void {
   try {
-    for (const folder of ['logs', 'certs']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
+    mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 });
     chmodSync(home, 0o700);
   } catch (cause) {
     throw new OrcaError('USAGE', `the home ${home} can't be used: ${messageOf(cause)}`, {

@@ -93,7 +93,9 @@ export function startEdge(options: EdgeOptions): Edge {
       const retryAtMs = Date.now() + Math.min(MAX_BACKOFF_MS, 500 * 2 ** count);
       failed = { fingerprint, count, retryAtMs };
       loop.wakeAt(retryAtMs);
-      change({ loadedNames: srvNamesOf(await sidecar.admin.config()), loadReason: messageOf(error) });
+      const running = await sidecar.admin.config();
+      change({ loadedNames: srvNamesOf(running), loadReason: messageOf(error) });
+      if (!isServing(running)) await sidecar.shutdown();
     }
   };
   const look = async (want: EdgeWant): Promise<void> => {
@@ -137,6 +139,12 @@ export function startEdge(options: EdgeOptions): Edge {
     },
   };
 }
+
+/**
+ * A Caddy that could not start its first config keeps listening with the part of it that it could start, beside whatever is loaded
+ * later (2.6.2 stops only the other apps): it is started again.
+ */
+const isServing = (config: unknown): boolean => (config as { apps?: object } | null)?.apps !== undefined;
 
 function describe(state: EdgeState): string {
   return JSON.stringify({ ...state, loadedNames: [...state.loadedNames], refusals: [...state.refusals] });

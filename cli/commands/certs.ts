@@ -72,11 +72,20 @@ function textOf({ options, io }: Context, option: 'cert' | 'key'): string {
     const stat = statSync(path);
     if (!stat.isFile()) throw new Error('it is no file');
     if (stat.size > MAX_BYTES) throw new Error('it is far larger than a certificate');
+    if (option === 'key' && (stat.mode & 0o007) !== 0) throw isOpen(path, stat.mode);
     return readFileSync(path, 'utf8');
   } catch (cause) {
+    if (cause instanceof OrcaError) throw cause;
     throw new OrcaError('USAGE', `--${option} ${path} can't be read: ${messageOf(cause)}`, {
       cause,
       hint: `Name a PEM file with --${option}.`,
     });
   }
+}
+
+function isOpen(path: string, mode: number): OrcaError {
+  const octal = (mode & 0o777).toString(8).padStart(4, '0');
+  return new OrcaError('USAGE', `--key ${path} can be read by everybody on this host (mode ${octal})`, {
+    hint: `chmod 600 ${path}, and consider whether it is still a secret.`,
+  });
 }

@@ -35,7 +35,7 @@ export interface IssueOptions {
   forget(token: string): void;
 }
 
-const REQUEST_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 20_000;
 const POLL = { backoffAttempts: 60, backoffMin: 250, backoffMax: 3_000 };
 const ERROR = 'urn:ietf:params:acme:error:';
 
@@ -126,6 +126,8 @@ async function clientWithAccount({ ca, account, onAccount }: IssueOptions): Prom
   return client;
 }
 
+type Challenge = Authorization['challenges'][number];
+
 interface Begun {
   order: Order;
   /** What is to be proved; empty: nothing any more. */
@@ -172,10 +174,21 @@ async function prove(
   const { token } = challenge as { token: string };
   try {
     await options.prove(token, await client.getChallengeKeyAuthorization(challenge));
-    if (challenge.status === 'pending') await client.completeChallenge(challenge);
+    if (challenge.status === 'pending') await complete(client, authorization, challenge);
     await client.waitForValidStatus(challenge);
   } finally {
     options.forget(token);
+  }
+}
+
+/** A master before may have told the CA already, which has looked meanwhile: then it refuses to be told again. */
+async function complete(client: acme.Client, { url }: Authorization, challenge: Challenge): Promise<void> {
+  try {
+    await client.completeChallenge(challenge);
+  } catch (error) {
+    const [now] = await client.getAuthorizations({ authorizations: [url] } as Order);
+    const isTold = now?.challenges.some((one) => one.url === challenge.url && one.status !== 'pending');
+    if (!isTold) throw error;
   }
 }
 

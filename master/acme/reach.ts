@@ -26,6 +26,8 @@ export interface Found {
 const HTTP = 80;
 const HTTPS = 443;
 const TIMEOUT_MS = 5_000;
+/** Doubled for the second try. */
+const DNS_MS = 3_000;
 const MAX_BYTES = 4_096;
 /** What says that this machine has no way to such an address at all. */
 const NO_WAY = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
@@ -49,7 +51,7 @@ export async function everyAddress(
 }
 
 async function addressesOf({ name, resolvers, ingress }: ReachOptions): Promise<string[]> {
-  const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: 2 });
+  const resolver = new Resolver({ timeout: DNS_MS, tries: 2 });
   if (resolvers.length > 0) resolver.setServers(resolvers);
   const [v4, v6] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
   const found = [v4, v6].flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
@@ -80,7 +82,12 @@ export function answersHttp(address: string, host: string, path: string, content
         resolve({ says: isThere ? null : says });
       });
     });
-    sent.setTimeout(TIMEOUT_MS, () => sent.destroy(gone()));
+    // For all of it: one that answers byte by byte would take hours.
+    const timer = setTimeout(() => {
+      resolve(unanswered(gone(), HTTP));
+      sent.destroy();
+    }, TIMEOUT_MS);
+    sent.on('close', () => clearTimeout(timer));
     sent.on('error', (error) => resolve(unanswered(error, HTTP)));
     sent.end();
   });
@@ -96,7 +103,11 @@ export function showsCertificate(
       ...{ host: address, port: HTTPS, servername: name, rejectUnauthorized: false },
       ...(protocol === undefined ? {} : { ALPNProtocols: [protocol] }),
     });
-    socket.setTimeout(TIMEOUT_MS, () => socket.destroy(gone()));
+    const timer = setTimeout(() => {
+      resolve(unanswered(gone(), HTTPS));
+      socket.destroy();
+    }, TIMEOUT_MS);
+    socket.on('close', () => clearTimeout(timer));
     socket.on('secureConnect', () => {
       const { raw } = socket.getPeerCertificate() as DetailedPeerCertificate;
       const isThere = raw !== undefined && isIt(raw);
@@ -109,7 +120,7 @@ export function showsCertificate(
   });
 }
 
-const gone = (): Error => Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
+const gone = (): NodeJS.ErrnoException => Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
 
 function unanswered(error: NodeJS.ErrnoException, port: number): Found {
   const { code = '' } = error;

@@ -80,7 +80,8 @@ interface Account {
 }
 
 const EVERY_MS = 10_000;
-const AT_ONCE = 4;
+/** More than a CA or a DNS server that hangs can hold up soon. */
+const AT_ONCE = 16;
 /** How long ingresses may take to answer a challenge before the CA is told to look. */
 const PROVE_MS = 30_000;
 const PROVE_EVERY_MS = 300;
@@ -118,7 +119,9 @@ export function createAcme(options: AcmeOptions): Acme {
     const stored = store.acmeRecord(name);
     if (!stored) return fresh;
     // The other CA's serves until this one has issued.
-    return stored.directory === directory ? stored : { ...fresh, certificate: stored.certificate };
+    if (stored.directory === directory) return stored;
+    const { certificate } = stored;
+    return { ...fresh, certificate: certificate && { directory: stored.directory, ...certificate } };
   };
   const accountOf = (settings: AcmeSettings): Account => {
     const key = accountKey(settings);
@@ -165,7 +168,7 @@ export function createAcme(options: AcmeOptions): Acme {
     });
     const x509 = new X509Certificate(certPem);
     const certificate = {
-      ...{ certPem, sealedKey, issuer: issuerOf(x509) },
+      ...{ directory: settings.directory, certPem, sealedKey, issuer: issuerOf(x509) },
       ...{ notBeforeMs: Date.parse(x509.validFrom), notAfterMs: Date.parse(x509.validTo) },
     };
     const isFirst = record.certificate === null;
@@ -182,7 +185,8 @@ export function createAcme(options: AcmeOptions): Acme {
     try {
       await issue(name, settings).finally(() => before && challenges.delete(before.token));
     } catch (error) {
-      if (isOver) return;
+      // What was tried with settings of before says nothing of those of now.
+      if (isOver || options.settings()?.directory !== settings.directory) return;
       const { todo = null, notBeforeMs = 0 } = error as { todo?: string | null; notBeforeMs?: number };
       const nowMs = Date.now();
       const record = recordOf(name, settings.directory);

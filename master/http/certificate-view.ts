@@ -16,6 +16,8 @@ export interface CertificateFacts {
   acme: AcmeRecord | null;
   /** Why no CA would issue for it, though ACME is on. */
   notPublic: string | null;
+  /** One by ACME is wanted. */
+  isOrdered: boolean;
   own: OwnCertificateFacts | null;
   /** Services of this name whose files were refused. */
   refused: ({ service: string } & CertificateProblem)[];
@@ -118,7 +120,10 @@ function judgedOf(facts: CertificateFacts, { source }: Served): Judged {
 }
 
 /** Why it has none of anybody else, though that could be expected. */
-function otherwiseOf({ name, withFiles: [service], notPublic }: CertificateFacts): Partial<Judged> {
+function otherwiseOf(facts: CertificateFacts): Partial<Judged> {
+  const { name, notPublic, isOrdered } = facts;
+  const [service] = facts.withFiles;
+  if (isOrdered) return { state: 'ordering', reason: 'Orca looks whether a CA would reach it' };
   if (service === undefined) return { reason: notPublic };
   const reason = `the certificate of ${service} (tls_cert) is not for ${name}`;
   return { state: 'refused', reason, todo: `get one that is for ${name} too` };

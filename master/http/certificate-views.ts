@@ -7,7 +7,10 @@ import { FALLBACK_NAME } from '../store/tables.js';
 import { certificateView, unusedView } from './certificate-view.js';
 import type { Certificates } from './ports.js';
 
-export type CertificateFindings = Pick<Certificates, 'own' | 'uploads' | 'refusals' | 'notPublic'>;
+export type CertificateFindings = Pick<
+  Certificates,
+  'own' | 'uploads' | 'refusals' | 'notPublic' | 'isOrdered'
+>;
 
 export function certificateViews(store: Store, of: CertificateFindings, nowMs: number): CertificateView[] {
   const issued = new Map(store.certificates().map((one) => [one.name, one]));
@@ -25,6 +28,7 @@ export function certificateViews(store: Store, of: CertificateFindings, nowMs: n
       ca: issued.get(name) ?? null,
       acme: records.get(name) ?? null,
       notPublic: of.notPublic(name),
+      isOrdered: of.isOrdered(name),
       own: of.own(name),
       refused: own.flatMap((service) => {
         const problem = refusals.get(service);

@@ -112,6 +112,7 @@ function nodeState(
       state: 'degraded',
       reason: ingress.reason ?? `Caddy is ${ingress.caddy}, the resolver ${ingress.resolver}`,
     };
+  if (node.ingress && ingress?.reason) return { state: 'degraded', reason: ingress.reason };
   const names = node.discovery;
   if (names?.state === 'down')
     return { state: 'degraded', reason: `services are not found by name: ${names.reason}` };

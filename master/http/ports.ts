@@ -88,6 +88,8 @@ export interface Certificates {
   refusals(): ReadonlyMap<string, CertificateProblem>;
   /** Why no CA would issue for the name, though ACME is on; null: one would, or it is off. */
   notPublic(name: string): string | null;
+  /** ACME is on, and a CA would issue for the name. */
+  isOrdered(name: string): boolean;
 }
 
 /** What this master hands to hosts that are to become nodes; none of it is secret. */

@@ -6,8 +6,10 @@
 
 /** What is known of a name, as far as its next try depends on it. */
 export interface Tracked {
+  /** The CA that its failures are of. */
   directory: string;
-  certificate: { notBeforeMs: number; notAfterMs: number } | null;
+  /** `directory`: the CA that it is of; absent: that one. */
+  certificate: { directory?: string; notBeforeMs: number; notAfterMs: number } | null;
   failures: number;
   nextAtMs: number;
 }
@@ -33,10 +35,11 @@ export function refusalOf(name: string): string | null {
 /** When a certificate is ordered for the name, ms; at once is 0. A certificate is renewed when two thirds of its life have passed. */
 export function dueAtMs(record: Tracked | undefined, directory: string): number {
   if (record === undefined) return 0;
-  const { certificate, nextAtMs } = record;
+  const { certificate } = record;
   // Another CA was asked for: its own has no failures to wait for.
-  if (record.directory !== directory) return 0;
-  return certificate === null ? nextAtMs : Math.max(nextAtMs, renewsAtMs(certificate));
+  const waitMs = record.directory === directory ? record.nextAtMs : 0;
+  const isOfIt = certificate !== null && (certificate.directory ?? record.directory) === directory;
+  return isOfIt ? Math.max(waitMs, renewsAtMs(certificate)) : waitMs;
 }
 
 export function renewsAtMs({ notBeforeMs, notAfterMs }: { notBeforeMs: number; notAfterMs: number }): number {

@@ -37,6 +37,8 @@ export interface AcmeRecord {
   directory: string;
   /** Null: none was issued yet. */
   certificate: {
+    /** Its CA; absent: `directory`. */
+    directory?: string;
     certPem: string;
     sealedKey: string;
     issuer: string;

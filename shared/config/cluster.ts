@@ -46,7 +46,11 @@ const clusterSchema = z.strictObject({
     .optional(),
   acme: z
     .strictObject({
-      directory: text((value) => (URL.canParse(value) ? null : 'must be a URL')).optional(),
+      directory: text((value) =>
+        URL.canParse(value) && new URL(value).protocol === 'https:'
+          ? null
+          : 'must be a URL that begins with https://',
+      ).optional(),
       trusted_roots: z.array(nonEmpty).optional(),
       staging: z.boolean().optional(),
       eab_kid: nonEmpty.optional(),
@@ -148,6 +152,10 @@ function checkCluster(table: ClusterTable): Problem[] {
     const message = 'must be on the loopback (127.0.0.1 or [::1]): it serves without TLS';
     problems.push({ path: ['cluster', 'http_listen'], message });
   }
+  if (cluster?.domain?.startsWith('*')) {
+    const message = `must be one name, such as orca.example.com; it is ${JSON.stringify(cluster.domain)}`;
+    problems.push({ path: ['cluster', 'domain'], message });
+  }
   const silenceMs = cluster?.silence ?? LIVENESS_MS;
   if ((cluster?.lost_after ?? silenceMs) < silenceMs) {
     const message = `must not be below silence (${formatDuration(silenceMs)})`;
@@ -166,6 +174,8 @@ function checkAcme(acme: ClusterTable['acme']): Problem[] {
   ] as const)
     if (acme?.[one] !== undefined && acme[other] === undefined)
       problems.push({ path: ['acme', one], message: `is of no use without ${other}` });
+  if (acme?.eab_key !== undefined && !/^[\w-]+={0,2}$/.test(acme.eab_key))
+    problems.push({ path: ['acme', 'eab_key'], message: 'must be the base64url text that the CA gave' });
   for (const [index, resolver] of (acme?.resolvers ?? []).entries())
     if (!isAddress(resolver)) {
       const message = `must be an IP address, with or without a port, such as "1.1.1.1" or "[2606:4700::]:53"; it is ${JSON.stringify(resolver)}`;

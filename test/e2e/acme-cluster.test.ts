@@ -58,10 +58,14 @@ t.test('an ingress that is cut off costs the name that points to it a try, and s
   t.teardown(() => second.heal());
   await pebble.point('cut.example.com', first.address, second.address);
   await orca.deployed(serviceToml({ name: 'cut', image, domain: 'cut.example.com' }));
-  const found = await waitFor('it to be tried', async () => {
-    const one = (await orca.status()).certificates.find(({ name }) => name === 'cut.example.com');
-    return one !== undefined && one.reason !== null && one;
-  });
+  const found = await waitFor(
+    'it to be tried',
+    async () => {
+      const one = (await orca.status()).certificates.find(({ name }) => name === 'cut.example.com');
+      return one !== undefined && one.state === 'waiting' && one;
+    },
+    { timeoutMs: 90_000 },
+  );
   const address = second.address.replaceAll('.', '\\.');
   t.match(found.reason, new RegExp(`cut.example.com points to ${address}, which does not answer on port 80`));
   t.equal(pebble.count(ORDER), 2);

@@ -216,7 +216,12 @@ t.test('a CA that wants the account bound', { timeout: 120_000 }, async (t) => {
   });
   t.match(refused, { state: 'waiting', reason: /externalAccountRequired/, todo: /eab_kid and eab_key/ });
   const file = join(orca.home, 'cluster.toml');
-  const bound = readFileSync(file, 'utf8').replace('[acme]', `[acme]\neab_kid = "kid-1"\neab_key = "${key}"`);
+  const before = readFileSync(file, 'utf8');
+  t.teardown(async () => {
+    writeFileSync(file, before);
+    await orca.run(['reload']);
+  });
+  const bound = before.replace('[acme]', `[acme]\neab_kid = "kid-1"\neab_key = "${key}"`);
   writeFileSync(file, bound);
   t.equal((await orca.run(['reload'])).code, 0);
   // What is mended is tried at its time; another name at once.

@@ -1,6 +1,6 @@
 /** Certificates of the user's own, as a user has them: files that are replaced or go bad, uploads, and what `orca certs` says of them. */
 import { X509Certificate } from 'node:crypto';
-import { renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import t from 'tap';
@@ -22,6 +22,7 @@ const made = (names: string[]): Made => aCertificate(names, { ca: root });
 
 /** As certbot and people do it: each file is there whole or not at all. */
 function put(name: string, text: string, mode = 0o600): void {
+  mkdirSync(join(orca.home, 'certs'), { recursive: true, mode: 0o700 });
   writeFileSync(join(orca.home, 'certs', `${name}.new`), text, { mode });
   renameSync(join(orca.home, 'certs', `${name}.new`), join(orca.home, 'certs', name));
 }

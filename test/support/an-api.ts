@@ -141,6 +141,7 @@ const noCertificates: Omit<Certificates, 'ca'> = {
   uploads: () => [],
   refusals: () => new Map(),
   notPublic: () => null,
+  isOrdered: () => false,
 };
 
 const nothingToAdopt = { nodes: [], away: [], services: [], idle: [], missing: [], conflicts: [] };

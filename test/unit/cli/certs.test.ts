@@ -43,7 +43,10 @@ t.test('certs add sends both files, rm takes them away', async (t) => {
   const fake = await startFakeApi();
   t.teardown(() => fake.stop());
   writeFileSync(join(fake.home, 'a.pem'), 'THE CERTIFICATE');
-  writeFileSync(join(fake.home, 'a.key'), 'THE KEY');
+  writeFileSync(join(fake.home, 'a.key'), 'THE KEY', { mode: 0o600 });
+  writeFileSync(join(fake.home, 'open.key'), 'THE KEY', { mode: 0o644 });
+  const refused = await orca(['certs', 'add', 'wild', '--cert', 'a.pem', '--key', 'open.key'], fake);
+  t.match(refused, { exit: 2, err: /open\.key can be read by everybody on this host \(mode 0644\)/ });
   const reply = {
     name: 'wild',
     names: ['*.example.com'],

@@ -30,7 +30,14 @@ const record = (more: Partial<AcmeRecord>): AcmeRecord => ({
 const problem = { atMs: at(0), reason: 'the CA said no', todo: 'mend DNS' };
 const view = (more: Partial<CertificateFacts>) =>
   certificateView({
-    ...{ name: 'a.example.com', services: ['shop/api'], acme: null, notPublic: null, own: null },
+    ...{
+      name: 'a.example.com',
+      services: ['shop/api'],
+      acme: null,
+      notPublic: null,
+      isOrdered: false,
+      own: null,
+    },
     ...{ ca: { notBeforeMs: at(-30), notAfterMs: at(60) }, refused: [], withFiles: [], nowMs: NOW_MS },
     ...more,
   });
@@ -42,6 +49,7 @@ t.test("a name without more has one of the cluster's CA, which renews itself", a
     ...{ issuer: 'Orca cluster CA', expires_at: day(60), renews_at: day(30), ...fine },
   });
   t.match(view({ notPublic: 'it is no public name' }), { state: 'issued', reason: 'it is no public name' });
+  t.match(view({ isOrdered: true }), { state: 'ordering', reason: 'Orca looks whether a CA would reach it' });
   t.match(view({ ca: null }), { expires_at: '', renews_at: null });
 });
 

@@ -49,6 +49,11 @@ t.test(
     t.equal(dueAtMs(record({ certificate }), 'https://ca/dir'), 3_000);
     t.equal(dueAtMs(record({ certificate, nextAtMs: 3_500 }), 'https://ca/dir'), 3_500, 'renewal failed');
     t.equal(dueAtMs(record({ certificate, nextAtMs: 3_500 }), 'https://other/dir'), 0, 'another CA');
+    const kept = record({
+      directory: 'https://other/dir',
+      certificate: { ...certificate, directory: 'https://ca/dir' },
+    });
+    t.equal(dueAtMs(kept, 'https://ca/dir'), 3_000, 'and back, before the other has issued');
   },
 );
 

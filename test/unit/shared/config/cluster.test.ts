@@ -50,14 +50,17 @@ t.test('what of ACME does not go together is refused', async (t) => {
   for (const [lines, says] of [
     ['directory = "https://ca/dir"\nstaging = true', /c.*:3:1: acme.staging: .*keep it or directory/],
     ['eab_kid = "k"', /:2:1: acme.eab_kid: is of no use without eab_key/],
+    ['eab_kid = "k"\neab_key = "no text of a CA"', /:3:1: acme.eab_key: must be the base64url text/],
     ['eab_key = "k"', /:2:1: acme.eab_key: is of no use without eab_kid/],
     [
       'resolvers = ["dns.example.com"]',
       /acme.resolvers\[0\]: must be an IP address.*; it is "dns.example.com"/,
     ],
     ['directory = "ca"', /acme.directory: must be a URL/],
+    ['directory = "http://ca/dir"', /acme.directory: must be a URL that begins with https/],
   ] as const)
     t.match(await refused(`[acme]\n${lines}\n`), says);
+  t.match(await refused('[cluster]\ndomain = "*.example.com"\n'), /:2:1: cluster.domain: must be one name/);
 });
 
 t.test('a bad one is refused with line, key and reason', async (t) => {
