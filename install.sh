@@ -430,7 +430,7 @@ check_arguments() {
   case $token in orca-join.j-*.*.*) ;; *) fingerprint='' ;; esac
   case $fingerprint in *[!0-9a-f]*) fingerprint='' ;; esac
   [ "${#fingerprint}" = 64 ] || fail "this is no join token; make one on the master with 'orca join-token create', and pass it whole"
-  # As agents do (shared/master-name.ts): under the cluster's own domain the API may show a certificate of a public CA.
+  # As agents do (shared/pinned-name.ts): under the cluster's own domain the API may show a certificate of a public CA.
   asked=$master host=${master#https://}
   host=${host%%/*}
   case $host in

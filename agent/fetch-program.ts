@@ -14,7 +14,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { Identity } from '../shared/identity-files.js';
-import { pinnedName } from '../shared/master-name.js';
+import { pinnedName } from '../shared/pinned-name.js';
 import type { Upgrade } from '../shared/upgrade.js';
 
 const IDLE_MS = 30_000;

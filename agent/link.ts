@@ -9,7 +9,7 @@ import { closeReason } from '../shared/close-reason.js';
 import { messageOf } from '../shared/errors.js';
 import { type Identity, type IdentityPaths, readIdentity } from '../shared/identity-files.js';
 import type { Log } from '../shared/log.js';
-import { pinnedName } from '../shared/master-name.js';
+import { pinnedName } from '../shared/pinned-name.js';
 import {
   type AgentMessage,
   closeCodes,

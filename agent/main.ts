@@ -32,8 +32,9 @@ export async function agentProgram(argv: string[]): Promise<void> {
   const programs = openPrograms(paths.home);
   const upgrades = programs && (await openUpgrades({ ...paths, ...settings, programs, restart, log }));
   const place = { home: paths.home, nodeId: settings.nodeId };
-  const caPem = await readFile(paths.credentials.ca, 'utf8');
-  const master = { url: settings.masterUrl, caPem };
+  // Without it there is no session either, and what this node remembers goes on.
+  const caPem = await readFile(paths.credentials.ca, 'utf8').catch(() => null);
+  const master = caPem === null ? {} : { master: { url: settings.masterUrl, caPem } };
   const agent = await startAgent({
     settings,
     credentials: paths.credentials,
@@ -45,7 +46,7 @@ export async function agentProgram(argv: string[]): Promise<void> {
     ),
     facts: () => ({ ...nodeFacts(settings), ...(programs ? { program: programs.own } : {}) }),
     upgrades,
-    createIngress: (onChange) => ingressPart(parts, { ...place, master, onChange }, log),
+    createIngress: (onChange) => ingressPart(parts, { ...place, ...master, onChange }, log),
     hasIngress: () => parts.ingressRuns(paths.home),
     createDiscovery: (onChange) => discoveryPart(parts, { ...place, onChange }, log),
     log,
@@ -106,7 +107,7 @@ type Place = { home: string; nodeId: string; onChange: () => void };
 
 function ingressPart(
   { createIngress, ingressSchema }: IngressModule,
-  options: Place & { master: { url: string; caPem: string } },
+  options: Place & { master?: { url: string; caPem: string } },
   log: Log,
 ): IngressPart<ReturnType<IngressModule['ingressSchema']['parse']>> {
   const role = createIngress({ ...options, log: (message) => log.info({ part: 'ingress' }, message) });

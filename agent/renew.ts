@@ -13,7 +13,7 @@ import { messageOf } from '../shared/errors.js';
 import { type Identity, type IdentityPaths, readIdentity, writeIdentity } from '../shared/identity-files.js';
 import type { Log } from '../shared/log.js';
 import { type Loop, startLoop } from '../shared/loop.js';
-import { pinnedName } from '../shared/master-name.js';
+import { pinnedName } from '../shared/pinned-name.js';
 
 export interface RenewalOptions {
   /** `wss://HOST:PORT/agent`. */

@@ -9,7 +9,7 @@ import { rootCertificates } from 'node:tls';
 import got, { type Got, type Method, RequestError } from 'got';
 import type { ApiError } from '../shared/api.js';
 import { type ErrorCode, knownCode, OrcaError } from '../shared/errors.js';
-import { pinnedName } from '../shared/master-name.js';
+import { pinnedName } from '../shared/pinned-name.js';
 import { homeOf, readIfThere } from './home.js';
 import type { Io } from './io.js';
 import { version } from './version.js';

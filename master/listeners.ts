@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { OrcaError } from '../shared/errors.js';
-import { MASTER_NAME } from '../shared/master-name.js';
+import { MASTER_NAME } from '../shared/pinned-name.js';
 import type { Authority } from './authority.js';
 import type { HostPort, MasterSettings } from './settings.js';
 

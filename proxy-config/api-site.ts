@@ -1,5 +1,5 @@
 /** PURE: the master's API under the cluster's own name, for browsers and for those who call it from outside (webhooks). */
-import { MASTER_NAME } from '../shared/master-name.js';
+import { MASTER_NAME } from '../shared/pinned-name.js';
 
 /** How this node reaches the master, and what it trusts there. */
 export interface MasterPlace {

@@ -8,7 +8,7 @@ import { X509Certificate } from 'node:crypto';
 import { connect, type TLSSocket } from 'node:tls';
 import { OrcaError } from '../../shared/errors.js';
 import { certificateFingerprint } from '../../shared/join-token.js';
-import { pinnedName } from '../../shared/master-name.js';
+import { pinnedName } from '../../shared/pinned-name.js';
 
 const TIMEOUT_MS = 10_000;
 const MAX_CHAIN = 5;
