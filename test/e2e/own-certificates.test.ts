@@ -1,6 +1,6 @@
 /** Certificates of the user's own, as a user has them: files that are replaced or go bad, uploads, and what `orca certs` says of them. */
 import { X509Certificate } from 'node:crypto';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import t from 'tap';
@@ -164,6 +164,7 @@ t.test('an added wildcard serves what it covers, and its end brings back what wa
   const wild = made(['*.example.test']);
   orca.write('wild.pem', wild.cert);
   orca.write('wild.key', wild.key);
+  chmodSync(join(orca.folder, 'wild.key'), 0o600);
   const add = ['certs', 'add', '*.example.test', '--cert', 'wild.pem', '--key', 'wild.key'];
   const added = await orca.run(add);
   t.equal(added.code, 0, added.stderr);
@@ -173,6 +174,7 @@ t.test('an added wildcard serves what it covers, and its end brings back what wa
     from: 'upload:*.example.test',
   });
   orca.write('wild.key', made(['*.example.test']).key);
+  chmodSync(join(orca.folder, 'wild.key'), 0o600);
   const bad = await orca.run(add);
   t.equal(bad.code, 2);
   t.match(bad.stderr, /is not of the certificate/);
