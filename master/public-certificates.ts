@@ -3,9 +3,10 @@ import { X509Certificate } from 'node:crypto';
 import { CHALLENGE_PATH } from '../shared/challenge-path.js';
 import type { Log } from '../shared/log.js';
 import { createIssuer, provesInHandshake } from './acme/client.js';
+import type { AcmeSettings } from './acme/order.js';
 import { answersHttp, everyAddress, showsCertificate } from './acme/reach.js';
 import type { Authority } from './authority.js';
-import { type Acme, type AcmePort, type AcmeSettings, createAcme } from './control/acme.js';
+import { type Acme, type AcmePort, createAcme } from './control/acme.js';
 import { wantedNames } from './control/certificates.js';
 import type { States } from './control/states.js';
 import type { Store } from './store/store.js';
@@ -71,6 +72,6 @@ function portOf({ store, served }: PublicCertificatesOptions): AcmePort {
       });
       return 'tls-alpn-01';
     },
-    issue: ({ settings, ...order }) => issue({ ca: settings, ...order }),
+    issue,
   };
 }

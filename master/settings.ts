@@ -9,7 +9,7 @@ import { type ClusterConfig, parseClusterToml, readHostPort } from '../shared/co
 import { OrcaError } from '../shared/errors.js';
 import { checkOwnAddress } from '../shared/own-address.js';
 import { LIVENESS_MS } from '../shared/protocol.js';
-import type { AcmeSettings } from './control/acme.js';
+import type { AcmeSettings } from './acme/order.js';
 import type { PresenceTiming } from './plan/presence.js';
 
 /** As given on the command line; unset ones are absent. */

@@ -23,6 +23,7 @@ const mayImport: [path: string, ...imports: string[]][] = [
     'master/control/',
     'master/plan/',
     'master/store/',
+    'type master/acme/order.ts',
     'type discovery/table.ts',
   ],
   ['master/dispatch/', 'shared/', 'master/dispatch/', 'master/store/', 'master/plan/assignments.ts'],

@@ -8,32 +8,8 @@ import { rootCertificates } from 'node:tls';
 import acme, { type Authorization, type Order } from 'acme-client';
 import { type AxiosError, getAdapter } from 'axios';
 import { messageOf } from '../../shared/errors.js';
+import type { AcmeOrder, AcmeSettings } from './order.js';
 import { AcmeFailure, CaProblem } from './problem.js';
-
-export interface Ca {
-  directory: string;
-  email: string;
-  /** PEM files beside the roots that Node.js trusts. */
-  trustedRoots: string[];
-  eab: { kid: string; key: string } | null;
-}
-
-export interface IssueOptions {
-  ca: Ca;
-  name: string;
-  way: 'http-01' | 'tls-alpn-01';
-  /** Of the account; `url` is null until the CA has said it. */
-  account: { keyPem: string; url: string | null };
-  /** The certificate's key, PEM. */
-  keyPem: string;
-  /** Of an order that was begun before; null: none was. */
-  orderUrl: string | null;
-  onAccount(url: string): void;
-  onOrder(url: string): void;
-  /** Has `content` answered for `token` wherever the CA may ask; `forget` ends that. */
-  prove(token: string, content: string): Promise<void>;
-  forget(token: string): void;
-}
 
 const REQUEST_TIMEOUT_MS = 20_000;
 const POLL = { backoffAttempts: 60, backoffMin: 250, backoffMax: 3_000 };
@@ -48,7 +24,7 @@ interface Problem {
 }
 
 /** Orders certificates: each with its chain, PEM. Throws AcmeFailure. Made once: it sets up the library's one HTTP client. */
-export function createIssuer(): (options: IssueOptions) => Promise<string> {
+export function createIssuer(): (options: AcmeOrder) => Promise<string> {
   const { axios } = acme;
   axios.defaults.timeout = REQUEST_TIMEOUT_MS;
   axios.defaults.proxy = false;
@@ -67,10 +43,10 @@ export function createIssuer(): (options: IssueOptions) => Promise<string> {
   });
   return async (options) => {
     try {
-      axios.defaults.httpsAgent = new Agent({ ca: rootsOf(options.ca) });
+      axios.defaults.httpsAgent = new Agent({ ca: rootsOf(options.settings) });
       return await ordered(options);
     } catch (error) {
-      throw asFailure(error, options.ca);
+      throw asFailure(error, options.settings);
     }
   };
 }
@@ -85,7 +61,7 @@ function refuseProblem({ status, data, headers }: { status: number; data: unknow
   throw new CaProblem(type.slice(ERROR.length), [detail ?? type, ...more].join('; '), notBeforeMs);
 }
 
-async function ordered(options: IssueOptions): Promise<string> {
+async function ordered(options: AcmeOrder): Promise<string> {
   const { name, keyPem } = options;
   const client = await clientWithAccount(options);
   const { order, authorizations } = await orderOf(client, options);
@@ -100,14 +76,14 @@ async function ordered(options: IssueOptions): Promise<string> {
 /** A common name has 64 characters at most; without one acme-client takes the first name. */
 const shortName = (name: string): string => (name.length <= 64 ? name : '');
 
-async function clientWithAccount({ ca, account, onAccount }: IssueOptions): Promise<acme.Client> {
+async function clientWithAccount({ settings, account, onAccount }: AcmeOrder): Promise<acme.Client> {
   const options = {
-    directoryUrl: ca.directory,
+    directoryUrl: settings.directory,
     accountKey: account.keyPem,
-    ...(ca.eab ? { externalAccountBinding: { kid: ca.eab.kid, hmacKey: ca.eab.key } } : {}),
+    ...(settings.eab ? { externalAccountBinding: { kid: settings.eab.kid, hmacKey: settings.eab.key } } : {}),
     ...POLL,
   };
-  const contact = { termsOfServiceAgreed: true, contact: [`mailto:${ca.email}`] };
+  const contact = { termsOfServiceAgreed: true, contact: [`mailto:${settings.email}`] };
   if (account.url !== null) {
     const client = new acme.Client({ ...options, accountUrl: account.url });
     const isKnown = await client.updateAccount({}).then(
@@ -134,7 +110,7 @@ interface Begun {
   authorizations: Authorization[];
 }
 
-async function orderOf(client: acme.Client, { name, orderUrl, onOrder }: IssueOptions): Promise<Begun> {
+async function orderOf(client: acme.Client, { name, orderUrl, onOrder }: AcmeOrder): Promise<Begun> {
   const begun = orderUrl === null ? null : await begunBefore(client, orderUrl);
   if (begun !== null) return begun;
   const order = await client.createOrder({ identifiers: [{ type: 'dns', value: name }] });
@@ -161,11 +137,7 @@ async function pendingOf(client: acme.Client, order: Order): Promise<Authorizati
   return (await client.getAuthorizations(order)).filter(({ status }) => status !== 'valid');
 }
 
-async function prove(
-  client: acme.Client,
-  authorization: Authorization,
-  options: IssueOptions,
-): Promise<void> {
+async function prove(client: acme.Client, authorization: Authorization, options: AcmeOrder): Promise<void> {
   const challenge = authorization.challenges.find(({ type }) => type === options.way);
   if (!challenge) {
     const offered = authorization.challenges.map(({ type }) => type).join(', ');
@@ -192,7 +164,7 @@ async function complete(client: acme.Client, { url }: Authorization, challenge: 
   }
 }
 
-function rootsOf({ trustedRoots }: Ca): string[] {
+function rootsOf({ trustedRoots }: AcmeSettings): string[] {
   return [
     ...rootCertificates,
     ...trustedRoots.map((file) => {
@@ -208,7 +180,7 @@ function rootsOf({ trustedRoots }: Ca): string[] {
   ];
 }
 
-function asFailure(error: unknown, { directory, email }: Ca): AcmeFailure {
+function asFailure(error: unknown, { directory, email }: AcmeSettings): AcmeFailure {
   if (error instanceof AcmeFailure) return error;
   const host = URL.canParse(directory) ? new URL(directory).host : directory;
   if (error instanceof CaProblem)

@@ -7,23 +7,12 @@ import { X509Certificate } from 'node:crypto';
 import { messageOf } from '../../shared/errors.js';
 import type { Log } from '../../shared/log.js';
 import { type Loop, startLoop } from '../../shared/loop.js';
+import type { AcmeOrder, AcmeSettings, Way } from '../acme/order.js';
 import { dueAtMs, ordersInWindow, refusalOf, retryAtMs, roomAtMs } from '../plan/acme.js';
 import type { Store } from '../store/store.js';
 import type { AcmeRecord } from '../store/tables.js';
 import { accountKey, dropGone, eventOf, isServed, issuerOf, newKey, ORDERS, ordersOf } from './acme-store.js';
 import type { CertificateSource } from './certificates.js';
-
-export interface AcmeSettings {
-  directory: string;
-  email: string;
-  trustedRoots: string[];
-  eab: { kid: string; key: string } | null;
-  /** DNS servers as `HOST:PORT`; empty: the machine's. */
-  resolvers: string[];
-}
-
-/** How a CA is shown that a name is ours: by HTTP on port 80, or in a handshake on port 443. */
-export type Way = 'http-01' | 'tls-alpn-01';
 
 export interface Challenge {
   token: string;
@@ -39,18 +28,7 @@ export interface AcmePort {
   /** Resolves when every address of the name answers with that challenge. */
   reach(name: string, challenge: Challenge, settings: AcmeSettings): Promise<void>;
   /** The certificate with its chain, PEM. */
-  issue(order: {
-    settings: AcmeSettings;
-    name: string;
-    way: Way;
-    account: { keyPem: string; url: string | null };
-    keyPem: string;
-    orderUrl: string | null;
-    onAccount(url: string): void;
-    onOrder(url: string): void;
-    prove(token: string, content: string): Promise<void>;
-    forget(token: string): void;
-  }): Promise<string>;
+  issue(order: AcmeOrder): Promise<string>;
 }
 
 export interface AcmeOptions {
