@@ -15,13 +15,21 @@ const NAME = /^[a-z0-9][a-z0-9.-]*$/;
 /** The part of Caddy's config by which it finds the files. */
 export const challengeAutomation = (): object => ({ policies: [{ issuers: [ISSUER] }] });
 
-/** What makes the files those of the challenges for handshakes; the others, and what is left of before, go. */
+/**
+ * What makes the files those of the challenges for handshakes; the others, and what is left of before, go. Never throws: records
+ * are published in the same pass. What the disk refuses is tried again with the next one, and who orders sees that nothing answers.
+ */
 export function handshakeAnswers(storageRoot: string): (challenges: readonly Challenge[]) => void {
   let last: string | null = null;
   return (challenges) => {
     const json = JSON.stringify(challenges);
-    if (json !== last) write(storageRoot, challenges);
-    last = json;
+    if (json === last) return;
+    try {
+      write(storageRoot, challenges);
+      last = json;
+    } catch {
+      last = null;
+    }
   };
 }
 
