@@ -1,22 +1,22 @@
 /**
  * Decides what Caddy is told: an ingress in, Caddy's JSON out, PURE, and valid on 2.6.2 and 2.11.9 alike.
  *
- * Promises: the configuration depends on domains, paths, certificates and ports only. Membership and weights live in
- * SRV records, because every load of Caddy costs requests. Every request gets an answer that says something: an unknown
+ * Promises: the configuration depends on domains, paths and ports only. Membership and weights live in SRV records, and certificates
+ * are asked for (`tls`), because every load of Caddy costs requests. Every request gets an answer that says something: an unknown
  * host or path a 404 page, a known one with nothing behind it a 503 page with Retry-After, never Caddy's empty 200.
- * Caddy orders no certificate: `automatic_https` is off, and `tls.automation` only answers challenges (handshake-challenges).
+ * Caddy orders no certificate: `automatic_https` is off, and the issuer in `tls.automation` only answers challenges (handshake-challenges).
  */
 import { CHALLENGE_PATH } from '../shared/challenge-path.js';
 import { canonicalJson, fingerprint } from '../shared/fingerprint.js';
 import { apiRoute, type MasterPlace } from './api-site.js';
 import { chosenName } from './choose-group.js';
-import { challengeAutomation } from './handshake-challenges.js';
+import { challengeIssuers } from './handshake-challenges.js';
 import { brokenPage, errorPage, notFoundPage, RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
 import { dropForgedHeaders, proxyHandlers, type ResolverPorts } from './proxy-handler.js';
 import type { Ingress } from './route.js';
 import { countNames } from './segments.js';
 import { type Site, type Sites, sitesOf } from './sites.js';
-import { connectionPolicies, loadedCertificates } from './tls.js';
+import { certificateManagers, connectionPolicies, loadedCertificates } from './tls.js';
 import { measurable, silence, trafficLogs, trafficSink } from './traffic-log.js';
 
 export interface CompileInput {
@@ -70,6 +70,9 @@ export function refreshMsFor(names: number): number {
 export function compile(input: CompileInput): Compiled {
   const { sites, refused } = sitesOf(measurable(input.ingress.routes, input.trafficPort));
   const refreshMs = refreshMsFor(countNames(input.ingress.routes));
+  const automation = {
+    policies: [{ issuers: challengeIssuers(), get_certificate: certificateManagers(input.resolver) }],
+  };
   const configWith = (https: object): CaddyConfig => ({
     ...withTraffic(bootConfig(input), trafficSink(sites, input.trafficPort)),
     apps: {
@@ -80,7 +83,7 @@ export function compile(input: CompileInput): Compiled {
       },
       tls: {
         certificates: { load_pem: loadedCertificates(input.ingress) },
-        automation: challengeAutomation(),
+        automation,
       },
     },
   });
@@ -99,7 +102,7 @@ export function configKey(
   trafficPort: number | null,
   keepsBodies: boolean,
 ): string {
-  const { httpPort, httpsPort, certificates, fallbackCertificate, apiName } = ingress;
+  const { httpPort, httpsPort, apiName } = ingress;
   const routes = ingress.routes.map((r) => [
     ...[r.service, r.srvName, r.domains, r.paths, r.stripPrefix],
     ...[r.measured, r.sticky, r.boundaries, r.groupHeader],
@@ -111,8 +114,8 @@ export function configKey(
     trafficPort,
     keepsBodies,
     routes,
-    certificates,
-    fallbackCertificate,
+    connectionPolicies(ingress),
+    loadedCertificates(ingress),
     apiName,
   ]);
 }

@@ -12,8 +12,8 @@ const ISSUER = { module: 'acme', ca: 'https://orca.internal/directory' };
 const FOLDER = join('acme', 'orca.internal-directory', 'challenge_tokens');
 const NAME = /^[a-z0-9][a-z0-9.-]*$/;
 
-/** The part of Caddy's config by which it finds the files. */
-export const challengeAutomation = (): object => ({ policies: [{ issuers: [ISSUER] }] });
+/** The part of Caddy's policy for certificates by which it finds the files. */
+export const challengeIssuers = (): object[] => [ISSUER];
 
 /**
  * What makes the files those of the challenges for handshakes; the others, and what is left of before, go. Never throws: records

@@ -5,7 +5,6 @@
  * config. Promises: nothing here is needed to answer a request (Caddy and the resolver are processes of their own, and
  * are adopted after a restart of the agent), and no fact is said before it holds (see traffic-facts).
  */
-
 import { messageOf } from '../shared/errors.js';
 import { type Loop, startLoop } from '../shared/loop.js';
 import type { Endpoint, Figures, IngressObserved } from '../shared/protocol.js';
@@ -169,7 +168,8 @@ class Role implements IngressRole {
     else this.#loop.wakeAt(Date.now() + 250);
   }
 
-  async #publish({ routes, challenges = [] }: Ingress, ports: ResolverPorts): Promise<void> {
+  async #publish(ingress: Ingress, ports: ResolverPorts): Promise<void> {
+    const { routes, challenges = [] } = ingress;
     const isNew = JSON.stringify(ports) !== JSON.stringify(this.#ports);
     this.#answerHandshakes(challenges);
     const chosen = upstreams({
@@ -182,14 +182,14 @@ class Role implements IngressRole {
       nowMs: Date.now(),
     });
     const { sinceMs, isStale } = await this.#publisher.publish(chosen.table);
+    await this.#publisher.certify(ingress);
     // Caddy may just have picked what was long out of the records: what is known of their age begins anew.
     if (isStale) {
       this.#presence = new Map();
       this.#samples = new Map();
     }
     this.#memory = chosen.memory;
-    const nowMs = Date.now();
-    const before = this.#presence;
+    const [nowMs, before] = [Date.now(), this.#presence];
     this.#presence = presenceAfter({ routes, chosen, sinceMs, before, local: this.#local, nowMs });
     this.#shares = sharesPublished(routes, { sinceMs, nowMs });
     this.#ports = ports;

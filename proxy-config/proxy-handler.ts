@@ -16,6 +16,9 @@ export interface ResolverPorts {
   srvTcpPort: number;
   dnsUdpPort: number;
   sorryPort: number;
+  /** Where Caddy asks for certificates, and the password by which it may. */
+  certificatePort: number;
+  certificateKey: string;
 }
 
 export interface ProxyContext {

@@ -1,5 +1,5 @@
 /**
- * Publishes records: keeps the resolver process alive and gives it the newest table.
+ * Publishes records and certificates: keeps the resolver process alive and gives it the newest tables.
  *
  * Promises: a resolver that died is started within a second, one that is alive but silent is killed first (a silent
  * resolver stalls every service of Caddy; a dead one does not). What was published and since when is read back from
@@ -7,10 +7,13 @@
  */
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../shared/errors.js';
+import { fingerprint } from '../shared/fingerprint.js';
 import { createCompanion } from './companion.js';
 import type { IngressPaths } from './paths.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import { type ControlAnswer, resolverClient } from './resolver-client.js';
+import type { Ingress } from './route.js';
+import { type CertificateTable, certificateTable } from './tls.js';
 import type { RecordTable } from './upstreams.js';
 
 export interface Publisher {
@@ -19,6 +22,8 @@ export interface Publisher {
   /** Publishes unless the resolver serves exactly this already; by SRV name, since when (ms). Throws when it can't. `isStale`: the
    *  resolver died before its disk took what was published, and its successor served older records until now. */
   publish(table: RecordTable): Promise<{ sinceMs: Record<string, number>; isStale: boolean }>;
+  /** Publishes the certificates unless the resolver serves exactly these. Throws when it can't. */
+  certify(ingress: Ingress): Promise<void>;
   reason(): string | null;
   /** When a start that was put off may be tried, ms since the epoch; 0: none. */
   notBeforeMs(): number;
@@ -36,6 +41,7 @@ export function createPublisher(paths: IngressPaths, onExit: () => void): Publis
   const companion = createCompanion({ pidFile: paths.resolverPid, outFile: paths.resolverOut, onExit });
   const client = resolverClient(paths.resolverSocket);
   let last: ControlAnswer | null = null;
+  let certified: { ingress: Ingress; table: CertificateTable; print: string } | null = null;
   let published: { pid: number; revision: number; json: string } | null = null;
   let silent = 0;
   let reason: string | null = null;
@@ -44,8 +50,15 @@ export function createPublisher(paths: IngressPaths, onExit: () => void): Publis
     last = await client.ping();
     if (companion.identity()?.pid !== last.pid) companion.adopt(last.pid);
     silent = 0;
+    if (last.ports.certificatePort === undefined) return replaceOld();
     reason = last.unstored === null ? null : `records are served but not on disk: ${last.unstored}`;
     return last.ports;
+  };
+  /** One of a version that served no certificates, which a new agent has found. */
+  const replaceOld = (): null => {
+    reason = 'the resolver of an older version is being replaced';
+    companion.kill('SIGTERM');
+    return null;
   };
   const started = async (): Promise<ResolverPorts | null> => {
     const program = fileURLToPath(new URL('./resolver-main.js', import.meta.url));
@@ -81,6 +94,13 @@ export function createPublisher(paths: IngressPaths, onExit: () => void): Publis
       last = await client.publish((last?.revision ?? 0) + 1, table);
       published = { pid: last.pid, revision: last.revision, json };
       return { sinceMs: last.sinceMs, isStale };
+    },
+    async certify(ingress) {
+      if (certified?.ingress !== ingress) {
+        const table = certificateTable(ingress);
+        certified = { ingress, table, print: fingerprint(table) };
+      }
+      if (last?.certificates !== certified.print) last = await client.certify(certified.table);
     },
     reason: () => reason,
     notBeforeMs: () => companion.notBeforeMs(),

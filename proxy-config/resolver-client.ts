@@ -1,6 +1,7 @@
 /** The agent's side of the resolver's control socket: one connection a message, answered soon or an error. */
 import { exchange } from './control-client.js';
 import type { ControlReply } from './resolver.js';
+import type { CertificateTable } from './tls.js';
 import type { RecordTable } from './upstreams.js';
 
 export type ControlAnswer = Extract<ControlReply, { ok: true }>;
@@ -10,6 +11,8 @@ export interface ResolverClient {
   ping(): Promise<ControlAnswer>;
   /** Replaces all records; resolves when they are served; `unstored` says whether they are on disk. Rejects with the resolver's own reason. */
   publish(revision: number, table: RecordTable): Promise<ControlAnswer>;
+  /** Replaces all certificates; as `publish` else. */
+  certify(certificates: CertificateTable): Promise<ControlAnswer>;
 }
 
 const PING_TIMEOUT_MS = 500;
@@ -24,6 +27,7 @@ export function resolverClient(socketPath: string): ResolverClient {
   };
   return {
     ping: () => call({ op: 'ping' }, PING_TIMEOUT_MS),
+    certify: (certificates) => call({ op: 'certify', certificates }, PUBLISH_TIMEOUT_MS),
     publish: (revision, table) => call({ op: 'publish', revision, table }, PUBLISH_TIMEOUT_MS),
   };
 }

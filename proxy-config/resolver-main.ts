@@ -24,7 +24,8 @@ if (running === null) {
   console.error(new Date().toISOString(), 'a resolver already runs here');
   process.exit(3);
 }
-console.error(new Date().toISOString(), 'serving', running.ports);
+const { certificateKey, ...ports } = running.ports;
+console.error(new Date().toISOString(), 'serving', ports);
 
 const command = [process.execPath, ...process.execArgv, process.argv[1] ?? '', directory, INHERIT_FLAG];
 const standby = startStandby(command, running.listening);

@@ -1,27 +1,37 @@
 /**
- * The resolver: SRV and address records for Caddy over loopback, and the sorry server behind services with nothing
- * ready. It runs as its own tiny process, because a resolver that is silent stalls every service of Caddy at once.
+ * The resolver: SRV and address records for Caddy over loopback, the certificates of its handshakes, and the sorry server behind
+ * services with nothing ready. It runs as its own tiny process, because a resolver that is silent stalls every service of Caddy at once.
  *
  * Promises: it serves what it last stored at once after a start, on the same ports as before. An acknowledged
  * table is served, and stored too unless the disk refuses it: then the file before stays, `unstored` says why, and it is
  * tried again until it is written. One that died meanwhile comes back with an older revision, by which the publisher
  * knows. Refuses tables that are older than its own, and a second instance on the same control socket.
  *
- * Control socket (`resolver.sock`), a JSON line each way: `{"op":"publish","revision":N,"table":{…}}` or
- * `{"op":"ping"}` → `{"ok":true,"pid","revision","ports","sinceMs":{name: ms}}` or `{"ok":false,"reason"}`.
+ * Control socket (`resolver.sock`), a JSON line each way: `{"op":"publish","revision":N,"table":{…}}`,
+ * `{"op":"certify","certificates":{…}}` or `{"op":"ping"}` → `{"ok":true,"pid","revision","ports","sinceMs":{name: ms},"certificates"}` or
+ * `{"ok":false,"reason"}`.
  */
+import { randomBytes } from 'node:crypto';
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { isListening } from '../shared/listening.js';
+import {
+  type CertificateAnswers,
+  type CertificateServer,
+  inheritCertificateServer,
+  startCertificateServer,
+} from './certificate-server.js';
 import { listenControl } from './control-server.js';
 import { type DnsAnswerer, dnsAnswerer } from './dns-answer.js';
 import { type DnsServers, inheritDnsServers, startDnsServers } from './dns-server.js';
 import { readJsonFile, tryWriteJsonFile } from './json-file.js';
+import { keptCertificates } from './kept-certificates.js';
 import { keptFile } from './kept-file.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import { inheritSorryServer, type Sayings, type SorryServer, startSorryServer } from './sorry-server.js';
 import type { INHERITED } from './standby.js';
+import type { CertificateTable } from './tls.js';
 import type { RecordTable } from './upstreams.js';
 
 /** What the resolver holds and keeps in `resolver.json`. */
@@ -46,6 +56,8 @@ export type ControlReply =
       revision: number;
       ports: ResolverPorts;
       sinceMs: Record<string, number>;
+      /** Of the certificates that are served; null: none are known. */
+      certificates: string | null;
       /** Why what is served is not on disk; null: it is. */
       unstored: string | null;
     }
@@ -66,15 +78,19 @@ export async function startResolver(
   if (await isListening(socketPath)) return null;
   const file = join(directory, 'resolver.json');
   let publication = publicationOf(readJsonFile(file));
+  const certificates = keptCertificates(join(directory, 'certificates.json'), storeAgainMs);
+  const saved = savedPorts(directory);
+  const key = saved.certificateKey ?? randomBytes(32).toString('hex');
   let answerer: DnsAnswerer = dnsAnswerer(publication?.table ?? null);
-  const dnsOf = () => answerer;
-  const sayings: Sayings = {
-    notices: () => publication?.table.notices ?? [],
-    challenges: () => publication?.table.challenges ?? [],
+  const answers: Answers = {
+    dns: () => answerer,
+    sayings: {
+      notices: () => publication?.table.notices ?? [],
+      challenges: () => publication?.table.challenges ?? [],
+    },
+    certificates: { key, find: certificates.find },
   };
-  const servers = inherited
-    ? await inheritServers(inherited, dnsOf, sayings)
-    : await startServers(directory, dnsOf, sayings);
+  const servers = inherited ? await inheritServers(inherited, answers) : await startServers(saved, answers);
   const { ports, stop } = servers;
   if (await isListening(socketPath)) {
     await stop();
@@ -88,7 +104,8 @@ export async function startResolver(
     revision: publication?.revision ?? 0,
     ports,
     sinceMs: publication?.sinceMs ?? {},
-    unstored: stored.problem(),
+    certificates: certificates.fingerprint(),
+    unstored: stored.problem() ?? certificates.problem(),
   });
   const publish = (revision: number, table: RecordTable): ControlReply => {
     if (publication && revision <= publication.revision) return { ok: false, reason: 'older revision' };
@@ -97,13 +114,18 @@ export async function startResolver(
     answerer = dnsAnswerer(table);
     return reply();
   };
-  const control = await listenControl(socketPath, (line) => answerControl(line, publish, reply));
+  const certify = (table: CertificateTable): ControlReply => {
+    certificates.keep(table);
+    return reply();
+  };
+  const control = await listenControl(socketPath, (line) => answerControl(line, { publish, certify, reply }));
   return {
     ports,
     listening: servers.listening,
     async stop() {
       control.close();
       stored.stop();
+      certificates.stop();
       await stop();
     },
   };
@@ -124,40 +146,66 @@ function sinceOf(before: Publication | null, table: RecordTable, nowMs: number):
   return Object.fromEntries(since);
 }
 
-async function startServers(directory: string, answerer: () => DnsAnswerer, sayings: Sayings) {
-  const saved = (readJsonFile(join(directory, 'ports.json')) ?? {}) as Partial<ResolverPorts>;
-  const dns = await startDnsServers(saved.srvTcpPort ?? null, answerer);
-  return serversOf(dns, await startSorryServer(saved.sorryPort ?? null, sayings));
+/** What the servers say, asked for each time. */
+interface Answers {
+  dns: () => DnsAnswerer;
+  sayings: Sayings;
+  certificates: CertificateAnswers;
 }
 
-async function inheritServers(fds: typeof INHERITED, answerer: () => DnsAnswerer, sayings: Sayings) {
-  return serversOf(await inheritDnsServers(fds, answerer), await inheritSorryServer(fds.sorry, sayings));
+const savedPorts = (directory: string): Partial<ResolverPorts> =>
+  (readJsonFile(join(directory, 'ports.json')) ?? {}) as Partial<ResolverPorts>;
+
+async function startServers(saved: Partial<ResolverPorts>, { dns, sayings, certificates }: Answers) {
+  return serversOf(certificates.key, [
+    await startDnsServers(saved.srvTcpPort ?? null, dns),
+    await startSorryServer(saved.sorryPort ?? null, sayings),
+    await startCertificateServer(saved.certificatePort ?? null, certificates),
+  ]);
 }
 
-function serversOf(dns: DnsServers, sorry: SorryServer) {
-  const listening = [dns.tcp, dns.udp, sorry.server];
+async function inheritServers(fds: typeof INHERITED, { dns, sayings, certificates }: Answers) {
+  return serversOf(certificates.key, [
+    await inheritDnsServers(fds, dns),
+    await inheritSorryServer(fds.sorry, sayings),
+    await inheritCertificateServer(fds.certificates, certificates),
+  ]);
+}
+
+function serversOf(
+  certificateKey: string,
+  [dns, sorry, shown]: [DnsServers, SorryServer, CertificateServer],
+) {
+  const ports = { srvTcpPort: dns.port, dnsUdpPort: dns.port, sorryPort: sorry.port };
   return {
-    ports: { srvTcpPort: dns.port, dnsUdpPort: dns.port, sorryPort: sorry.port },
-    listening,
+    ports: { ...ports, certificatePort: shown.port, certificateKey },
+    listening: [dns.tcp, dns.udp, sorry.server, shown.server],
     async stop() {
       await dns.stop();
       await sorry.stop();
+      await shown.stop();
     },
   };
 }
 
-function answerControl(
-  line: string,
-  publish: (revision: number, table: RecordTable) => ControlReply,
-  reply: () => ControlReply,
-): ControlReply {
+interface Control {
+  publish(revision: number, table: RecordTable): ControlReply;
+  certify(certificates: CertificateTable): ControlReply;
+  reply(): ControlReply;
+}
+
+function answerControl(line: string, { publish, certify, reply }: Control): ControlReply {
   try {
-    const message = JSON.parse(line) as { op?: unknown; revision?: unknown; table?: Partial<RecordTable> };
+    const message = JSON.parse(line) as { op?: unknown; revision?: unknown } & {
+      table?: Partial<RecordTable>;
+      certificates?: CertificateTable;
+    };
     if (message.op === 'ping') return reply();
     if (message.op === 'publish' && typeof message.revision === 'number' && message.table?.srv) {
       const { srv, hosts = {}, notices = [], challenges = [] } = message.table;
       return publish(message.revision, { srv, hosts, notices, challenges });
     }
+    if (message.op === 'certify' && message.certificates?.fallback) return certify(message.certificates);
     return { ok: false, reason: 'unknown message' };
   } catch (error) {
     return { ok: false, reason: String(error) };

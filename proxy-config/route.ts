@@ -48,6 +48,8 @@ export const certificateSchema = z.object({
   names: z.array(z.string()),
   certPem: z.string(),
   keyPem: z.string(),
+  /** It names an OCSP responder, whose answer Caddy staples. Absent: it does not. */
+  stapled: z.boolean().optional(),
 });
 export type Certificate = z.infer<typeof certificateSchema>;
 

@@ -18,7 +18,7 @@ export interface Standby {
 
 /** Where a resolver that follows another one finds its sockets: file descriptors that it was started with, in the order of
  *  {@link startStandby}. */
-export const INHERITED = { srvTcp: 3, dnsUdp: 4, sorry: 5 } as const;
+export const INHERITED = { srvTcp: 3, dnsUdp: 4, sorry: 5, certificates: 6 } as const;
 
 /** The last argument of a companion that takes over inherited sockets. */
 export const INHERIT_FLAG = '--inherit';

@@ -13,6 +13,7 @@ import type { Store } from '../store/store.js';
 import type { AcmeRecord } from '../store/tables.js';
 import { accountKey, dropGone, eventOf, isServed, issuerOf, newKey, ORDERS, ordersOf } from './acme-store.js';
 import type { CertificateSource } from './certificates.js';
+import { stapling } from './stapled.js';
 
 export interface Challenge {
   token: string;
@@ -228,7 +229,7 @@ export function createAcme(options: AcmeOptions): Acme {
       const known = opened.get(name);
       if (known?.sealedKey === certificate.sealedKey) return known.value;
       const { certPem, sealedKey } = certificate;
-      const value = { names: [name], certPem, keyPem: authority.unseal(sealedKey) };
+      const value = { names: [name], certPem, keyPem: authority.unseal(sealedKey), ...stapling(certPem) };
       opened.set(name, { sealedKey, value });
       return value;
     },

@@ -17,6 +17,7 @@ import type { OwnCertificate } from '../store/tables.js';
 import type { CertificateSource } from './certificates.js';
 import type { Refusal, Usable } from './check-certificate.js';
 import { checkServiceFiles, createServiceFiles, hasTls, type ServiceWithTls } from './service-files.js';
+import { stapling } from './stapled.js';
 import { tellExpiry } from './tell-expiry.js';
 import { checkUpload, type Upload } from './upload.js';
 
@@ -184,7 +185,7 @@ function createKept(store: Store, authority: OwnCertificatesOptions['authority']
     const known = opened.get(id);
     if (known?.sealedKey === sealedKey) return known.certificate;
     const keyPem = unsealed(authority, sealedKey);
-    const certificate = keyPem === null ? null : { names, certPem, keyPem };
+    const certificate = keyPem === null ? null : { names, certPem, keyPem, ...stapling(certPem) };
     opened.set(id, { sealedKey, certificate });
     return certificate;
   };

@@ -162,7 +162,10 @@ t.test('a resolver that is stopped and silent is replaced', async () => {
 
 t.test('a config that Caddy refuses is shown, and the old one goes on serving', async (t) => {
   const bad = edge.ingress([aRoute({ allocations: [one], domains: ['shop.test', 'new.test'] })]);
-  edge.role.apply({ ...bad, certificates: [{ names: ['new.test'], certPem: 'no', keyPem: 'no' }] }, 1_000);
+  edge.role.apply(
+    { ...bad, certificates: [{ names: ['new.test'], certPem: 'no', keyPem: 'no', stapled: true }] },
+    1_000,
+  );
   await until('a reason', () => edge.role.observed()?.reason?.includes('Caddy answered 400'));
   t.equal(await edge.client('').text(), 'one');
   t.equal(edge.traffic('a.1')?.state, 'routed');

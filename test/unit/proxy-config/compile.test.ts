@@ -23,6 +23,7 @@ const aRoute = (name: string, over: Partial<Route> = {}): Route => ({
   allocations: [],
   ...over,
 });
+const shown = { certificatePort: 61_004, certificateKey: 'a-password' };
 const compiled = (
   over: Partial<Ingress>,
   fallback: ReadonlyMap<string, string[]> = new Map(),
@@ -40,7 +41,7 @@ function inputOf(over: Partial<Ingress>) {
       ...over,
     },
     trafficPort: null,
-    resolver: { srvTcpPort: 61_001, dnsUdpPort: 61_001, sorryPort: 61_002 },
+    resolver: { srvTcpPort: 61_001, dnsUdpPort: 61_001, sorryPort: 61_002, ...shown },
     adminSocketPath: '/home/caddy.sock',
     storageRoot: '/home/storage',
     logFile: null,
@@ -55,16 +56,21 @@ t.test('the fingerprint stands in the config, and is not part of itself', async 
   t.equal(configFingerprint(config), fingerprint);
 });
 
-t.test('domains, paths, certificates and ports change the fingerprint', async (t) => {
+t.test('domains, paths and ports change the fingerprint', async (t) => {
   const { fingerprint } = compiled({});
   const others: Partial<Ingress>[] = [
     { routes: [aRoute('a'), aRoute('b', { domains: ['c.test'] })] },
     { routes: [aRoute('a'), aRoute('b', { paths: ['/x/*'] })] },
     { routes: [aRoute('a')] },
-    { certificates: [certificate('a.test')] },
+    { certificates: [{ ...certificate('a.test'), stapled: true }] },
     { httpsPort: 8443 },
   ];
   for (const other of others) t.not(compiled(other).fingerprint, fingerprint);
+  t.equal(
+    compiled({ certificates: [certificate('a.test')] }).fingerprint,
+    fingerprint,
+    'which are asked for',
+  );
 });
 
 t.test('membership, weights and fallbacks never change the fingerprint, nor does any order', async (t) => {
@@ -172,7 +178,7 @@ t.test(
 );
 
 t.test('the key that stands for a config leaves membership out and nothing else', async (t) => {
-  const resolver = { srvTcpPort: 1, dnsUdpPort: 1, sorryPort: 2 };
+  const resolver = { srvTcpPort: 1, dnsUdpPort: 1, sorryPort: 2, ...shown };
   const base = {
     httpPort: 80,
     httpsPort: 443,

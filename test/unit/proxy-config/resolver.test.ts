@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import dnsPacket from 'dns-packet';
 import fc from 'fast-check';
 import t from 'tap';
+import { exchange } from '../../../proxy-config/control-client.js';
 import { dnsAnswerer } from '../../../proxy-config/dns-answer.js';
 import { startResolver } from '../../../proxy-config/resolver.js';
 import { resolverClient } from '../../../proxy-config/resolver-client.js';
@@ -102,6 +103,42 @@ t.test('publishes, answers over UDP and TCP, and remembers', async (t) => {
   await second.stop();
 });
 
+t.test('certificates are shown to who has the password, and remembered', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'orca-resolver-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const client = resolverClient(join(directory, 'resolver.sock'));
+  const first = await startResolver(directory);
+  if (!first) throw new Error('it did not start');
+  const ask = async (name: string, { certificateKey, certificatePort } = first.ports) => {
+    const authorization = `Basic ${Buffer.from(`caddy:${certificateKey}`).toString('base64')}`;
+    const url = `http://127.0.0.1:${certificatePort}/?server_name=${name}&cipher_suites=1%2C2`;
+    const answer = await fetch(url, { headers: { authorization } });
+    return [answer.status, await answer.text()];
+  };
+  t.same(await ask('a.test'), [503, ''], 'before there are any');
+  t.equal((await client.ping()).certificates, null);
+  const own = { names: ['a.test', '*.b.test'], pem: 'own' };
+  const { certificates } = await client.certify({ certificates: [own], fallback: 'none' });
+  t.same(await ask('a.test'), [200, 'own']);
+  t.same(await ask('C.B.test'), [200, 'own']);
+  t.same(await ask('__proto__'), [200, 'none']);
+  t.same(await ask(''), [200, 'none']);
+  for (const certificateKey of ['', 'x', `${first.ports.certificateKey}0`])
+    t.same(await ask('a.test', { ...first.ports, certificateKey }), [401, '']);
+  t.equal((await fetch(`http://127.0.0.1:${first.ports.certificatePort}/?server_name=a.test`)).status, 401);
+  for (const file of ['certificates.json', 'ports.json'])
+    t.equal(statSync(join(directory, file)).mode & 0o777, 0o600);
+  await first.stop();
+
+  const second = await startResolver(directory);
+  if (!second) throw new Error('it did not start again');
+  t.same(second.ports, first.ports);
+  t.equal((await client.ping()).certificates, certificates);
+  t.same(await ask('a.test'), [200, 'own']);
+  await t.rejects(exchangeOf(directory, { op: 'certify', certificates: {} }), /unknown message/);
+  await second.stop();
+});
+
 t.test('a damaged table file is as none', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'orca-resolver-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
@@ -169,6 +206,12 @@ t.test('a name that only objects have is unknown', async (t) => {
   const reply = dnsAnswerer(table(80)).answer(query, 'tcp');
   t.equal(reply && (dnsPacket.decode(reply) as { rcode?: string }).rcode, 'NXDOMAIN');
 });
+
+async function exchangeOf(directory: string, message: object): Promise<void> {
+  const where = { message, timeoutMs: 1_000, who: 'it' };
+  const reply = await exchange<{ ok: boolean; reason?: string }>(join(directory, 'resolver.sock'), where);
+  if (!reply.ok) throw new Error(reply.reason);
+}
 
 function askTcp(port: number, type: 'SRV' | 'A', name: string) {
   const query = dnsPacket.streamEncode({ type: 'query', id: 9, questions: [{ type, name }] });

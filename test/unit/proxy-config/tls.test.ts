@@ -1,12 +1,18 @@
 import t from 'tap';
 import type { Certificate, Ingress } from '../../../proxy-config/route.js';
-import { connectionPolicies, loadedCertificates } from '../../../proxy-config/tls.js';
+import {
+  certificateChooser,
+  certificateTable,
+  connectionPolicies,
+  loadedCertificates,
+} from '../../../proxy-config/tls.js';
 
 const certificate = (pem: string, ...names: string[]): Certificate => ({
   names,
-  certPem: pem,
+  certPem: `${pem}\n`,
   keyPem: `key of ${pem}`,
 });
+const stapled = (pem: string, ...names: string[]) => ({ ...certificate(pem, ...names), stapled: true });
 const ingress = (...certificates: Certificate[]): Ingress => ({
   ...{ httpPort: 80, httpsPort: 443, caddy: 'auto', routes: [], certificates },
   fallbackCertificate: certificate('none'),
@@ -20,6 +26,21 @@ interface Loaded {
   tags: string[];
 }
 
+/** As Caddy chooses: the first policy that fits; of what is loaded what has its tag, else what is asked for. */
+function shownBy(given: Ingress): (name: string) => string | undefined {
+  const policies = connectionPolicies(given) as Policy[];
+  const loaded = loadedCertificates(given) as Loaded[];
+  const ask = certificateChooser(JSON.parse(JSON.stringify(certificateTable(given))));
+  const fits = (sni: string, name: string) => sni === name || sni === `*${name.slice(name.indexOf('.'))}`;
+  return (name) => {
+    const policy = policies.find(
+      ({ match }) => match === undefined || match.sni.some((sni) => fits(sni, name)),
+    );
+    const found = loaded.find(({ tags }) => tags[0] === policy?.certificate_selection.any_tag[0]);
+    return (found?.certificate ?? ask(name)).split('\n')[0];
+  };
+}
+
 t.test('each name is shown the certificate that it has, whatever else is valid for it', async (t) => {
   const own = certificate('own', 'b.test');
   const wide = certificate('wide', 'A.test');
@@ -27,18 +48,43 @@ t.test('each name is shown the certificate that it has, whatever else is valid f
     ingress(own, wide, { ...own, names: ['c.test'] }),
     ingress(wide, { ...own, names: ['c.test', 'b.test'] }),
   ]) {
-    const policies = connectionPolicies(given) as Policy[];
-    const loaded = loadedCertificates(given) as Loaded[];
-    t.equal(loaded.length, 3, 'each once');
-    const shown = (name: string): string | undefined => {
-      const policy = policies.find(({ match }) => match === undefined || match.sni.includes(name));
-      return loaded.find(({ tags }) => tags[0] === policy?.certificate_selection.any_tag[0])?.certificate;
-    };
-    t.same(['a.test', 'b.test', 'c.test', 'd.test'].map(shown), ['wide', 'own', 'own', 'none']);
+    t.equal(certificateTable(given).certificates.length, 2, 'each once');
+    const shown = ['A.Test', 'b.test', 'c.test', 'd.test', '', 'x'].map(shownBy(given));
+    t.same(shown, ['wide', 'own', 'own', 'none', 'none', 'none']);
   }
-  t.same(connectionPolicies(ingress(own, wide)), connectionPolicies(ingress(wide, own)), 'in whatever order');
+  t.same(certificateTable(ingress(own, wide)), certificateTable(ingress(wide, own)), 'in whatever order');
 });
 
-t.test('a name that is none is shown nothing', async (t) => {
-  t.equal(connectionPolicies(ingress(certificate('own', 'no name'))).length, 1);
+t.test(
+  'a name has its own certificate before a wildcard over it, whichever of them Caddy loads',
+  async (t) => {
+    for (const one of [certificate, stapled])
+      for (const other of [certificate, stapled])
+        for (const given of [
+          [one('own', 'a.test'), other('wild', '*.test')],
+          [other('wild', '*.test'), one('own', 'a.test')],
+        ]) {
+          const shown = ['a.test', 'b.test', 'a.b.test', 'test'].map(shownBy(ingress(...given)));
+          t.same(shown, ['own', 'wild', 'none', 'none']);
+        }
+  },
+);
+
+t.test('Caddy loads what it has an OCSP answer to staple to, and nothing else', async (t) => {
+  t.same(loadedCertificates(ingress(certificate('own', 'a.test'))), []);
+  t.match(loadedCertificates(ingress(stapled('own', 'a.test'))), [
+    { certificate: 'own\n', key: 'key of own' },
+  ]);
+  t.same(certificateTable(ingress(stapled('own', 'a.test'))).certificates, []);
+});
+
+t.test('chain and key are one PEM, a line apart', async (t) => {
+  const { fallback } = certificateTable(ingress());
+  t.equal(fallback, 'none\nkey of none');
+});
+
+t.test('a name that is none is shown nothing of its own', async (t) => {
+  t.same(certificateTable(ingress(certificate('own', 'no name'))).certificates, [
+    { names: [], pem: 'own\nkey of own' },
+  ]);
 });

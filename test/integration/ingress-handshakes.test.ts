@@ -1,0 +1,116 @@
+/** Certificates on a real Caddy and a real resolver: another one is shown at once, and nobody who is under way notices. */
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:tls';
+import t from 'tap';
+import { ingressPaths } from '../../proxy-config/paths.js';
+import type { Certificate } from '../../proxy-config/route.js';
+import { fallbackCertificate, shopCertificate } from './ingress-certificates.js';
+import {
+  anAllocation,
+  aRoute,
+  type Edge,
+  startBackend,
+  startEdge,
+  startLoad,
+  until,
+} from './ingress-harness.js';
+
+t.setTimeout(120_000);
+const edge = await startEdge();
+const backend = await startBackend('one');
+t.teardown(async () => {
+  await edge.close();
+  await backend.close();
+});
+
+const routes = [aRoute({ allocations: [anAllocation('a.1', backend.endpoint.port)] })];
+const first: Certificate = { ...shopCertificate, names: ['shop.test'] };
+const second: Certificate = { ...fallbackCertificate, names: ['shop.test'] };
+const common = (one: Certificate) => (one === first ? 'shop.test' : 'orca.invalid');
+const loads = () => edge.logs.filter((line) => line.startsWith('Caddy serves')).length;
+let revision = 1;
+const serve = (certificate: Certificate): void => {
+  revision += 1;
+  edge.role.apply({ ...edge.ingress(routes), certificates: [certificate] }, revision);
+};
+
+serve(first);
+await until('a first route', () => edge.traffic('a.1')?.state === 'routed');
+
+t.test('another certificate is shown without a load, and no handshake and no request fails', async (t) => {
+  const before = loads();
+  const handshakes = startHandshakes(edge);
+  const busy = startLoad(edge);
+  for (let round = 0; round < 20; round += 1) {
+    const next = round % 2 === 0 ? second : first;
+    serve(next);
+    await until('it is shown', async () => (await handshake(edge)) === common(next));
+    const at = handshakes.count();
+    await until('under load', () => handshakes.count() > at + 20);
+  }
+  t.same((await busy.stop()).failed, []);
+  t.same((await handshakes.stop()).failed, []);
+  t.equal(loads(), before);
+});
+
+t.test(
+  'killed, the process that has the certificates is followed at once, and no handshake fails',
+  async (t) => {
+    const handshakes = startHandshakes(edge);
+    for (let round = 0; round < 3; round += 1) {
+      const pid = edge.pidOf('resolver');
+      process.kill(pid, 'SIGKILL');
+      await until('another process', () => edge.pidOf('resolver') !== pid);
+      const at = handshakes.count();
+      await until('under load', () => handshakes.count() > at + 20);
+    }
+    t.same((await handshakes.stop()).failed, []);
+  },
+);
+
+t.test('one that an OCSP answer can be stapled to is loaded into Caddy, and shown all the same', async () => {
+  serve({ ...second, stapled: true });
+  await until('it is shown', async () => (await handshake(edge)) === common(second));
+  serve(first);
+  await until('the other is shown', async () => (await handshake(edge)) === common(first));
+});
+
+t.test('no key stands in what Caddy keeps', async (t) => {
+  const { autosave, bootConfig } = ingressPaths(edge.home);
+  for (const file of [autosave, bootConfig]) t.notMatch(readFileSync(file, 'utf8'), /PRIVATE KEY/);
+  t.match(readFileSync(autosave, 'utf8'), /get_certificate/);
+});
+
+/** The common name of what is shown; rejects when the handshake fails. */
+function handshake({ httpsPort }: Edge): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const where = { host: '127.0.0.1', port: httpsPort, servername: 'shop.test', rejectUnauthorized: false };
+    const socket = connect(where, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN));
+      socket.destroy();
+    });
+    socket.on('error', reject);
+  });
+}
+
+/** A few clients that do nothing but shake hands. */
+function startHandshakes(edge: Edge) {
+  const failed: string[] = [];
+  let done = 0;
+  let stopping = false;
+  const worker = async (): Promise<void> => {
+    while (!stopping) {
+      await handshake(edge).catch((error: Error) => failed.push(error.message));
+      done += 1;
+    }
+  };
+  const workers = Array.from({ length: 4 }, worker);
+  return {
+    count: () => done,
+    async stop() {
+      stopping = true;
+      await Promise.all(workers);
+      return { done, failed };
+    },
+  };
+}
