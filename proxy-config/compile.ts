@@ -1,8 +1,8 @@
 /**
  * Decides what Caddy is told: an ingress in, Caddy's JSON out, PURE, and valid on 2.6.2 and 2.11.9 alike.
  *
- * Promises: the configuration depends on domains, paths and ports only. Membership and weights live in SRV records, and certificates
- * are asked for (`tls`), because every load of Caddy costs requests. Every request gets an answer that says something: an unknown
+ * Promises: the configuration depends on domains, paths, ports, and the certificates that are loaded (`tls`) only. Membership and weights
+ * live in SRV records, because a load of Caddy can cost requests. Every request gets an answer that says something: an unknown
  * host or path a 404 page, a known one with nothing behind it a 503 page with Retry-After, never Caddy's empty 200.
  * Caddy orders no certificate: `automatic_https` is off, and the issuer in `tls.automation` only answers challenges (handshake-challenges).
  */
@@ -10,6 +10,8 @@ import { CHALLENGE_PATH } from '../shared/challenge-path.js';
 import { canonicalJson, fingerprint } from '../shared/fingerprint.js';
 import { apiRoute, type MasterPlace } from './api-site.js';
 import { chosenName } from './choose-group.js';
+import { closingRoutes } from './closing-route.js';
+import type { CaddyTraits } from './find-caddy.js';
 import { challengeIssuers } from './handshake-challenges.js';
 import { brokenPage, errorPage, notFoundPage, RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
 import { dropForgedHeaders, proxyHandlers, type ResolverPorts } from './proxy-handler.js';
@@ -32,8 +34,10 @@ export interface CompileInput {
   storageRoot: string;
   /** Caddy's own rolling log; null: to its stderr. */
   logFile: string | null;
-  /** Of the Caddy that is told (`keepsBodies`). */
-  keepsBodies: boolean;
+  /** Of the Caddy that is told. */
+  traits: CaddyTraits;
+  /** Where the file of `closing-route` lies. */
+  closingFolder: string;
   /** Per service (`project/name`), the `host:port`s to use while the resolver does not answer. */
   fallback: ReadonlyMap<string, string[]>;
 }
@@ -71,7 +75,7 @@ export function compile(input: CompileInput): Compiled {
   const { sites, refused } = sitesOf(measurable(input.ingress.routes, input.trafficPort));
   const refreshMs = refreshMsFor(countNames(input.ingress.routes));
   const automation = {
-    policies: [{ issuers: challengeIssuers(), get_certificate: certificateManagers(input.resolver) }],
+    policies: [{ issuers: challengeIssuers(), ...certificateManagers(input.resolver, input.traits) }],
   };
   const configWith = (https: object): CaddyConfig => ({
     ...withTraffic(bootConfig(input), trafficSink(sites, input.trafficPort)),
@@ -82,7 +86,7 @@ export function compile(input: CompileInput): Compiled {
         servers: { http: httpServer(input, sites), https },
       },
       tls: {
-        certificates: { load_pem: loadedCertificates(input.ingress) },
+        certificates: { load_pem: loadedCertificates(input.ingress, input.traits) },
         automation,
       },
     },
@@ -100,24 +104,15 @@ export function configKey(
   ingress: Ingress,
   resolver: ResolverPorts,
   trafficPort: number | null,
-  keepsBodies: boolean,
+  traits: CaddyTraits,
 ): string {
   const { httpPort, httpsPort, apiName } = ingress;
   const routes = ingress.routes.map((r) => [
     ...[r.service, r.srvName, r.domains, r.paths, r.stripPrefix],
     ...[r.measured, r.sticky, r.boundaries, r.groupHeader],
   ]);
-  return JSON.stringify([
-    httpPort,
-    httpsPort,
-    resolver,
-    trafficPort,
-    keepsBodies,
-    routes,
-    connectionPolicies(ingress),
-    loadedCertificates(ingress),
-    apiName,
-  ]);
+  const loaded = [connectionPolicies(ingress, traits), loadedCertificates(ingress, traits)];
+  return JSON.stringify([httpPort, httpsPort, resolver, trafficPort, traits, routes, loaded, apiName]);
 }
 
 /** The lines of the traffic log go to its sink alone. */
@@ -168,7 +163,8 @@ function dropped(key: string, value: unknown): unknown {
   return key === 'upstreams' || key === '@id' ? undefined : value;
 }
 
-function httpServer({ ingress, resolver }: CompileInput, sites: Site[]): object {
+function httpServer(input: CompileInput, sites: Site[]): object {
+  const { ingress, resolver } = input;
   const hosts = [...(ingress.apiName ? [ingress.apiName] : []), ...sites.flatMap((site) => site.domains)];
   const port = ingress.httpsPort === 443 ? '' : `:${ingress.httpsPort}`;
   const redirect = {
@@ -181,7 +177,7 @@ function httpServer({ ingress, resolver }: CompileInput, sites: Site[]): object 
     listen: [`:${ingress.httpPort}`],
     read_header_timeout: '30s',
     automatic_https: { disable: true },
-    routes: [challenges(resolver), ...known, { handle: [notFound()] }],
+    routes: [...closing(input), challenges(resolver), ...known, { handle: [notFound()] }],
   };
 }
 
@@ -198,9 +194,10 @@ function httpsServer(input: CompileInput, sites: Site[], refreshMs: number): obj
     listen: [`:${input.ingress.httpsPort}`],
     read_header_timeout: '30s',
     automatic_https: { disable: true },
-    tls_connection_policies: connectionPolicies(input.ingress),
+    tls_connection_policies: connectionPolicies(input.ingress, input.traits),
     ...trafficLogs(sites),
     routes: [
+      ...closing(input),
       ...silence(sites),
       dropForgedHeaders(),
       ...apiRoutes(input),
@@ -210,6 +207,8 @@ function httpsServer(input: CompileInput, sites: Site[], refreshMs: number): obj
     errors: { routes: errorRoutes() },
   };
 }
+
+const closing = ({ closingFolder, traits }: CompileInput): object[] => closingRoutes(closingFolder, traits);
 
 function apiRoutes({ ingress: { apiName }, master }: CompileInput): object[] {
   return apiName && master ? [apiRoute(apiName, master)] : [];
@@ -223,7 +222,7 @@ function siteRoute(site: Site, input: CompileInput, refreshMs: number): object {
       resolver: input.resolver,
       refreshMs,
       httpsPort: input.ingress.httpsPort,
-      keepsBodies: input.keepsBodies,
+      keepsBodies: input.traits.keepsBodies,
       fallback: input.fallback.get(route.service) ?? [],
     }),
   }));

@@ -2,14 +2,15 @@
  * Keeps Caddy running with the newest config: its own loop, so that a slow start or load never delays a record.
  *
  * Promises: a config is loaded only when its fingerprint differs from the one Caddy runs (asked of Caddy itself, so no
- * restart of anything can fool it); an assignment that changes only membership loads nothing. A config that Caddy
+ * restart of anything can fool it), and after its clients were told (`closing`); an assignment that changes only membership loads nothing. A config that Caddy
  * refuses leaves the old one serving and is tried again with back-off, 1 s doubling to 60 s.
  */
 import { messageOf } from '../shared/errors.js';
 import { type Loop, startLoop } from '../shared/loop.js';
 import type { MasterPlace } from './api-site.js';
+import { createClosing } from './closing.js';
 import { type Compiled, compile, configKey, FINGERPRINT_PATH, srvNamesOf } from './compile.js';
-import { keepsBodies } from './find-caddy.js';
+import { caddyTraits } from './find-caddy.js';
 import type { IngressPaths } from './paths.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import type { Ingress } from './route.js';
@@ -57,6 +58,7 @@ const MAX_BACKOFF_MS = 60_000;
 /** Starts the loop; it does nothing while `want` says null. */
 export function startEdge(options: EdgeOptions): Edge {
   const sidecar = createSidecar(options.paths, () => loop.wake());
+  const closing = createClosing(options.paths.closing);
   let state: EdgeState = emptyState();
   let cached: { key: string; compiled: Compiled } | null = null;
   let loadedMs = 0;
@@ -71,17 +73,19 @@ export function startEdge(options: EdgeOptions): Edge {
     if (describe(before) !== describe(state)) options.onChange();
   };
   const compileNow = (want: EdgeWant, anew: boolean): Compiled => {
-    const isKept = keepsBodies(state.version);
-    const key = configKey(want.ingress, want.ports, want.trafficPort, isKept);
+    const traits = caddyTraits(state.version);
+    const key = configKey(want.ingress, want.ports, want.trafficPort, traits);
     if (cached !== null && cached.key === key && !anew) return cached.compiled;
     const { paths, master } = options;
-    const compiled = compile({ ...compileInput(paths), ...inputOf(want), master, keepsBodies: isKept });
+    const compiled = compile({ ...compileInput(paths), ...inputOf(want), master, traits });
     cached = { key, compiled };
     return compiled;
   };
+  const isPutOff = (fingerprint: string): boolean =>
+    failed?.fingerprint === fingerprint && Date.now() < failed.retryAtMs;
   const load = async (want: EdgeWant): Promise<void> => {
     const { config, fingerprint, refreshMs } = compileNow(want, true);
-    if (failed?.fingerprint === fingerprint && Date.now() < failed.retryAtMs) return;
+    if (isPutOff(fingerprint)) return;
     try {
       await sidecar.admin.load(config);
       failed = null;
@@ -98,6 +102,16 @@ export function startEdge(options: EdgeOptions): Edge {
       if (!isServing(running)) await sidecar.shutdown();
     }
   };
+  /** What is wanted by then is loaded: more may have come while clients were told. */
+  const replace = async (want: EdgeWant, hasClients: boolean): Promise<void> => {
+    const { httpPort, httpsPort } = want.ingress;
+    if (hasClients) await closing.begin([httpPort, httpsPort]);
+    try {
+      await load(options.want() ?? want);
+    } finally {
+      closing.end();
+    }
+  };
   const look = async (want: EdgeWant): Promise<void> => {
     const found = await sidecar.ensure(want.ingress.caddy);
     change(found);
@@ -108,7 +122,8 @@ export function startEdge(options: EdgeOptions): Edge {
     const compiled = compileNow(want, false);
     change({ refusals: new Map(compiled.refused.map((r) => [r.service, r.reason])) });
     const running = await sidecar.admin.config(FINGERPRINT_PATH);
-    if (running !== compiled.fingerprint) await load(want);
+    if (running !== compiled.fingerprint)
+      await replace(want, isOurs(running) && !isPutOff(compiled.fingerprint));
     else if (state.loadReason !== null || state.loadedNames.size === 0) {
       const { config, refreshMs } = compiled;
       change({ loadedNames: srvNamesOf(config), loadReason: null, refreshMs: Math.max(loadedMs, refreshMs) });
@@ -118,6 +133,7 @@ export function startEdge(options: EdgeOptions): Edge {
   const pass = async (): Promise<void> => {
     const want = options.want();
     if (want === null) return;
+    closing.end();
     await look(want);
     if (hasLooked) return;
     hasLooked = true;
@@ -146,6 +162,9 @@ export function startEdge(options: EdgeOptions): Edge {
  */
 const isServing = (config: unknown): boolean => (config as { apps?: object } | null)?.apps !== undefined;
 
+/** The fingerprint of a config that serves: what Caddy says where there is none is no text. */
+const isOurs = (fingerprint: unknown): boolean => typeof fingerprint === 'string';
+
 function describe(state: EdgeState): string {
   return JSON.stringify({ ...state, loadedNames: [...state.loadedNames], refusals: [...state.refusals] });
 }
@@ -163,7 +182,8 @@ function emptyState(): EdgeState {
 }
 
 function compileInput(paths: IngressPaths) {
-  return { adminSocketPath: paths.adminSocket, storageRoot: paths.storageRoot, logFile: paths.caddyLog };
+  const { adminSocket, storageRoot, caddyLog, closing } = paths;
+  return { adminSocketPath: adminSocket, storageRoot, logFile: caddyLog, closingFolder: closing };
 }
 
 function inputOf(want: EdgeWant) {

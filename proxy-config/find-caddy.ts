@@ -37,13 +37,22 @@ export async function caddyVersion(binary: string): Promise<string | null> {
   return /caddyserver\/caddy\/v2\s+v(\d+\.\d+\.\d+\S*)/.exec(long)?.[1] ?? null;
 }
 
-/** Whether a request's body is still there after a refused connection: mended within 2.11.0 to 2.11.4 (Caddy's source). */
-export function keepsBodies(version: string | null): boolean {
+/** What differs between versions of Caddy. */
+export interface CaddyTraits {
+  /** A request's body is still there after a refused connection: mended within 2.11.0 to 2.11.4 (Caddy's source). */
+  keepsBodies: boolean;
+  /** A connection that is accepted and has sent no request yet is served though another config is loaded, so that a load costs no
+   *  handshake: not with the current Go, whose `Shutdown` closes it; known of 2.6, and not taken for granted of what lies between. */
+  servesAccepted: boolean;
+}
+
+/** An unknown version has neither. */
+export function caddyTraits(version: string | null): CaddyTraits {
   const [major = 0, minor = 0, patch = 0] = (version ?? '')
     .split('.')
     .map((part) => Number.parseInt(part, 10));
-  if (major !== 2) return major > 2;
-  return minor > 11 || (minor === 11 && patch >= 4);
+  if (major !== 2) return { keepsBodies: major > 2, servesAccepted: false };
+  return { keepsBodies: minor > 11 || (minor === 11 && patch >= 4), servesAccepted: minor <= 6 };
 }
 
 async function output(binary: string, command: string): Promise<string> {

@@ -11,6 +11,8 @@ export interface IngressPaths {
   resolverTable: string;
   /** The UDP port that the traffic log is received on. */
   trafficPort: string;
+  /** Of the file by which clients are told to connect anew. */
+  closing: string;
   bootConfig: string;
   xdg: string;
   autosave: string;
@@ -34,6 +36,7 @@ export function ingressPaths(home: string): IngressPaths {
     adminSocket: join(home, 'caddy.sock'),
     resolverSocket: join(directory, 'resolver.sock'),
     trafficPort: join(directory, 'traffic.json'),
+    closing: join(directory, 'closing'),
     resolverTable: join(directory, 'resolver.json'),
     bootConfig: join(directory, 'boot.json'),
     xdg,
@@ -60,7 +63,7 @@ export function ingressPaths(home: string): IngressPaths {
 
 /** Makes the folders, readable by their owner only. */
 export function makeIngressFolders(home: string, paths: IngressPaths): void {
-  for (const folder of [home, paths.directory, paths.xdg, join(home, 'logs')]) {
+  for (const folder of [home, paths.directory, paths.closing, paths.xdg, join(home, 'logs')]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 }

@@ -1,11 +1,14 @@
 /**
- * PURE: which certificate a handshake for a name is shown.
+ * PURE: which certificate a handshake for a name is shown, and how it gets to Caddy.
  *
- * Caddy asks the resolver's process for it at each handshake (`get_certificate`), so that another certificate is never a load of its
- * config: a load costs a busy client its connection, and the current Caddy a handshake now and then. Only what names an OCSP responder
- * is loaded, for Caddy staples nothing else.
+ * Where a load of Caddy's config costs no handshake (2.6), all are loaded. Where it does, Caddy asks the resolver's process at each
+ * handshake (`get_certificate`), so that another certificate is never a load: 40 loads cost 20 of 6,000 handshakes on 2.11.9, 40
+ * changes of what is asked for none. That is not for all, since it has a price of its own: handshakes that are under way in the moment
+ * of a load for another reason fail, as Caddy takes the question back. What names an OCSP responder is loaded everywhere, for Caddy
+ * staples nothing else.
  */
 import { fingerprint } from '../shared/fingerprint.js';
+import type { CaddyTraits } from './find-caddy.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import type { Certificate, Ingress } from './route.js';
 import { normalDomain } from './sites.js';
@@ -17,9 +20,10 @@ export interface CertificateTable {
   fallback: string;
 }
 
+/** Also of what is loaded, so that a Caddy of another version finds it there. */
 export function certificateTable(ingress: Ingress): CertificateTable {
   return {
-    certificates: distinct(ingress, false).map((one) => ({ names: one.names, pem: pemOf(one) })),
+    certificates: distinct(ingress.certificates).map((one) => ({ names: one.names, pem: pemOf(one) })),
     fallback: pemOf(ingress.fallbackCertificate),
   };
 }
@@ -33,46 +37,53 @@ export function certificateChooser({ certificates, fallback }: CertificateTable)
   };
 }
 
-/** Where Caddy asks. Listed twice: one question more, should the resolver have died with the first. */
-export function certificateManagers({ certificatePort, certificateKey }: ResolverPorts): object[] {
+/** The part of a policy by which Caddy asks. Listed twice: one question more, should the resolver have died with the first. */
+export function certificateManagers(
+  { certificatePort, certificateKey }: ResolverPorts,
+  { servesAccepted }: CaddyTraits,
+): { get_certificate?: object[] } {
+  if (servesAccepted) return {};
   const manager = { via: 'http', url: `http://caddy:${certificateKey}@127.0.0.1:${certificatePort}/` };
-  return [manager, manager];
+  return { get_certificate: [manager, manager] };
 }
 
 /** Each name gets the certificate that it is to have, though another that is loaded may be valid for it too. */
-export function connectionPolicies(ingress: Ingress): object[] {
-  const loaded = distinct(ingress, true);
+export function connectionPolicies(ingress: Ingress, traits: CaddyTraits): object[] {
+  const loaded = loadedOf(ingress, traits);
   const policies = (isWanted: (name: string) => boolean): object[] =>
     loaded.flatMap((one) => policy(one.names.filter(isWanted), tagOf(one)));
+  const others = traits.servesAccepted ? FALLBACK : NOT_LOADED;
   return [
     ...policies((name) => !isWildcard(name)),
-    ...policy(
-      askedBelow(
-        loaded.flatMap(({ names }) => names.filter(isWildcard)),
-        ingress,
-      ),
-      NOT_LOADED,
-    ),
+    ...policy(askedBelow(loaded, ingress, traits), NOT_LOADED),
     ...policies(isWildcard),
-    { certificate_selection: { any_tag: [NOT_LOADED] } },
+    { certificate_selection: { any_tag: [others] } },
   ];
 }
 
 /** What Caddy loads, by tag. */
-export function loadedCertificates(ingress: Ingress): object[] {
-  return distinct(ingress, true).map((one) => ({
-    ...{ certificate: one.certPem, key: one.keyPem, tags: [tagOf(one)] },
-  }));
+export function loadedCertificates(ingress: Ingress, traits: CaddyTraits): object[] {
+  const pem = (one: Certificate, tag: string) => ({ certificate: one.certPem, key: one.keyPem, tags: [tag] });
+  const fallback = traits.servesAccepted ? [pem(ingress.fallbackCertificate, FALLBACK)] : [];
+  return [...fallback, ...loadedOf(ingress, traits).map((one) => pem(one, tagOf(one)))];
 }
 
+const FALLBACK = 'fallback';
 /** The tag of nothing that is loaded: where Caddy finds none that it may choose, it asks. */
 const NOT_LOADED = 'asked-for';
 
+const isLoaded = ({ stapled }: Certificate, { servesAccepted }: CaddyTraits): boolean =>
+  servesAccepted || stapled === true;
+
+const loadedOf = ({ certificates }: Ingress, traits: CaddyTraits): Certificate[] =>
+  distinct(certificates.filter((one) => isLoaded(one, traits)));
+
 /** Names that are asked for though a wildcard that is loaded stands over them. */
-function askedBelow(loaded: string[], ingress: Ingress): string[] {
-  if (loaded.length === 0) return [];
-  const asked = distinct(ingress, false).flatMap(({ names }) => names);
-  return asked.filter((name) => loaded.includes(wildcardOver(name))).sort();
+function askedBelow(loaded: Certificate[], { certificates }: Ingress, traits: CaddyTraits): string[] {
+  const wild = new Set(loaded.flatMap(({ names }) => names.filter(isWildcard)));
+  if (wild.size === 0) return [];
+  const asked = distinct(certificates.filter((one) => !isLoaded(one, traits))).flatMap(({ names }) => names);
+  return asked.filter((name) => wild.has(wildcardOver(name))).sort();
 }
 
 const isWildcard = (name: string): boolean => name.startsWith('*.');
@@ -86,11 +97,10 @@ const pemOf = ({ certPem, keyPem }: Certificate): string => `${certPem.trimEnd()
 const policy = (sni: string[], tag: string): object[] =>
   sni.length === 0 ? [] : [{ match: { sni }, certificate_selection: { any_tag: [tag] } }];
 
-/** Those that are loaded, or the others: each once, with all the names that it is to serve. */
-function distinct({ certificates }: Ingress, isLoaded: boolean): Certificate[] {
+/** Each once, with all the names that it is to serve. */
+function distinct(certificates: readonly Certificate[]): Certificate[] {
   const byPem = new Map<string, Certificate>();
   for (const one of certificates) {
-    if ((one.stapled ?? false) !== isLoaded) continue;
     const known = byPem.get(one.certPem)?.names ?? [];
     const all = [...new Set([...known, ...one.names.map(normalDomain)])].filter((name) => name !== '').sort();
     byPem.set(one.certPem, { ...one, names: all });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { compile, FINGERPRINT_PATH, srvNamesOf } from '../../proxy-config/compile.js';
-import { keepsBodies } from '../../proxy-config/find-caddy.js';
+import { caddyTraits } from '../../proxy-config/find-caddy.js';
 import { ingressPaths, makeIngressFolders } from '../../proxy-config/paths.js';
 import { ingressSchema } from '../../proxy-config/route.js';
 import { createSidecar } from '../../proxy-config/sidecar.js';
@@ -41,7 +41,8 @@ for (const file of readdirSync(folder).filter((name) => /^caddy-.*\.json$/.test(
       adminSocketPath: paths.adminSocket,
       storageRoot: paths.storageRoot,
       logFile: paths.caddyLog,
-      keepsBodies: keepsBodies(started.version),
+      traits: caddyTraits(started.version),
+      closingFolder: paths.closing,
       fallback: new Map(Object.entries(input.fallback)),
     });
     await admin.load(compiled.config);

@@ -21,7 +21,8 @@ for (const file of files) {
       adminSocketPath: '/var/lib/orca/caddy.sock',
       storageRoot: '/var/lib/orca/ingress/caddy/storage',
       logFile: '/var/lib/orca/logs/caddy.log',
-      keepsBodies: false,
+      traits: { keepsBodies: false, servesAccepted: true },
+      closingFolder: '/var/lib/orca/ingress/closing',
       fallback: new Map(Object.entries(golden.input.fallback)),
     });
     const expected = { config, refused };

@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 import t from 'tap';
+import { caddyTraits } from '../../proxy-config/find-caddy.js';
 import { ingressPaths } from '../../proxy-config/paths.js';
 import type { Certificate } from '../../proxy-config/route.js';
-import { fallbackCertificate, shopCertificate } from './ingress-certificates.js';
+import { aCertificate } from '../support/a-certificate.js';
+import { shopCertificate } from './ingress-certificates.js';
 import {
   anAllocation,
   aRoute,
@@ -16,6 +18,7 @@ import {
 } from './ingress-harness.js';
 
 t.setTimeout(120_000);
+const SWAPS = 20;
 const edge = await startEdge();
 const backend = await startBackend('one');
 t.teardown(async () => {
@@ -25,8 +28,9 @@ t.teardown(async () => {
 
 const routes = [aRoute({ allocations: [anAllocation('a.1', backend.endpoint.port)] })];
 const first: Certificate = { ...shopCertificate, names: ['shop.test'] };
-const second: Certificate = { ...fallbackCertificate, names: ['shop.test'] };
-const common = (one: Certificate) => (one === first ? 'shop.test' : 'orca.invalid');
+const other = aCertificate(['other.test']);
+const second: Certificate = { names: ['shop.test'], certPem: other.cert, keyPem: other.key };
+const common = (one: Certificate) => (one === first ? 'shop.test' : 'other.test');
 const loads = () => edge.logs.filter((line) => line.startsWith('Caddy serves')).length;
 let revision = 1;
 const serve = (certificate: Certificate): void => {
@@ -36,12 +40,13 @@ const serve = (certificate: Certificate): void => {
 
 serve(first);
 await until('a first route', () => edge.traffic('a.1')?.state === 'routed');
+const { servesAccepted } = caddyTraits(edge.role.observed()?.caddyVersion ?? null);
 
-t.test('another certificate is shown without a load, and no handshake and no request fails', async (t) => {
+t.test('another certificate is shown, and no handshake and no request fails', async (t) => {
   const before = loads();
   const handshakes = startHandshakes(edge);
   const busy = startLoad(edge);
-  for (let round = 0; round < 20; round += 1) {
+  for (let round = 0; round < SWAPS; round += 1) {
     const next = round % 2 === 0 ? second : first;
     serve(next);
     await until('it is shown', async () => (await handshake(edge)) === common(next));
@@ -50,7 +55,7 @@ t.test('another certificate is shown without a load, and no handshake and no req
   }
   t.same((await busy.stop()).failed, []);
   t.same((await handshakes.stop()).failed, []);
-  t.equal(loads(), before);
+  t.equal(loads() - before, servesAccepted ? SWAPS : 0, 'it is loaded only where that costs nothing');
 });
 
 t.test(
@@ -75,10 +80,10 @@ t.test('one that an OCSP answer can be stapled to is loaded into Caddy, and show
   await until('the other is shown', async () => (await handshake(edge)) === common(first));
 });
 
-t.test('no key stands in what Caddy keeps', async (t) => {
-  const { autosave, bootConfig } = ingressPaths(edge.home);
-  for (const file of [autosave, bootConfig]) t.notMatch(readFileSync(file, 'utf8'), /PRIVATE KEY/);
-  t.match(readFileSync(autosave, 'utf8'), /get_certificate/);
+t.test('what is asked for stands in nothing that Caddy keeps', async (t) => {
+  const autosave = readFileSync(ingressPaths(edge.home).autosave, 'utf8');
+  t.equal(autosave.includes('PRIVATE KEY'), servesAccepted);
+  t.equal(autosave.includes('get_certificate'), !servesAccepted);
 });
 
 /** The common name of what is shown; rejects when the handshake fails. */

@@ -1,7 +1,7 @@
 /** Membership changes on a real Caddy under load: nothing fails, Caddy is not reloaded, and the facts are true. */
 import { TimeoutError } from 'got';
 import t from 'tap';
-import { keepsBodies } from '../../proxy-config/find-caddy.js';
+import { caddyTraits } from '../../proxy-config/find-caddy.js';
 import type { Route } from '../../proxy-config/route.js';
 import { anAllocation, aRoute, startBackend, startEdge, startLoad, until } from './ingress-harness.js';
 
@@ -92,7 +92,7 @@ t.test('what can be sent again waits for a service that restarts; else 503 with 
       (error: Error) => error instanceof TimeoutError,
     ),
   );
-  if (!keepsBodies(edge.role.observed()?.caddyVersion ?? null)) {
+  if (!caddyTraits(edge.role.observed()?.caddyVersion ?? null).keepsBodies) {
     const refused = await edge.client.post('', { body: 'x' });
     t.equal(refused.statusCode, 503);
     t.ok(refused.headers['retry-after']);

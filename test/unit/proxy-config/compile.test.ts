@@ -8,8 +8,8 @@ import {
   refreshMsFor,
   srvNamesOf,
 } from '../../../proxy-config/compile.js';
-import { keepsBodies } from '../../../proxy-config/find-caddy.js';
-import type { Ingress, Route, RoutedAllocation } from '../../../proxy-config/route.js';
+import { caddyTraits } from '../../../proxy-config/find-caddy.js';
+import type { Certificate, Ingress, Route, RoutedAllocation } from '../../../proxy-config/route.js';
 import { plainRoute } from '../../support/plain-route.js';
 
 const certificate = (name: string) => ({ names: [name], certPem: `cert ${name}`, keyPem: `key ${name}` });
@@ -23,6 +23,7 @@ const aRoute = (name: string, over: Partial<Route> = {}): Route => ({
   allocations: [],
   ...over,
 });
+const traits = { keepsBodies: false, servesAccepted: true };
 const shown = { certificatePort: 61_004, certificateKey: 'a-password' };
 const compiled = (
   over: Partial<Ingress>,
@@ -45,7 +46,8 @@ function inputOf(over: Partial<Ingress>) {
     adminSocketPath: '/home/caddy.sock',
     storageRoot: '/home/storage',
     logFile: null,
-    keepsBodies: false,
+    traits,
+    closingFolder: '/home/ingress/closing',
     fallback: new Map(),
   };
 }
@@ -56,21 +58,16 @@ t.test('the fingerprint stands in the config, and is not part of itself', async 
   t.equal(configFingerprint(config), fingerprint);
 });
 
-t.test('domains, paths and ports change the fingerprint', async (t) => {
+t.test('domains, paths, certificates and ports change the fingerprint', async (t) => {
   const { fingerprint } = compiled({});
   const others: Partial<Ingress>[] = [
     { routes: [aRoute('a'), aRoute('b', { domains: ['c.test'] })] },
     { routes: [aRoute('a'), aRoute('b', { paths: ['/x/*'] })] },
     { routes: [aRoute('a')] },
-    { certificates: [{ ...certificate('a.test'), stapled: true }] },
+    { certificates: [certificate('a.test')] },
     { httpsPort: 8443 },
   ];
   for (const other of others) t.not(compiled(other).fingerprint, fingerprint);
-  t.equal(
-    compiled({ certificates: [certificate('a.test')] }).fingerprint,
-    fingerprint,
-    'which are asked for',
-  );
 });
 
 t.test('membership, weights and fallbacks never change the fingerprint, nor does any order', async (t) => {
@@ -166,16 +163,27 @@ t.test('the refresh grows with the number of services', async (t) => {
 t.test(
   'what Caddy keeps of a body decides which requests are tried again after a refused connection',
   async (t) => {
-    for (const version of ['2.11.4', '2.11.9', '2.12.0', '3.0.0-beta.1']) t.ok(keepsBodies(version), version);
+    for (const version of ['2.11.4', '2.11.9', '2.12.0', '3.0.0-beta.1'])
+      t.ok(caddyTraits(version).keepsBodies, version);
     for (const version of ['2.6.2', '2.10.2', '2.11.3', '1.0.0', 'unknown', null])
-      t.notOk(keepsBodies(version));
-    const tried = (keeps: boolean) =>
-      JSON.stringify(compile({ ...inputOf({ routes: [aRoute('a')] }), keepsBodies: keeps }).config).split(
-        '"try_duration"',
-      ).length - 1;
+      t.notOk(caddyTraits(version).keepsBodies);
+    const tried = (keepsBodies: boolean) =>
+      JSON.stringify(
+        compile({ ...inputOf({ routes: [aRoute('a')] }), traits: { ...traits, keepsBodies } }).config,
+      ).split('"try_duration"').length - 1;
     t.same([tried(false), tried(true)], [2, 2]);
   },
 );
+
+t.test('clients are told to connect anew where they are served then', async (t) => {
+  const told = (servesAccepted: boolean) =>
+    JSON.stringify(compile({ ...inputOf({}), traits: { ...traits, servesAccepted } }).config).split(
+      '"file":{"root":"/home/ingress/closing","try_files":["closing"]}',
+    ).length - 1;
+  t.same([told(true), told(false)], [2, 0]);
+  const versions = ['2.6.2', '2.7.0', '2.11.9', '3.0.0', null].map((v) => caddyTraits(v).servesAccepted);
+  t.same(versions, [true, false, false, false, false]);
+});
 
 t.test('the key that stands for a config leaves membership out and nothing else', async (t) => {
   const resolver = { srvTcpPort: 1, dnsUdpPort: 1, sorryPort: 2, ...shown };
@@ -187,7 +195,7 @@ t.test('the key that stands for a config leaves membership out and nothing else'
     fallbackCertificate: certificate('x'),
   };
   const keyOf = (route: Partial<Route>) =>
-    configKey({ ...base, routes: [aRoute('a', route)] }, resolver, null, false);
+    configKey({ ...base, routes: [aRoute('a', route)] }, resolver, null, traits);
   t.equal(keyOf({ wanted: false, canaryWeight: 5 }), keyOf({}));
   for (const other of [
     { domains: ['b.test'] },
@@ -198,11 +206,16 @@ t.test('the key that stands for a config leaves membership out and nothing else'
   ])
     t.not(keyOf(other), keyOf({}));
   t.not(
-    configKey({ ...base, routes: [] }, resolver, 3, false),
-    configKey({ ...base, routes: [] }, resolver, null, false),
+    configKey({ ...base, routes: [] }, resolver, 3, traits),
+    configKey({ ...base, routes: [] }, resolver, null, traits),
   );
   t.not(
-    configKey({ ...base, routes: [] }, { ...resolver, sorryPort: 3 }, null, false),
-    configKey({ ...base, routes: [] }, resolver, null, false),
+    configKey({ ...base, routes: [] }, { ...resolver, sorryPort: 3 }, null, traits),
+    configKey({ ...base, routes: [] }, resolver, null, traits),
   );
+  const asks = { ...traits, servesAccepted: false };
+  const keyWith = (one: Certificate) =>
+    configKey({ ...base, routes: [], certificates: [one] }, resolver, null, asks);
+  t.equal(keyWith(certificate('a')), keyWith(certificate('b')), 'which are asked for');
+  t.not(keyWith({ ...certificate('a'), stapled: true }), keyWith(certificate('a')));
 });

@@ -1,7 +1,9 @@
 import t from 'tap';
+import type { CaddyTraits } from '../../../proxy-config/find-caddy.js';
 import type { Certificate, Ingress } from '../../../proxy-config/route.js';
 import {
   certificateChooser,
+  certificateManagers,
   certificateTable,
   connectionPolicies,
   loadedCertificates,
@@ -17,6 +19,8 @@ const ingress = (...certificates: Certificate[]): Ingress => ({
   ...{ httpPort: 80, httpsPort: 443, caddy: 'auto', routes: [], certificates },
   fallbackCertificate: certificate('none'),
 });
+const LOADS: CaddyTraits = { keepsBodies: false, servesAccepted: true };
+const ASKS: CaddyTraits = { keepsBodies: true, servesAccepted: false };
 interface Policy {
   match?: { sni: string[] };
   certificate_selection: { any_tag: string[] };
@@ -27,9 +31,9 @@ interface Loaded {
 }
 
 /** As Caddy chooses: the first policy that fits; of what is loaded what has its tag, else what is asked for. */
-function shownBy(given: Ingress): (name: string) => string | undefined {
-  const policies = connectionPolicies(given) as Policy[];
-  const loaded = loadedCertificates(given) as Loaded[];
+function shownBy(given: Ingress, traits: CaddyTraits): (name: string) => string | undefined {
+  const policies = connectionPolicies(given, traits) as Policy[];
+  const loaded = loadedCertificates(given, traits) as Loaded[];
   const ask = certificateChooser(JSON.parse(JSON.stringify(certificateTable(given))));
   const fits = (sni: string, name: string) => sni === name || sni === `*${name.slice(name.indexOf('.'))}`;
   return (name) => {
@@ -49,8 +53,11 @@ t.test('each name is shown the certificate that it has, whatever else is valid f
     ingress(wide, { ...own, names: ['c.test', 'b.test'] }),
   ]) {
     t.equal(certificateTable(given).certificates.length, 2, 'each once');
-    const shown = ['A.Test', 'b.test', 'c.test', 'd.test', '', 'x'].map(shownBy(given));
-    t.same(shown, ['wide', 'own', 'own', 'none', 'none', 'none']);
+    for (const traits of [LOADS, ASKS]) {
+      const shown = ['a.test', 'b.test', 'c.test', 'd.test', '', 'x'].map(shownBy(given, traits));
+      t.same(shown, ['wide', 'own', 'own', 'none', 'none', 'none']);
+    }
+    t.equal(certificateChooser(certificateTable(given))('A.Test').split('\n')[0], 'wide');
   }
   t.same(certificateTable(ingress(own, wide)), certificateTable(ingress(wide, own)), 'in whatever order');
 });
@@ -64,19 +71,27 @@ t.test(
           [one('own', 'a.test'), other('wild', '*.test')],
           [other('wild', '*.test'), one('own', 'a.test')],
         ]) {
-          const shown = ['a.test', 'b.test', 'a.b.test', 'test'].map(shownBy(ingress(...given)));
-          t.same(shown, ['own', 'wild', 'none', 'none']);
+          for (const traits of [LOADS, ASKS]) {
+            const shown = ['a.test', 'b.test', 'a.b.test', 'test'].map(shownBy(ingress(...given), traits));
+            t.same(shown, ['own', 'wild', 'none', 'none']);
+          }
         }
   },
 );
 
-t.test('Caddy loads what it has an OCSP answer to staple to, and nothing else', async (t) => {
-  t.same(loadedCertificates(ingress(certificate('own', 'a.test'))), []);
-  t.match(loadedCertificates(ingress(stapled('own', 'a.test'))), [
-    { certificate: 'own\n', key: 'key of own' },
-  ]);
-  t.same(certificateTable(ingress(stapled('own', 'a.test'))).certificates, []);
-});
+t.test(
+  'where a load costs handshakes, Caddy loads what it has an OCSP answer to staple to, and asks for the rest',
+  async (t) => {
+    const ports = { srvTcpPort: 1, dnsUdpPort: 1, sorryPort: 2, certificatePort: 3, certificateKey: 'k' };
+    t.same(loadedCertificates(ingress(certificate('own', 'a.test')), ASKS), []);
+    t.match(loadedCertificates(ingress(stapled('own', 'a.test')), ASKS), [
+      { certificate: 'own\n', key: 'key of own' },
+    ]);
+    t.match(certificateManagers(ports, ASKS).get_certificate, [{ url: 'http://caddy:k@127.0.0.1:3/' }, {}]);
+    t.equal(loadedCertificates(ingress(certificate('own', 'a.test')), LOADS).length, 2);
+    t.same(certificateManagers(ports, LOADS), {});
+  },
+);
 
 t.test('chain and key are one PEM, a line apart', async (t) => {
   const { fallback } = certificateTable(ingress());
