@@ -222,7 +222,7 @@ function siteRoute(site: Site, input: CompileInput, refreshMs: number): object {
       resolver: input.resolver,
       refreshMs,
       httpsPort: input.ingress.httpsPort,
-      keepsBodies: input.traits.keepsBodies,
+      traits: input.traits,
       fallback: input.fallback.get(route.service) ?? [],
     }),
   }));

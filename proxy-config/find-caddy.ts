@@ -44,6 +44,8 @@ export interface CaddyTraits {
   /** A connection that is accepted and has sent no request yet is served though another config is loaded, so that a load costs no
    *  handshake: not with the current Go, whose `Shutdown` closes it; known of 2.6, and not taken for granted of what lies between. */
   servesAccepted: boolean;
+  /** `stream_close_delay` (2.7): upgraded connections outlive a load, and are counted on. */
+  keepsStreams: boolean;
 }
 
 /** An unknown version has neither. */
@@ -51,8 +53,12 @@ export function caddyTraits(version: string | null): CaddyTraits {
   const [major = 0, minor = 0, patch = 0] = (version ?? '')
     .split('.')
     .map((part) => Number.parseInt(part, 10));
-  if (major !== 2) return { keepsBodies: major > 2, servesAccepted: false };
-  return { keepsBodies: minor > 11 || (minor === 11 && patch >= 4), servesAccepted: minor <= 6 };
+  if (major !== 2) return { keepsBodies: major > 2, servesAccepted: false, keepsStreams: major > 2 };
+  return {
+    keepsBodies: minor > 11 || (minor === 11 && patch >= 4),
+    servesAccepted: minor <= 6,
+    keepsStreams: minor >= 7,
+  };
 }
 
 async function output(binary: string, command: string): Promise<string> {

@@ -8,6 +8,7 @@
  * there; passive health turns a short restart into seconds of 503, and a resolver address must name its network.
  */
 import { chooseGroup, srvNameFor } from './choose-group.js';
+import type { CaddyTraits } from './find-caddy.js';
 import type { Route } from './route.js';
 import { markFailed, markTraffic } from './traffic-log.js';
 
@@ -25,8 +26,7 @@ export interface ProxyContext {
   resolver: ResolverPorts;
   refreshMs: number;
   httpsPort: number;
-  /** A body is still there after a refused connection, so that all requests may be tried again after one. */
-  keepsBodies: boolean;
+  traits: CaddyTraits;
   /** `host:port` asked when the resolver does not answer; not part of the configuration's fingerprint. */
   fallback: string[];
 }
@@ -35,16 +35,20 @@ export interface ProxyContext {
 export const TRY_DURATION_MS = 5_000;
 export const TRY_INTERVAL_MS = 100;
 
+/** How long upgraded connections may go on after a load of Caddy's config; what they are open to ends them when it ends itself. */
+const STREAMS_OUTLIVE_A_LOAD = '720h';
+
 /** The handlers of one service, for a route that is matched already. */
 export function proxyHandlers(route: Route, context: ProxyContext): object[] {
+  const { keepsBodies } = context.traits;
   const strip =
     route.stripPrefix === null ? [] : [{ handler: 'rewrite', strip_path_prefix: route.stripPrefix }];
   const routes = [
     { match: [safeRequest()], handle: [triedAgain(route, context)], terminal: true },
-    ...(context.keepsBodies
+    ...(keepsBodies
       ? []
       : [{ match: withoutBody(), handle: [reverseProxy(route, context, true)], terminal: true }]),
-    { handle: [reverseProxy(route, context, context.keepsBodies)] },
+    { handle: [reverseProxy(route, context, keepsBodies)] },
   ];
   return [
     ...(route.measured ? markTraffic() : []),
@@ -102,6 +106,7 @@ function reverseProxy(route: Route, context: ProxyContext, retries: boolean): ob
       keep_alive: { idle_timeout: '4s', max_idle_conns_per_host: 64 },
     },
     headers: { request: forwardedHeaders(route, context) },
+    ...(context.traits.keepsStreams ? { stream_close_delay: STREAMS_OUTLIVE_A_LOAD } : {}),
   };
 }
 

@@ -8,14 +8,15 @@ import { caddyTraits } from '../../proxy-config/find-caddy.js';
 import { ingressPaths, makeIngressFolders } from '../../proxy-config/paths.js';
 import { ingressSchema } from '../../proxy-config/route.js';
 import { createSidecar } from '../../proxy-config/sidecar.js';
-import { freePort } from '../integration/ingress-harness.js';
+import { freePorts } from '../support/free-port.js';
 
 const folder = new URL('../../../test/golden/', import.meta.url);
 const home = mkdtempSync(join(tmpdir(), 'orca-caddy-'));
 const paths = ingressPaths(home);
 makeIngressFolders(home, paths);
 const sidecar = createSidecar(paths, () => {});
-const ports = { httpPort: await freePort(), httpsPort: await freePort() };
+const [httpPort = 0, httpsPort = 0] = await freePorts(2);
+const ports = { httpPort, httpsPort };
 t.teardown(async () => {
   await sidecar.shutdown();
   sidecar.stop();

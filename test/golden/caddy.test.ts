@@ -21,7 +21,7 @@ for (const file of files) {
       adminSocketPath: '/var/lib/orca/caddy.sock',
       storageRoot: '/var/lib/orca/ingress/caddy/storage',
       logFile: '/var/lib/orca/logs/caddy.log',
-      traits: { keepsBodies: false, servesAccepted: true },
+      traits: { keepsBodies: false, servesAccepted: true, keepsStreams: false },
       closingFolder: '/var/lib/orca/ingress/closing',
       fallback: new Map(Object.entries(golden.input.fallback)),
     });

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
 import { type Agent, request } from 'node:https';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,6 +11,7 @@ import { type Got, got } from 'got';
 import { createIngress, type IngressRole } from '../../proxy-config/ingress.js';
 import type { Ingress, Route, RoutedAllocation } from '../../proxy-config/route.js';
 import type { Traffic } from '../../shared/protocol.js';
+import { freePorts } from '../support/free-port.js';
 import { plainRoute } from '../support/plain-route.js';
 import { processesOf, signal } from '../support/processes.js';
 import { fallbackCertificate, shopCertificate } from './ingress-certificates.js';
@@ -47,7 +48,7 @@ export async function startEdge(): Promise<Edge> {
     for (const { pid } of processesOf(home)) signal(pid, 'SIGKILL');
     rmSync(home, { recursive: true, force: true });
   });
-  const [httpPort, httpsPort] = [await freePort(), await freePort()];
+  const [httpPort = 0, httpsPort = 0] = await freePorts(2);
   const certificates = [shopCertificate];
   const logs: string[] = [];
   let revision = 0;
@@ -207,15 +208,6 @@ function clientOf(httpsPort: number): Got {
     retry: { limit: 0 },
     timeout: { request: 20_000 },
   });
-}
-
-/** A TCP port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  await listen(server);
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function listen(server: ReturnType<typeof createTcpServer> | Server): Promise<void> {

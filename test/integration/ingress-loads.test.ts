@@ -1,9 +1,11 @@
 /** Loads of a real Caddy's config under clients that are connected and busy: none of them loses a request. */
+import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
 import t from 'tap';
+import { WebSocket, WebSocketServer } from 'ws';
 import { CLOSING_FILE } from '../../proxy-config/closing-route.js';
 import { caddyTraits } from '../../proxy-config/find-caddy.js';
 import { ingressPaths } from '../../proxy-config/paths.js';
@@ -13,9 +15,13 @@ t.setTimeout(120_000);
 const LOADS = 10;
 const edge = await startEdge();
 const backend = await startBackend('one');
+const spare = await startBackend('two');
+const sockets = new WebSocketServer({ server: backend.server });
+sockets.on('connection', (socket) => socket.on('message', (data) => socket.send(`again ${data}`)));
 t.teardown(async () => {
   await edge.close();
   await backend.close();
+  await spare.close();
 });
 
 const loads = () => edge.logs.filter((line) => line.startsWith('Caddy serves')).length;
@@ -25,7 +31,7 @@ const closingFile = join(ingressPaths(edge.home).closing, CLOSING_FILE);
 
 serve();
 await until('a first route', () => edge.traffic('a.1')?.state === 'routed');
-const { servesAccepted } = caddyTraits(edge.role.observed()?.caddyVersion ?? null);
+const { servesAccepted, keepsStreams } = caddyTraits(edge.role.observed()?.caddyVersion ?? null);
 
 t.test('loads lose no request of a client that is connected and busy', async (t) => {
   const clients = [busyOverHttp1('GET'), busyOverHttp1('POST'), busyOverHttp2(), busyOverHttp2()];
@@ -53,6 +59,28 @@ t.test('where nobody is connected a load waits for nobody', async (t) => {
     return loads() > before;
   });
 });
+
+t.test(
+  'a WebSocket outlives a load where Caddy can keep it, and is waited for when what it is open to drains',
+  async (t) => {
+    const options = { rejectUnauthorized: false, headers: { host: 'shop.test' } };
+    const socket = new WebSocket(`wss://127.0.0.1:${edge.httpsPort}/`, options);
+    const closed = once(socket, 'close');
+    await once(socket, 'open');
+    const before = loads();
+    serve('stream.test');
+    await until('loaded', () => loads() > before);
+    if (!keepsStreams) return void (await closed);
+    socket.send('still there');
+    t.equal(String((await once(socket, 'message'))[0]), 'again still there');
+    const [draining] = allocations.map((one) => ({ ...one, desired: 'draining' as const }));
+    const other = anAllocation('a.2', backend.endpoint.port);
+    if (draining) edge.apply([aRoute({ allocations: [draining, { ...other, endpoint: spare.endpoint }] })]);
+    await until('it is counted', () => edge.traffic('a.1')?.inFlight === 1);
+    socket.close();
+    await until('drained', () => edge.traffic('a.1')?.state === 'drained');
+  },
+);
 
 t.test('what an agent that was killed has left is taken away by the next', async (t) => {
   writeFileSync(closingFile, '');
@@ -93,7 +121,7 @@ function busyOverHttp2() {
     });
     return made;
   };
-  const once = (): Promise<'asked' | 'again'> =>
+  const askOnce = (): Promise<'asked' | 'again'> =>
     new Promise((resolve, reject) => {
       session ??= fresh();
       const stream = session.request({ ':path': '/', ':method': 'POST', ':authority': 'shop.test' });
@@ -108,7 +136,7 @@ function busyOverHttp2() {
     });
   return busy(
     async () => {
-      while ((await once()) === 'again');
+      while ((await askOnce()) === 'again');
     },
     () => session?.destroy(),
   );

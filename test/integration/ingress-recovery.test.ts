@@ -5,15 +5,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { resolverClient } from '../../proxy-config/resolver-client.js';
 import { ingressRuns } from '../../proxy-config/sidecar.js';
-import {
-  anAllocation,
-  aRoute,
-  freePort,
-  startBackend,
-  startEdge,
-  startLoad,
-  until,
-} from './ingress-harness.js';
+import { freePort } from '../support/free-port.js';
+import { anAllocation, aRoute, startBackend, startEdge, startLoad, until } from './ingress-harness.js';
 
 t.setTimeout(180_000);
 const edge = await startEdge();

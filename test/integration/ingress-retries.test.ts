@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import t from 'tap';
 import { caddyTraits } from '../../proxy-config/find-caddy.js';
-import { anAllocation, aRoute, freePort, startBackend, startEdge, until } from './ingress-harness.js';
+import { freePort } from '../support/free-port.js';
+import { anAllocation, aRoute, startBackend, startEdge, until } from './ingress-harness.js';
 
 const REQUESTS = 60;
 const BODY = 'x'.repeat(20_000);

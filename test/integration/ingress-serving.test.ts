@@ -5,7 +5,8 @@ import { request } from 'node:https';
 import { Readable } from 'node:stream';
 import t from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
-import { anAllocation, aRoute, curl, freePort, startBackend, startEdge, until } from './ingress-harness.js';
+import { freePort } from '../support/free-port.js';
+import { anAllocation, aRoute, curl, startBackend, startEdge, until } from './ingress-harness.js';
 
 const echo: RequestListener = (incoming, response) => {
   if (incoming.url === '/break') return void incoming.resume().on('end', () => incoming.socket.destroy());

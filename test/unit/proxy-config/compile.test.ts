@@ -23,7 +23,7 @@ const aRoute = (name: string, over: Partial<Route> = {}): Route => ({
   allocations: [],
   ...over,
 });
-const traits = { keepsBodies: false, servesAccepted: true };
+const traits = { keepsBodies: false, servesAccepted: true, keepsStreams: false };
 const shown = { certificatePort: 61_004, certificateKey: 'a-password' };
 const compiled = (
   over: Partial<Ingress>,

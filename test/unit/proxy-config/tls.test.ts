@@ -19,8 +19,8 @@ const ingress = (...certificates: Certificate[]): Ingress => ({
   ...{ httpPort: 80, httpsPort: 443, caddy: 'auto', routes: [], certificates },
   fallbackCertificate: certificate('none'),
 });
-const LOADS: CaddyTraits = { keepsBodies: false, servesAccepted: true };
-const ASKS: CaddyTraits = { keepsBodies: true, servesAccepted: false };
+const LOADS: CaddyTraits = { keepsBodies: false, servesAccepted: true, keepsStreams: false };
+const ASKS: CaddyTraits = { keepsBodies: true, servesAccepted: false, keepsStreams: true };
 interface Policy {
   match?: { sni: string[] };
   certificate_selection: { any_tag: string[] };
