@@ -54,7 +54,7 @@ const branchOf = ({ provider }: Of, { defaultBranch }: Received): string | null 
 
 function tagReason({ tag }: Of, name: string): string | null {
   if (tag === null) return `${shown(name)} is a tag, and this webhook has no --tag`;
-  return createMatcher([tag])(name) ? null : `the tag ${shown(name)} is not of ${tag}`;
+  return createMatcher([tag], false)(name) ? null : `the tag ${shown(name)} is not of ${tag}`;
 }
 
 /** A release's commit often says "skip ci" where its tag is to deploy, so that this is asked of branches only. */
@@ -65,7 +65,7 @@ function skipReason(message: string): string | null {
 
 function pathReason({ paths }: Of, touched: string[] | null): string | null {
   if (paths.length === 0 || touched === null) return null;
-  const matches = createMatcher(paths);
+  const matches = createMatcher(paths, true);
   if (touched.some((path) => matches(path))) return null;
   const count = touched.length === 1 ? 'the one path' : `none of the ${touched.length} paths`;
   return touched.length === 1

@@ -32,7 +32,12 @@ const commitSchema = z.object({
   ...{ added: names, removed: names, modified: names },
 });
 const repositorySchema = z
-  .object({ full_name: word, path_with_namespace: word, default_branch: word, pushed_at: z.unknown() })
+  .object({
+    full_name: word,
+    path_with_namespace: word,
+    default_branch: word,
+    pushed_at: z.unknown().optional(),
+  })
   .nullish();
 const anySchema = z.object({ repository: repositorySchema, project: repositorySchema });
 const pushSchema = anySchema.extend({

@@ -20,6 +20,8 @@ interface Pushed {
 
 const MAX_COMMITS = 2_048;
 const MAX_FILES = 3_000;
+/** To match more takes longer than it is worth. */
+const MAX_PATHS = 10_000;
 
 /** Each path once. */
 export function touchedPaths(pushed: Pushed): string[] | null {
@@ -35,5 +37,5 @@ export function touchedPaths(pushed: Pushed): string[] | null {
     if (files.length >= MAX_FILES) return null;
     for (const file of files) touched.add(file);
   }
-  return touched.size === 0 ? null : [...touched];
+  return touched.size === 0 || touched.size > MAX_PATHS ? null : [...touched];
 }
