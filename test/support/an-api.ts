@@ -124,11 +124,16 @@ export async function anApi(
     url: string,
     payload?: string | object,
     token = 'good',
+    headers: Record<string, string> = {},
   ) => {
     const answer = await app.inject({
       method,
       url: url === '/metrics' ? url : `/api/v1${url}`,
-      headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), 'content-type': 'application/json' },
+      headers: {
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+        'content-type': 'application/json',
+        ...headers,
+      },
       ...(payload === undefined ? {} : { payload }),
     });
     return {
