@@ -240,7 +240,8 @@ function asOrcaError(error: unknown): OrcaError {
       'BODY_TOO_LARGE',
       'the body is larger than 4 MiB, or than 32 KiB where no token is needed',
     );
-  if (statusCode === 400 && error instanceof Error)
+  // A media type that is none (415) is refused before anything is read.
+  if ((statusCode === 400 || statusCode === 415) && error instanceof Error)
     return new OrcaError('BODY_INVALID', error.message, { cause: error });
   return new OrcaError('INTERNAL', 'the master could not do that; its log says why', { cause: error });
 }

@@ -3,7 +3,7 @@ import { type Delivery, isOpen } from '../../shared/webhook.js';
 import type { Table } from './database.js';
 import { type DeliveryMark, deliveryKey, digestMark, remoteMark, type Tables } from './tables.js';
 
-/** A webhook's ended deliveries that are kept. */
+/** So many deliveries of a webhook are kept, and whatever is open beside them. */
 export const KEPT_DELIVERIES = 200;
 
 export interface Writing {

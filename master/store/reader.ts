@@ -53,7 +53,7 @@ export interface Reader {
   markedDelivery(mark: string): string | undefined;
   /** Newest first. */
   deliveries(webhook: string, limit: number): Delivery[];
-  /** Those that wait or deploy, oldest first; of one service, or of all. */
+  /** Those that wait or deploy: of one service, oldest first, or of all. */
   openDeliveries(service?: string): Delivery[];
   /** The newest `limit` events, oldest first. */
   events(limit: number): ClusterEvent[];

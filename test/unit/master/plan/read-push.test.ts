@@ -1,6 +1,9 @@
+import fc from 'fast-check';
 import t from 'tap';
+import { judgePush } from '../../../../master/plan/judge-push.js';
 import { type Received, readPush } from '../../../../master/plan/read-push.js';
-import type { Provider } from '../../../../shared/webhook.js';
+import { type Provider, providers } from '../../../../shared/webhook.js';
+import { aWebhook } from '../../../support/a-webhook.js';
 import {
   aCommit,
   giteaPush,
@@ -110,4 +113,27 @@ t.test('a generic payload may be anything', async (t) => {
     ref: 'refs/heads/main',
     commit,
   });
+});
+
+t.test('no JSON, and no push with anything in any place, ends in anything but an answer', async () => {
+  const keys = Object.keys(githubPush());
+  const broken = fc
+    .tuple(fc.constantFrom(...keys), fc.jsonValue({ maxDepth: 4 }))
+    .map(([key, value]) => ({ ...githubPush(), [key]: value }));
+  fc.assert(
+    fc.property(fc.constantFrom(...providers), fc.oneof(fc.jsonValue(), broken), (provider, payload) => {
+      const reading = readPush(provider, provider === 'gitlab' ? 'Push Hook' : 'push', payload);
+      if (reading.kind === 'bad') return reading.reason.length < 1_000;
+      const webhook = aWebhook({
+        provider,
+        paths: ['api/**'],
+        imageTag: provider === 'generic' ? 'a.b' : null,
+      });
+      const judged = judgePush(webhook, reading.received, payload);
+      return (
+        JSON.stringify(judged.push).length < 10_000 && (judged.kind === 'deploy' || judged.reason !== '')
+      );
+    }),
+    { numRuns: 2_000 },
+  );
 });
