@@ -63,6 +63,12 @@ function deliverOne(options: DeliverOptions, service: string): number | null {
   const begun = plan.due === null ? [] : [begin(options, service, plan.due, nowMs)];
   store.write((tx) => {
     for (const delivery of [...changed, ...plan.put, ...begun]) tx.putDelivery(delivery);
+    for (const { id, state, reason, webhook } of begun)
+      if (state !== 'deploying')
+        tx.addEvent({
+          ...{ atMs: nowMs, kind: `webhook.${state}`, service, node: null, rollout: null },
+          message: `the push ${id} of the webhook ${webhook} deploys nothing: ${reason}`,
+        });
   });
   return plan.wakeAtMs;
 }

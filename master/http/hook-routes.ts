@@ -10,7 +10,7 @@ import type { IncomingMessage } from 'node:http';
 import { receivedSchema } from '../../shared/api-webhooks.js';
 import { OrcaError } from '../../shared/errors.js';
 import { type Provider, providers } from '../../shared/webhook.js';
-import { createBodyRoom } from './body-room.js';
+import { type BodyRoom, createBodyRoom } from './body-room.js';
 import { drainBody } from './drain-body.js';
 import { declaredLength, MAX_HOOK_BYTES, readBody, tooLarge } from './hook-body.js';
 import { readPayload } from './hook-payload.js';
@@ -18,22 +18,24 @@ import { createVerifier, readHeaders } from './hook-signature.js';
 import type { Hooks } from './ports.js';
 import { type Answer, answer, type Route, route } from './route.js';
 
-const SMALL_BYTES = 1024 * 1024;
-const SMALL_ROOM = 64 * 1024 * 1024;
-const LARGE_ROOM = 2 * MAX_HOOK_BYTES;
+/** What a push usually is, one with many commits, and the largest: bytes of one, and of all together. */
+const LANES = [
+  { upTo: 64 * 1024, inAll: 64 * 1024 * 1024 },
+  { upTo: 1024 * 1024, inAll: 64 * 1024 * 1024 },
+  { upTo: MAX_HOOK_BYTES, inAll: 2 * MAX_HOOK_BYTES },
+];
 const PATIENCE_MS = 20_000;
 const MAX_WAITING = 1_000;
 const MAX_HASHED_BYTES = 128 * 1024 * 1024;
 
 /** `refused` counts by provider. */
 export function hookRoutes(hooks: Hooks, refused: Map<string, number>): Route[] {
-  const room = {
-    small: createBodyRoom(SMALL_ROOM, PATIENCE_MS, MAX_WAITING),
-    large: createBodyRoom(LARGE_ROOM, PATIENCE_MS, MAX_WAITING),
-  };
+  const lanes = LANES.map(({ upTo, inAll }) => ({
+    ...{ upTo, room: createBodyRoom(inAll, PATIENCE_MS, MAX_WAITING) },
+  }));
   const take = async (provider: Provider, id: string | null, raw: IncomingMessage): Promise<Answer> => {
     try {
-      return await takeCall(hooks, room, provider, id, raw);
+      return await takeCall(hooks, lanes, provider, id, raw);
     } catch (error) {
       if (error instanceof OrcaError && REFUSALS.includes(error.code))
         refused.set(provider, (refused.get(provider) ?? 0) + 1);
@@ -69,11 +71,11 @@ export function hookRoutes(hooks: Hooks, refused: Map<string, number>): Route[] 
 
 const REFUSALS: string[] = ['SIGNATURE_INVALID', 'BODY_TOO_LARGE', 'TOO_MANY_REQUESTS'];
 
-type Room = Record<'small' | 'large', ReturnType<typeof createBodyRoom>>;
+type Lanes = { upTo: number; room: BodyRoom }[];
 
 async function takeCall(
   hooks: Hooks,
-  room: Room,
+  lanes: Lanes,
   provider: Provider,
   id: string | null,
   raw: IncomingMessage,
@@ -90,11 +92,15 @@ async function takeCall(
   );
   const bytes = length ?? MAX_HOOK_BYTES;
   if (verifier.hashes > 1 && verifier.hashes * bytes > MAX_HASHED_BYTES) throw tooManySecrets();
-  const giveBack = await room[bytes <= SMALL_BYTES ? 'small' : 'large'].take(bytes);
+  // GitLab's token is known before the body.
+  if (verifier.hashes === 0 && verifier.fitting().length === 0) throw notSigned(UNKNOWN);
+  const lane = lanes.find(({ upTo }) => bytes <= upTo);
+  if (!lane) throw tooLarge();
+  const giveBack = await lane.room.take(bytes);
   try {
     const body = await readBody(raw, verifier.update);
     const signedFor = verifier.fitting().flatMap((at) => secrets[at]?.webhooks ?? []);
-    if (signedFor.length === 0) throw notSigned('no webhook here has the secret that it is signed with');
+    if (signedFor.length === 0) throw notSigned(UNKNOWN);
     const digest = createHash('sha256').update(body).digest('hex');
     const { 'content-type': type = '', 'content-encoding': encoding = '' } = raw.headers;
     const payload = readPayload(body, { provider, type, encoding });
@@ -120,6 +126,8 @@ function reply({ isPing, deliveries }: Awaited<ReturnType<Hooks['receive']>>): A
   };
   return answer(data, isPing || isDuplicate ? 200 : 202);
 }
+
+const UNKNOWN = 'no webhook here has the secret that it is signed with';
 
 const notSigned = (why: string): OrcaError =>
   new OrcaError('SIGNATURE_INVALID', `this call is refused: ${why}`);

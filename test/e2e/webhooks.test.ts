@@ -1,14 +1,21 @@
 /** From a signed push to the new container: a real master, agent, Docker and Caddy, called as providers call. */
+
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import type { DeliveriesReply, DeliveryView, WebhookAdded } from '../../shared/api-webhooks.js';
+import type {
+  DeliveriesReply,
+  DeliveryView,
+  WebhookAdded,
+  WebhooksReply,
+} from '../../shared/api-webhooks.js';
 import { aCommit, githubDeletion, githubPush, type HookCall, signedCall } from '../support/hook-payloads.js';
 import { type Answer, request } from '../support/https-request.js';
 import { nodeAppImage } from '../support/images.js';
-import { startOrca } from '../support/orca.js';
+import { finished, startOrca } from '../support/orca.js';
 import { isAlive, killHard } from '../support/processes.js';
 import { serviceToml } from '../support/service-toml.js';
 import { waitFor } from '../support/wait-for.js';
@@ -206,6 +213,45 @@ t.test('a test says what is reachable, and a removed webhook takes nothing more'
   t.equal((await post(call, `/webhooks/github/${id}`)).status, 202);
   t.equal((await orca.run(['webhooks', 'rm', id])).code, 0);
   t.equal((await post(call, `/webhooks/github/${id}`)).status, 401);
+});
+
+t.test('a program with curl and openssl brings another tag of the image, as the document says', async (t) => {
+  await nodeAppImage({ tag: 'orca-e2e/hooks:1.4.2', env: { RELEASE: 'tagged' } });
+  const add = ['webhooks', 'add', '--repo', 'org/images', '--service', 'web', '--provider', 'generic'];
+  const made = await orca.run([...add, '--image-tag', 'push_data.tag', '--json']);
+  const { url, secret: own, id } = made.json<WebhookAdded>();
+  const line = readFileSync(new URL('../../../docs/webhooks.md', import.meta.url), 'utf8')
+    .split('```sh\n')[1]
+    ?.split('```')[0]
+    ?.replace('curl -fsS', 'curl -fsS --cacert "$CA"');
+  t.match(line, /openssl/);
+  const env = { ...process.env, URL: url, SECRET: own ?? '', CA: join(orca.home, 'ca.pem') };
+  const { code, stdout, stderr } = await finished(spawn('sh', ['-c', line ?? 'false'], { env }));
+  t.equal(code, 0, stderr);
+  t.match(JSON.parse(stdout), { deliveries: [{ state: 'waiting' }] });
+  await isServed('tagged');
+  t.equal((await orca.service('web')).image, 'orca-e2e/hooks:1.4.2');
+  await waitFor('the result', async () =>
+    /deployed/.test((await orca.run(['webhooks', 'deliveries', id])).stdout),
+  );
+});
+
+t.test('under its domain the master takes pushes through Caddy', async (t) => {
+  const file = join(orca.home, 'cluster.toml');
+  const domain = 'hooks.localhost';
+  writeFileSync(file, readFileSync(file, 'utf8').replace('[proxy]', `domain = "${domain}"\n[proxy]`));
+  t.equal((await orca.run(['reload'])).code, 0);
+  const { webhooks } = (await orca.run(['webhooks', '--json'])).json<WebhooksReply>();
+  const path = `/api/v1/webhooks/github/${webhook.id}`;
+  t.equal(webhooks.find(({ id }) => id === webhook.id)?.url, `https://${domain}:${orca.httpsPort}${path}`);
+  const { body, headers } = signedCall('github', secret, githubPush({ ref: 'refs/heads/dev' }));
+  const answer = await waitFor('an answer through Caddy', async () => {
+    const given = await orca.get(domain, path, { method: 'POST', body, headers });
+    return given.status !== 404 && given;
+  });
+  t.match([answer.status, JSON.parse(answer.body)], [202, { deliveries: [{ state: 'skipped' }] }]);
+  const unreachable = await orca.run(['webhooks', 'test', webhook.id]);
+  t.match(unreachable, { code: 1, stdout: /^not reachable .*no answer: .*hooks\.localhost/ });
 });
 
 t.test('no secret is in what anybody sees', async (t) => {

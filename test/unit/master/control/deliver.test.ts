@@ -132,6 +132,7 @@ t.test('what is refused is failed with the reason, and what can not be stored is
   const one = await push();
   pass(QUIET_MS);
   t.match(await stateThat(store, one, 'failed'), { reason: 'not now' });
+  t.match(store.events(1), [{ kind: 'webhook.failed', message: /deploys nothing: not now/ }]);
   t.equal(answers.length, 0);
 });
 
