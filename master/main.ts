@@ -40,7 +40,7 @@ import { createNodeFiles } from './node-files.js';
 import { createPeers } from './peer.js';
 import { refusalOf } from './plan/acme.js';
 import { createPublicCertificates } from './public-certificates.js';
-import { type MasterFlags, type MasterSettings, readSettings } from './settings.js';
+import { type MasterFlags, type MasterSettings, readSettings, restartNeeded } from './settings.js';
 import { openStore, type StoreOptions } from './store/store.js';
 import { readVersion } from './version.js';
 import { createHooks, startHooks } from './webhooks.js';
@@ -281,11 +281,6 @@ async function runAll(undo: (() => Promise<void> | void)[]): Promise<void> {
     } catch (error) {
       process.stderr.write(`orca server: ${messageOf(error)}\n`);
     }
-}
-
-function restartNeeded(before: MasterSettings, after: MasterSettings): string[] {
-  const keys = ['listen', 'httpListen', 'docker', 'advertise', 'runsAgent'] as const;
-  return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
 }
 
 async function plainListener(

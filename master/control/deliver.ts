@@ -19,6 +19,7 @@ export interface DeliverOptions {
 }
 
 const LOOK_MS = 30_000;
+const GATHER_MS = 500;
 
 export function startDeliver(options: DeliverOptions): Loop {
   const { store, nowMs, log } = options;
@@ -36,7 +37,9 @@ export function startDeliver(options: DeliverOptions): Loop {
     },
   );
   const unwatch = store.watch(({ deliveries, rollouts }) => {
-    if (deliveries.size + rollouts.size > 0) loop.wake();
+    if (rollouts.size > 0) loop.wake();
+    // Nothing of it is due yet, and many that come at once are looked at together.
+    else if (deliveries.size > 0) loop.wakeAt(Date.now() + GATHER_MS);
   });
   return {
     ...loop,

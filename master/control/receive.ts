@@ -32,6 +32,9 @@ export interface Receive {
   receive(call: HookCall): Promise<Receipt>;
 }
 
+/** How long calls are gathered for one commit: about what a disk takes for it, so that many at once wait for few. */
+const GATHER_MS = 4;
+
 export function createReceive(store: Store, nowMs: () => number): Receive {
   const queue: Waiting[] = [];
   /** What one of them throws is its own; what the store throws is everybody's. */
@@ -39,16 +42,16 @@ export function createReceive(store: Store, nowMs: () => number): Receive {
     const together = queue.splice(0);
     try {
       store.requireRoom();
-      const receipts = store.batch(() =>
-        together.map(({ call, received }) => settled(() => write(call, received))),
-      );
+      const receipts = store.write((tx) => {
+        const all = together.map(({ call, received }) => settled(() => takeIn(tx, call, received, nowMs())));
+        for (const id of new Set(together.flatMap(({ call }) => call.signedFor))) tx.trimDeliveries(id);
+        return all;
+      });
       for (const [at, { resolve }] of together.entries()) resolve(receipts[at] as Promise<Receipt>);
     } catch (error) {
       for (const { resolve } of together) resolve(Promise.reject(error));
     }
   };
-  const write = (call: HookCall, received: Received): Receipt =>
-    store.write((tx) => takeIn(tx, call, received, nowMs()));
   return {
     async receive(call) {
       const reading = readPush(call.provider, call.event, call.payload);
@@ -56,7 +59,7 @@ export function createReceive(store: Store, nowMs: () => number): Receive {
         throw new OrcaError('BODY_INVALID', `the payload can't be read: ${reading.reason}`);
       return await new Promise<Receipt>((resolve) => {
         queue.push({ call, received: reading.received, resolve });
-        if (queue.length === 1) setImmediate(flush);
+        if (queue.length === 1) setTimeout(flush, GATHER_MS);
       });
     },
   };
@@ -79,13 +82,13 @@ function takeIn(tx: Transaction, call: HookCall, received: Received, nowMs: numb
   const webhooks = call.signedFor.flatMap((id) => tx.webhook(id) ?? []);
   // One secret may be several repositories': then the push is for its own.
   const own = webhooks.filter(({ repo }) => received.repo !== null && isSameRepo(repo, received.repo));
+  // All are judged before any is put: what throws has put none.
   const deliveries = (own.length > 0 ? own : webhooks).map((webhook) => {
     const known = knownDelivery(tx, webhook, call);
     if (known) return { delivery: known, isDuplicate: true };
-    const delivery = newDelivery(webhook, call, received, nowMs);
-    tx.putDelivery(delivery);
-    return { delivery, isDuplicate: false };
+    return { delivery: newDelivery(webhook, call, received, nowMs), isDuplicate: false };
   });
+  for (const { delivery, isDuplicate } of deliveries) if (!isDuplicate) tx.putDelivery(delivery);
   return { isPing: received.kind === 'ping', deliveries };
 }
 

@@ -87,6 +87,7 @@ export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): We
       const again = repeated(before, nowMs());
       store.write((tx) => {
         tx.putDelivery(again);
+        tx.trimDeliveries(again.webhook);
         const what = `${by} redelivered ${id} as ${again.id}`;
         tx.addEvent(event('webhook.redelivered', before.service, what));
       });

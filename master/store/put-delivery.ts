@@ -23,12 +23,16 @@ export function putDelivery(tables: Tables, { put, remove }: Writing, delivery: 
   // What a user repeats is no second call of the provider's.
   if (delivery.redeliveryOf === null)
     for (const mark of marksOf(delivery)) put(tables.deliveryMarks, mark, id);
+  return true;
+}
+
+/** Forgets what is beyond those that are kept. Once for many that were put: it counts them all. */
+export function trimDeliveries(tables: Tables, { remove }: Writing, webhook: string): void {
   const keys = tables.deliveries.keys(`${webhook}|`);
   for (const key of keys.slice(0, Math.max(0, keys.length - KEPT_DELIVERIES))) {
     const old = tables.deliveries.get(key);
     if (old && !isOpen(old)) dropDelivery(tables, remove, old);
   }
-  return true;
 }
 
 /** Forgets it with its secret and its deliveries, also those that wait. */

@@ -8,7 +8,7 @@ import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '
 import type { Delivery, Webhook } from '../../shared/webhook.js';
 import type { Table } from './database.js';
 import { holdKey, removedKey } from './hold.js';
-import { dropWebhook, putDelivery } from './put-delivery.js';
+import { dropWebhook, putDelivery, trimDeliveries } from './put-delivery.js';
 import { createReader, type Reader } from './reader.js';
 import {
   type AcmeRecord,
@@ -73,6 +73,8 @@ export interface Transaction extends Reader {
   /** Forgets it with its deliveries. */
   deleteWebhook(id: string): void;
   putDelivery(delivery: Delivery): void;
+  /** Forgets a webhook's deliveries beyond those that are kept. */
+  trimDeliveries(webhook: string): void;
   addEvent(event: Omit<ClusterEvent, 'number'>): void;
   putMeta(key: string, value: unknown): void;
   deleteMeta(key: string): void;
@@ -234,6 +236,9 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     },
     deleteWebhook(id) {
       dropWebhook(tables, { put, remove }, id);
+    },
+    trimDeliveries(webhook) {
+      trimDeliveries(tables, { put, remove }, webhook);
     },
     putDelivery(delivery) {
       if (putDelivery(tables, { put, remove }, delivery)) changes.deliveries.add(delivery.service);
