@@ -32,9 +32,10 @@ export function deliveryTable(output: Output, deliveries: readonly DeliveryView[
 }
 
 /** Which pushes it is for. */
-function meant({ branch, tag, paths }: WebhookView): string {
+function meant({ provider, branch, tag, paths }: WebhookView): string {
+  const any = provider === 'generic' ? 'every call' : 'default branch';
   const what = [
-    ...(branch === null && tag === null ? ['default branch'] : []),
+    ...(branch === null && tag === null ? [any] : []),
     ...(branch === null ? [] : [branch]),
     ...(tag === null ? [] : [`tags ${tag}`]),
   ];

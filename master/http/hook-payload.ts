@@ -12,7 +12,8 @@ export function readPayload(
   const text = utf8(body);
   if (text.trim() === '' && provider === 'generic') return {};
   if (text.trim() === '') throw invalid('it is empty');
-  const isForm = /^\s*application\/x-www-form-urlencoded\b/i.test(type);
+  // curl says of whatever it sends that it is a form.
+  const isForm = provider !== 'generic' && /^\s*application\/x-www-form-urlencoded\b/i.test(type);
   const json = isForm ? new URLSearchParams(text).get('payload') : text;
   if (json === null) throw invalid('the form has no field "payload"');
   const value = parsed(json);

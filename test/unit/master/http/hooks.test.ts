@@ -140,6 +140,22 @@ t.test('a form is read as GitHub sends it, its signature over the form', async (
   });
 });
 
+t.test('what curl sends is no form to the provider generic, whatever it says', async (t) => {
+  const { add, send } = await hooksApi(t);
+  const { id, secret } = await add({ provider: 'generic', image_tag: 'push_data.tag' });
+  const { body, headers } = signedCall('generic', secret ?? '', { push_data: { tag: '1.4.2' } });
+  const call = { body, headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' } };
+  t.match(await send(call, `/webhooks/generic/${id}`), {
+    status: 202,
+    json: { deliveries: [{ state: 'waiting' }] },
+  });
+  const empty = signedCall('generic', secret ?? '', '');
+  t.match(await send(empty, `/webhooks/generic/${id}`), {
+    status: 202,
+    json: { deliveries: [{ state: 'skipped' }] },
+  });
+});
+
 t.test('a signed body that can not be read is refused with the reason', async (t) => {
   const { add, send } = await hooksApi(t);
   const { id, secret } = await add();
