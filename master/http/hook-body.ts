@@ -50,6 +50,11 @@ export function readBody(request: IncomingMessage, onBytes: (bytes: Buffer) => v
       request.pause();
       end(() => reject(new OrcaError('BODY_INVALID', `the body took longer than ${LONGEST_MS / 1_000} s`)));
     }, LONGEST_MS);
+    // Who waited for room may have gone meanwhile.
+    if (request.destroyed) {
+      gone();
+      return;
+    }
     request.on('data', take);
     request.on('end', done);
     request.on('close', gone);

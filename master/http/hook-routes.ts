@@ -14,7 +14,7 @@ import { type BodyRoom, createBodyRoom } from './body-room.js';
 import { drainBody } from './drain-body.js';
 import { declaredLength, MAX_HOOK_BYTES, readBody, tooLarge } from './hook-body.js';
 import { readPayload } from './hook-payload.js';
-import { createVerifier, readHeaders } from './hook-signature.js';
+import { createVerifier, readHeaders, type Verifier } from './hook-signature.js';
 import type { Hooks } from './ports.js';
 import { type Answer, answer, type Route, route } from './route.js';
 
@@ -82,20 +82,16 @@ async function takeCall(
 ): Promise<Answer> {
   const { proof, event, remoteId } = readHeaders(provider, raw.headers);
   if (proof === null) throw notSigned('it is not signed');
-  const length = declaredLength(raw);
-  if (length !== null && length > MAX_HOOK_BYTES) throw tooLarge();
+  const bytes = declaredLength(raw) ?? MAX_HOOK_BYTES;
+  const lane = lanes.find(({ upTo }) => bytes <= upTo);
+  if (!lane) throw tooLarge();
   const secrets = hooks.secrets(provider, id);
   const verifier = createVerifier(
     provider,
     proof,
     secrets.map(({ secret }) => secret),
   );
-  const bytes = length ?? MAX_HOOK_BYTES;
-  if (verifier.hashes > 1 && verifier.hashes * bytes > MAX_HASHED_BYTES) throw tooManySecrets();
-  // GitLab's token is known before the body.
-  if (verifier.hashes === 0 && verifier.fitting().length === 0) throw notSigned(UNKNOWN);
-  const lane = lanes.find(({ upTo }) => bytes <= upTo);
-  if (!lane) throw tooLarge();
+  refuseEarly(verifier, bytes);
   const giveBack = await lane.room.take(bytes);
   try {
     const body = await readBody(raw, verifier.update);
@@ -110,7 +106,15 @@ async function takeCall(
   }
 }
 
+/** What can be known without the body: GitLab's token, and how much of it would be hashed. */
+function refuseEarly(verifier: Verifier, bytes: number): void {
+  if (verifier.hashes === 0 && verifier.fitting().length === 0) throw notSigned(UNKNOWN);
+  if (verifier.hashes > 1 && verifier.hashes * bytes > MAX_HASHED_BYTES) throw tooManySecrets();
+}
+
 function reply({ isPing, deliveries }: Awaited<ReturnType<Hooks['receive']>>): Answer {
+  // Its webhook was removed since.
+  if (deliveries.length === 0) throw notSigned(UNKNOWN);
   const isDuplicate = deliveries.every((one) => one.isDuplicate);
   const data = {
     ok: isPing
