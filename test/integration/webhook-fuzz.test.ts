@@ -4,31 +4,20 @@
  * how long a refusal takes does not tell how much of a signature was right.
  */
 import { randomInt } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { Agent } from 'node:https';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import t from 'tap';
-import { openStore } from '../../master/store/store.js';
 import { providers } from '../../shared/webhook.js';
-import { aNode, aRelease, aService } from '../support/a-model.js';
-import { freePorts } from '../support/free-port.js';
-import { githubPush, type HookCall, signedCall } from '../support/hook-payloads.js';
-import { type Answer, request } from '../support/https-request.js';
-import { type Cost, liveProgram } from '../support/live-program.js';
-import { waitFor } from '../support/wait-for.js';
+import { githubPush, signedCall } from '../support/hook-payloads.js';
+import { hookedMaster } from '../support/hooked-master.js';
+import type { Cost } from '../support/live-program.js';
 
 const seed = Number(process.env.ORCA_FUZZ_SEED ?? randomInt(2 ** 30));
 const calls = Number(process.env.ORCA_FUZZ_CALLS ?? 5_000);
 const LANES = 16;
-/** Megabytes, beyond which Node.js ends the program: what it has not collected yet makes RSS come and go by less. */
-const HEAP = '--max-old-space-size=128';
 const GROWTH = { residentMb: 120, homeKiB: 1_024, openFiles: LANES };
-const cli = fileURLToPath(new URL('../../cli/orca.js', import.meta.url));
 t.comment(`seed ${seed}, ${calls} calls`);
 
-const { program, api, post, close } = await startFuzzed();
+const { program, api, post, close } = await hookedMaster(LANES);
 t.teardown(close);
 
 const text = fc.oneof(fc.string({ maxLength: 80 }), fc.string({ unit: 'binary', maxLength: 40 }));
@@ -151,53 +140,4 @@ t.test('a refusal takes as long whether nothing or almost all of a signature is 
 async function addWebhook(provider = 'github'): Promise<{ id: string; secret: string }> {
   const wanted = { repo: 'org/myapp', service_name: 'api', provider };
   return (await api('POST', '/webhooks', wanted)).json as { id: string; secret: string };
-}
-
-/** A master in a process of its own, with a service and a webhook of each provider. */
-async function startFuzzed() {
-  const program = liveProgram();
-  const { home } = program;
-  mkdirSync(home, { mode: 0o700 });
-  const store = openStore(join(home, 'cluster.db'));
-  store.write((tx) => {
-    tx.putService(aService());
-    tx.putRelease(aRelease());
-    tx.putNode(aNode());
-  });
-  await store.close();
-  const [port = 0] = await freePorts(1);
-  program.start([HEAP, cli, 'server', '--home', home, '--listen', `127.0.0.1:${port}`, '--no-agent']);
-  const agent = new Agent({ keepAlive: true, maxSockets: LANES });
-  const ask = (
-    method: string,
-    path: string,
-    given: Record<string, string>,
-    sent?: string,
-  ): Promise<Answer> => {
-    const ca = readFileSync(join(home, 'ca.pem'));
-    const at = { host: '127.0.0.1', port, path: `/api/v1${path}`, method, headers: given, ca, agent };
-    return request(at, sent);
-  };
-  const api = async (method: string, path: string, sent?: object) => {
-    const token = readFileSync(join(home, 'cluster.token'), 'utf8').trim();
-    const answer = await ask(
-      method,
-      path,
-      { authorization: `Bearer ${token}` },
-      sent && JSON.stringify(sent),
-    );
-    return { ...answer, json: JSON.parse(answer.body) as unknown };
-  };
-  await waitFor('the API to answer', async () => (await api('GET', '/health')).status === 200);
-  for (const provider of providers)
-    await api('POST', '/webhooks', { repo: 'org/myapp', service_name: 'api', provider });
-  return {
-    program,
-    api,
-    post: (path: string, call: HookCall): Promise<Answer> => ask('POST', path, call.headers, call.body),
-    close: async () => {
-      agent.destroy();
-      await program.stop();
-    },
-  };
 }
