@@ -15,6 +15,7 @@ import { benchSimulation } from './simulation.js';
 import { benchSplit } from './split.js';
 import { benchSwarm } from './swarm.js';
 import { benchThroughput } from './throughput.js';
+import { benchWebhooks } from './webhooks.js';
 
 const benchmarks: Record<
   BenchmarkName,
@@ -28,6 +29,7 @@ const benchmarks: Record<
   split: { rounds: 10, run: benchSplit },
   simulation: { rounds: 20, run: benchSimulation },
   swarm: { rounds: 3, run: benchSwarm },
+  webhooks: { rounds: 10, run: benchWebhooks },
 };
 
 async function main(): Promise<void> {

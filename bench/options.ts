@@ -10,6 +10,7 @@ export const benchmarkNames = [
   'split',
   'simulation',
   'swarm',
+  'webhooks',
 ] as const;
 export type BenchmarkName = (typeof benchmarkNames)[number];
 

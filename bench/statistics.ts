@@ -20,6 +20,15 @@ export function summarize(values: readonly number[]): Summary {
   };
 }
 
+/** The value that `share` percent of at least one value are not above, in the values' own unit. */
+export function percentile(values: readonly number[], share: number): number {
+  if (values.length === 0) throw new Error('nothing was measured');
+  return quantile(
+    [...values].sort((a, b) => a - b),
+    share / 100,
+  );
+}
+
 /** Linear between the two nearest values. */
 function quantile(sorted: readonly number[], share: number): number {
   const at = (sorted.length - 1) * share;

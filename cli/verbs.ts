@@ -158,6 +158,25 @@ export const verbs: Verb[] = [
     load: async () => (await import('./commands/join-token.js')).joinToken,
   },
   {
+    usage: 'webhooks [action] [id]',
+    summary:
+      'which pushes deploy what; add, rm, deliveries, redeliver or test (`orca webhooks add --repo org/myapp --service myapp`)',
+    options: [
+      ['--repo <name>', 'add: the repository, as org/myapp'],
+      ['--service <service>', 'add: what its pushes deploy'],
+      ['--branch <branch>', "add: which branch deploys (the repository's default branch)"],
+      ['--tag <glob>', 'add: tags that deploy, such as v*; without --branch only these do'],
+      ['--paths <globs>', "add: a push that touches none of these does not deploy, such as 'api/**,lib/**'"],
+      ['--provider <name>', 'add: github, gitea, gitlab or generic (github)'],
+      ['--image-tag <field>', "add, generic: where the payload has the image's tag, such as push_data.tag"],
+      ['--secret <secret>', 'add: instead of one that is made; other users of this host can see it'],
+      ['--secret-file <file>', 'add: the file that holds it (`-`: stdin)'],
+      ['--infra', 'add: not there yet'],
+      json,
+    ],
+    load: async () => (await import('./commands/webhooks.js')).webhooks,
+  },
+  {
     usage: 'certs [action] [name]',
     summary:
       'what names are served with; add or rm a certificate of yours, ca prints the root of the cluster (`orca certs add NAME`)',

@@ -40,9 +40,10 @@ import { createNodeFiles } from './node-files.js';
 import { createPeers } from './peer.js';
 import { refusalOf } from './plan/acme.js';
 import { createPublicCertificates } from './public-certificates.js';
-import { type MasterFlags, type MasterSettings, readSettings } from './settings.js';
+import { type MasterFlags, type MasterSettings, readSettings, restartNeeded } from './settings.js';
 import { openStore, type StoreOptions } from './store/store.js';
 import { readVersion } from './version.js';
+import { createHooks, startHooks } from './webhooks.js';
 
 export interface MasterOptions extends MasterFlags {
   env?: Record<string, string | undefined>;
@@ -162,10 +163,12 @@ async function construct(
   };
   const nodeFiles = createNodeFiles(version, authority.caPem);
   const joinTokens = createJoinTokens(store, authority.caFingerprint);
+  const commands = createCommands(store, states);
+  let port = 0;
   const api = await createApi({
     store,
     commands: {
-      ...createCommands(store, states),
+      ...commands,
       ...createNodeCommands({ store, states, nodes, isLocal: (id) => id === localId }),
     },
     certificates: {
@@ -179,6 +182,7 @@ async function construct(
       createToken: joinTokens.create,
       revokeToken: joinTokens.revoke,
     },
+    hooks: createHooks({ store, authority, settings: () => settings, apiPort: () => port }),
     nodeFiles,
     upgrade: createUpgrade({
       store,
@@ -214,7 +218,7 @@ async function construct(
   );
   undo.push(() => closeServer(tls));
   await plainListener(settings, api.routing, undo);
-  const port = portOfServer(tls);
+  port = portOfServer(tls);
   const local = enrolLocalNode(settings, authority, port);
   localId = local.id;
   rememberLocalNode(store, local);
@@ -234,6 +238,7 @@ async function construct(
   undo.push(reconcile.stop);
   undo.push(watchOwn({ store, states, own, onChange: serveAnew, log }).stop);
   undo.push(acme.start());
+  undo.push(startHooks(store, commands.redeploy, log).stop);
   const url = `https://${reachable(settings.listen.host)}:${port}`;
   writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);
   if (settings.runsAgent) undo.push(runLocalAgent({ home, restart: local.changed, log }).stop);
@@ -276,11 +281,6 @@ async function runAll(undo: (() => Promise<void> | void)[]): Promise<void> {
     } catch (error) {
       process.stderr.write(`orca server: ${messageOf(error)}\n`);
     }
-}
-
-function restartNeeded(before: MasterSettings, after: MasterSettings): string[] {
-  const keys = ['listen', 'httpListen', 'docker', 'advertise', 'runsAgent'] as const;
-  return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
 }
 
 async function plainListener(

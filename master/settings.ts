@@ -105,6 +105,12 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
   };
 }
 
+/** What a reload can't change. */
+export function restartNeeded(before: MasterSettings, after: MasterSettings): string[] {
+  const keys = ['listen', 'httpListen', 'docker', 'advertise', 'runsAgent'] as const;
+  return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+}
+
 const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
 const LETS_ENCRYPT_STAGING = 'https://acme-staging-v02.api.letsencrypt.org/directory';
 

@@ -28,6 +28,11 @@ export const errorTable = {
     exit: 4,
     hint: 'Pass a token: --token, ORCA_TOKEN, or run as the user who owns the Orca home.',
   },
+  SIGNATURE_INVALID: {
+    status: 401,
+    exit: 4,
+    hint: 'Give the provider the secret and the URL that `orca webhooks add` printed; see docs/webhooks.md.',
+  },
   NOT_ALLOWED: { status: 403, exit: 4, hint: 'Use a token whose role allows this.' },
   NOT_FOUND: { status: 404, exit: 1, hint: 'See `orca status` for what exists.' },
   SERVICE_NOT_FOUND: { status: 404, exit: 1, hint: 'See `orca status` for the services there are.' },

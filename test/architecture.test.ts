@@ -54,6 +54,7 @@ const onlyIn: Record<string, string | string[]> = {
   'toml-eslint-parser': 'shared/config/',
   'smol-toml': 'shared/config/',
   yaml: 'shared/config/',
+  minimatch: 'master/plan/globs.ts',
   commander: 'cli/',
   got: 'cli/',
 };

@@ -89,7 +89,9 @@ export function createCommands(store: Store, states: States) {
     /** The id of the rollout, or null when that release is what runs. */
     rollback: (key: string, to: number | null, actor: Actor): string | null =>
       roll(key, actor, (current, context) => beginRollback(current, to, context)),
-    redeploy: (key: string, actor: Actor): string | null => roll(key, actor, beginRedeploy),
+    /** With a tag: that of its image. */
+    redeploy: (key: string, actor: Actor, tag: string | null = null): string | null =>
+      roll(key, actor, (current, context) => beginRedeploy(current, context, tag)),
     start: (key: string): void => change(key, 'start', beginStart),
     stop: (key: string): void => change(key, 'stop', beginStop),
     remove: (key: string): void => change(key, 'remove', beginRemove),

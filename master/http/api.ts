@@ -22,6 +22,7 @@ import { certificateRoutes } from './certificate-routes.js';
 import { clusterRoutes } from './cluster-routes.js';
 import { deployRoutes } from './deploy-routes.js';
 import { drainBody } from './drain-body.js';
+import { hookRoutes } from './hook-routes.js';
 import { joinRoutes } from './join-routes.js';
 import { logsRoute } from './logs-route.js';
 import { metricsOf } from './metrics.js';
@@ -34,6 +35,7 @@ import type {
   Certificates,
   Commands,
   Enrolment,
+  Hooks,
   Live,
   NodeFiles,
   Settings,
@@ -43,6 +45,8 @@ import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
 import { serviceRoutes } from './service-routes.js';
 import { createViews } from './views.js';
+import { webhookLines } from './webhook-metrics.js';
+import { webhookRoutes } from './webhook-routes.js';
 
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
@@ -51,6 +55,7 @@ export interface ApiOptions {
   commands: Commands;
   certificates: Certificates;
   enrolment: Enrolment;
+  hooks: Hooks;
   nodeFiles: NodeFiles;
   upgrade: UpgradeNode;
   live: Live;
@@ -89,7 +94,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   });
   const callers = new WeakMap<FastifyRequest, KnownToken>();
   const views = createViews(options.store, options.live, options.settings, options.certificates);
-  const routes = allRoutes(options, views);
+  const refused = new Map<string, number>();
+  const routes = allRoutes(options, views, hookRoutes(options.hooks, refused));
   const open = new Set([
     ...routes.filter((r) => r.access === 'open').map((r) => `${r.method} /api/v1${r.path}`),
     ...nodeFilePaths.map((path) => `GET ${path}`),
@@ -99,17 +105,22 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     if (open.has(`${method} ${request.routeOptions.url}`)) return;
     callers.set(request, authenticate(request.headers.authorization, options.tokens()));
   });
-  for (const one of routes) mount(app, one, callers, options.peer);
+  for (const one of routes) if (!one.raw) mount(app, one, callers, options.peer);
+  await app.register(async (scope) => {
+    leaveBodies(scope);
+    for (const one of routes) if (one.raw) mount(scope, one, callers, options.peer);
+  });
   app.get('/metrics', (_, reply) => {
     reply.type('text/plain; version=0.0.4');
-    return metricsOf(views.status(null), views.traffic(), process.memoryUsage.rss());
+    const page = metricsOf(views.status(null), views.traffic(), process.memoryUsage.rss());
+    return page + webhookLines(refused, options.store.openDeliveries());
   });
   mountNodeFiles(app, options.nodeFiles);
   await app.ready();
   return { app, routing: (request, response) => app.routing(request, response) };
 }
 
-function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): Route[] {
+function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>, hooks: Route[]): Route[] {
   const { store, commands, live, settings, reload } = options;
   const routes = [
     ...clusterRoutes({ store, views, settings, reload }),
@@ -119,6 +130,8 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): 
     ...serviceRoutes(store, commands),
     ...rolloutRoutes(store, commands),
     ...joinRoutes(store, options.enrolment, views),
+    ...webhookRoutes(store, options.hooks),
+    ...hooks,
     logsRoute(store, live),
     ...adoptRoutes(options.adopt, (id) => store.node(id)?.facts.name ?? id),
     backupRoute(store, options.backup),
@@ -150,6 +163,7 @@ function mount(
         query: request.query,
         body: request.body,
         actor: actorOf(request, caller),
+        raw: request.raw,
         from: { address: request.ip, peer: peer(request.raw.socket) },
         signal: gone.signal,
       });
@@ -186,6 +200,12 @@ function acceptJson(app: FastifyInstance): void {
   });
 }
 
+/** Nobody reads a body before its handler does. */
+function leaveBodies(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('*', (_, __, done) => done(null, undefined));
+}
+
 function sendError(
   log: FastifyBaseLogger,
   error: unknown,
@@ -220,7 +240,8 @@ function asOrcaError(error: unknown): OrcaError {
       'BODY_TOO_LARGE',
       'the body is larger than 4 MiB, or than 32 KiB where no token is needed',
     );
-  if (statusCode === 400 && error instanceof Error)
+  // A media type that is none (415) is refused before anything is read.
+  if ((statusCode === 400 || statusCode === 415) && error instanceof Error)
     return new OrcaError('BODY_INVALID', error.message, { cause: error });
   return new OrcaError('INTERNAL', 'the master could not do that; its log says why', { cause: error });
 }

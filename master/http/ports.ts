@@ -1,9 +1,11 @@
 /** What the API asks of the rest of the master. Implemented by control and dispatch, put together in main. */
 import type { ClusterInfo, DeployReply, PlanReply } from '../../shared/api.js';
 import type { CreateJoinToken, JoinReply, JoinRequest, RenewReply } from '../../shared/api-join.js';
+import type { AddWebhook, WebhookTest } from '../../shared/api-webhooks.js';
 import type { Allocation, Counted, Peer, Release, Rollout, Service } from '../../shared/model.js';
 import type { LogLine } from '../../shared/protocol.js';
 import type { ServiceSpec } from '../../shared/spec.js';
+import type { Delivery, Provider, Webhook } from '../../shared/webhook.js';
 import type { JoinToken, OwnCertificate } from '../store/tables.js';
 
 export interface Actor {
@@ -136,6 +138,29 @@ export interface Adopt {
   /** Empty: all of them. */
   show(nodes: readonly string[]): Promise<Adoptable>;
   apply(nodes: readonly string[], isPartial: boolean, by: string): Promise<Adoptable>;
+}
+
+/** Webhooks, and the calls to them. Refusals are OrcaErrors and have changed nothing. */
+export interface Hooks {
+  /** What a call may be signed with, each with the ids of the webhooks that have it; `id` null: of all of the provider. */
+  secrets(provider: Provider, id: string | null): { webhooks: string[]; secret: string }[];
+  /** Takes in what was proved; resolves when it is on disk. */
+  receive(call: {
+    provider: Provider;
+    signedFor: string[];
+    event: string;
+    remoteId: string | null;
+    digest: string;
+    payload: unknown;
+  }): Promise<{ isPing: boolean; deliveries: { delivery: Delivery; isDuplicate: boolean }[] }>;
+  /** The secret is null when it was given, and is said this once when it was made. */
+  add(service: string, request: AddWebhook, by: string): { webhook: Webhook; secret: string | null };
+  remove(id: string, by: string): void;
+  redeliver(id: string, by: string): Delivery;
+  /** A signed ping by way of the public URL. */
+  test(webhook: Webhook): Promise<WebhookTest>;
+  /** Where it is called from outside, and whether that has a certificate that providers trust. */
+  place(webhook: Pick<Webhook, 'id' | 'provider'>): { url: string; isPublic: boolean };
 }
 
 /** What is known of live agents beyond the store. */

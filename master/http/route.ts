@@ -2,6 +2,7 @@
  * One path of the API: its schemas validate the request and make the OpenAPI document. A handler answers with data,
  * text, or a stream of lines.
  */
+import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { problemsOf } from '../../shared/config/explain.js';
@@ -17,6 +18,8 @@ export interface Call<B, Q> {
   actor: Actor;
   /** Where the request came from, and which node its client certificate proves. */
   from: { address: string; peer: Peer | null };
+  /** The request itself: its headers, and for a `raw` route its body, which nobody has read. */
+  raw: IncomingMessage;
   /** Aborted when the caller goes away. */
   signal: AbortSignal;
 }
@@ -43,6 +46,8 @@ export interface Route {
   access: 'open' | 'admin' | null;
   /** Bytes of a body; null: as much as any path takes. */
   maxBody: number | null;
+  /** The body is left on the socket, for the handler to read. */
+  raw: boolean;
   run(call: Call<unknown, unknown>): Promise<Answer>;
 }
 
@@ -53,6 +58,7 @@ interface Definition<B extends z.ZodType, Q extends z.ZodType> {
   reply?: z.ZodType;
   access?: 'open' | 'admin';
   maxBody?: number;
+  raw?: boolean;
   run(call: Call<z.output<B>, z.output<Q>>): Answer | Promise<Answer>;
 }
 
@@ -74,6 +80,7 @@ export function route<B extends z.ZodType = z.ZodUnknown, Q extends z.ZodType = 
     changes,
     access: definition.access ?? null,
     maxBody: definition.maxBody ?? null,
+    raw: definition.raw ?? false,
     run: async (call) =>
       definition.run({
         ...call,

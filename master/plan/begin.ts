@@ -15,6 +15,7 @@ import { isPreparing, type Release, type Rollout, type Service, standingOf } fro
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import { sharedAnew } from './acts.js';
 import { changesOf } from './changes.js';
+import { withTag } from './image-tag.js';
 import { isSameContainer } from './releases.js';
 import {
   acted,
@@ -55,14 +56,26 @@ export function beginDeploy(
   };
 }
 
-/** Pulls again and rolls, whatever the image turns out to be. Refuses with CONFLICT when the service is being removed. */
-export function beginRedeploy(current: ServiceCurrent, context: RequestContext): Begun {
+/** Pulls again and rolls, whatever the image turns out to be; with a tag, the image of that. Refuses with CONFLICT when the service
+ *  is being removed, or its image has no tag. */
+export function beginRedeploy(
+  current: ServiceCurrent,
+  context: RequestContext,
+  tag: string | null = null,
+): Begun {
   refuseRemoved(current);
-  const spec = runningSpec(current);
+  const running = runningSpec(current);
+  const { image } = running.container;
+  const spec: ServiceSpec =
+    tag === null ? running : { ...running, container: { ...running.container, image: withTag(image, tag) } };
   const service: Service = { ...current.service, updatedAtMs: context.nowMs };
   return {
     action: 'roll',
-    changes: [`image: ${spec.container.image} is pulled again`],
+    changes: [
+      spec.container.image === image
+        ? `image: ${image} is pulled again`
+        : `image: ${image} → ${spec.container.image}`,
+    ],
     service,
     rollout: newRollout('redeploy', service, spec, context, current.rollout),
     superseded: supersede(current.rollout, `a redeploy by ${context.by}`, context.nowMs),

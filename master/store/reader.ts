@@ -1,8 +1,10 @@
 /** Reads of the store, the same inside a transaction (which sees its own writes) and outside. */
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
+import type { Delivery, Webhook } from '../../shared/webhook.js';
 import {
   type AcmeRecord,
   allocationPrefix,
+  deliveryKey,
   type JoinToken,
   type NodeIdentity,
   type OwnCertificate,
@@ -44,6 +46,15 @@ export interface Reader {
   identity(node: string): NodeIdentity | undefined;
   /** Virtual addresses by service, and that of DNS. */
   addresses(): [key: string, address: string][];
+  webhooks(): Webhook[];
+  webhook(id: string): Webhook | undefined;
+  delivery(id: string): Delivery | undefined;
+  /** The kept delivery that has this mark (`remoteMark`, `digestMark`). */
+  markedDelivery(mark: string): string | undefined;
+  /** Newest first. */
+  deliveries(webhook: string, limit: number): Delivery[];
+  /** Those that wait or deploy: of one service, oldest first, or of all. */
+  openDeliveries(service?: string): Delivery[];
   /** The newest `limit` events, oldest first. */
   events(limit: number): ClusterEvent[];
   eventsAfter(number: number): ClusterEvent[];
@@ -53,6 +64,10 @@ export interface Reader {
 export function createReader(tables: Tables): Reader {
   const present = <T>(values: (T | undefined)[]): T[] =>
     values.filter((value): value is T => value !== undefined);
+  const delivery = (id: string): Delivery | undefined => {
+    const webhook = tables.deliveryWebhooks.get(id);
+    return webhook === undefined ? undefined : tables.deliveries.get(deliveryKey(webhook, id));
+  };
   return {
     services: () => tables.services.values(),
     serviceKeys: () => tables.services.keys(),
@@ -89,6 +104,13 @@ export function createReader(tables: Tables): Reader {
     identities: () => tables.identities.values(),
     identity: (node) => tables.identities.get(node),
     addresses: () => tables.addresses.keys().map((key) => [key, tables.addresses.get(key) ?? '']),
+    webhooks: () => tables.webhooks.values(),
+    webhook: (id) => tables.webhooks.get(id),
+    delivery,
+    markedDelivery: (mark) => tables.deliveryMarks.get(mark),
+    deliveries: (webhook, limit) => tables.deliveries.last(`${webhook}|`, limit),
+    openDeliveries: (service) =>
+      present(tables.openDeliveries.values(service === undefined ? '' : `${service}|`).map(delivery)),
     events: (limit) => tables.events.last('', limit).reverse(),
     eventsAfter: (number) =>
       tables.events

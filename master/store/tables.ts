@@ -1,5 +1,6 @@
 /** Which tables the store has, what each holds, and how its keys are made. */
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
+import type { Delivery, Webhook } from '../../shared/webhook.js';
 import type { Environment, Table } from './database.js';
 
 /** A certificate that Orca's own CA issued for a site; the key is sealed with the home's master.key. */
@@ -122,6 +123,15 @@ export interface Tables {
   identities: Table<NodeIdentity>;
   /** service, or `dns` → its virtual address. */
   addresses: Table<string>;
+  webhooks: Table<Webhook>;
+  /** `webhook|delivery id`. */
+  deliveries: Table<Delivery>;
+  /** delivery id → webhook. */
+  deliveryWebhooks: Table<string>;
+  /** `service|delivery id` of those that wait or deploy → delivery id. */
+  openDeliveries: Table<string>;
+  /** By which a call is known again → delivery id. */
+  deliveryMarks: Table<string>;
   events: Table<ClusterEvent>;
   meta: Table<unknown>;
 }
@@ -144,6 +154,11 @@ export function openTables(env: Environment): Tables {
     joinTokens: env.table('join-tokens'),
     identities: env.table('identities'),
     addresses: env.table('addresses'),
+    webhooks: env.table('webhooks'),
+    deliveries: env.table('deliveries'),
+    deliveryWebhooks: env.table('delivery-webhooks'),
+    openDeliveries: env.table('open-deliveries'),
+    deliveryMarks: env.table('delivery-marks'),
     events: env.table('events'),
     meta: env.table('meta'),
   };
@@ -153,6 +168,10 @@ export function openTables(env: Environment): Tables {
 export const padded = (number: number): string => String(number).padStart(12, '0');
 export const releaseKey = (service: string, number: number): string => `${service}|${padded(number)}`;
 export const rolloutKey = (service: string, id: string): string => `${service}|${id}`;
+export const deliveryKey = (webhook: string, id: string): string => `${webhook}|${id}`;
+export type DeliveryMark = string;
+export const remoteMark = (webhook: string, remoteId: string): DeliveryMark => `${webhook}|id:${remoteId}`;
+export const digestMark = (webhook: string, digest: string): DeliveryMark => `${webhook}|body:${digest}`;
 export const byNodeKey = (node: string, allocation: string): string => `${node}|${allocation}`;
 /** Allocation ids are `<project>.<service>.<n>`. */
 export const allocationPrefix = (service: string): string => `${service.replace('/', '.')}.`;

@@ -5,8 +5,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
+import type { Delivery, Webhook } from '../../shared/webhook.js';
 import type { Table } from './database.js';
 import { holdKey, removedKey } from './hold.js';
+import { dropWebhook, putDelivery, trimDeliveries } from './put-delivery.js';
 import { createReader, type Reader } from './reader.js';
 import {
   type AcmeRecord,
@@ -34,6 +36,8 @@ export interface Changes {
   nodes: Set<string>;
   /** Rollouts that were written. */
   rollouts: Set<string>;
+  /** Services of deliveries that were written. */
+  deliveries: Set<string>;
   events: ClusterEvent[];
   /** Anything at all was written. */
   any: boolean;
@@ -65,6 +69,12 @@ export interface Transaction extends Reader {
   putJoinToken(token: JoinToken): void;
   deleteJoinToken(id: string): void;
   putAddress(key: string, address: string): void;
+  putWebhook(webhook: Webhook): void;
+  /** Forgets it with its deliveries. */
+  deleteWebhook(id: string): void;
+  putDelivery(delivery: Delivery): void;
+  /** Forgets a webhook's deliveries beyond those that are kept. */
+  trimDeliveries(webhook: string): void;
   addEvent(event: Omit<ClusterEvent, 'number'>): void;
   putMeta(key: string, value: unknown): void;
   deleteMeta(key: string): void;
@@ -87,6 +97,7 @@ export const noChanges = (): Changes => ({
   touchedNodes: new Set(),
   nodes: new Set(),
   rollouts: new Set(),
+  deliveries: new Set(),
   events: [],
   any: false,
 });
@@ -98,6 +109,7 @@ export function addChanges(sum: Changes, more: Changes): void {
   for (const key of more.explained) sum.explained.add(key);
   for (const id of more.nodes) sum.nodes.add(id);
   for (const id of more.rollouts) sum.rollouts.add(id);
+  for (const key of more.deliveries) sum.deliveries.add(key);
   sum.events.push(...more.events);
   for (const id of more.touchedNodes) sum.touchedNodes.add(id);
   sum.any ||= more.any;
@@ -218,6 +230,18 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     },
     putAddress(key, address) {
       put(tables.addresses, key, address);
+    },
+    putWebhook(webhook) {
+      put(tables.webhooks, webhook.id, webhook);
+    },
+    deleteWebhook(id) {
+      dropWebhook(tables, { put, remove }, id);
+    },
+    trimDeliveries(webhook) {
+      trimDeliveries(tables, { put, remove }, webhook);
+    },
+    putDelivery(delivery) {
+      if (putDelivery(tables, { put, remove }, delivery)) changes.deliveries.add(delivery.service);
     },
     addEvent(event) {
       const newest = tables.events.last('', 1)[0]?.number ?? 0;

@@ -12,6 +12,7 @@ import { createLogger } from '../../master/http/logger.js';
 import type { Certificates, Commands, Live } from '../../master/http/ports.js';
 import { createNodeFiles } from '../../master/node-files.js';
 import { openStore, type Store } from '../../master/store/store.js';
+import { createHooks } from '../../master/webhooks.js';
 import { OrcaError } from '../../shared/errors.js';
 import { hashSecret } from '../../shared/secret-hash.js';
 import { aNode, anAllocation, aRelease, aRollout, aService } from './a-model.js';
@@ -84,6 +85,16 @@ export async function anApi(
       createToken: joinTokens.create,
       revokeToken: joinTokens.revoke,
     },
+    hooks: createHooks({
+      ...{ store, authority, apiPort: () => 6_880 },
+      settings: () => ({
+        ...{ domain: 'orca.example.com', acme: null, advertise: null },
+        ...{
+          listen: { host: '0.0.0.0', port: 6_880 },
+          proxy: { httpPort: 80, httpsPort: 443, caddy: 'auto' },
+        },
+      }),
+    }),
     upgrade: async () => {
       throw new Error('no agent is upgraded here');
     },
@@ -113,11 +124,16 @@ export async function anApi(
     url: string,
     payload?: string | object,
     token = 'good',
+    headers: Record<string, string> = {},
   ) => {
     const answer = await app.inject({
       method,
       url: url === '/metrics' ? url : `/api/v1${url}`,
-      headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), 'content-type': 'application/json' },
+      headers: {
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+        'content-type': 'application/json',
+        ...headers,
+      },
       ...(payload === undefined ? {} : { payload }),
     });
     return {

@@ -44,7 +44,17 @@ t.test('only the place of a report in the document is written', async (t) => {
 
 t.test('options name benchmarks and rounds; others are refused with the usage', async (t) => {
   t.same(parseOptions([]), {
-    names: ['deploy', 'replace', 'throughput', 'memory', 'canary', 'split', 'simulation', 'swarm'],
+    names: [
+      'deploy',
+      'replace',
+      'throughput',
+      'memory',
+      'canary',
+      'split',
+      'simulation',
+      'swarm',
+      'webhooks',
+    ],
     rounds: null,
     write: false,
   });

@@ -1,0 +1,45 @@
+/** Webhooks and deliveries as tables. */
+import type { DeliveryView, WebhookView } from '../shared/api-webhooks.js';
+import type { Output } from './output.js';
+import { since } from './time.js';
+
+export function webhookTable(output: Output, webhooks: readonly WebhookView[], nowMs: number): void {
+  output.table(
+    ['ID', 'REPOSITORY', 'SERVICE', 'DEPLOYS', 'LAST', 'RESULT'],
+    webhooks.map((webhook) => [
+      webhook.id,
+      webhook.provider === 'github' ? webhook.repo : `${webhook.repo} (${webhook.provider})`,
+      webhook.service_name,
+      meant(webhook),
+      webhook.last_invocation === null ? '–' : `${since(webhook.last_invocation, nowMs)} ago`,
+      webhook.last_delivery === null ? '–' : result(webhook.last_delivery),
+    ]),
+  );
+}
+
+export function deliveryTable(output: Output, deliveries: readonly DeliveryView[], nowMs: number): void {
+  output.table(
+    ['ID', 'AGE', 'WHAT', 'COMMIT', 'BY', 'RESULT'],
+    deliveries.map((one) => [
+      one.id,
+      since(one.received_at, nowMs),
+      one.ref?.replace(/^refs\/(heads\/)?/, '') ?? one.event,
+      one.commit?.slice(0, 7) ?? one.image_tag ?? '–',
+      one.author ?? '–',
+      result(one),
+    ]),
+  );
+}
+
+/** Which pushes it is for. */
+function meant({ provider, branch, tag, paths }: WebhookView): string {
+  const any = provider === 'generic' ? 'every call' : 'default branch';
+  const what = [
+    ...(branch === null && tag === null ? [any] : []),
+    ...(branch === null ? [] : [branch]),
+    ...(tag === null ? [] : [`tags ${tag}`]),
+  ];
+  return `${what.join(', ')}${paths.length === 0 ? '' : ` (${paths.join(', ')})`}`;
+}
+
+const result = ({ state, reason }: DeliveryView): string => (reason === null ? state : `${state}: ${reason}`);

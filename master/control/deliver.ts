@@ -1,0 +1,104 @@
+/**
+ * The loop that brings pushes out: waits for the quiet after them (`plan/bursts`), begins the newest, and writes what became of it. That a
+ * delivery deploys and that its rollout has begun are one commit, so that a master that dies in between has done neither, and the next one
+ * begins it. What can't be stored is tried again.
+ */
+import { messageOf, OrcaError } from '../../shared/errors.js';
+import type { Log } from '../../shared/log.js';
+import { type Loop, startLoop } from '../../shared/loop.js';
+import type { Delivery, Webhook } from '../../shared/webhook.js';
+import { ended, planBurst, settle } from '../plan/bursts.js';
+import type { Store } from '../store/store.js';
+import type { BringOut } from './bring-out.js';
+
+export interface DeliverOptions {
+  store: Store;
+  bringOut: BringOut;
+  nowMs: () => number;
+  log: Log;
+}
+
+const LOOK_MS = 30_000;
+const GATHER_MS = 500;
+
+export function startDeliver(options: DeliverOptions): Loop {
+  const { store, nowMs, log } = options;
+  const loop = startLoop(
+    async () => {
+      const services = new Set(store.openDeliveries().map(({ service }) => service));
+      const wakes = [...services].map((service) => store.batch(() => deliverOne(options, service)));
+      const wakeAtMs = Math.min(...wakes.flatMap((at) => at ?? []));
+      // The loop's clock is the real one; a test's only says how long from now.
+      if (Number.isFinite(wakeAtMs)) loop.wakeAt(Date.now() + Math.max(0, wakeAtMs - nowMs()));
+    },
+    {
+      everyMs: LOOK_MS,
+      onError: (error) => log.error({ error: messageOf(error) }, 'deliveries wait, and are tried again'),
+    },
+  );
+  const unwatch = store.watch(({ deliveries, rollouts }) => {
+    if (rollouts.size > 0) loop.wake();
+    // Nothing of it is due yet, and many that come at once are looked at together.
+    else if (deliveries.size > 0) loop.wakeAt(Date.now() + GATHER_MS);
+  });
+  return {
+    ...loop,
+    stop: () => {
+      unwatch();
+      return loop.stop();
+    },
+  };
+}
+
+/** When it is to be looked at again; null: when something changes. */
+function deliverOne(options: DeliverOptions, service: string): number | null {
+  const { store } = options;
+  const nowMs = options.nowMs();
+  const open = store.openDeliveries(service);
+  const changed = open
+    .filter(({ state }) => state === 'deploying')
+    .map((one) => ({ one, now: settle(one, rolloutOf(store, one), nowMs) }))
+    .flatMap(({ one, now }) => (now === one ? [] : [now]));
+  const plan = planBurst(
+    open.filter(({ state }) => state === 'waiting'),
+    nowMs,
+  );
+  const begun = plan.due === null ? [] : [begin(options, service, plan.due, nowMs)];
+  store.write((tx) => {
+    for (const delivery of [...changed, ...plan.put, ...begun]) tx.putDelivery(delivery);
+    for (const { id, state, reason, webhook } of begun)
+      if (state !== 'deploying')
+        tx.addEvent({
+          ...{ atMs: nowMs, kind: `webhook.${state}`, service, node: null, rollout: null },
+          message: `the push ${id} of the webhook ${webhook} deploys nothing: ${reason}`,
+        });
+  });
+  return plan.wakeAtMs;
+}
+
+const rolloutOf = (store: Store, { rollout }: Delivery) =>
+  rollout === null ? null : (store.rollout(rollout) ?? null);
+
+/** The delivery as it goes on. Throws only what is to be tried again. */
+function begin({ store, bringOut }: DeliverOptions, key: string, due: Delivery, nowMs: number): Delivery {
+  const service = store.service(key);
+  if (!service) return ended(due, 'skipped', `there is no service ${key}`, nowMs);
+  if (service.desired === 'removed') return ended(due, 'skipped', `${key} is being removed`, nowMs);
+  if (service.desired === 'stopped')
+    return ended(due, 'skipped', `${key} is stopped; \`orca start\` it first`, nowMs);
+  const by = actorOf(due, store.webhook(due.webhook));
+  try {
+    const rollout = bringOut(service, due, { by, source: 'webhook' });
+    return { ...due, state: 'deploying', reason: null, rollout };
+  } catch (error) {
+    if (!(error instanceof OrcaError) || error.code === 'STORE_FULL') throw error;
+    return ended(due, 'failed', error.message, nowMs);
+  }
+}
+
+/** Who, and what: it stands in the history of the service and in its events. */
+function actorOf({ push, webhook }: Delivery, of: Webhook | undefined): string {
+  const commit = push.commit === null ? '' : `@${push.commit.slice(0, 7)}`;
+  const tag = push.imageTag === null ? '' : ` tag ${push.imageTag}`;
+  return `${push.author ?? webhook} (${of?.repo ?? 'a webhook'}${commit}${tag})`;
+}

@@ -1,0 +1,173 @@
+/**
+ * The webhooks there are: adds and removes them, and knows their secrets, which are sealed in the store and are answered once, to who made
+ * the webhook. A webhook always has one. Refusals are OrcaErrors and have changed nothing.
+ */
+import { randomBytes } from 'node:crypto';
+import type { AddWebhook } from '../../shared/api-webhooks.js';
+import { OrcaError } from '../../shared/errors.js';
+import type { ServiceKey } from '../../shared/spec.js';
+import { type Delivery, isOpen, type Provider, type Webhook } from '../../shared/webhook.js';
+import { globProblem } from '../plan/globs.js';
+import { isFieldPath } from '../plan/image-tag.js';
+import { repoName } from '../plan/judge-push.js';
+import type { Store } from '../store/store.js';
+import { newDeliveryId } from './receive.js';
+
+export interface Webhooks {
+  /** `secret` null: it was given, and is not said again. */
+  add(service: ServiceKey, request: AddWebhook, by: string): { webhook: Webhook; secret: string | null };
+  remove(id: string, by: string): void;
+  /** What a call may be signed with: of the named webhook and those that share its secret, or of all of the provider. */
+  secrets(provider: Provider, id: string | null): { webhooks: string[]; secret: string }[];
+  /** Takes the push of a delivery once more. Throws CONFLICT while it is under way. */
+  redeliver(id: string, by: string): Delivery;
+}
+
+/** Each costs every unnamed call a hash. */
+const MAX_WEBHOOKS = 500;
+const SECRET_BYTES = 32;
+
+export interface WebhooksOptions {
+  store: Store;
+  authority: { seal(plain: string): string; unseal(sealed: string): string };
+  nowMs: () => number;
+}
+
+export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): Webhooks {
+  const opened = createOpened(store, authority);
+  const event = (kind: string, service: string, message: string) => ({
+    ...{ atMs: nowMs(), kind, service, node: null, rollout: null },
+    message,
+  });
+  return {
+    add(service, request, by) {
+      store.requireRoom();
+      if (store.webhooks().length >= MAX_WEBHOOKS)
+        throw new OrcaError(
+          'CONFLICT',
+          `there are ${MAX_WEBHOOKS} webhooks, which is as many as there may be`,
+        );
+      const made = request.secret === undefined ? randomBytes(SECRET_BYTES).toString('base64url') : null;
+      const sealedSecret = authority.seal(request.secret ?? made ?? '');
+      const id = `wh-${randomBytes(4).toString('hex')}`;
+      const webhook = { id, ...wanted(request), service, sealedSecret, by, createdAtMs: nowMs() };
+      store.write((tx) => {
+        tx.putWebhook(webhook);
+        const what = `${by} added the webhook ${id} of ${webhook.repo} for ${service}`;
+        tx.addEvent(event('webhook.added', service, what));
+      });
+      opened.forget();
+      return { webhook, secret: made };
+    },
+    remove(id, by) {
+      const webhook = store.webhook(id);
+      if (!webhook) throw new OrcaError('NOT_FOUND', `there is no webhook ${id}`, { hint: SEE });
+      store.write((tx) => {
+        tx.deleteWebhook(id);
+        const what = `${by} removed the webhook ${id} of ${webhook.repo}`;
+        tx.addEvent(event('webhook.removed', webhook.service, what));
+      });
+      opened.forget();
+    },
+    secrets(provider, id) {
+      const all = opened.all().filter((one) => one.webhook.provider === provider);
+      const named = id === null ? all : all.filter(({ webhook }) => webhook.id === id);
+      const secrets = new Set(named.map(({ secret }) => secret));
+      return [...secrets].map((secret) => ({
+        secret,
+        webhooks: all.filter((one) => one.secret === secret).map(({ webhook }) => webhook.id),
+      }));
+    },
+    redeliver(id, by) {
+      store.requireRoom();
+      const before = store.delivery(id);
+      if (!before) throw new OrcaError('NOT_FOUND', `there is no delivery ${id}`, { hint: SEE_DELIVERIES });
+      if (isOpen(before)) throw new OrcaError('CONFLICT', `the delivery ${id} is under way already`);
+      refuseEmpty(before);
+      const again = repeated(before, nowMs());
+      store.write((tx) => {
+        tx.putDelivery(again);
+        tx.trimDeliveries(again.webhook);
+        const what = `${by} redelivered ${id} as ${again.id}`;
+        tx.addEvent(event('webhook.redelivered', before.service, what));
+      });
+      return again;
+    },
+  };
+}
+
+const SEE = 'See `orca webhooks` for those there are.';
+const SEE_DELIVERIES = 'See `orca webhooks deliveries WEBHOOK` for those that are kept.';
+
+/** What never asked for a deploy asks for none when it is repeated; what was only not for this branch or path may. */
+function refuseEmpty({ id, push, reason }: Delivery): void {
+  if (push.event !== 'ping' && push.ref !== null && push.commit !== null) return;
+  if (push.event === 'generic') return;
+  throw new OrcaError('CONFLICT', `the delivery ${id} names no commit to deploy: ${reason ?? push.event}`);
+}
+
+const repeated = (before: Delivery, nowMs: number): Delivery => ({
+  ...before,
+  id: newDeliveryId(nowMs),
+  receivedAtMs: nowMs,
+  state: 'waiting',
+  reason: `repeats ${before.id}`,
+  burstSinceMs: nowMs,
+  rollout: null,
+  endedAtMs: null,
+  redeliveryOf: before.id,
+});
+
+type Wanted = Pick<Webhook, 'provider' | 'repo' | 'branch' | 'paths' | 'tag' | 'imageTag'>;
+
+function wanted(request: AddWebhook): Wanted {
+  const provider = request.provider ?? 'github';
+  if (request.infra)
+    throw new OrcaError(
+      'NOT_SUPPORTED',
+      'infra: deploying the services of an infrastructure repository needs a clone of it, which is not there yet',
+    );
+  for (const [at, glob] of (request.paths ?? []).entries()) refuseGlob(`paths.${at}`, glob);
+  if (request.tag !== undefined) refuseGlob('tag', request.tag);
+  if (request.branch !== undefined && /[\p{Cc}\s]/u.test(request.branch))
+    throw new OrcaError('BODY_INVALID', 'branch must be the name of a branch, without spaces');
+  if (request.image_tag !== undefined && (provider !== 'generic' || !isFieldPath(request.image_tag)))
+    throw new OrcaError(
+      'BODY_INVALID',
+      'image_tag is for the provider generic, and must be a path such as push_data.tag',
+    );
+  return {
+    provider,
+    repo: repoName(request.repo),
+    branch: request.branch?.replace(/^refs\/heads\//, '') ?? null,
+    paths: request.paths ?? [],
+    tag: request.tag?.replace(/^refs\/tags\//, '') ?? null,
+    imageTag: request.image_tag ?? null,
+  };
+}
+
+function refuseGlob(key: string, glob: string): void {
+  const problem = globProblem(glob);
+  if (problem !== null) throw new OrcaError('BODY_INVALID', `${key} ${problem}`);
+}
+
+/** Every webhook with its secret in the clear, in memory only. One whose secret was sealed in another home is never signed for. */
+function createOpened(store: Store, authority: WebhooksOptions['authority']) {
+  let known: { webhook: Webhook; secret: string }[] | null = null;
+  const open = (webhook: Webhook): { webhook: Webhook; secret: string }[] => {
+    try {
+      return [{ webhook, secret: authority.unseal(webhook.sealedSecret) }];
+    } catch {
+      return [];
+    }
+  };
+  return {
+    all: () => {
+      known ??= store.webhooks().flatMap(open);
+      return known;
+    },
+    forget: () => {
+      known = null;
+    },
+  };
+}

@@ -1,0 +1,35 @@
+/** Webhooks and deliveries as the API shows them: never a secret. PURE. */
+import type { DeliveryView, WebhookView } from '../../shared/api-webhooks.js';
+import type { Rollout } from '../../shared/model.js';
+import type { Delivery, Webhook } from '../../shared/webhook.js';
+import { iso } from './rollout-view.js';
+
+const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1);
+const projectOf = (key: string): string => key.slice(0, key.indexOf('/'));
+
+/** `last` is its newest delivery. */
+export function webhookView(webhook: Webhook, url: string, last: DeliveryView | null): WebhookView {
+  const { id, provider, repo, service, branch, tag, paths, imageTag } = webhook;
+  return {
+    ...{ id, provider, repo, service_name: nameOf(service), project: projectOf(service), branch, tag, paths },
+    ...{ image_tag: imageTag, has_secret: true, infra: false, url },
+    last_invocation: last?.received_at ?? null,
+    last_delivery: last,
+    created_by: webhook.by,
+    created_at: iso(webhook.createdAtMs),
+  };
+}
+
+/** While its rollout is under way, that says what it waits for. */
+export function deliveryView(delivery: Delivery, rollout: Rollout | null): DeliveryView {
+  const { id, webhook, service, state, push, remoteId } = delivery;
+  return {
+    ...{ id, webhook, service: nameOf(service), state },
+    reason: state === 'deploying' ? (rollout?.reason ?? null) : delivery.reason,
+    ...{ event: push.event, ref: push.ref, commit: push.commit, author: push.author, message: push.message },
+    ...{ paths: push.paths, path_count: push.pathCount, image_tag: push.imageTag },
+    ...{ rollout: delivery.rollout, remote_id: remoteId, redelivery_of: delivery.redeliveryOf },
+    received_at: iso(delivery.receivedAtMs),
+    ended_at: delivery.endedAtMs === null ? null : iso(delivery.endedAtMs),
+  };
+}

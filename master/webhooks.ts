@@ -1,0 +1,58 @@
+/**
+ * Puts together what receives pushes and brings them out; see control/webhooks, receive and deliver. Also says where providers find this
+ * master: under the cluster's domain if it has one, with a certificate that they trust, else at its own address.
+ */
+import { hostname } from 'node:os';
+import type { Log } from '../shared/log.js';
+import type { Loop } from '../shared/loop.js';
+import type { Provider, Webhook } from '../shared/webhook.js';
+import type { Authority } from './authority.js';
+import { createBringOut } from './control/bring-out.js';
+import { startDeliver } from './control/deliver.js';
+import { createReceive } from './control/receive.js';
+import { createWebhooks } from './control/webhooks.js';
+import { pingHook } from './hook-ping.js';
+import type { Commands, Hooks } from './http/ports.js';
+import type { MasterSettings } from './settings.js';
+import type { Store } from './store/store.js';
+
+export interface HooksOptions {
+  store: Store;
+  authority: Pick<Authority, 'seal' | 'unseal' | 'caPem'>;
+  settings: () => Pick<MasterSettings, 'domain' | 'acme' | 'advertise' | 'listen' | 'proxy'>;
+  /** Where the API listens. */
+  apiPort: () => number;
+}
+
+export function createHooks({ store, authority, settings, apiPort }: HooksOptions): Hooks {
+  const webhooks = createWebhooks({ store, authority, nowMs: Date.now });
+  const place = (webhook: Pick<Webhook, 'id' | 'provider'>) => placeOf(settings(), apiPort(), webhook);
+  return {
+    ...webhooks,
+    ...createReceive(store, Date.now),
+    place,
+    test: (webhook) =>
+      pingHook(webhook, authority.unseal(webhook.sealedSecret), place(webhook).url, authority.caPem),
+  };
+}
+
+export function startHooks(store: Store, redeploy: Redeploy, log: Log): Loop {
+  return startDeliver({ store, bringOut: createBringOut(redeploy, null), nowMs: Date.now, log });
+}
+
+type Redeploy = (...args: [...Parameters<Commands['redeploy']>, tag: string | null]) => string | null;
+
+function placeOf(
+  { domain, acme, advertise, listen, proxy }: ReturnType<HooksOptions['settings']>,
+  apiPort: number,
+  { provider, id }: { provider: Provider; id: string },
+): { url: string; isPublic: boolean } {
+  const path = `/api/v1/webhooks/${provider}/${id}`;
+  if (domain !== null) {
+    const port = proxy.httpsPort === 443 ? '' : `:${proxy.httpsPort}`;
+    return { url: `https://${domain}${port}${path}`, isPublic: acme !== null };
+  }
+  const isAny = ['0.0.0.0', '::'].includes(listen.host);
+  const host = advertise ?? (isAny ? hostname() : listen.host);
+  return { url: `https://${host.includes(':') ? `[${host}]` : host}:${apiPort}${path}`, isPublic: false };
+}

@@ -1,0 +1,118 @@
+/** Bodies of `/webhooks`: what is asked and answered with a token. `service_name`, `infra` and `last_invocation` are words of the Rust Orca. */
+import { z } from 'zod';
+import { providers } from './webhook.js';
+
+const unset = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => value ?? undefined, schema.optional());
+
+/** `POST /webhooks`. */
+export const addWebhookSchema = z.object({
+  repo: z.string().max(512),
+  service_name: z.string().max(200),
+  /** Printable ASCII; made when it is not given. */
+  secret: unset(
+    z.string().regex(/^[!-~]([ -~]{0,510}[!-~])?$/, 'must be 1 to 512 printable ASCII characters'),
+  ),
+  branch: unset(z.string().min(1).max(255)),
+  paths: unset(z.array(z.string()).max(32)),
+  tag: unset(z.string()),
+  provider: unset(z.enum(providers)),
+  image_tag: unset(z.string()),
+  infra: unset(z.union([z.boolean(), z.string()])),
+});
+export type AddWebhook = z.output<typeof addWebhookSchema>;
+
+export const deliveryViewSchema = z.object({
+  id: z.string(),
+  webhook: z.string(),
+  service: z.string(),
+  state: z.enum(['waiting', 'deploying', 'deployed', 'failed', 'superseded', 'skipped']),
+  /** Why it waits, was skipped, failed or was superseded. */
+  reason: z.string().nullable(),
+  event: z.string(),
+  ref: z.string().nullable(),
+  commit: z.string().nullable(),
+  author: z.string().nullable(),
+  message: z.string().nullable(),
+  /** The first of them. */
+  paths: z.array(z.string()),
+  /** Null: not known. */
+  path_count: z.number().nullable(),
+  image_tag: z.string().nullable(),
+  rollout: z.string().nullable(),
+  remote_id: z.string().nullable(),
+  redelivery_of: z.string().nullable(),
+  received_at: z.string(),
+  ended_at: z.string().nullable(),
+});
+export type DeliveryView = z.infer<typeof deliveryViewSchema>;
+
+export const webhookViewSchema = z.object({
+  id: z.string(),
+  provider: z.enum(providers),
+  repo: z.string(),
+  service_name: z.string(),
+  project: z.string(),
+  branch: z.string().nullable(),
+  tag: z.string().nullable(),
+  paths: z.array(z.string()),
+  image_tag: z.string().nullable(),
+  has_secret: z.literal(true),
+  infra: z.literal(false),
+  /** What to give the provider. */
+  url: z.string(),
+  /** When it was last called, ISO. */
+  last_invocation: z.string().nullable(),
+  last_delivery: deliveryViewSchema.nullable(),
+  created_by: z.string(),
+  created_at: z.string(),
+});
+export type WebhookView = z.infer<typeof webhookViewSchema>;
+
+export const webhooksReplySchema = z.object({ webhooks: z.array(webhookViewSchema) });
+export type WebhooksReply = z.infer<typeof webhooksReplySchema>;
+
+export const webhookAddedSchema = webhookViewSchema.extend({
+  /** The only time that it is shown; null: it was given. */
+  secret: z.string().nullable(),
+  /** Whether the URL has a certificate that providers trust. */
+  is_public: z.boolean(),
+});
+export type WebhookAdded = z.infer<typeof webhookAddedSchema>;
+
+export const deliveriesReplySchema = z.object({ deliveries: z.array(deliveryViewSchema) });
+export type DeliveriesReply = z.infer<typeof deliveriesReplySchema>;
+export const invocationsReplySchema = z.object({ invocations: z.array(deliveryViewSchema) });
+export const redeliveredSchema = z.object({ ok: z.string(), delivery: z.string() });
+export type Redelivered = z.infer<typeof redeliveredSchema>;
+
+/** What a provider is answered. */
+export const receivedSchema = z.object({
+  ok: z.string(),
+  /** Of the first. */
+  delivery: z.string().nullable(),
+  /** Taken in before: nothing more comes of it. */
+  duplicate: z.boolean(),
+  deliveries: z.array(
+    z.object({
+      delivery: z.string(),
+      service: z.string(),
+      state: z.string(),
+      reason: z.string().nullable(),
+      duplicate: z.boolean(),
+    }),
+  ),
+});
+
+/** `POST /webhooks/:id/test`: a signed ping by way of the public URL, as seen from the master's host. */
+export const webhookTestSchema = z.object({
+  url: z.string(),
+  reachable: z.boolean(),
+  /** The answer's; null: there was none. */
+  status: z.number().nullable(),
+  /** `public`: of a CA that providers trust; `cluster`: they have to be told not to verify it; null: no TLS came about. */
+  certificate: z.enum(['public', 'cluster']).nullable(),
+  message: z.string(),
+  took_ms: z.number(),
+});
+export type WebhookTest = z.infer<typeof webhookTestSchema>;

@@ -1,0 +1,109 @@
+import t from 'tap';
+import { anApi, withService } from '../../../support/an-api.js';
+import { githubPush, signedCall } from '../../../support/hook-payloads.js';
+
+const wanted = { repo: 'https://github.com/org/myapp.git', service_name: 'api' };
+
+t.test('a webhook is made with a secret that is said once, and is sealed in the store', async (t) => {
+  const { call, store } = await anApi(t);
+  withService(store);
+  const unsetToo = { ...wanted, secret: null, branch: null, infra: false, paths: null };
+  const { status, json } = await call('POST', '/webhooks', unsetToo, 'push');
+  t.equal(status, 201);
+  t.match(json, {
+    ...{ repo: 'org/myapp', service_name: 'api', project: 'shop', provider: 'github', branch: null },
+    ...{ has_secret: true, infra: false, last_invocation: null, is_public: false, created_by: 'hands' },
+  });
+  t.equal(json.secret.length, 43);
+  const listed = await call('GET', '/webhooks', undefined, 'look');
+  t.match(listed.json.webhooks, [{ id: json.id, has_secret: true, url: json.url }]);
+  const events = (await call('GET', '/events')).body;
+  for (const seen of [listed.body, events, JSON.stringify(store.webhooks())])
+    t.notOk(seen.includes(json.secret));
+  t.match(events, /hands added the webhook/);
+});
+
+t.test('what can not be is refused with the key and the reason', async (t) => {
+  const { call, store } = await anApi(t);
+  withService(store);
+  const cases: [object, string, RegExp][] = [
+    [{ repo: 'myapp' }, 'BODY_INVALID', /repo must be such as org\/myapp/],
+    [{ service_name: 'none' }, 'SERVICE_NOT_FOUND', /"none"/],
+    [{ infra: true }, 'NOT_SUPPORTED', /infra.* needs a clone/],
+    [{ provider: 'svn' }, 'BODY_INVALID', /provider/],
+    [{ secret: 'two\nlines' }, 'BODY_INVALID', /secret.*printable/],
+    [{ paths: ['a*b*c*d'] }, 'BODY_INVALID', /paths\.0 must not have more/],
+    [{ tag: '' }, 'BODY_INVALID', /tag must have/],
+    [{ branch: 'a b' }, 'BODY_INVALID', /branch must be/],
+    [{ image_tag: 'tag' }, 'BODY_INVALID', /image_tag is for the provider generic/],
+    [{ provider: 'generic', image_tag: 'a..b' }, 'BODY_INVALID', /image_tag/],
+    [{ brnach: 'main' }, 'BODY_INVALID', /brnach/],
+  ];
+  for (const [more, code, error] of cases)
+    t.match(
+      (await call('POST', '/webhooks', { ...wanted, ...more })).json,
+      { code, error },
+      JSON.stringify(more),
+    );
+  t.equal((await call('POST', '/webhooks', wanted, 'look')).status, 403);
+  t.equal((await call('POST', '/webhooks', wanted, '')).status, 401);
+  t.same(store.webhooks(), []);
+});
+
+t.test('deliveries are listed newest first, by id or service, and repeated by who may', async (t) => {
+  const { call, store } = await anApi(t);
+  withService(store);
+  const { id, secret } = (await call('POST', '/webhooks', wanted)).json;
+  const ids: string[] = [];
+  for (const ref of ['refs/heads/dev', 'refs/heads/main']) {
+    const { body, headers } = signedCall('github', secret, githubPush({ ref }));
+    ids.push((await call('POST', `/webhooks/github/${id}`, body, '', headers)).json.delivery);
+  }
+  for (const path of [
+    `/webhooks/${id}/deliveries`,
+    '/webhooks/api/deliveries',
+    '/webhooks/shop%2Fapi/deliveries',
+  ]) {
+    const { deliveries } = (await call('GET', path, undefined, 'look')).json;
+    t.same(new Set(deliveries.map((one: { id: string }) => one.id)), new Set(ids), path);
+  }
+  const { invocations } = (await call('GET', '/webhooks/api/invocations')).json;
+  t.equal(invocations.length, 2);
+  t.ok(
+    invocations.some(
+      ({ state, reason }: { state: string; reason: string }) => state === 'skipped' && /dev/.test(reason),
+    ),
+  );
+  const [skipped, waiting] = ids;
+  t.match(await call('POST', `/webhooks/deliveries/${waiting}/redeliver`), { status: 409 });
+  const again = await call('POST', `/webhooks/deliveries/${skipped}/redeliver`);
+  t.equal(again.status, 202);
+  t.match(store.delivery(again.json.delivery), { state: 'waiting', redeliveryOf: skipped });
+  t.equal((await call('POST', `/webhooks/deliveries/${skipped}/redeliver`, undefined, 'look')).status, 403);
+  t.equal((await call('POST', '/webhooks/deliveries/d-none/redeliver')).status, 404);
+  t.match((await call('GET', '/webhooks')).json.webhooks, [
+    { last_invocation: /T/, last_delivery: { webhook: id } },
+  ]);
+});
+
+t.test('a webhook goes by its id, or by its service where it is the only one', async (t) => {
+  const { call, store } = await anApi(t);
+  withService(store);
+  const first = (await call('POST', '/webhooks', wanted)).json;
+  const second = (await call('POST', '/webhooks', wanted)).json;
+  t.match(await call('DELETE', '/webhooks/api'), { status: 409, json: { error: /2 webhooks: wh-/ } });
+  t.equal((await call('DELETE', `/webhooks/${first.id}`, undefined, 'look')).status, 403);
+  t.match(await call('DELETE', `/webhooks/${first.id}`), { status: 200, json: { ok: /removed/ } });
+  t.match(await call('DELETE', '/webhooks/api'), { status: 200, json: { ok: new RegExp(second.id) } });
+  t.equal((await call('DELETE', '/webhooks/api')).status, 404);
+  t.equal((await call('GET', '/webhooks/api/deliveries')).status, 404);
+});
+
+t.test('the document names every path of webhooks, and which need no token', async (t) => {
+  const { call } = await anApi(t);
+  const { paths } = (await call('GET', '/openapi.json')).json;
+  t.same(paths['/webhooks/github'].post.security, []);
+  t.same(paths['/webhooks/generic/{id}'].post.security, []);
+  t.notOk('security' in paths['/webhooks'].post);
+  t.ok(paths['/webhooks/{id}/deliveries'].get);
+});
