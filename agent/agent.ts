@@ -149,7 +149,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     const accepted = refusal ?? attempt(() => take(assignment));
     const receipt = { revision: assignment.revision, accepted: accepted === null, reason: accepted };
     reply({ type: 'receipt', ...receipt }).catch(() => undefined);
-    if (accepted === null) memory.keepAssignment(assignment);
+    if (accepted === null) memory.keepAssignment({ ...assignment, secrets: converger.facts().secrets });
     log.info(receipt, 'assignment');
   };
   const onMessage = (message: Work, reply: (m: AgentMessage) => Promise<void>): void => {

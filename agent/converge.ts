@@ -15,6 +15,7 @@ import { type Plan, plan } from './plan.js';
 import { createProbes } from './probes.js';
 import { pruneFacts } from './prune.js';
 import { createReporter } from './report.js';
+import { keptSecrets, withoutValues } from './secrets.js';
 import { allocationKey, type Step } from './step.js';
 import { withAdvice } from './words.js';
 
@@ -45,6 +46,7 @@ export interface Converger {
   assign(assignment: Assignment): void;
   /** Something that it depends on has changed. */
   wake(): void;
+  /** Without the values of secrets. */
   assignment(): Assignment | null;
   /** Null until there is something true to say: the engine was asked, and what runs was looked at. */
   observe(): Observation | null;
@@ -131,7 +133,8 @@ export function startConverge(options: ConvergeOptions): Converger {
   return {
     assign(next) {
       const moved = assignment?.cluster !== next.cluster;
-      assignment = next;
+      facts.secrets = keptSecrets(facts.secrets, next);
+      assignment = withoutValues(next);
       if (moved) look.wake();
       loop.wake();
     },

@@ -12,7 +12,7 @@ export function toCreateOptions(request: ContainerRequest): DockerContainerOptio
     Image: allocation.imageId,
     ...(spec.command === null ? {} : { Cmd: spec.command }),
     ...(spec.entrypoint === null ? {} : { Entrypoint: spec.entrypoint }),
-    Env: Object.entries(spec.env).map(([key, value]) => `${key}=${value}`),
+    Env: Object.entries(request.env).map(([key, value]) => `${key}=${value}`),
     Labels: containerLabels(cluster, allocation, request.attempt, request.level),
     ExposedPorts: Object.fromEntries(publishedPorts(request).map(([port]) => [port, {}])),
     HostConfig: {

@@ -64,6 +64,8 @@ export interface ObservedImage {
 export interface ContainerRequest {
   cluster: string;
   allocation: AllocationAssignment;
+  /** Its environment, with the values of secrets. */
+  env: Record<string, string>;
   network: string;
   /** Where `port` is published; the host port is the engine's choice. */
   publishAddress: string;

@@ -5,6 +5,7 @@
 import type { ContainerDns, ContainerRequest, Engine, ObservedContainer } from './engine.js';
 import type { Facts } from './facts.js';
 import { resolveImage } from './images.js';
+import { envWith } from './secrets.js';
 import type { Step, StepOf } from './step.js';
 
 export interface ExecuteContext {
@@ -51,6 +52,7 @@ const executors: Executors = {
     const request: ContainerRequest = {
       cluster,
       allocation,
+      env: envWith(allocation.container, facts.secrets),
       network,
       publishAddress,
       dns,

@@ -5,10 +5,10 @@
  * config. Promises: nothing here is needed to answer a request (Caddy and the resolver are processes of their own, and
  * are adopted after a restart of the agent), and no fact is said before it holds (see traffic-facts).
  */
-
 import { messageOf } from '../shared/errors.js';
+import type { Figures } from '../shared/figures.js';
 import { type Loop, startLoop } from '../shared/loop.js';
-import type { Endpoint, Figures, IngressObserved } from '../shared/protocol.js';
+import type { Endpoint, IngressObserved } from '../shared/protocol.js';
 import type { MasterPlace } from './api-site.js';
 import { refreshMsFor } from './compile.js';
 import { type Edge, startEdge } from './edge.js';

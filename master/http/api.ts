@@ -36,11 +36,13 @@ import type {
   Enrolment,
   Live,
   NodeFiles,
+  Secrets,
   Settings,
   UpgradeNode,
 } from './ports.js';
 import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
+import { secretRoutes } from './secret-routes.js';
 import { serviceRoutes } from './service-routes.js';
 import { createViews } from './views.js';
 
@@ -50,6 +52,7 @@ export interface ApiOptions {
   store: Store;
   commands: Commands;
   certificates: Certificates;
+  secrets: Secrets;
   enrolment: Enrolment;
   nodeFiles: NodeFiles;
   upgrade: UpgradeNode;
@@ -117,6 +120,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>): 
     ...deployRoutes(store, commands, options.certificates, () => options.settings().domain),
     ...certificateRoutes(options.certificates, views),
     ...serviceRoutes(store, commands),
+    ...secretRoutes(store, options.secrets, commands),
     ...rolloutRoutes(store, commands),
     ...joinRoutes(store, options.enrolment, views),
     logsRoute(store, live),

@@ -55,14 +55,20 @@ export function beginDeploy(
   };
 }
 
-/** Pulls again and rolls, whatever the image turns out to be. Refuses with CONFLICT when the service is being removed. */
-export function beginRedeploy(current: ServiceCurrent, context: RequestContext): Begun {
+/** Pulls again and rolls, whatever the image turns out to be, with the newest values of secrets (`renewed`). Refuses with CONFLICT when
+ *  the service is being removed. */
+export function beginRedeploy(
+  current: ServiceCurrent,
+  context: RequestContext,
+  renewed: (spec: ServiceSpec) => ServiceSpec = (spec) => spec,
+): Begun {
   refuseRemoved(current);
-  const spec = runningSpec(current);
+  const before = runningSpec(current);
+  const spec = renewed(before);
   const service: Service = { ...current.service, updatedAtMs: context.nowMs };
   return {
     action: 'roll',
-    changes: [`image: ${spec.container.image} is pulled again`],
+    changes: [`image: ${spec.container.image} is pulled again`, ...changesOf(before, spec)],
     service,
     rollout: newRollout('redeploy', service, spec, context, current.rollout),
     superseded: supersede(current.rollout, `a redeploy by ${context.by}`, context.nowMs),
@@ -162,7 +168,7 @@ function create(spec: ServiceSpec, context: RequestContext): Begun {
 }
 
 /** What is being rolled out, else what runs, with what was changed in place since. */
-function runningSpec(current: ServiceCurrent): ServiceSpec {
+export function runningSpec(current: ServiceCurrent): ServiceSpec {
   const { service, rollout } = current;
   if (rollout !== null && rollout.state !== 'rolling_back') return rollout.spec;
   const container = stableOf(current)?.spec.container ?? service.spec.container;

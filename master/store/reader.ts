@@ -8,6 +8,7 @@ import {
   type OwnCertificate,
   releaseKey,
   rolloutKey,
+  type SecretRecord,
   type SiteCertificate,
   type Tables,
   type Token,
@@ -42,6 +43,8 @@ export interface Reader {
   joinToken(id: string): JoinToken | undefined;
   identities(): NodeIdentity[];
   identity(node: string): NodeIdentity | undefined;
+  secrets(): SecretRecord[];
+  secret(key: string): SecretRecord | undefined;
   /** Virtual addresses by service, and that of DNS. */
   addresses(): [key: string, address: string][];
   /** The newest `limit` events, oldest first. */
@@ -88,6 +91,8 @@ export function createReader(tables: Tables): Reader {
     joinToken: (id) => tables.joinTokens.get(id),
     identities: () => tables.identities.values(),
     identity: (node) => tables.identities.get(node),
+    secrets: () => tables.secrets.values(),
+    secret: (key) => tables.secrets.get(key),
     addresses: () => tables.addresses.keys().map((key) => [key, tables.addresses.get(key) ?? '']),
     events: (limit) => tables.events.last('', limit).reverse(),
     eventsAfter: (number) =>

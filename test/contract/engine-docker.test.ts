@@ -54,6 +54,7 @@ t.test('Docker refuses in its own words, and the advice says what to do', async 
       attempt: 1,
       level: 0,
       allocation,
+      env: allocation.container.env,
     };
     const made = await engine.create(request);
     await engine.start(made);

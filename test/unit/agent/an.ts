@@ -95,6 +95,7 @@ export function aRequest(overrides: Partial<ContainerRequest> = {}): ContainerRe
   return {
     cluster: 'test',
     allocation: anAllocation(),
+    env: overrides.allocation?.container.env ?? {},
     network: 'orca-test-shop',
     publishAddress: '127.0.0.1',
     dns: null,

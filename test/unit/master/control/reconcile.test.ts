@@ -6,6 +6,7 @@ import { createDescribeNode } from '../../../../master/control/describe-node.js'
 import { createDiscovery } from '../../../../master/control/discovery.js';
 import { createNodeCommands } from '../../../../master/control/node-commands.js';
 import { startReconcile } from '../../../../master/control/reconcile.js';
+import { createSecretValues } from '../../../../master/control/secret-values.js';
 import { createStates } from '../../../../master/control/states.js';
 import { recordEnd, recordSilence } from '../../../../master/dispatch/reports.js';
 import type { Assignment, Recalled } from '../../../../shared/protocol.js';
@@ -50,7 +51,11 @@ function aControl(t: Test) {
     () => 'n-1',
   );
   const commands = {
-    ...createCommands(store, states),
+    ...createCommands(
+      store,
+      states,
+      createSecretValues(store, (sealed) => sealed),
+    ),
     ...createNodeCommands({ store, states, nodes, isLocal: () => false }),
   };
   return { store, states, assignments, commands, sent, errors, start };
