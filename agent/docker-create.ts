@@ -62,7 +62,7 @@ function portBindings(request: ContainerRequest): Record<string, { HostIp: strin
 }
 
 /** Named volumes are `<project>_<name>` and outlive the service; a bind source that does not exist is refused by Docker. */
-function mountsOf({ allocation, cluster }: ContainerRequest): DockerMount[] {
+function mountsOf({ allocation, cluster, files }: ContainerRequest): DockerMount[] {
   const { mounts, volumes } = allocation.container;
   const Labels = { [LABEL_CLUSTER]: cluster, [LABEL_PROJECT]: allocation.project };
   return [
@@ -73,6 +73,9 @@ function mountsOf({ allocation, cluster }: ContainerRequest): DockerMount[] {
         Target: target,
         ReadOnly: readOnly,
       }),
+    ),
+    ...files.map(
+      ({ source, target }): DockerMount => ({ Type: 'bind', Source: source, Target: target, ReadOnly: true }),
     ),
     ...volumes.map(
       ({ name, path }): DockerMount => ({

@@ -3,7 +3,7 @@
  * refers to them by id; only here, when a container is made, a value takes the place of its reference. Pure.
  */
 import type { Assignment, SentSecrets } from '../shared/protocol.js';
-import { expand, keyOfValue, namesIn, secretWords } from '../shared/secret-reference.js';
+import { expand, keyOfValue, namesIn, namesOf, secretWords } from '../shared/secret-reference.js';
 import type { ContainerSpec } from '../shared/spec.js';
 
 /**
@@ -30,8 +30,9 @@ export function withoutValues({ secrets: _, ...assignment }: Assignment): Assign
 }
 
 /** Why a container can't be made yet; null: all that it refers to is here. */
-export function missingSecret({ env, secrets = {} }: ContainerSpec, held: SentSecrets): string | null {
-  for (const name of Object.values(env).flatMap(namesIn)) {
+export function missingSecret(container: ContainerSpec, held: SentSecrets): string | null {
+  const { secrets = {} } = container;
+  for (const name of namesOf(container)) {
     const id = Object.hasOwn(secrets, name) ? secrets[name] : undefined;
     if (id === undefined) return `waits for the secret ${name}, which its release does not name`;
     if (holds(held, id)) continue;
@@ -46,6 +47,37 @@ export function envWith({ env, secrets = {} }: ContainerSpec, held: SentSecrets)
   const find = (name: string): string | undefined =>
     Object.hasOwn(secrets, name) ? heldValue(held, secrets[name] ?? '') : undefined;
   return Object.fromEntries(Object.entries(env).map(([key, template]) => [key, expand(template, find)]));
+}
+
+/** A file that a container finds at `path`. */
+export interface SecretFile {
+  path: string;
+  mode: number;
+  value: string;
+}
+
+/** Throws when a value is missing. */
+export function filesWith(
+  { secretFiles = [], secrets = {} }: ContainerSpec,
+  held: SentSecrets,
+): SecretFile[] {
+  return secretFiles.map(({ secret, path, mode }) => {
+    const value = Object.hasOwn(secrets, secret) ? heldValue(held, secrets[secret] ?? '') : undefined;
+    if (value === undefined) throw new Error(`the secret ${secret} for ${path} is not here`);
+    return { path, mode, value };
+  });
+}
+
+/** What a program may print is shorter than this, and no secret. */
+const MIN_HIDDEN = 6;
+
+/** The text with `***` in place of every value that is held: for words of Docker and of containers that are told on. */
+export function hideValues(text: string, held: SentSecrets): string {
+  let hidden = text;
+  for (const { value } of Object.values(held))
+    for (const line of [value ?? '', ...(value ?? '').split('\n')])
+      if (line.trim().length >= MIN_HIDDEN) hidden = hidden.replaceAll(line, '***');
+  return hidden;
 }
 
 /** The variables that refer to secrets, as they are written. */

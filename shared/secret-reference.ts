@@ -46,9 +46,13 @@ export function namesIn(template: string): string[] {
   return [...new Set(piecesOf(template).flatMap((piece) => ('name' in piece ? [piece.name] : [])))];
 }
 
-/** The names that the values of an environment refer to, each once, in order. */
-export function namesInEnv(env: Record<string, string>): string[] {
-  return [...new Set(Object.values(env).flatMap(namesIn))].sort();
+/** The names that a container needs: for its environment and its files. */
+export function namesOf(container: {
+  env: Record<string, string>;
+  secretFiles?: { secret: string }[] | undefined;
+}): string[] {
+  const files = (container.secretFiles ?? []).map(({ secret }) => secret);
+  return [...new Set([...Object.values(container.env).flatMap(namesIn), ...files])].sort();
 }
 
 /** The text with the values in place of their references. Throws for a name that `find` does not know. */

@@ -74,7 +74,9 @@ const unreadable = (key: string): string =>
   `the stored value of the secret ${secretWords(key)} can't be read: it was changed or moved outside of Orca`;
 
 function missingLines({ name: service, container }: ServiceSpec, name: string): string[] {
-  return Object.entries(container.env)
-    .filter(([, value]) => namesIn(value).includes(name))
-    .map(([key]) => `${service}: env.${key} needs the secret "${name}", which is not set`);
+  const env = Object.entries(container.env).filter(([, value]) => namesIn(value).includes(name));
+  const files = (container.secretFiles ?? []).filter(({ secret }) => secret === name);
+  return [...env.map(([key]) => `env.${key}`), ...files.map(({ path }) => `secret_files ${path}`)].map(
+    (what) => `${service}: ${what} needs the secret "${name}", which is not set`,
+  );
 }

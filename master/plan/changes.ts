@@ -20,6 +20,11 @@ type Show = (spec: ServiceSpec) => string | null;
 const fields: readonly (readonly [string, Show])[] = [
   ['image', ({ container }) => container.image],
   ['replicas', ({ replicas }) => String(replicas)],
+  [
+    'secret_files',
+    ({ container }) =>
+      list((container.secretFiles ?? []).map((f) => `${f.secret} at ${f.path} (0${f.mode.toString(8)})`)),
+  ],
   ['port', ({ container }) => text(container.port)],
   ['domains', ({ domains }) => list(domains)],
   ['routes', ({ routes }) => list(routes)],

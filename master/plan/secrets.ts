@@ -2,7 +2,7 @@
  * Which value of a secret a container gets: decided when it is deployed, and kept in the release, so that a rollback and a copy
  * that is made anew get what was deployed. A name is looked up in the service's project, then among those of all. Pure.
  */
-import { keyOfValue, namesInEnv, secretKey } from '../../shared/secret-reference.js';
+import { keyOfValue, namesOf, secretKey } from '../../shared/secret-reference.js';
 import type { ContainerSpec, ServiceSpec } from '../../shared/spec.js';
 import type { ServiceState } from './snapshot.js';
 
@@ -12,7 +12,7 @@ export type Newest = (key: string) => string | null;
 /** The spec with the newest values of the secrets that it refers to, and the names that there is none of. */
 export function withSecrets(spec: ServiceSpec, newest: Newest): { spec: ServiceSpec; missing: string[] } {
   const { secrets: _, ...container } = spec.container;
-  const found = namesInEnv(container.env).map((name) => ({ name, id: lookUp(spec.project, name, newest) }));
+  const found = namesOf(container).map((name) => ({ name, id: lookUp(spec.project, name, newest) }));
   const missing = found.filter(({ id }) => id === null).map(({ name }) => name);
   if (found.length === 0) return { spec: { ...spec, container }, missing };
   const secrets = Object.fromEntries(found.flatMap(({ name, id }) => (id === null ? [] : [[name, id]])));
@@ -47,8 +47,8 @@ export function usesOf(key: string, states: readonly ServiceState[], newest: New
     if (service.desired === 'removed') return [];
     const containers = inForce(state);
     const held = containers.flatMap(idsOf);
-    const wanted = containers.flatMap(({ env }) =>
-      namesInEnv(env).flatMap((name) => lookUp(service.project, name, newest) ?? []),
+    const wanted = containers.flatMap((container) =>
+      namesOf(container).flatMap((name) => lookUp(service.project, name, newest) ?? []),
     );
     const isOurs = (id: string): boolean => keyOfValue(id) === key;
     if (!held.some(isOurs) && !wanted.some(isOurs)) return [];

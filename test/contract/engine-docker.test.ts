@@ -55,6 +55,7 @@ t.test('Docker refuses in its own words, and the advice says what to do', async 
       level: 0,
       allocation,
       env: allocation.container.env,
+      files: [],
     };
     const made = await engine.create(request);
     await engine.start(made);

@@ -4,7 +4,7 @@ import {
   expand,
   keyOfValue,
   namesIn,
-  namesInEnv,
+  namesOf,
   referenceProblem,
   secretKey,
   secretNameProblem,
@@ -26,7 +26,12 @@ t.test('references are found wherever they stand, and text around them stays', a
     'a 1:2@1 b',
   );
   t.same(namesIn('$secrets.a {secrets.b} $' + '{env.c}'), []);
-  t.same(namesInEnv({ B: reference('b'), A: reference('a'), C: 'plain' }), ['a', 'b']);
+  const secretFiles = [{ secret: 'c' }];
+  t.same(namesOf({ env: { B: reference('b'), A: reference('a'), C: 'plain' }, secretFiles }), [
+    'a',
+    'b',
+    'c',
+  ]);
 });
 
 t.test('what looks like a reference and is none is refused, without what stands around it', async (t) => {
