@@ -20,7 +20,7 @@ export interface SecretFacts {
   version: string;
   setAtMs: number;
   by: string;
-  uses: SecretUse[];
+  uses: readonly SecretUse[];
 }
 
 export interface SetSecret {
@@ -47,22 +47,22 @@ export function createSecrets(options: SecretsOptions) {
     if (found) return found;
     throw new OrcaError('SECRET_NOT_FOUND', `there is no secret ${secretWords(secretKey(project, name))}`);
   };
-  const factsOf = ({ project, name, values }: SecretRecord): SecretFacts => {
+  const usesNow = () => usesOf(states.all(), newest);
+  const factsOf = ({ project, name, values }: SecretRecord, uses: ReturnType<typeof usesOf>): SecretFacts => {
     const { version = '', setAtMs = 0, by = '' } = values.at(-1) ?? {};
-    return {
-      project,
-      name,
-      version,
-      setAtMs,
-      by,
-      uses: usesOf(secretKey(project, name), states.all(), newest),
-    };
+    return { project, name, version, setAtMs, by, uses: uses.get(secretKey(project, name)) ?? [] };
   };
   return {
-    list: (): SecretFacts[] => store.secrets().map(factsOf),
-    one: (project: string | null, name: string): SecretFacts => factsOf(find(project, name)),
-    uses: (project: string | null, name: string): SecretUse[] =>
-      usesOf(secretKey(project, name), states.all(), newest),
+    list(): SecretFacts[] {
+      const uses = usesNow();
+      return store.secrets().map((secret) => factsOf(secret, uses));
+    },
+    one: (project: string | null, name: string): SecretFacts => factsOf(find(project, name), usesNow()),
+    /** Of any of them; a service may be there several times. */
+    uses(project: string | null, names: readonly string[]): SecretUse[] {
+      const uses = usesNow();
+      return names.flatMap((name) => uses.get(secretKey(project, name)) ?? []);
+    },
     /** All of them or none; the same value again is no change. */
     set(secrets: readonly SetSecret[], by: string): ('added' | 'changed' | 'unchanged')[] {
       store.requireRoom();
@@ -75,10 +75,10 @@ export function createSecrets(options: SecretsOptions) {
       });
     },
     /** Refuses with SECRET_IN_USE what a service uses, unless it is `forced`. */
-    remove(project: string | null, name: string, isForced: boolean, by: string): SecretUse[] {
+    remove(project: string | null, name: string, isForced: boolean, by: string): readonly SecretUse[] {
       find(project, name);
       const key = secretKey(project, name);
-      const uses = usesOf(key, states.all(), newest);
+      const uses = usesNow().get(key) ?? [];
       if (uses.length > 0 && !isForced) throw inUse(key, uses);
       store.write((tx) => {
         tx.deleteSecret(key);

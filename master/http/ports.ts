@@ -61,14 +61,15 @@ export interface SecretFacts {
   version: string;
   setAtMs: number;
   by: string;
-  uses: { service: string; isOutdated: boolean }[];
+  uses: readonly { service: string; isOutdated: boolean }[];
 }
 
 /** Refusals are OrcaErrors and have changed nothing. */
 export interface Secrets {
   list(): SecretFacts[];
   one(project: string | null, name: string): SecretFacts;
-  uses(project: string | null, name: string): SecretFacts['uses'];
+  /** Of any of them. */
+  uses(project: string | null, names: readonly string[]): SecretFacts['uses'];
   set(
     secrets: readonly { project: string | null; name: string; value: string }[],
     by: string,

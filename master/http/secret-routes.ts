@@ -30,7 +30,7 @@ export function secretRoutes(
 ): Route[] {
   const changed = (
     all: SecretsChanged['secrets'],
-    uses: readonly SecretFacts['uses'][number][],
+    uses: SecretFacts['uses'],
     actor: Actor | null,
   ): SecretsChanged => {
     const outdated = new Map<string, boolean>();
@@ -52,7 +52,10 @@ export function secretRoutes(
       actor.by,
     );
     const all = given.map(({ name }, at) => ({ key: name, project, change: changes[at] ?? 'changed' }));
-    const uses = given.flatMap(({ name }) => secrets.uses(project, name));
+    const uses = secrets.uses(
+      project,
+      given.map(({ name }) => name),
+    );
     return changed(all, uses, redeploy ? actor : null);
   };
 

@@ -40,23 +40,33 @@ export interface SecretUse {
   isOutdated: boolean;
 }
 
-/** The services that have a value of the secret `key`, or would have with their next deploy. */
-export function usesOf(key: string, states: readonly ServiceState[], newest: Newest): SecretUse[] {
-  return states.flatMap((state): SecretUse[] => {
-    const { service } = state;
-    if (service.desired === 'removed') return [];
-    const containers = inForce(state);
-    const held = containers.flatMap(idsOf);
-    const wanted = containers.flatMap((container) =>
-      namesOf(container).flatMap((name) => lookUp(service.project, name, newest) ?? []),
-    );
-    const isOurs = (id: string): boolean => keyOfValue(id) === key;
-    if (!held.some(isOurs) && !wanted.some(isOurs)) return [];
-    const isOutdated =
-      held.some((id) => isOurs(id) && !wanted.includes(id)) ||
-      wanted.some((id) => isOurs(id) && !held.includes(id));
-    return [{ service: service.key, isOutdated }];
-  });
+/** By the key of a secret, the services that have a value of it, or would have with their next deploy. */
+export function usesOf(
+  states: readonly ServiceState[],
+  newest: Newest,
+): ReadonlyMap<string, readonly SecretUse[]> {
+  const uses = new Map<string, SecretUse[]>();
+  for (const state of states.filter(({ service }) => service.desired !== 'removed')) {
+    const { held, wanted } = valuesOf(state, newest);
+    for (const key of new Set([...held, ...wanted].map(keyOfValue))) {
+      const isOther = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
+        [...a].some((id) => keyOfValue(id) === key && !b.has(id));
+      const isOutdated = isOther(held, wanted) || isOther(wanted, held);
+      uses.set(key, [...(uses.get(key) ?? []), { service: state.service.key, isOutdated }]);
+    }
+  }
+  return uses;
+}
+
+/** The values that are in what runs or is to, and those that it would be deployed with now. */
+function valuesOf(
+  state: ServiceState,
+  newest: Newest,
+): { held: ReadonlySet<string>; wanted: ReadonlySet<string> } {
+  const containers = inForce(state);
+  const names = new Set(containers.flatMap(namesOf));
+  const wanted = [...names].flatMap((name) => lookUp(state.service.project, name, newest) ?? []);
+  return { held: new Set(containers.flatMap(idsOf)), wanted: new Set(wanted) };
 }
 
 /** What runs, or is to: of the releases that serve or come, and that have a copy. */
@@ -77,6 +87,7 @@ function standing({ service, rollout }: ServiceState): ContainerSpec[] {
     rollout?.spec,
     rollout?.undo?.spec,
     rollout?.replaces?.spec,
+    rollout?.replaces?.undo?.spec,
     service.planned.stable === null ? service.spec : undefined,
   ];
   return specs.flatMap((spec) => (spec === undefined ? [] : [spec.container]));

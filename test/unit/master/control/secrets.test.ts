@@ -101,8 +101,8 @@ t.test('one of the project takes the place of one of all: who used that is told 
     tx.putRelease(aRelease({ spec }));
   });
   set('db', 'hidden-shop', 'shop');
-  t.same(secrets.uses('shop', 'db'), [{ service: 'shop/api', isOutdated: true }]);
-  t.same(secrets.uses(null, 'db'), [{ service: 'shop/api', isOutdated: true }]);
+  t.same(secrets.uses('shop', ['db']), [{ service: 'shop/api', isOutdated: true }]);
+  t.same(secrets.uses(null, ['db']), [{ service: 'shop/api', isOutdated: true }]);
 });
 
 t.test(
