@@ -1,12 +1,15 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { startConverge } from '../../../agent/converge.js';
 import { toCreateOptions } from '../../../agent/docker-create.js';
 import { containerLabels, readSource } from '../../../agent/labels.js';
+import { createLog } from '../../../agent/log.js';
 import { openMemory } from '../../../agent/memory.js';
 import { openSecretFiles } from '../../../agent/secret-files.js';
 import { envWith, filesWith, hideValues, keptSecrets, missingSecret } from '../../../agent/secrets.js';
 import type { SentSecrets } from '../../../shared/protocol.js';
+import { fakeEngine } from '../../support/fake-engine.js';
 import { waitFor } from '../../support/wait-for.js';
 import { anAllocation, anAssignment, aRequest } from './an.js';
 
@@ -109,4 +112,30 @@ t.test('files are on a tmpfs only, for nobody else to enter, and go with the all
   });
   await t.rejects(kept.write('../../etc', files));
   await waitFor('nothing is left', () => readdirSync(join(place, readdirSync(place)[0] ?? '')).length === 0);
+});
+
+t.test('a container is made when the values are here; what is told until then is the reason', async (t) => {
+  const engine = fakeEngine();
+  engine.images.set('app:1', { id: allocation.imageId, digest: null });
+  const log: string[] = [];
+  const converger = startConverge({
+    ...{ engine, publishAddress: null, remembered: [], ownTags: [] },
+    onChange: () => undefined,
+    log: createLog((line) => log.push(line)),
+  });
+  t.teardown(() => converger.stop());
+  const needs = anAssignment({ allocations: [allocation] });
+  converger.assign(needs);
+  await waitFor('the reason', () =>
+    /waits for the secret pw of shop/.test(converger.observe()?.allocations[0]?.reason ?? ''),
+  );
+  t.match(converger.observe()?.allocations, [{ state: 'pending' }]);
+  t.equal(converger.facts().containers.size, 0);
+  converger.assign({ ...needs, secrets: held('hush-hush') });
+  await waitFor('the container', () => converger.facts().containers.size === 1);
+  const [id = ''] = converger.facts().containers.keys();
+  const made = await engine.madeWith(id);
+  t.ok(made?.env.includes('URL=db://hush-hush@db'));
+  t.same(readSource(made?.labels ?? {}, made?.env ?? []), allocation);
+  t.notMatch(JSON.stringify([converger.assignment(), converger.observe(), made?.labels, log]), 'hush');
 });
