@@ -21,6 +21,7 @@ import { createLogs } from './logs.js';
 import type { Memory } from './memory.js';
 import { createRecall } from './recall.js';
 import { startRenewal } from './renew.js';
+import type { SecretFiles } from './secret-files.js';
 import type { AgentSettings } from './settings.js';
 import type { Upgrades } from './upgrade.js';
 
@@ -58,6 +59,7 @@ export interface AgentOptions<I, D> {
   hasIngress: () => boolean;
   /** Absent: names are left to Docker. */
   createDiscovery?: (onChange: () => void) => DiscoveryPart<D>;
+  secretFiles?: SecretFiles;
   /** Null: it can't replace itself. */
   upgrades?: Upgrades | null;
   log: Log;
@@ -97,6 +99,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     remembered: observed,
     ownTags,
     onChange: () => changed(),
+    ...(options.secretFiles ? { secretFiles: options.secretFiles } : {}),
     log,
     ...(options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs }),
   });
@@ -149,7 +152,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     const accepted = refusal ?? attempt(() => take(assignment));
     const receipt = { revision: assignment.revision, accepted: accepted === null, reason: accepted };
     reply({ type: 'receipt', ...receipt }).catch(() => undefined);
-    if (accepted === null) memory.keepAssignment(assignment);
+    if (accepted === null) memory.keepAssignment({ ...assignment, secrets: converger.facts().secrets });
     log.info(receipt, 'assignment');
   };
   const onMessage = (message: Work, reply: (m: AgentMessage) => Promise<void>): void => {

@@ -6,7 +6,13 @@
 import { messageOf } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
 import { startLoop } from '../shared/loop.js';
-import type { AllocationObserved, Assignment, EngineObserved, ImageObserved } from '../shared/protocol.js';
+import type {
+  AllocationObserved,
+  Assignment,
+  EngineObserved,
+  ImageObserved,
+  SentSecrets,
+} from '../shared/protocol.js';
 import { type ContainerDns, type Engine, EngineError, type ObservedNetwork } from './engine.js';
 import { execute } from './execute.js';
 import { emptyFacts, type Facts } from './facts.js';
@@ -15,6 +21,8 @@ import { type Plan, plan } from './plan.js';
 import { createProbes } from './probes.js';
 import { pruneFacts } from './prune.js';
 import { createReporter } from './report.js';
+import { noSecretFiles, type SecretFiles } from './secret-files.js';
+import { hideValues, keptSecrets, withoutValues } from './secrets.js';
 import { allocationKey, type Step } from './step.js';
 import { withAdvice } from './words.js';
 
@@ -28,6 +36,8 @@ export interface ConvergeOptions {
   remembered: AllocationObserved[];
   /** Image tags that earlier assignments of this node asked for. */
   ownTags: string[];
+  /** Absent: nothing has secrets as files. */
+  secretFiles?: SecretFiles;
   onChange: () => void;
   log: Log;
   /** The slow full look. */
@@ -45,6 +55,7 @@ export interface Converger {
   assign(assignment: Assignment): void;
   /** Something that it depends on has changed. */
   wake(): void;
+  /** Without the values of secrets. */
   assignment(): Assignment | null;
   /** Null until there is something true to say: the engine was asked, and what runs was looked at. */
   observe(): Observation | null;
@@ -82,6 +93,7 @@ export function startConverge(options: ConvergeOptions): Converger {
 
   const publishAddress = (): string => options.publishAddress ?? look.version()?.bridgeAddress ?? '127.0.0.1';
 
+  const secretFiles = options.secretFiles ?? noSecretFiles;
   const dnsFor = options.dnsFor ?? ((): null => null);
   const isHeld = (step: Step): boolean =>
     step.kind === 'create-container' && dnsFor(step.allocation.project) === undefined;
@@ -93,6 +105,7 @@ export function startConverge(options: ConvergeOptions): Converger {
       cluster,
       publishAddress: publishAddress(),
       dnsFor: (project: string) => dnsFor(project) ?? null,
+      secretFiles,
       refresh: look.refresh,
       onProgress: loop.wake,
     };
@@ -112,6 +125,7 @@ export function startConverge(options: ConvergeOptions): Converger {
     if (assignment && look.isComplete()) {
       const nowMs = Date.now();
       pruneFacts(facts, assignment, running);
+      secretFiles.keep(liveIds(assignment, facts));
       probes.follow(assignment);
       latest = plan(assignment, facts, nowMs);
       if (look.observed().state === 'up') {
@@ -131,7 +145,8 @@ export function startConverge(options: ConvergeOptions): Converger {
   return {
     assign(next) {
       const moved = assignment?.cluster !== next.cluster;
-      assignment = next;
+      facts.secrets = keptSecrets(facts.secrets, next);
+      assignment = withoutValues(next);
       if (moved) look.wake();
       loop.wake();
     },
@@ -144,7 +159,9 @@ export function startConverge(options: ConvergeOptions): Converger {
       return {
         revision: assignment?.revision ?? 0,
         engine: state,
-        allocations: reporter.report(assignment, latest, facts, state, Date.now()),
+        allocations: reporter
+          .report(assignment, latest, facts, state, Date.now())
+          .map((one) => withoutSecrets(one, facts.secrets)),
         images: latest?.images ?? [],
       };
     },
@@ -154,6 +171,23 @@ export function startConverge(options: ConvergeOptions): Converger {
       probes.stop();
       await Promise.all([loop.stop(), look.stop()]);
     },
+  };
+}
+
+/** Allocations that have a container, or get one. */
+const liveIds = ({ allocations }: Assignment, facts: Facts): Set<string> =>
+  new Set([
+    ...allocations.filter(({ desired }) => desired === 'running').map(({ id }) => id),
+    ...[...facts.containers.values()].map(({ allocation }) => allocation),
+  ]);
+
+/** What a program prints when it fails goes far; what it was given in secret does not go with it. */
+function withoutSecrets(seen: AllocationObserved, held: SentSecrets): AllocationObserved {
+  if (Object.keys(held).length === 0) return seen;
+  return {
+    ...seen,
+    reason: seen.reason === null ? null : hideValues(seen.reason, held),
+    lastLogs: seen.lastLogs.map((line) => hideValues(line, held)),
   };
 }
 
@@ -172,7 +206,7 @@ function failed(
   { facts, log, look, isJob }: { facts: Facts; log: Log; look: Look; isJob: boolean },
 ): void {
   const kind = error instanceof EngineError ? error.kind : 'refused';
-  const message = withAdvice(messageOf(error), isJob);
+  const message = hideValues(withAdvice(messageOf(error), isJob), facts.secrets);
   log.warn({ step: step.kind, key: step.key, kind, reason: message }, 'refused');
   if (kind === 'down') look.doubt(messageOf(error));
   else look.wake();

@@ -12,7 +12,7 @@ export function toCreateOptions(request: ContainerRequest): DockerContainerOptio
     Image: allocation.imageId,
     ...(spec.command === null ? {} : { Cmd: spec.command }),
     ...(spec.entrypoint === null ? {} : { Entrypoint: spec.entrypoint }),
-    Env: Object.entries(spec.env).map(([key, value]) => `${key}=${value}`),
+    Env: Object.entries(request.env).map(([key, value]) => `${key}=${value}`),
     Labels: containerLabels(cluster, allocation, request.attempt, request.level),
     ExposedPorts: Object.fromEntries(publishedPorts(request).map(([port]) => [port, {}])),
     HostConfig: {
@@ -62,7 +62,7 @@ function portBindings(request: ContainerRequest): Record<string, { HostIp: strin
 }
 
 /** Named volumes are `<project>_<name>` and outlive the service; a bind source that does not exist is refused by Docker. */
-function mountsOf({ allocation, cluster }: ContainerRequest): DockerMount[] {
+function mountsOf({ allocation, cluster, files }: ContainerRequest): DockerMount[] {
   const { mounts, volumes } = allocation.container;
   const Labels = { [LABEL_CLUSTER]: cluster, [LABEL_PROJECT]: allocation.project };
   return [
@@ -73,6 +73,9 @@ function mountsOf({ allocation, cluster }: ContainerRequest): DockerMount[] {
         Target: target,
         ReadOnly: readOnly,
       }),
+    ),
+    ...files.map(
+      ({ source, target }): DockerMount => ({ Type: 'bind', Source: source, Target: target, ReadOnly: true }),
     ),
     ...volumes.map(
       ({ name, path }): DockerMount => ({

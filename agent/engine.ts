@@ -64,6 +64,10 @@ export interface ObservedImage {
 export interface ContainerRequest {
   cluster: string;
   allocation: AllocationAssignment;
+  /** Its environment, with the values of secrets. */
+  env: Record<string, string>;
+  /** Files on the host that it finds at `target`, to be read only. */
+  files: { source: string; target: string }[];
   network: string;
   /** Where `port` is published; the host port is the engine's choice. */
   publishAddress: string;

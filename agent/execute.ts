@@ -5,6 +5,8 @@
 import type { ContainerDns, ContainerRequest, Engine, ObservedContainer } from './engine.js';
 import type { Facts } from './facts.js';
 import { resolveImage } from './images.js';
+import type { SecretFiles } from './secret-files.js';
+import { envWith, filesWith } from './secrets.js';
 import type { Step, StepOf } from './step.js';
 
 export interface ExecuteContext {
@@ -14,6 +16,7 @@ export interface ExecuteContext {
   publishAddress: string;
   /** What a new container of a project asks about names. */
   dnsFor(project: string): ContainerDns | null;
+  secretFiles: SecretFiles;
   /** Looks at one container again and puts what it is now into the facts. */
   refresh(id: string): Promise<void>;
   onProgress(): void;
@@ -45,12 +48,16 @@ const executors: Executors = {
     if (step.imageId !== null) facts.missing.delete(step.imageId);
   },
 
-  async 'create-container'(step, { engine, facts, cluster, publishAddress, dnsFor, refresh }) {
+  async 'create-container'(step, context) {
+    const { engine, facts, cluster, publishAddress, dnsFor, refresh, secretFiles } = context;
     const { allocation, network, name, attempt, level } = step;
     const dns = dnsFor(allocation.project);
+    const files = await secretFiles.write(allocation.id, filesWith(allocation.container, facts.secrets));
     const request: ContainerRequest = {
       cluster,
       allocation,
+      env: envWith(allocation.container, facts.secrets),
+      files,
       network,
       publishAddress,
       dns,
@@ -63,7 +70,9 @@ const executors: Executors = {
     await refresh(id);
   },
 
-  async 'start-container'(step, { engine, refresh }) {
+  async 'start-container'(step, { engine, facts, refresh, secretFiles }) {
+    const { allocation } = step;
+    if (allocation) await secretFiles.write(allocation.id, filesWith(allocation.container, facts.secrets));
     await engine.start(step.id);
     await refresh(step.id);
   },

@@ -2,6 +2,7 @@
  * Everything the plan is a function of, apart from the assignment and the time: what was observed of the engine, and what
  * came of the steps so far. The converger alone writes it; the plan reads.
  */
+import type { SentSecrets } from '../shared/protocol.js';
 import type { ObservedContainer, ObservedImage, ObservedNetwork } from './engine.js';
 
 /** How a running container answers. `condemned`: its liveness failed, it is to be replaced. */
@@ -50,6 +51,8 @@ export interface Facts {
   lastExits: Map<string, LastExit>;
   /** The highest attempt seen, by allocation: numbers go on when a container was removed by hand. */
   attempts: Map<string, number>;
+  /** Values of secrets, by id: in memory, and sealed on disk. Never in a step, a label, a log or an answer. */
+  secrets: SentSecrets;
 }
 
 export function emptyFacts(): Facts {
@@ -67,5 +70,6 @@ export function emptyFacts(): Facts {
     logs: new Map(),
     lastExits: new Map(),
     attempts: new Map(),
+    secrets: {},
   };
 }

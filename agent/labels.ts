@@ -4,10 +4,14 @@
  */
 import { fingerprint } from '../shared/fingerprint.js';
 import { type AllocationAssignment, allocationAssignmentSchema } from '../shared/protocol.js';
+import { referringEnv } from './secrets.js';
 
 export const LABEL_CLUSTER = 'orca.cluster';
 export const LABEL_PROJECT = 'orca.project';
-/** The allocation itself as JSON, with the names of its environment variables in place of their values. */
+/**
+ * The allocation itself as JSON, with the names of its environment variables in place of their values; `references`: those that refer
+ * to secrets, as they are written, for the container has them with the values.
+ */
 export const LABEL_SOURCE = 'orca.source';
 export const KEPT_PREFIX = 'orca.local/';
 
@@ -45,7 +49,17 @@ export function containerLabels(
 
 function sourceText(allocation: AllocationAssignment): string {
   const { container } = allocation;
-  return JSON.stringify({ ...allocation, container: { ...container, env: Object.keys(container.env) } });
+  const references = referringEnv(container);
+  return JSON.stringify({
+    ...allocation,
+    ...(Object.keys(references).length === 0 ? {} : { references }),
+    container: { ...container, env: Object.keys(container.env) },
+  });
+}
+
+interface Source {
+  container: { env: string[] };
+  references?: Record<string, string>;
 }
 
 /**
@@ -57,8 +71,9 @@ export function readSource(labels: Record<string, string>, env: string[]): Alloc
     env.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
   );
   try {
-    const source = JSON.parse(labels[LABEL_SOURCE] ?? '') as { container: { env: string[] } };
-    const named = source.container.env.map((name) => [name, values.get(name)]);
+    const source = JSON.parse(labels[LABEL_SOURCE] ?? '') as Source;
+    const references = new Map(Object.entries(source.references ?? {}));
+    const named = source.container.env.map((name) => [name, references.get(name) ?? values.get(name)]);
     const container = { ...source.container, env: Object.fromEntries(named) };
     const allocation = allocationAssignmentSchema.parse({ ...source, container });
     return allocationFingerprint(allocation) === labels['orca.fingerprint'] ? allocation : null;

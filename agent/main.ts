@@ -47,6 +47,7 @@ export async function agentProgram(argv: string[]): Promise<void> {
     facts: () => ({ ...nodeFacts(settings), ...(programs ? { program: programs.own } : {}) }),
     upgrades,
     createIngress: (onChange) => ingressPart(parts, { ...place, ...master, onChange }, log),
+    secretFiles: parts.openSecretFiles(paths.home),
     hasIngress: () => parts.ingressRuns(paths.home),
     createDiscovery: (onChange) => discoveryPart(parts, { ...place, onChange }, log),
     log,
@@ -92,12 +93,14 @@ async function loadParts() {
     import('../discovery/discovery.js'),
     import('../discovery/table.js'),
   ]);
-  const [{ openPrograms }, { openUpgrades }] = await Promise.all([
+  const [{ openPrograms }, { openUpgrades }, { openSecretFiles }] = await Promise.all([
     import('./programs.js'),
     import('./upgrade.js'),
+    import('./secret-files.js'),
   ]);
   const roles = { createIngress, ingressRuns, ingressSchema, createDiscovery, tableSchema };
-  return { startAgent, dockerEngine, openMemory, nodeFacts, openPrograms, openUpgrades, ...roles };
+  const own = { openPrograms, openUpgrades, openSecretFiles };
+  return { startAgent, dockerEngine, openMemory, nodeFacts, ...own, ...roles };
 }
 
 type Parts = Awaited<ReturnType<typeof loadParts>>;

@@ -1,6 +1,6 @@
 /**
  * What an agent remembers over a restart, below `HOME/agent`, each file 0600 and written atomically: the last assignment,
- * so that it goes on while the master is away, the tags it put on images, and what it last reported, so that a restarted agent doesn't take what
+ * so that it goes on while the master is away (values of secrets in it sealed with the node's own key), the tags it put on images, and what it last reported, so that a restarted agent doesn't take what
  * serves out of the traffic until it has asked again. Where a file can't be written (a full disk) the one before stays
  * whole, the agent goes on from what it holds, and the newest is written as soon as there is room.
  */
@@ -13,9 +13,12 @@ import {
   type Assignment,
   allocationObservedSchema,
   assignmentSchema,
+  type SentSecrets,
 } from '../shared/protocol.js';
+import { type NodeKey, nodeKey } from './node-key.js';
 
 export interface Memory {
+  /** With the values of secrets, where they can be opened. */
   assignment(): Promise<Assignment | null>;
   observed(): Promise<AllocationObserved[]>;
   /** Image tags that this node's assignments asked for. */
@@ -38,6 +41,7 @@ export function openMemory(
   onProblem: (problem: string | null) => void,
   retryMs = 5_000,
 ): Memory {
+  const key = nodeKey(folder);
   let said: string | null = null;
   let heard: () => void = () => undefined;
   const problem = (): string | null =>
@@ -56,8 +60,9 @@ export function openMemory(
   const writers = [assignments, observations, tags];
   return {
     async assignment() {
-      const parsed = assignmentSchema.safeParse(await readJson(join(folder, 'assignment.json')));
-      return parsed.success ? parsed.data : null;
+      const kept = await readJson(join(folder, 'assignment.json'));
+      const parsed = assignmentSchema.safeParse(kept);
+      return parsed.success ? { ...parsed.data, ...openSecrets(key, kept) } : null;
     },
     async observed() {
       const parsed = observedSchema.safeParse(await readJson(join(folder, 'observed.json')));
@@ -67,9 +72,9 @@ export function openMemory(
       const parsed = tagsSchema.safeParse(await readJson(join(folder, 'tags.json')));
       return parsed.success ? parsed.data : [];
     },
-    keepTags: (held) => tags.write(JSON.stringify(held)),
-    keepAssignment: (assignment) => assignments.write(JSON.stringify(assignment)),
-    keepObserved: (observed) => observations.write(JSON.stringify(observed)),
+    keepTags: (held) => tags.write(() => JSON.stringify(held)),
+    keepAssignment: (assignment) => assignments.write(() => assignmentText(key, assignment)),
+    keepObserved: (observed) => observations.write(() => JSON.stringify(observed)),
     problem,
     watch(listener) {
       heard = listener;
@@ -78,6 +83,20 @@ export function openMemory(
       await Promise.all(writers.map((one) => one.settled()));
     },
   };
+}
+
+function assignmentText(key: NodeKey, { secrets, ...assignment }: Assignment): string {
+  const isPlain = secrets === undefined || Object.keys(secrets).length === 0;
+  return JSON.stringify(
+    isPlain ? assignment : { ...assignment, sealedSecrets: key.seal(JSON.stringify(secrets)) },
+  );
+}
+
+/** Those that can't be opened come from the master again. */
+function openSecrets(key: NodeKey, kept: unknown): Pick<Assignment, 'secrets'> {
+  const { sealedSecrets } = kept as { sealedSecrets?: unknown };
+  const text = typeof sealedSecrets === 'string' ? key.unseal(sealedSecrets) : null;
+  return text === null ? {} : { secrets: JSON.parse(text) as SentSecrets };
 }
 
 const observedSchema = z.array(allocationObservedSchema);
@@ -117,34 +136,34 @@ async function writeWhole(draft: string, text: string): Promise<void> {
 }
 
 function newestWriter(path: string, onOutcome: () => void, retryMs: number) {
-  let waiting: string | null = null;
+  let waiting: (() => string) | null = null;
   let work: Promise<void> | null = null;
   let problem: string | null = null;
   let retry: NodeJS.Timeout | null = null;
-  const attempt = async (text: string): Promise<void> => {
+  const attempt = async (make: () => string): Promise<void> => {
     if (retry) clearTimeout(retry);
     retry = null;
     try {
-      await writeAtomic(path, text);
+      await writeAtomic(path, make());
       problem = null;
     } catch (error) {
       problem = messageOf(error);
-      if (waiting === null) retry = setTimeout(() => write(text), retryMs).unref();
+      if (waiting === null) retry = setTimeout(() => write(make), retryMs).unref();
     }
     onOutcome();
   };
   const drain = async (): Promise<void> => {
     while (waiting !== null) {
-      const text: string = waiting;
+      const make: () => string = waiting;
       waiting = null;
-      await attempt(text);
+      await attempt(make);
     }
     work = null;
   };
-  const write = (text: string): void => {
+  const write = (make: () => string): void => {
     if (retry) clearTimeout(retry);
     retry = null;
-    waiting = text;
+    waiting = make;
     work ??= drain();
   };
   return {

@@ -25,6 +25,7 @@ export function nodeFacts({ name, advertise }: AgentSettings): NodeFacts {
     memoryBytes: totalmem(),
     pid: process.pid,
     recalls: true,
+    secrets: true,
   };
 }
 

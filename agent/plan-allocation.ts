@@ -8,6 +8,7 @@ import type { ObservedContainer } from './engine.js';
 import type { Facts } from './facts.js';
 import { allocationFingerprint } from './labels.js';
 import { planMake } from './plan-make.js';
+import { missingSecret } from './secrets.js';
 import { type AllocationPlan, isAlive, show } from './shown.js';
 import { allocationKey, containerKey, type Step } from './step.js';
 import { exitWords, seconds } from './words.js';
@@ -107,7 +108,13 @@ function planCreated(
     return { steps: [{ kind: 'remove-container', key, id: container.id }], shown, wakeAtMs: null };
   }
   const failure = facts.failures.get(key);
-  const start: Step = { kind: 'start-container', key, id: container.id };
+  const files = allocation.container.secretFiles === undefined ? {} : { allocation };
+  const start: Step = { kind: 'start-container', key, id: container.id, ...files };
+  const missing = 'allocation' in files ? missingSecret(allocation.container, facts.secrets) : null;
+  if (missing !== null) {
+    const shown = show(allocation, facts, { state: 'pending', reason: missing, container });
+    return { steps: cleared, shown, wakeAtMs: null };
+  }
   if (!failure) {
     const shown = show(allocation, facts, { state: 'starting', reason: 'starting its container', container });
     return { steps: [start], shown, wakeAtMs: null };

@@ -1,8 +1,10 @@
-/** PURE: how an allocation that has no container gets one: network, then image if it was found missing, then create. */
+/** PURE: how an allocation that has no container gets one: network, then image if it was found missing, then create. It waits for values
+ *  of secrets that are not here. */
 import type { AllocationAssignment } from '../shared/protocol.js';
 import type { ObservedContainer } from './engine.js';
 import type { Facts } from './facts.js';
 import { containerName, networkName } from './labels.js';
+import { missingSecret } from './secrets.js';
 import { type AllocationPlan, type Shown, show } from './shown.js';
 import { allocationKey, imageKey, networkKey, type Step } from './step.js';
 
@@ -27,6 +29,8 @@ export function planMake(making: Making): AllocationPlan {
     return answer(making, step, 'pending', `making network ${network}`);
   }
   if (facts.missing.has(allocation.imageId)) return fetchImage(making);
+  const missing = missingSecret(allocation.container, facts.secrets);
+  if (missing !== null) return wait(making, missing);
   const step: Step = {
     kind: 'create-container',
     key: allocationKey(allocation.id),
@@ -37,6 +41,13 @@ export function planMake(making: Making): AllocationPlan {
     level: making.level,
   };
   return answer(making, step, 'pending', 'creating its container');
+}
+
+/** The next assignment wakes the plan. */
+function wait({ allocation, facts, container, after }: Making, why: string): AllocationPlan {
+  const reason = after === undefined ? why : `${after}; ${why}`;
+  const shown = show(allocation, facts, { state: 'pending', reason, container });
+  return { steps: [], shown, wakeAtMs: null };
 }
 
 function fetchImage(making: Making): AllocationPlan {

@@ -26,7 +26,8 @@ export type Step = Keyed &
         attempt: number;
         level: number;
       }
-    | { kind: 'start-container'; id: string }
+    /** `allocation`: where it has secrets as files, which a host that was started again has lost. */
+    | { kind: 'start-container'; id: string; allocation?: AllocationAssignment }
     | { kind: 'stop-container'; id: string; graceMs: number }
     | { kind: 'remove-container'; id: string }
     | { kind: 'read-logs'; id: string; allocation: string; lines: number }

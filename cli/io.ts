@@ -1,10 +1,15 @@
 /** What a command may touch of the process it runs in: so that tests run commands without one. */
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 
 export interface Io {
   out(text: string): void;
   err(text: string): void;
   /** Bytes beside no text: resolves when there is room for more. */
   outBytes(bytes: Uint8Array): Promise<void>;
+  /** Standard input to its end; on a terminal one line, after `prompt`, that is not shown. */
+  readSecret(prompt: string): Promise<string>;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   /** True when `out` is a terminal; then it has `columns` and `rows`. */
@@ -28,6 +33,7 @@ export function processIo(): Io {
       new Promise((resolve, reject) =>
         process.stdout.write(bytes, (error) => (error ? reject(error) : resolve())),
       ),
+    readSecret: (prompt) => (process.stdin.isTTY ? readHidden(prompt) : text(process.stdin)),
     env: process.env,
     cwd: process.cwd(),
     isTerminal: process.stdout.isTTY === true,
@@ -38,4 +44,18 @@ export function processIo(): Io {
       return () => void process.off('SIGINT', act);
     },
   };
+}
+
+function readHidden(prompt: string): Promise<string> {
+  process.stderr.write(prompt);
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  return new Promise((resolve) => {
+    lines.once('SIGINT', () => process.exit(130));
+    lines.question('', (line) => {
+      lines.close();
+      process.stderr.write('\n');
+      resolve(line);
+    });
+  });
 }

@@ -15,6 +15,8 @@ Flags:
   --advertise ADDRESS      where other nodes reach this one's containers
   --caddy PATH             the caddy binary (the one on the PATH)
   --no-agent               run no agent on this host
+
+The key that seals private keys and secrets is HOME/master.key, or what ORCA_KEY or the systemd credential orca-key says.
 `;
 
 const agent = `Usage: orca agent [flags]

@@ -188,6 +188,21 @@ export const verbs: Verb[] = [
     load: async () => (await import('./commands/certs.js')).certs,
   },
   {
+    usage: 'secrets [action] [key] [value]',
+    summary:
+      'values that services refer to and nobody reads: set (from standard input, --file or an argument), list, rm, import FILE, rotate-key',
+    options: [
+      ['--project <project>', 'of this project alone'],
+      ['--file <path>', 'set: the value is what this file holds'],
+      ['--redeploy', 'roll the services that use it'],
+      ['--force', 'rm: though services use it'],
+      detach,
+      timeout,
+      json,
+    ],
+    load: async () => (await import('./commands/secrets.js')).secrets,
+  },
+  {
     usage: 'join <url>',
     summary: 'make this host a node of the master at that URL, with the --token of `orca join-token create`',
     options: [

@@ -1,11 +1,9 @@
 /**
  * The cluster's own CA: made at first start, 10 years, P-256; `ca.pem` (0644) and `ca.key` (0600) in the home. Issues the
  * API's certificate, the nodes' client certificates (common name = node id) and the sites' certificates. Also holds the
- * home's `master.key`, which seals the private keys that the store keeps.
+ * keys that seal what the store must not show (`keyring`).
  */
 import {
-  createCipheriv,
-  createDecipheriv,
   createPrivateKey,
   generateKeyPairSync,
   type KeyObject,
@@ -17,6 +15,7 @@ import { join } from 'node:path';
 import { OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { certificateFingerprint } from '../shared/join-token.js';
+import { type Keyring, openKeyring } from './keyring.js';
 import { type CertificateRequest, makeCertificate } from './x509.js';
 
 const DAY_MS = 86_400_000;
@@ -47,10 +46,15 @@ export interface Authority {
   seal(plain: string): string;
   /** Throws when the text was not sealed with this home's key. */
   unseal(sealed: string): string;
+  keys: Keyring;
 }
 
-/** Loads the authority of the home, or makes it. */
-export function openAuthority(home: string, nowMs: number): Authority {
+/** Loads the authority of the home, or makes it; `env` may bring the key that seals. */
+export function openAuthority(
+  home: string,
+  nowMs: number,
+  env: Record<string, string | undefined> = {},
+): Authority {
   const certFile = join(home, 'ca.pem');
   const keyFile = join(home, 'ca.key');
   if (!existsSync(certFile)) createAuthority(certFile, keyFile, nowMs);
@@ -65,7 +69,7 @@ export function openAuthority(home: string, nowMs: number): Authority {
     commonName: ca.subject.replace(/^CN=/, ''),
     privateKey: createPrivateKey(readFileSync(keyFile, 'utf8')),
   };
-  const masterKey = openMasterKey(join(home, 'master.key'));
+  const keys = openKeyring(home, env);
 
   const certify = (subject: Subject, publicKey: KeyObject, nowMs: number, days: number) => {
     const notBeforeMs = nowMs - BACKDATE_MS;
@@ -87,8 +91,9 @@ export function openAuthority(home: string, nowMs: number): Authority {
     signNode: (nodeId, publicKey, nowMs) =>
       certify(nodeSubject(nodeId), publicKey, nowMs, NODE_CERTIFICATE_DAYS),
     datesOfSite: (certPem, keyPem) => datesOf(certPem, keyPem, ca),
-    seal: (plain) => seal(masterKey, plain),
-    unseal: (sealed) => unseal(masterKey, sealed),
+    seal: (plain) => keys.seal(plain),
+    unseal: (sealed) => keys.unseal(sealed),
+    keys,
   };
 }
 
@@ -134,23 +139,3 @@ function createAuthority(certFile: string, keyFile: string, nowMs: number): void
 }
 
 const pkcs8 = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();
-
-function openMasterKey(file: string): Buffer {
-  if (!existsSync(file)) writeFileAtomic(file, `${randomBytes(32).toString('base64')}\n`, 0o600);
-  return Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
-}
-
-/** AES-256-GCM; base64 of nonce (12), tag (16) and ciphertext. */
-function seal(key: Buffer, plain: string): string {
-  const nonce = randomBytes(12);
-  const cipher = createCipheriv('aes-256-gcm', key, nonce);
-  const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
-  return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64');
-}
-
-function unseal(key: Buffer, sealed: string): string {
-  const bytes = Buffer.from(sealed, 'base64');
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12));
-  decipher.setAuthTag(bytes.subarray(12, 28));
-  return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
-}

@@ -51,7 +51,9 @@ export async function listenTls(
   return server;
 }
 
-export async function listenPlain(at: HostPort, routing: RequestListener): Promise<Server> {
+/** Null where no address is given. */
+export async function listenPlain(at: HostPort | null, routing: RequestListener): Promise<Server | null> {
+  if (at === null) return null;
   const server = createPlainServer(routing);
   await listening(server, at, '--http-listen');
   return server;

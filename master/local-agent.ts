@@ -28,6 +28,9 @@ const MAX_BACKOFF_MS = 30_000;
 const LONG_RUN_MS = 10_000;
 const STOP_MS = 10_000;
 
+/** The key that seals is none of an agent's business. */
+const FOR_MASTER = /^(ORCA_KEY(_PREVIOUS)?|CREDENTIALS_DIRECTORY)$/;
+
 export function runLocalAgent(options: LocalAgentOptions): LocalAgent {
   const stopping = new AbortController();
   const ended = watch(options, stopping.signal).catch((error) =>
@@ -72,6 +75,7 @@ async function start(home: string): Promise<number> {
     detached: true,
     stdio: ['ignore', output, output],
     cwd: home,
+    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOR_MASTER.test(name))),
   });
   closeSync(output);
   child.unref();

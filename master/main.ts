@@ -2,11 +2,11 @@
  * The master: the only place that constructs. Takes the home's lock, opens store and CA, listens, plans, and runs the
  * local agent. A start that can't succeed says why in one line and has changed nothing that runs.
  */
-import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { messageOf, OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
+import type { Log } from '../shared/log.js';
 import { HEARTBEAT_MS } from '../shared/protocol.js';
 import { adminToken, knownToken } from './admin-token.js';
 import { openAuthority } from './authority.js';
@@ -24,6 +24,8 @@ import { createNodeCommands } from './control/node-commands.js';
 import { createOwnCertificates } from './control/own-certificates.js';
 import { createOwnCommands } from './control/own-commands.js';
 import { startReconcile } from './control/reconcile.js';
+import { createSecretValues } from './control/secret-values.js';
+import { createSecrets } from './control/secrets.js';
 import { createStates } from './control/states.js';
 import { createUpgrade } from './control/upgrade.js';
 import { watchOwn } from './control/watch-own.js';
@@ -84,9 +86,10 @@ async function construct(
   finishSwap(home);
   clearBackups(home);
   const log = createLogger(settings.logLevel);
-  const authority = openAuthority(home, Date.now());
+  const authority = openAuthority(home, Date.now(), options.env ?? process.env);
   const store = openStore(join(home, 'cluster.db'), options.store);
   undo.push(store.close);
+  tellUnreadable(log, authority.keys.settle(store));
   store.write((tx) => recordStart(tx, Date.now()));
   const version = readVersion();
   const admin = adminToken(home, store);
@@ -116,9 +119,11 @@ async function construct(
   certificates.ensure(states.all(), Date.now());
   const cluster = authority.clusterId;
   const discovery = createDiscovery({ store, states, cluster, range: () => settings.serviceRange });
+  const secretValues = createSecretValues(store, authority.keys.unseal);
   const assignments = createAssignments({
     store,
     states,
+    secretsFor: secretValues.sentFor,
     certificates,
     discovery,
     cluster,
@@ -163,10 +168,13 @@ async function construct(
   };
   const nodeFiles = createNodeFiles(version, authority.caPem);
   const joinTokens = createJoinTokens(store, authority.caFingerprint);
-  const commands = createCommands(store, states);
+  const secrets = createSecrets({ store, states, ...authority.keys });
+  secrets.sweep();
+  const commands = createCommands(store, states, secretValues);
   let port = 0;
   const api = await createApi({
     store,
+    secrets: { ...secrets, rotateKey: () => authority.keys.rotate(store) },
     commands: {
       ...commands,
       ...createNodeCommands({ store, states, nodes, isLocal: (id) => id === localId }),
@@ -217,7 +225,8 @@ async function construct(
     name === settings.domain ? (own.find(name) ?? acme.find(name)) : null,
   );
   undo.push(() => closeServer(tls));
-  await plainListener(settings, api.routing, undo);
+  const plain = await listenPlain(settings.httpListen, api.routing);
+  if (plain) undo.push(() => closeServer(plain));
   port = portOfServer(tls);
   const local = enrolLocalNode(settings, authority, port);
   localId = local.id;
@@ -261,6 +270,10 @@ export async function masterProgram(argv: string[], more: Pick<MasterOptions, 's
   await master.stop();
 }
 
+function tellUnreadable(log: Log, places: readonly string[]): void {
+  if (places.length > 0) log.error({ places }, 'what is sealed there can not be opened, and stays as it is');
+}
+
 /** A word is asked for three times before its silence counts, and often enough for the agent, whose patience is no setting. */
 const timingOf = (silenceMs: number) => ({
   heartbeatMs: Math.min(silenceMs / 3, HEARTBEAT_MS),
@@ -281,14 +294,4 @@ async function runAll(undo: (() => Promise<void> | void)[]): Promise<void> {
     } catch (error) {
       process.stderr.write(`orca server: ${messageOf(error)}\n`);
     }
-}
-
-async function plainListener(
-  settings: MasterSettings,
-  routing: RequestListener,
-  undo: (() => Promise<void> | void)[],
-): Promise<void> {
-  if (!settings.httpListen) return;
-  const plain = await listenPlain(settings.httpListen, routing);
-  undo.push(() => closeServer(plain));
 }

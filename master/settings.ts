@@ -163,3 +163,9 @@ function dockerAddress(text: string): string {
 
 const caddyPath = (text: string): string =>
   text === 'auto' || text.startsWith('docker:') || isAbsolute(text) ? text : resolve(text);
+
+/** The settings of `after` that count only after a restart. */
+export function restartNeeded(before: MasterSettings, after: MasterSettings): string[] {
+  const keys = ['listen', 'httpListen', 'docker', 'advertise', 'runsAgent'] as const;
+  return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+}

@@ -6,8 +6,9 @@
  * are adopted after a restart of the agent), and no fact is said before it holds (see traffic-facts).
  */
 import { messageOf } from '../shared/errors.js';
+import type { Figures } from '../shared/figures.js';
 import { type Loop, startLoop } from '../shared/loop.js';
-import type { Endpoint, Figures, IngressObserved } from '../shared/protocol.js';
+import type { Endpoint, IngressObserved } from '../shared/protocol.js';
 import type { MasterPlace } from './api-site.js';
 import { refreshMsFor } from './compile.js';
 import { type Edge, startEdge } from './edge.js';
@@ -164,8 +165,8 @@ class Role implements IngressRole {
     const wasDead = sidecar.isDead() && !this.#publisher.isRunning();
     await sidecar.shutdown();
     this.#publisher.shutdown();
-    if (wasDead && this.#want === null) this.#isEnding = false;
-    else this.#loop.wakeAt(Date.now() + 250);
+    if (!wasDead || this.#want !== null) return this.#loop.wakeAt(Date.now() + 250);
+    this.#isEnding = false;
   }
 
   async #publish(ingress: Ingress, ports: ResolverPorts): Promise<void> {
@@ -201,9 +202,8 @@ class Role implements IngressRole {
   /** Looks at what is in flight on those that drain; zeros count only once no request can pick them any more. */
   async #sample(watch: string[], ingress: Ingress): Promise<void> {
     const startedAtMs = Date.now();
-    const counts = this.#edge.sidecar.isDead()
-      ? new Map()
-      : await this.#edge.sidecar.admin.upstreams().catch(() => null);
+    const { sidecar } = this.#edge;
+    const counts = sidecar.isDead() ? new Map() : await sidecar.admin.upstreams().catch(() => null);
     if (counts === null) return this.#loop.wakeAt(Date.now() + BUSY_SAMPLE_MS);
     const samples = new Map<string, Sample>();
     const refreshMs = this.#refreshMs(ingress);

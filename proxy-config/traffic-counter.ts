@@ -4,8 +4,10 @@
  * when it ends. What belongs to nobody (the sorry server, an upstream that was never in the routes) is not counted. A first
  * try that broke is an error of the release that broke it, beside what the client got from another one in the end.
  */
+
+import type { Figures } from '../shared/figures.js';
 import { bucketOf, LATENCY_BUCKETS } from '../shared/latency.js';
-import type { Endpoint, Figures } from '../shared/protocol.js';
+import type { Endpoint } from '../shared/protocol.js';
 import type { Route } from './route.js';
 import { type Answer, readTrafficLine } from './traffic-line.js';
 import { dialOf, upstreamKey } from './upstreams.js';

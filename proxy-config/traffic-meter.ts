@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { messageOf } from '../shared/errors.js';
-import type { Figures } from '../shared/protocol.js';
+import type { Figures } from '../shared/figures.js';
 import { readJsonFile, writeJsonFile } from './json-file.js';
 import { createTrafficCounter, type TrafficCounter } from './traffic-counter.js';
 

@@ -61,7 +61,32 @@ export const errorTable = {
   },
   CONFLICT: { status: 409, exit: 1, hint: 'Look at `orca status` and try again.' },
   NOT_SUPPORTED: { status: 400, exit: 2, hint: 'Remove the named setting; this version does not have it.' },
-  SECRET_MISSING: { status: 400, exit: 2, hint: 'Set the named secret first.' },
+  SECRET_MISSING: {
+    status: 400,
+    exit: 2,
+    hint: 'Set it first (`orca secrets set KEY`, with --project for one project alone); nothing was changed.',
+  },
+  SECRET_NOT_FOUND: { status: 404, exit: 1, hint: 'See `orca secrets list` for those there are.' },
+  SECRET_IN_USE: {
+    status: 409,
+    exit: 1,
+    hint: 'Deploy the services without it first, or pass --force; nothing was changed.',
+  },
+  SECRET_UNREADABLE: {
+    status: 500,
+    exit: 1,
+    hint: 'Its stored value was changed outside of Orca: set it anew, or restore a backup.',
+  },
+  KEY_MISSING: {
+    status: 500,
+    exit: 1,
+    hint: 'Put back master.key, or start the master with the key as ORCA_KEY (or the credential orca-key).',
+  },
+  KEY_INVALID: {
+    status: 400,
+    exit: 2,
+    hint: 'A key is 32 random bytes in base64, such as `openssl rand -base64 32` prints.',
+  },
   ROLLOUT_FAILED: {
     status: 500,
     exit: 1,

@@ -3,12 +3,12 @@
  * specs, the planner writes what is desired, agents write what is observed.
  */
 
+import type { Figures } from './figures.js';
 import type { Act, JobRecord, RequestSource, Verdict } from './model-life.js';
 import type {
   AllocationObserved,
   DiscoveryObserved,
   EngineObserved,
-  Figures,
   Group,
   ImageObserved,
   IngressObserved,

@@ -10,6 +10,7 @@
  * dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `closeCodes`.
  */
 import { z } from 'zod';
+import { figuresSchema } from './figures.js';
 import { containerSpecSchema } from './spec.js';
 import { upgradeObservedSchema, upgradeSchema } from './upgrade.js';
 
@@ -89,12 +90,17 @@ export const assignmentSchema = z.object({
   discovery: z.record(z.string(), z.unknown()).optional(),
   /** Of the node itself, kept for the master as `origin` is; absent from an older master. */
   node: z.object({ labels: z.record(z.string(), z.string()), cordoned: z.boolean() }).optional(),
+  /** What its allocations need of secrets, by the id of the value: the value, or why there is none. Absent: nothing. */
+  secrets: z
+    .record(z.string(), z.object({ value: z.string().nullable(), reason: z.string().nullable() }))
+    .optional(),
   /** When it was made: of two nodes' assignments the newer one knows better what is in force of a service. */
   madeAtMs: z.number().optional(),
   /** By service: the number that its next allocation gets; kept for the master, and no reason for a new assignment. */
   counters: z.record(z.string(), z.number().int()).optional(),
 });
 export type Assignment = z.infer<typeof assignmentSchema>;
+export type SentSecrets = NonNullable<Assignment['secrets']>;
 
 export const masterMessageSchema = z.discriminatedUnion('type', [
   assignmentSchema,
@@ -206,6 +212,8 @@ export const nodeFactsSchema = z.object({
   pid: z.number().int(),
   /** It answers `recall`; absent: an older agent, which does not know that message. */
   recalls: z.boolean().optional(),
+  /** It puts secrets in place of their references; absent: an older agent, which would leave these as they are. */
+  secrets: z.boolean().optional(),
   /** It can replace itself, and runs from a program of this name; absent: it can't, or does not know how. */
   program: shortText.optional(),
 });
@@ -235,18 +243,6 @@ export const statusSchema = z.object({
   upgrade: upgradeObservedSchema.nullable().optional(),
 });
 export type Status = z.infer<typeof statusSchema>;
-
-/** What the ingress saw of the requests that a release of a service answered, counted up since `epoch` began. */
-export const figuresSchema = z.object({
-  service: z.string(),
-  release: z.number().int(),
-  requests: z.number().int(),
-  /** By class of status: 1xx, 2xx, 3xx, 4xx, 5xx. */
-  classes: z.array(z.number().int()).length(5),
-  /** By bucket of `shared/latency`; requests that are open by design (WebSockets, event streams) are not timed. */
-  latency: z.array(z.number().int()),
-});
-export type Figures = z.infer<typeof figuresSchema>;
 
 /** Everything that an agent can say of what it runs: from its disk, or else from the labels of containers. */
 export const recalledSchema = z.object({

@@ -31,7 +31,12 @@ export const containerSpecSchema = z.object({
   pull: pullPolicySchema,
   command: z.array(z.string()).nullable(),
   entrypoint: z.array(z.string()).nullable(),
+  /** May refer to secrets (`shared/secret-reference`). */
   env: z.record(z.string(), z.string()),
+  /** By name, the id of the very value that a release was deployed with. Absent: it refers to none, or nobody has deployed it. */
+  secrets: z.record(z.string(), z.string()).optional(),
+  /** Secrets that it finds as files, with their permissions. Absent: none. */
+  secretFiles: z.array(z.object({ secret: z.string(), path: z.string(), mode: z.number().int() })).optional(),
   /** The port the app listens on inside its container. */
   port: z.number().int().nullable(),
   aliases: z.array(z.string()),

@@ -85,7 +85,8 @@ function sinkFor(folder: string, name: string): NodeJS.WritableStream | null {
 }
 
 function refuseIncomplete(folder: string): void {
-  const needed = ['cluster.db/data.mdb', 'ca.pem', 'ca.key', 'master.key', 'cluster.token'];
+  // Without master.key where the key comes from outside; a start without either says so.
+  const needed = ['cluster.db/data.mdb', 'ca.pem', 'ca.key', 'cluster.token'];
   const missing = needed.find((name) => !existsSync(join(folder, name)));
   if (missing !== undefined)
     throw new OrcaError('BACKUP_INVALID', `this is no whole backup of Orca: it holds no ${missing}`);

@@ -17,6 +17,7 @@ import { dropHold, type Hold, holdOf, putHold, rememberedWhy } from '../store/ho
 import type { Store } from '../store/store.js';
 import type { Certificates } from './certificates.js';
 import type { Discovery } from './discovery.js';
+import type { SecretValues } from './secret-values.js';
 import type { States } from './states.js';
 
 export interface ProxySettings {
@@ -53,6 +54,8 @@ export function createAssignments(options: {
   proxy: () => ProxySettings;
   /** The cluster's own name. */
   domain?: () => string | null;
+  /** The values that allocations need; absent: no secrets are known here. */
+  secretsFor?: SecretValues['sentFor'];
   /** What a CA is answered now. */
   challenges?: () => NonNullable<IngressSettings['challenges']>;
 }): Assignments {
@@ -88,7 +91,9 @@ export function createAssignments(options: {
 
   const made = (node: Node, revision: number): Assignment => {
     const { table } = options.discovery.tableFor(node.id);
-    return { ...contentOf(node, table), revision, madeAtMs: Date.now() };
+    const content = contentOf(node, table);
+    const secrets = options.secretsFor?.(content.allocations);
+    return { ...content, ...(secrets ? { secrets } : {}), revision, madeAtMs: Date.now() };
   };
   /** Persists the revision first: what was sent is never unknown to the store. */
   const assign = (node: Node, atLeast: number): Assignment => {

@@ -16,6 +16,7 @@ import {
   beginStart,
   beginStop,
   type Changed,
+  runningSpec,
 } from '../plan/begin.js';
 import { explain } from '../plan/explain.js';
 import { refuseImpossible } from '../plan/impossible.js';
@@ -24,6 +25,7 @@ import type { Begun, RequestContext, ServiceCurrent } from '../plan/snapshot.js'
 import type { Store } from '../store/store.js';
 import type { Transaction } from '../store/transaction.js';
 import { createRolloutCommands } from './rollout-commands.js';
+import type { SecretValues } from './secret-values.js';
 import type { States } from './states.js';
 
 export interface Actor {
@@ -33,7 +35,11 @@ export interface Actor {
 
 export type Commands = ReturnType<typeof createCommands>;
 
-export function createCommands(store: Store, states: States) {
+export function createCommands(
+  store: Store,
+  states: States,
+  secrets: Pick<SecretValues, 'pin' | 'refuseForgotten'>,
+) {
   const currentOf = (key: string): ServiceCurrent => {
     const current = states.current(key);
     if (!current) throw new OrcaError('SERVICE_NOT_FOUND', `there is no service ${key}`);
@@ -65,12 +71,20 @@ export function createCommands(store: Store, states: States) {
     return begun.rollout?.id ?? begun.following;
   };
 
+  const renewed = (spec: ServiceSpec): ServiceSpec => secrets.pin([spec])[0] ?? spec;
+  /** A release goes back with the values that it was deployed with. */
+  const goBack = (current: ServiceCurrent, to: number | null, context: RequestContext): Begun => {
+    const begun = beginRollback(current, to, context);
+    if (begun.rollout) secrets.refuseForgotten(begun.rollout.spec);
+    return begun;
+  };
+
   return {
-    ...createRolloutCommands(store, states, { contextOf, currentOf }),
+    ...createRolloutCommands(store, states, { contextOf, currentOf, goBack }),
     deploy(specs: ServiceSpec[], actor: Actor): DeployReply['rollouts'] {
       store.requireRoom();
       const begun = withInherited(
-        specs.map((spec) => begunOf(states, spec, contextOf(actor))),
+        secrets.pin(specs).map((spec) => begunOf(states, spec, contextOf(actor))),
         (key) => states.get(key)?.service ?? null,
       );
       const nowMs = Date.now();
@@ -83,15 +97,18 @@ export function createCommands(store: Store, states: States) {
         change: one.action,
       }));
     },
-    plan: (specs: ServiceSpec[]): PlanReply['services'] => specs.map((spec) => dryRun(states, spec)),
+    plan: (specs: ServiceSpec[]): PlanReply['services'] => specs.map((spec) => dryRun(states, spec, renewed)),
     scale: (key: string, replicas: number): void =>
       change(key, 'scale', (current, nowMs) => beginScale(current, replicas, nowMs)),
     /** The id of the rollout, or null when that release is what runs. */
     rollback: (key: string, to: number | null, actor: Actor): string | null =>
-      roll(key, actor, (current, context) => beginRollback(current, to, context)),
+      roll(key, actor, (current, context) => goBack(current, to, context)),
     /** With a tag: that of its image. */
     redeploy: (key: string, actor: Actor, tag: string | null = null): string | null =>
-      roll(key, actor, (current, context) => beginRedeploy(current, context, tag)),
+      roll(key, actor, (current, context) => beginRedeploy(current, context, { tag, renewed })),
+    /** What runs of it, or comes, deployed once more with the values that its secrets have now; the id of the rollout. */
+    renew: (key: string, actor: Actor): string | null =>
+      roll(key, actor, (current, context) => beginDeploy(current, renewed(runningSpec(current)), context)),
     start: (key: string): void => change(key, 'start', beginStart),
     stop: (key: string): void => change(key, 'stop', beginStop),
     remove: (key: string): void => change(key, 'remove', beginRemove),
@@ -125,10 +142,14 @@ function begunOf(states: States, spec: ServiceSpec, context: RequestContext): Be
 }
 
 /** What a deploy would do, without doing it: a refusal is an answer too. */
-function dryRun(states: States, spec: ServiceSpec): PlanReply['services'][number] {
+function dryRun(
+  states: States,
+  spec: ServiceSpec,
+  renewed: (spec: ServiceSpec) => ServiceSpec,
+): PlanReply['services'][number] {
   const current = states.current(serviceKey(spec.project, spec.name));
   try {
-    const begun = begunOf(states, spec, contextOf({ by: 'plan', source: 'api' }));
+    const begun = begunOf(states, renewed(spec), contextOf({ by: 'plan', source: 'api' }));
     const steps = explain(begun, current, states.nodeViews(begun.service.key));
     const nothing = { error: null, code: null, hint: null };
     return { service: spec.name, action: begun.action, changes: begun.changes, steps, ...nothing };

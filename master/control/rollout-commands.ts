@@ -4,10 +4,9 @@ import { refusedPlan } from '../../shared/api.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Rollout, Service } from '../../shared/model.js';
 import { beginPause, beginPromote, beginResume } from '../plan/acts.js';
-import { beginRollback } from '../plan/begin.js';
 import { explain, explainPromotion } from '../plan/explain.js';
 import { refuseRemoved } from '../plan/requests.js';
-import type { RequestContext, ServiceCurrent } from '../plan/snapshot.js';
+import type { Begun, RequestContext, ServiceCurrent } from '../plan/snapshot.js';
 import type { Store } from '../store/store.js';
 import type { States } from './states.js';
 
@@ -24,7 +23,12 @@ export function createRolloutCommands(
   {
     contextOf,
     currentOf,
-  }: { contextOf: (actor: Actor) => RequestContext; currentOf: (key: string) => ServiceCurrent },
+    goBack,
+  }: {
+    contextOf: (actor: Actor) => RequestContext;
+    currentOf: (key: string) => ServiceCurrent;
+    goBack: (current: ServiceCurrent, to: number | null, context: RequestContext) => Begun;
+  },
 ) {
   const act = (
     key: string,
@@ -70,7 +74,7 @@ export function createRolloutCommands(
     planRollback: (key: string, to: number | null): Plan =>
       asPlan(key, () => {
         const current = currentOf(key);
-        const begun = beginRollback(current, to, contextOf(nobody));
+        const begun = goBack(current, to, contextOf(nobody));
         return {
           action: begun.action,
           changes: begun.changes,

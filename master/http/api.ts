@@ -38,11 +38,13 @@ import type {
   Hooks,
   Live,
   NodeFiles,
+  Secrets,
   Settings,
   UpgradeNode,
 } from './ports.js';
 import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
+import { secretRoutes } from './secret-routes.js';
 import { serviceRoutes } from './service-routes.js';
 import { createViews } from './views.js';
 import { webhookLines } from './webhook-metrics.js';
@@ -54,6 +56,7 @@ export interface ApiOptions {
   store: Store;
   commands: Commands;
   certificates: Certificates;
+  secrets: Secrets;
   enrolment: Enrolment;
   hooks: Hooks;
   nodeFiles: NodeFiles;
@@ -128,6 +131,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>, h
     ...deployRoutes(store, commands, options.certificates, () => options.settings().domain),
     ...certificateRoutes(options.certificates, views),
     ...serviceRoutes(store, commands),
+    ...secretRoutes(store, options.secrets, commands),
     ...rolloutRoutes(store, commands),
     ...joinRoutes(store, options.enrolment, views),
     ...webhookRoutes(store, options.hooks),

@@ -94,18 +94,11 @@ function readSpecs(body: z.output<typeof deployBody>): ServiceSpec[] {
 
 /** Settings that parse, but that this version can't do yet. */
 function refuseUnsupported(spec: ServiceSpec): void {
-  const refuse = (what: string): never => {
-    throw new OrcaError('NOT_SUPPORTED', `${spec.name}: ${what}`);
-  };
-  if (spec.build) refuse('[service.build] is not supported yet; build the image and name it with image');
-  for (const [key, value] of Object.entries(spec.container.env)) {
-    const secret = /\$\{secrets\.([^}]+)\}/.exec(value)?.[1];
-    if (secret !== undefined)
-      throw new OrcaError(
-        'SECRET_MISSING',
-        `${spec.name}: env.${key} needs the secret "${secret}", which is not set`,
-      );
-  }
+  if (spec.build)
+    throw new OrcaError(
+      'NOT_SUPPORTED',
+      `${spec.name}: [service.build] is not supported yet; build the image and name it with image`,
+    );
 }
 
 /** Under the cluster's own name the API is served, and nothing else. */

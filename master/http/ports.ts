@@ -23,6 +23,8 @@ export interface Commands {
   /** What `rollback` would do, or why it would be refused. */
   planRollback(service: string, to: number | null): PlanReply['services'][number];
   redeploy(service: string, actor: Actor): string | null;
+  /** Rolls what runs of it with the values that its secrets have now. */
+  renew(service: string, actor: Actor): string | null;
   /** Makes the canary stable; with a weight only moves its share of the traffic. The id of its rollout. */
   promote(service: string, weight: number | null, actor: Actor): string;
   planPromote(service: string, weight: number | null): PlanReply['services'][number];
@@ -52,6 +54,32 @@ export interface Commands {
     isDry: boolean,
     by: string,
   ): { allocation: { id: string }; from: string; to: string }[];
+}
+
+/** A secret, but for its value. */
+export interface SecretFacts {
+  project: string | null;
+  name: string;
+  version: string;
+  setAtMs: number;
+  by: string;
+  uses: readonly { service: string; isOutdated: boolean }[];
+}
+
+/** Refusals are OrcaErrors and have changed nothing. */
+export interface Secrets {
+  list(): SecretFacts[];
+  one(project: string | null, name: string): SecretFacts;
+  /** Of any of them. */
+  uses(project: string | null, names: readonly string[]): SecretFacts['uses'];
+  set(
+    secrets: readonly { project: string | null; name: string; value: string }[],
+    by: string,
+  ): ('added' | 'changed' | 'unchanged')[];
+  /** Answers with the services that had it. */
+  remove(project: string | null, name: string, isForced: boolean, by: string): SecretFacts['uses'];
+  /** A new key for all that is sealed; answers with what could not be opened. */
+  rotateKey(): string[];
 }
 
 /** Who may become a node. Refusals are OrcaErrors and have used nothing up. */

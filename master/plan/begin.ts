@@ -56,26 +56,28 @@ export function beginDeploy(
   };
 }
 
-/** Pulls again and rolls, whatever the image turns out to be; with a tag, the image of that. Refuses with CONFLICT when the service
- *  is being removed, or its image has no tag. */
+/** Pulls again and rolls, whatever the image turns out to be, with the newest values of secrets (`renewed`); with a tag, the image of
+ *  that. Refuses with CONFLICT when the service is being removed, or its image has no tag. */
 export function beginRedeploy(
   current: ServiceCurrent,
   context: RequestContext,
-  tag: string | null = null,
+  {
+    tag = null,
+    renewed = (spec) => spec,
+  }: { tag?: string | null; renewed?: (spec: ServiceSpec) => ServiceSpec } = {},
 ): Begun {
   refuseRemoved(current);
-  const running = runningSpec(current);
-  const { image } = running.container;
-  const spec: ServiceSpec =
-    tag === null ? running : { ...running, container: { ...running.container, image: withTag(image, tag) } };
+  const before = runningSpec(current);
+  const spec = renewed(
+    tag === null
+      ? before
+      : { ...before, container: { ...before.container, image: withTag(before.container.image, tag) } },
+  );
   const service: Service = { ...current.service, updatedAtMs: context.nowMs };
+  const changes = changesOf(before, spec);
   return {
     action: 'roll',
-    changes: [
-      spec.container.image === image
-        ? `image: ${image} is pulled again`
-        : `image: ${image} → ${spec.container.image}`,
-    ],
+    changes: tag === null ? [`image: ${spec.container.image} is pulled again`, ...changes] : changes,
     service,
     rollout: newRollout('redeploy', service, spec, context, current.rollout),
     superseded: supersede(current.rollout, `a redeploy by ${context.by}`, context.nowMs),
@@ -175,7 +177,7 @@ function create(spec: ServiceSpec, context: RequestContext): Begun {
 }
 
 /** What is being rolled out, else what runs, with what was changed in place since. */
-function runningSpec(current: ServiceCurrent): ServiceSpec {
+export function runningSpec(current: ServiceCurrent): ServiceSpec {
   const { service, rollout } = current;
   if (rollout !== null && rollout.state !== 'rolling_back') return rollout.spec;
   const container = stableOf(current)?.spec.container ?? service.spec.container;

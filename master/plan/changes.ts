@@ -8,7 +8,11 @@ import type { AnalysisSpec, Probe, ServiceSpec } from '../../shared/spec.js';
 export function changesOf(before: ServiceSpec | null, after: ServiceSpec): string[] {
   const lines =
     before === null ? newLines(after) : fields.flatMap(([key, show]) => line(key, show(before), show(after)));
-  return [...lines, ...envChanges(before?.container.env ?? {}, after.container.env)];
+  return [
+    ...lines,
+    ...envChanges(before?.container.env ?? {}, after.container.env),
+    ...secretChanges(before?.container.secrets ?? {}, after.container.secrets ?? {}),
+  ];
 }
 
 type Show = (spec: ServiceSpec) => string | null;
@@ -16,6 +20,11 @@ type Show = (spec: ServiceSpec) => string | null;
 const fields: readonly (readonly [string, Show])[] = [
   ['image', ({ container }) => container.image],
   ['replicas', ({ replicas }) => String(replicas)],
+  [
+    'secret_files',
+    ({ container }) =>
+      list((container.secretFiles ?? []).map((f) => `${f.secret} at ${f.path} (0${f.mode.toString(8)})`)),
+  ],
   ['port', ({ container }) => text(container.port)],
   ['domains', ({ domains }) => list(domains)],
   ['routes', ({ routes }) => list(routes)],
@@ -95,6 +104,14 @@ function envChanges(before: Record<string, string>, after: Record<string, string
     if (before[key] === undefined) return [`env.${key}: added`];
     return [`env.${key}: ${after[key] === undefined ? 'removed' : 'changed'}`];
   });
+}
+
+/** Of those that both refer to: that it has another value now, never which. */
+function secretChanges(before: Record<string, string>, after: Record<string, string>): string[] {
+  return Object.keys(after)
+    .filter((name) => before[name] !== undefined && before[name] !== after[name])
+    .sort()
+    .map((name) => `secrets.${name}: changed`);
 }
 
 function list(values: readonly string[]): string | null {

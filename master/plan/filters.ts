@@ -70,7 +70,16 @@ const cpusEnough: Filter = (view, { container }) => {
   return wanted === null || wanted <= view.node.facts.cpus ? null : `without ${wanted} CPUs`;
 };
 
-const filters: readonly Filter[] = [pinned, labelled, connected, open, portsFree, memoryFree, cpusEnough];
+/** An earlier agent would give the container the references as they are written. */
+const keepsSecrets: Filter = ({ node }, { container }) =>
+  container.secrets === undefined || node.facts.secrets === true
+    ? null
+    : 'with an agent that knows no secrets (`orca nodes upgrade`)';
+
+const filters: readonly Filter[] = [
+  ...[pinned, labelled, connected, open, keepsSecrets],
+  ...[portsFree, memoryFree, cpusEnough],
+];
 
 function mebibytes(bytes: number): string {
   return `${Math.ceil(bytes / 1024 ** 2)} MiB`;

@@ -7,6 +7,7 @@ import type { Environment } from './database.js';
 import { KNOWN_SINCE } from './hold.js';
 import { migrateCanaries } from './migrate-canaries.js';
 import { migratePresence } from './migrate-presence.js';
+import { migrateSecrets } from './migrate-secrets.js';
 import { migrateStandingRollouts } from './migrate-standing-rollouts.js';
 import { migrateTakenCanaries } from './migrate-taken-canaries.js';
 import type { Tables } from './tables.js';
@@ -17,6 +18,7 @@ export const migrations: readonly ((tables: Tables) => void)[] = [
   migrateTakenCanaries,
   migrateStandingRollouts,
   migratePresence,
+  migrateSecrets,
 ];
 
 /** The version of the schema that this Orca writes. */

@@ -10,6 +10,7 @@ import {
   type OwnCertificate,
   releaseKey,
   rolloutKey,
+  type SecretRecord,
   type SiteCertificate,
   type Tables,
   type Token,
@@ -44,6 +45,8 @@ export interface Reader {
   joinToken(id: string): JoinToken | undefined;
   identities(): NodeIdentity[];
   identity(node: string): NodeIdentity | undefined;
+  secrets(): SecretRecord[];
+  secret(key: string): SecretRecord | undefined;
   /** Virtual addresses by service, and that of DNS. */
   addresses(): [key: string, address: string][];
   webhooks(): Webhook[];
@@ -103,6 +106,8 @@ export function createReader(tables: Tables): Reader {
     joinToken: (id) => tables.joinTokens.get(id),
     identities: () => tables.identities.values(),
     identity: (node) => tables.identities.get(node),
+    secrets: () => tables.secrets.values(),
+    secret: (key) => tables.secrets.get(key),
     addresses: () => tables.addresses.keys().map((key) => [key, tables.addresses.get(key) ?? '']),
     webhooks: () => tables.webhooks.values(),
     webhook: (id) => tables.webhooks.get(id),

@@ -94,6 +94,14 @@ export interface NodeIdentity {
   notAfterMs: number;
 }
 
+/** A secret of a project, or (null) of all. Its key in the table is what its values are sealed for, with their version. */
+export interface SecretRecord {
+  project: string | null;
+  name: string;
+  /** Oldest first; the last is what a deploy gets, the others are what kept releases were deployed with. */
+  values: { version: string; sealed: string; setAtMs: number; by: string }[];
+}
+
 /** What was last decided for a node's assignment, so that an equal one is not sent under a new revision. */
 export interface AssignmentMark {
   node: string;
@@ -121,6 +129,8 @@ export interface Tables {
   joinTokens: Table<JoinToken>;
   /** By node id. */
   identities: Table<NodeIdentity>;
+  /** `project/name`, or `/name`. */
+  secrets: Table<SecretRecord>;
   /** service, or `dns` → its virtual address. */
   addresses: Table<string>;
   webhooks: Table<Webhook>;
@@ -153,6 +163,7 @@ export function openTables(env: Environment): Tables {
     tokens: env.table('tokens'),
     joinTokens: env.table('join-tokens'),
     identities: env.table('identities'),
+    secrets: env.table('secrets'),
     addresses: env.table('addresses'),
     webhooks: env.table('webhooks'),
     deliveries: env.table('deliveries'),

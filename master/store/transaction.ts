@@ -10,6 +10,7 @@ import type { Table } from './database.js';
 import { holdKey, removedKey } from './hold.js';
 import { dropWebhook, putDelivery, trimDeliveries } from './put-delivery.js';
 import { createReader, type Reader } from './reader.js';
+import { type Reseal, resealed } from './sealed.js';
 import {
   type AcmeRecord,
   byNodeKey,
@@ -19,6 +20,7 @@ import {
   padded,
   releaseKey,
   rolloutKey,
+  type SecretRecord,
   type SiteCertificate,
   type Tables,
   type Token,
@@ -58,6 +60,10 @@ export interface Transaction extends Reader {
   /** Forgets the node and its identity: no session of it is let in any more. */
   deleteNode(id: string): void;
   putIdentity(identity: NodeIdentity): void;
+  putSecret(key: string, secret: SecretRecord): void;
+  deleteSecret(key: string): void;
+  /** Puts what `change` makes of it in place of everything that is sealed. */
+  reseal(change: Reseal): void;
   markAssignment(node: string, fingerprint: string): void;
   putCertificate(certificate: SiteCertificate): void;
   deleteCertificate(name: string): void;
@@ -197,6 +203,15 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     },
     putIdentity(identity) {
       put(tables.identities, identity.node, identity);
+    },
+    putSecret(key, secret) {
+      put(tables.secrets, key, secret);
+    },
+    deleteSecret(key) {
+      remove(tables.secrets, key);
+    },
+    reseal(change) {
+      for (const { table, key, value } of resealed(tables, change)) put(table, key, value);
     },
     markAssignment(node, fingerprint) {
       put(tables.assignmentMarks, node, { node, fingerprint });

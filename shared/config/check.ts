@@ -144,6 +144,10 @@ function checkStorage(service: ServiceTable): Problem[] {
   const places = [
     ...(service.mounts ?? []).map((mount, index) => ({ target: mount.target, path: ['mounts', index] })),
     ...volumes.map((volume, index) => ({ target: volume.path, path: ['volumes', index, 'path'] })),
+    ...(service.secret_files ?? []).map((file, index) => ({
+      target: file.path,
+      path: ['secret_files', index, 'path'],
+    })),
   ];
   for (const [index, place] of places.entries()) {
     if (places.findIndex((other) => other.target === place.target) !== index) {

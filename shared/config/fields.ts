@@ -5,6 +5,7 @@
 import { domainToASCII } from 'node:url';
 import { z } from 'zod';
 import { parseDuration } from '../duration.js';
+import { referenceProblem, secretNameProblem } from '../secret-reference.js';
 
 /** The longest wait that a timer of Node holds is 24 days; 7 are plenty. */
 const MAX_SECONDS = 604_800;
@@ -147,7 +148,16 @@ export const imageRef = text((value) =>
 /** Environment: names to texts. */
 export const env = z.record(
   text((name) => (name === '' || /[=\0]/.test(name) ? 'is not a name for an environment variable' : null)),
-  text((value) => (value.includes('\0') ? 'must hold no NUL character' : null)),
+  text((value) => (value.includes('\0') ? 'must hold no NUL character' : referenceProblem(value))),
+);
+
+/** The name of a secret. */
+export const secretName = text(secretNameProblem);
+
+/** Permissions of a file as chmod takes them; as a number. */
+export const fileMode = reads(
+  (value) => (/^0?[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : null),
+  'must be permissions such as "0400"',
 );
 
 export const labels = z.record(nonEmpty, z.string());

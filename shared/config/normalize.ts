@@ -38,6 +38,7 @@ function containerOf(table: ServiceTable, project: string): ContainerSpec {
     command: listOrNull(table.command) ?? listOrNull(table.cmd),
     entrypoint: listOrNull(table.entrypoint),
     env: table.env ?? {},
+    ...secretFilesOf(table),
     port: table.port ?? null,
     aliases: [...new Set(table.aliases ?? [])],
     mounts: table.mounts ?? [],
@@ -50,6 +51,14 @@ function containerOf(table: ServiceTable, project: string): ContainerSpec {
     resources: { memoryBytes: table.resources?.memory ?? null, cpus: table.resources?.cpu ?? null },
     readiness: readinessOf(table),
     liveness: table.liveness ? probeOf(table.liveness, table.port ?? null, 10_000) : null,
+  };
+}
+
+/** Absent where there are none: a container without is the one that it was before there were any. */
+function secretFilesOf({ secret_files }: ServiceTable): Pick<ContainerSpec, 'secretFiles'> {
+  if (!secret_files?.length) return {};
+  return {
+    secretFiles: secret_files.map(({ secret, path, mode }) => ({ secret, path, mode: mode ?? 0o400 })),
   };
 }
 

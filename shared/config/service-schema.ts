@@ -10,6 +10,7 @@ import {
   domain,
   env,
   extraPort,
+  fileMode,
   imageRef,
   labels,
   memory,
@@ -19,6 +20,7 @@ import {
   probePath,
   routePattern,
   seconds,
+  secretName,
   text,
   volumeName,
   words,
@@ -126,6 +128,9 @@ export const serviceSchema = z.strictObject({
   tls_cert: nonEmpty.optional(),
   tls_key: nonEmpty.optional(),
   env: env.optional(),
+  secret_files: z
+    .array(z.strictObject({ secret: secretName, path: absolutePath, mode: fileMode.optional() }))
+    .optional(),
   readiness: probe.optional(),
   liveness: probe.optional(),
   resources: z

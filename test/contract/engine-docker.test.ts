@@ -54,6 +54,8 @@ t.test('Docker refuses in its own words, and the advice says what to do', async 
       attempt: 1,
       level: 0,
       allocation,
+      env: allocation.container.env,
+      files: [],
     };
     const made = await engine.create(request);
     await engine.start(made);

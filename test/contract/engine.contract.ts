@@ -58,6 +58,8 @@ export async function engineContract(t: Test, under: EngineUnderTest): Promise<v
       attempt: 1,
       level: 0,
       allocation,
+      env: container.env,
+      files: [],
       ...overrides,
     };
   };

@@ -7,6 +7,8 @@ import type { Test } from 'tap';
 import { openAuthority } from '../../master/authority.js';
 import { createEnrol } from '../../master/control/enrol.js';
 import { createJoinTokens } from '../../master/control/join-tokens.js';
+import { createSecrets } from '../../master/control/secrets.js';
+import { createStates } from '../../master/control/states.js';
 import { createApi } from '../../master/http/api.js';
 import { createLogger } from '../../master/http/logger.js';
 import type { Certificates, Commands, Live } from '../../master/http/ports.js';
@@ -47,6 +49,7 @@ export async function anApi(
     rollback: noting('rollback', 'r-9'),
     planRollback: noting('planRollback', aPlan('roll')),
     redeploy: noting('redeploy', 'r-9'),
+    renew: noting('renew', 'r-9'),
     promote: noting('promote', 'r-9'),
     planPromote: noting('planPromote', aPlan('update')),
     pause: noting('pause', undefined),
@@ -76,9 +79,14 @@ export async function anApi(
   };
   const authority = openAuthority(folder, Date.now());
   const joinTokens = createJoinTokens(store, authority.caFingerprint);
+  const { keys } = authority;
   const { app } = await createApi({
     store,
     commands,
+    secrets: {
+      ...createSecrets({ store, states: createStates(store), ...keys }),
+      rotateKey: () => keys.rotate(store),
+    },
     certificates: { ...noCertificates, ca: authority.caPem, ...more.certificates },
     enrolment: {
       ...createEnrol(store, authority, () => 'c'),

@@ -116,7 +116,7 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
       const { request } = held.get(id) ?? {};
       if (!request) return null;
       const { cluster, allocation, attempt, level } = request;
-      const env = Object.entries(allocation.container.env).map(([key, value]) => `${key}=${value}`);
+      const env = Object.entries(request.env).map(([key, value]) => `${key}=${value}`);
       return { labels: containerLabels(cluster, allocation, attempt, level), env: ['PATH=/bin', ...env] };
     },
     async create(request) {

@@ -46,6 +46,8 @@ export interface OrcaOptions {
   host?: Pick<BedHost, 'address' | 'docker' | 'enter'>;
 }
 
+export type RunOptions = { cwd?: string; env?: Record<string, string>; stdin?: string };
+
 export interface Orca {
   readonly home: string;
   /** A folder for the user's files: `services/…` lies here, and the CLI runs here. */
@@ -55,7 +57,7 @@ export interface Orca {
   readonly httpsPort: number;
   readonly cluster: string;
   /** Runs the CLI to its end. */
-  run(args: string[], options?: { cwd?: string; env?: Record<string, string> }): Promise<CommandResult>;
+  run(args: string[], options?: RunOptions): Promise<CommandResult>;
   /** Starts the CLI without waiting, for what follows or is interrupted. */
   spawn(args: string[]): ChildProcess;
   /** Writes a file below `folder`. */
@@ -149,7 +151,7 @@ export async function makeOrca(options: OrcaOptions = {}): Promise<Orca> {
     httpsPort,
     cluster,
     spawn: (args) => start(args),
-    run: async (args, more) => finished(start(args, more)),
+    run: async (args, more) => finished(start(args, more), more?.stdin),
     write(path, text) {
       mkdirSync(dirname(join(folder, path)), { recursive: true });
       writeFileSync(join(folder, path), text);
@@ -280,7 +282,7 @@ function isProgram(command: string[], which: string): boolean {
 }
 
 /** Its end, with all that it wrote. */
-export async function finished(child: ChildProcess): Promise<CommandResult> {
+export async function finished(child: ChildProcess, stdin = ''): Promise<CommandResult> {
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (chunk) => {
@@ -289,7 +291,7 @@ export async function finished(child: ChildProcess): Promise<CommandResult> {
   child.stderr?.on('data', (chunk) => {
     stderr += chunk;
   });
-  child.stdin?.end();
+  child.stdin?.end(stdin);
   const [code] = (await once(child, 'close')) as [number | null];
   return { code: code ?? -1, stdout, stderr, json: <T>() => JSON.parse(stdout) as T };
 }

@@ -95,6 +95,8 @@ export function aRequest(overrides: Partial<ContainerRequest> = {}): ContainerRe
   return {
     cluster: 'test',
     allocation: anAllocation(),
+    env: overrides.allocation?.container.env ?? {},
+    files: [],
     network: 'orca-test-shop',
     publishAddress: '127.0.0.1',
     dns: null,

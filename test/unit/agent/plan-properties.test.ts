@@ -6,6 +6,7 @@ import { emptyFacts, type Facts } from '../../../agent/facts.js';
 import { networkName } from '../../../agent/labels.js';
 import { plan } from '../../../agent/plan.js';
 import { pruneFacts } from '../../../agent/prune.js';
+import { noSecretFiles } from '../../../agent/secret-files.js';
 import type { AllocationAssignment, Assignment } from '../../../shared/protocol.js';
 import { type FakeEngine, fakeEngine } from '../../support/fake-engine.js';
 import { aContainerSpec, anAllocation, anAssignment, aRequest } from './an.js';
@@ -89,6 +90,7 @@ async function converge(engine: FakeEngine, assignment: Assignment, clock: Clock
         cluster: assignment.cluster,
         publishAddress: '127.0.0.1',
         dnsFor: () => null,
+        secretFiles: noSecretFiles,
         refresh: async () => undefined,
         onProgress: () => undefined,
       }).catch((error: unknown) => {

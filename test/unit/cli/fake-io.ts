@@ -7,6 +7,8 @@ export interface RunOptions {
   cwd?: string;
   env?: Record<string, string>;
   terminal?: boolean;
+  /** What standard input holds. */
+  stdin?: string;
 }
 
 export interface Running {
@@ -30,6 +32,7 @@ export function start(argv: string[], options: RunOptions): Running {
     outBytes: async (bytes) => {
       written.out += Buffer.from(bytes).toString('latin1');
     },
+    readSecret: async () => options.stdin ?? '',
     env: { ORCA_HOME: options.home, PATH: process.env.PATH, ...options.env },
     cwd: options.cwd ?? options.home,
     isTerminal: options.terminal ?? false,

@@ -3,6 +3,7 @@ import { createBringOut } from '../../../../master/control/bring-out.js';
 import { createCommands } from '../../../../master/control/commands.js';
 import { startDeliver } from '../../../../master/control/deliver.js';
 import { createReceive } from '../../../../master/control/receive.js';
+import { createSecretValues } from '../../../../master/control/secret-values.js';
 import { createStates } from '../../../../master/control/states.js';
 import { LONGEST_MS, QUIET_MS } from '../../../../master/plan/bursts.js';
 import type { Store } from '../../../../master/store/store.js';
@@ -31,7 +32,16 @@ function delivering(t: Test, bring: Parameters<typeof startDeliver>[0]['bringOut
     tx.putWebhook(aWebhook());
   });
   const states = createStates(store);
-  const bringOut = bring ?? createBringOut(createCommands(store, states).redeploy, null);
+  const bringOut =
+    bring ??
+    createBringOut(
+      createCommands(
+        store,
+        states,
+        createSecretValues(store, (sealed) => sealed),
+      ).redeploy,
+      null,
+    );
   const clock = { nowMs: 1_000_000 };
   const nowMs = () => clock.nowMs;
   const loops: ReturnType<typeof startDeliver>[] = [];

@@ -6,6 +6,7 @@ import { createDescribeNode } from '../../../../master/control/describe-node.js'
 import { createDiscovery } from '../../../../master/control/discovery.js';
 import { createNodeCommands } from '../../../../master/control/node-commands.js';
 import { startReconcile } from '../../../../master/control/reconcile.js';
+import { createSecretValues } from '../../../../master/control/secret-values.js';
 import { createStates } from '../../../../master/control/states.js';
 import { recordEnd, recordSilence } from '../../../../master/dispatch/reports.js';
 import type { Assignment, Recalled } from '../../../../shared/protocol.js';
@@ -29,7 +30,11 @@ function aControl(t: Test) {
   const proxy = { httpPort: 80, httpsPort: 443, caddy: 'auto' };
   const discovery = createDiscovery({ store, states, cluster: 'c', range: () => '10.213.0.0/16' });
   const parts = { store, states, certificates, discovery };
-  const assignments = createAssignments({ ...parts, cluster: 'c', proxy: () => proxy });
+  const values = createSecretValues(store, (sealed) => sealed);
+  const assignments = createAssignments({
+    ...parts,
+    ...{ cluster: 'c', proxy: () => proxy, secretsFor: values.sentFor },
+  });
   const sent: { node: string; assignment: Assignment }[] = [];
   const errors: string[] = [];
   const start = (everyMs = 60_000) => {
@@ -50,7 +55,11 @@ function aControl(t: Test) {
     () => 'n-1',
   );
   const commands = {
-    ...createCommands(store, states),
+    ...createCommands(
+      store,
+      states,
+      createSecretValues(store, (sealed) => sealed),
+    ),
     ...createNodeCommands({ store, states, nodes, isLocal: () => false }),
   };
   return { store, states, assignments, commands, sent, errors, start };
@@ -98,6 +107,26 @@ t.test('an assignment is sent only when its content changed, and revisions only 
     { revision: 2, allocations: [{ id: 'shop.api.1' }] },
     'the same again',
   );
+});
+
+t.test('a secret is sent to the node that runs what refers to it, and to no other', async (t) => {
+  const { store, assignments } = aControl(t);
+  const spec = aSpec({ env: { KEY: `$${'{secrets.key}'}` } });
+  const container = { ...spec.container, secrets: { key: '/key@1' } };
+  const values = [{ version: '1', sealed: 'hush', setAtMs: 1, by: 'me' }];
+  store.write((tx) => {
+    for (const id of ['n-1', 'n-2']) tx.putNode(aNode({ id, revision: 1, ingress: id === 'n-2' }));
+    tx.putSecret('/key', { project: null, name: 'key', values });
+    tx.putService(aService({ spec: { ...spec, container } }));
+    tx.putRelease(aRelease({ spec: { ...spec, container } }));
+    tx.putAllocation(anAllocation({ node: 'n-1' }));
+  });
+  const own = assignments.refresh('n-1');
+  t.same(own?.secrets, { '/key@1': { value: 'hush', reason: null } });
+  t.notMatch(JSON.stringify({ ...own, secrets: null }), 'hush', 'the value is nowhere else in it');
+  const other = assignments.refresh('n-2');
+  t.ok(other?.ingress, 'it routes to it');
+  t.notMatch(JSON.stringify(other), 'hush');
 });
 
 t.test('a node that this store never assigned anything, but that remembers, is held', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { changedServices, heardFigures } from '../../../../master/dispatch/figures.js';
-import type { Figures } from '../../../../shared/protocol.js';
+import type { Figures } from '../../../../shared/figures.js';
 
 const figures = (service: string, release: number, requests: number): Figures => ({
   service,

@@ -94,9 +94,9 @@ t.test('bad bodies have their codes, a hint each, and change nothing', async (t)
     ],
     [
       '/deploy',
-      { services: [{ ...services[0], env: { A: `$${'{secrets.db}'}` } }] },
-      'SECRET_MISSING',
-      /"db"/,
+      { services: [{ ...services[0], env: { A: `hush $${'{secrets.}'}` } }] },
+      'CONFIG_INVALID',
+      /env\.A: has \$\{secrets\.\}, which names no secret/,
     ],
     [
       '/deploy',

@@ -49,3 +49,14 @@ t.test('a new service names what it says itself, and no defaults', async (t) => 
     ],
   );
 });
+
+t.test(
+  'a secret that has another value is a change without the value; files of secrets are named',
+  async (t) => {
+    const spec = aSpec({ secret_files: [{ secret: 'key', path: '/run/key' }] });
+    const withValue = (id: string) => ({ ...spec, container: { ...spec.container, secrets: { key: id } } });
+    t.same(changesOf(withValue('/key@1'), withValue('/key@2')), ['secrets.key: changed']);
+    t.same(changesOf(withValue('/key@1'), withValue('/key@1')), []);
+    t.same(changesOf(aSpec(), spec), ['secret_files: none → key at /run/key (0400)']);
+  },
+);

@@ -26,7 +26,7 @@ t.test('a redeploy with a tag brings that image, and leaves what runs as it is u
     history: [],
   };
   const context = { id: 'r-9', nowMs: 5, by: 'carol', source: 'webhook' as const };
-  const begun = beginRedeploy(current, context, '2');
+  const begun = beginRedeploy(current, context, { tag: '2' });
   t.match(begun.rollout, { kind: 'redeploy', spec: { container: { image: 'app:2' } }, source: 'webhook' });
   t.same(begun.changes, ['image: app:1 → app:2']);
   t.equal(begun.service.spec.container.image, 'app:1');

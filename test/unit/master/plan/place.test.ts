@@ -65,3 +65,11 @@ t.test('refusals are summed up in one sentence', async (t) => {
   t.equal(place(need(memory), nodes, []).refusal, '3 nodes: 2 cordoned, 1 without 512 MiB free');
   t.equal(place(need(), [], []).refusal, 'no node has joined the cluster');
 });
+
+t.test('what refers to secrets goes only to nodes whose agent puts values in their place', async (t) => {
+  const older = aView(aNode('n1'));
+  const newer = aView({ ...older.node, facts: { ...older.node.facts, secrets: true } });
+  t.match(refusalOf(older, need({ secrets: { db: '/db@1' } })), /knows no secrets \(`orca nodes upgrade`\)/);
+  t.equal(refusalOf(newer, need({ secrets: { db: '/db@1' } })), null);
+  t.equal(refusalOf(older, need()), null);
+});

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { openEnvironment } from '../../../../master/store/database.js';
-import { migrate } from '../../../../master/store/migrations.js';
+import { migrate, SCHEMA } from '../../../../master/store/migrations.js';
 import { openTables } from '../../../../master/store/tables.js';
 import { aNode, aRelease, aRollout, aService } from '../../../support/a-model.js';
 
@@ -38,7 +38,7 @@ t.test('a store of before canaries reads as one that has had none', async (t) =>
   tables.nodes.put('n', before(things.node));
   t.notSame(tables.services.get('s'), things.service);
   migrate(env, tables);
-  t.equal(tables.meta.get('schema-version'), 5);
+  t.equal(tables.meta.get('schema-version'), SCHEMA);
   t.same(tables.services.get('s'), things.service);
   t.same(tables.releases.get('s'), things.release);
   t.same(tables.rollouts.get('s'), things.rollout);

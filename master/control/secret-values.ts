@@ -1,0 +1,82 @@
+/**
+ * What deploys and assignments ask of secrets: specs with the values that they get from now on (by id), and the values themselves,
+ * opened at the moment when an assignment is sent. A value that can't be had is a reason that the node shows, never a crash.
+ */
+import { OrcaError } from '../../shared/errors.js';
+import type { AllocationAssignment, SentSecrets } from '../../shared/protocol.js';
+import { keyOfValue, namesIn, secretWords, valueId } from '../../shared/secret-reference.js';
+import type { ServiceSpec } from '../../shared/spec.js';
+import { withSecrets } from '../plan/secrets.js';
+import { bindOfSecret } from '../store/sealed.js';
+import type { Store } from '../store/store.js';
+import { newestIn } from './secrets.js';
+
+export interface SecretValues {
+  /** The specs with the newest values of their secrets. Throws SECRET_MISSING with all that are not set, or SECRET_UNREADABLE. */
+  pin(specs: readonly ServiceSpec[]): ServiceSpec[];
+  /** Throws SECRET_MISSING when a value that the spec was deployed with is not kept any more. */
+  refuseForgotten(spec: ServiceSpec): void;
+  /** What a node needs for its allocations; absent: nothing. */
+  sentFor(allocations: readonly AllocationAssignment[]): SentSecrets | undefined;
+}
+
+export function createSecretValues(
+  store: Pick<Store, 'secret'>,
+  unseal: (sealed: string, bind: string) => string,
+): SecretValues {
+  const newest = newestIn(store);
+  const reveal = (id: string): SentSecrets[string] => {
+    const key = keyOfValue(id);
+    const kept = store.secret(key)?.values.find(({ version }) => valueId(key, version) === id);
+    if (!kept) return { value: null, reason: `the value of the secret ${secretWords(key)} was removed` };
+    try {
+      return { value: unseal(kept.sealed, bindOfSecret(key, kept.version)), reason: null };
+    } catch {
+      return { value: null, reason: unreadable(key) };
+    }
+  };
+  return {
+    pin(specs) {
+      const pinned = specs.map((spec) => withSecrets(spec, newest));
+      const lines = pinned.flatMap(({ spec, missing }) =>
+        missing.flatMap((name) => missingLines(spec, name)),
+      );
+      if (lines.length > 0) throw new OrcaError('SECRET_MISSING', lines.join('\n'), { details: lines });
+      for (const { spec } of pinned)
+        for (const id of idsOf(spec))
+          if (reveal(id).value === null)
+            throw new OrcaError('SECRET_UNREADABLE', `${spec.name}: ${unreadable(keyOfValue(id))}`);
+      return pinned.map(({ spec }) => spec);
+    },
+    refuseForgotten(spec) {
+      const gone = idsOf(spec).find((id) => reveal(id).value === null);
+      if (gone === undefined) return;
+      throw new OrcaError(
+        'SECRET_MISSING',
+        `${spec.name}: the value of the secret ${secretWords(keyOfValue(gone))} that this release was deployed with is not kept any more`,
+        { hint: 'Deploy what you want to run instead: it gets the values that are set now.' },
+      );
+    },
+    sentFor(allocations) {
+      const ids = new Set(
+        allocations
+          .filter(({ desired }) => desired === 'running')
+          .flatMap(({ container }) => Object.values(container.secrets ?? {})),
+      );
+      return ids.size === 0 ? undefined : Object.fromEntries([...ids].sort().map((id) => [id, reveal(id)]));
+    },
+  };
+}
+
+const idsOf = ({ container }: ServiceSpec): string[] => Object.values(container.secrets ?? {});
+
+const unreadable = (key: string): string =>
+  `the stored value of the secret ${secretWords(key)} can't be read: it was changed or moved outside of Orca`;
+
+function missingLines({ name: service, container }: ServiceSpec, name: string): string[] {
+  const env = Object.entries(container.env).filter(([, value]) => namesIn(value).includes(name));
+  const files = (container.secretFiles ?? []).filter(({ secret }) => secret === name);
+  return [...env.map(([key]) => `env.${key}`), ...files.map(({ path }) => `secret_files ${path}`)].map(
+    (what) => `${service}: ${what} needs the secret "${name}", which is not set`,
+  );
+}

@@ -1,0 +1,53 @@
+/**
+ * What in the store is sealed with the master's key: every text in a property whose name begins with `sealed`, wherever it is.
+ * Nothing has to be listed for a new kind of record, so that a new key of the master never leaves one behind.
+ */
+import { valueId } from '../../shared/secret-reference.js';
+import type { Table } from './database.js';
+import type { SecretRecord, Tables } from './tables.js';
+
+/** `bind`: what it is sealed for; `where`: in words. */
+export type Reseal = (sealed: string, bind: string, where: string) => string;
+
+/** What the value of a secret is sealed for: in the place of another it can't be read. */
+export const bindOfSecret = (key: string, version: string): string => `secret:${valueId(key, version)}`;
+
+export interface Resealed {
+  table: Table<unknown>;
+  key: string;
+  value: unknown;
+}
+
+/** The rows that hold something sealed, as they are with `change`. */
+export function resealed(tables: Tables, change: Reseal): Resealed[] {
+  return Object.entries(tables as unknown as Record<string, Table<unknown>>).flatMap(([name, table]) =>
+    table.keys().flatMap((key) => {
+      const before = table.get(key);
+      const value =
+        name === 'secrets'
+          ? ofSecret(key, before as SecretRecord, change)
+          : within(before, (sealed) => change(sealed, '', `${name} ${key}`));
+      return value === before ? [] : [{ table, key, value }];
+    }),
+  );
+}
+
+function ofSecret(key: string, secret: SecretRecord, change: Reseal): SecretRecord {
+  const values = secret.values.map((one) => ({
+    ...one,
+    sealed: change(one.sealed, bindOfSecret(key, one.version), `secret ${valueId(key, one.version)}`),
+  }));
+  return { ...secret, values };
+}
+
+/** The same object where nothing in it is sealed. */
+function within(value: unknown, change: (sealed: string) => string): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, of]): [string, unknown, boolean] => {
+    const next = key.startsWith('sealed') && typeof of === 'string' ? change(of) : within(of, change);
+    return [key, next, next !== of];
+  });
+  if (!entries.some(([, , isNew]) => isNew)) return value;
+  if (Array.isArray(value)) return entries.map(([, next]) => next);
+  return Object.fromEntries(entries.map(([key, next]) => [key, next]));
+}

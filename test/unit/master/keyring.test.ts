@@ -1,0 +1,160 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { openKeyring } from '../../../master/keyring.js';
+import { openStore } from '../../../master/store/store.js';
+import { aStore } from '../../support/a-store.js';
+
+const aKey = (): string => randomBytes(32).toString('base64');
+const keysOf = (home: string): string[] => readFileSync(join(home, 'master.key'), 'utf8').trim().split('\n');
+const certificate = (sealedKey: string) => ({
+  name: 'a',
+  certPem: 'c',
+  sealedKey,
+  notBeforeMs: 0,
+  notAfterMs: 1,
+});
+
+function aHome(t: Test): string {
+  const home = mkdtempSync(join(tmpdir(), 'orca-keys-'));
+  t.teardown(() => rmSync(home, { recursive: true, force: true }));
+  return home;
+}
+
+t.test('what is sealed is opened for the same only, and by no other key', async (t) => {
+  const home = aHome(t);
+  const ring = openKeyring(home, {});
+  const sealed = ring.seal('hush', 'secret:shop/db@1');
+  t.equal(ring.unseal(sealed, 'secret:shop/db@1'), 'hush');
+  t.notMatch(sealed, 'hush');
+  t.not(ring.seal('hush', 'secret:shop/db@1'), sealed, 'a nonce of its own each time');
+  t.throws(() => ring.unseal(sealed, 'secret:shop/db@2'));
+  t.throws(() => ring.unseal(sealed));
+  const changed = `${sealed.slice(0, -6)}${sealed.slice(-6) === 'AAAAAA' ? 'BBBBBB' : 'AAAAAA'}`;
+  t.throws(() => ring.unseal(changed, 'secret:shop/db@1'));
+  t.throws(() => openKeyring(aHome(t), {}).unseal(sealed, 'secret:shop/db@1'), { message: /not here/ });
+  t.equal(statSync(join(home, 'master.key')).mode & 0o777, 0o600);
+});
+
+t.test('a new key seals everything anew; the one before goes with the next start', async (t) => {
+  const home = aHome(t);
+  const store = aStore(t);
+  const ring = openKeyring(home, {});
+  t.same(ring.settle(store), []);
+  const before = ring.seal('a private key');
+  store.write((tx) => {
+    tx.putCertificate(certificate(before));
+    tx.putMeta('acme-account', { sealedKey: ring.seal('an account'), url: null });
+  });
+  const [first] = keysOf(home);
+  t.same(ring.rotate(store), []);
+  const after = store.certificate('a')?.sealedKey ?? '';
+  t.not(after, before);
+  t.equal(ring.unseal(after), 'a private key');
+  t.equal(ring.unseal(before), 'a private key', 'what is still in memory can be opened');
+  t.equal(keysOf(home).length, 2);
+  const next = openKeyring(home, {});
+  t.same(next.settle(store), []);
+  t.equal(keysOf(home).length, 1);
+  t.not(keysOf(home)[0], first);
+  t.equal(next.unseal(store.certificate('a')?.sealedKey ?? ''), 'a private key');
+  t.equal(next.unseal((store.meta('acme-account') as { sealedKey: string }).sealedKey), 'an account');
+  t.throws(() => next.unseal(before));
+});
+
+t.test('what a running master wrote with the key before is sealed anew at the next start', async (t) => {
+  const home = aHome(t);
+  const store = aStore(t);
+  const ring = openKeyring(home, {});
+  ring.settle(store);
+  const late = ring.seal('late');
+  ring.rotate(store);
+  store.write((tx) => tx.putCertificate(certificate(late)));
+  const next = openKeyring(home, {});
+  next.settle(store);
+  t.equal(next.unseal(store.certificate('a')?.sealedKey ?? ''), 'late');
+  t.not(store.certificate('a')?.sealedKey, late);
+});
+
+t.test(
+  'a change of keys that ended before its commit, or right behind it, goes on at the next start',
+  async (t) => {
+    for (const isCommitted of [false, true]) {
+      const home = aHome(t);
+      const folder = join(aHome(t), 'cluster.db');
+      let dies = false;
+      const store = openStore(folder, {
+        onCommit: () => {
+          if (dies && isCommitted) throw new Error('killed');
+        },
+      });
+      const ring = openKeyring(home, {});
+      ring.settle(store);
+      store.write((tx) => tx.putCertificate(certificate(ring.seal('x'))));
+      const [first] = keysOf(home);
+      dies = true;
+      if (isCommitted) t.throws(() => ring.rotate(store), { message: 'killed' });
+      else writeFileSync(join(home, 'master.key'), `${first}\n${aKey()}\n`);
+      t.equal(keysOf(home).length, 2);
+      await store.close();
+      const again = openStore(folder);
+      const next = openKeyring(home, {});
+      next.settle(again);
+      t.equal(keysOf(home).length, 1);
+      t.equal(keysOf(home)[0] === first, !isCommitted);
+      t.equal(next.unseal(again.certificate('a')?.sealedKey ?? ''), 'x');
+      await again.close();
+    }
+  },
+);
+
+t.test('a key from outside takes the place of the file, and another one of its place', async (t) => {
+  const home = aHome(t);
+  const store = aStore(t);
+  const ring = openKeyring(home, {});
+  ring.settle(store);
+  store.write((tx) => tx.putCertificate(certificate(ring.seal('x'))));
+  const [one, two] = [aKey(), aKey()];
+  const opened = (env: Record<string, string>): string => {
+    const next = openKeyring(home, env);
+    next.settle(store);
+    return next.unseal(store.certificate('a')?.sealedKey ?? '');
+  };
+  t.equal(opened({ ORCA_KEY: one }), 'x');
+  t.notOk(existsSync(join(home, 'master.key')), 'nothing is sealed with the one of the file');
+  t.throws(() => openKeyring(home, { ORCA_KEY: one }).rotate(store), { code: 'CONFLICT' });
+  t.throws(() => opened({ ORCA_KEY: two }), { code: 'KEY_MISSING' });
+  t.equal(opened({ ORCA_KEY: two, ORCA_KEY_PREVIOUS: one }), 'x');
+  t.equal(opened({ ORCA_KEY: two }), 'x');
+  const credentials = aHome(t);
+  writeFileSync(join(credentials, 'orca-key'), `${two}\n`);
+  t.equal(opened({ CREDENTIALS_DIRECTORY: credentials }), 'x');
+  t.equal(opened({ ORCA_KEY_PREVIOUS: two }), 'x', 'and back to a file');
+  t.equal(keysOf(home).length, 1);
+  t.equal(opened({}), 'x');
+});
+
+t.test(
+  'without the key of the store nothing starts, and what is no key is refused without showing it',
+  async (t) => {
+    const home = aHome(t);
+    const store = aStore(t);
+    openKeyring(home, {}).settle(store);
+    rmSync(join(home, 'master.key'));
+    t.throws(() => openKeyring(home, {}).settle(store), {
+      code: 'KEY_MISSING',
+      message: /sealed with the key [0-9a-f]{12}/,
+    });
+    for (const text of ['short', 'x'.repeat(44), aKey().slice(4)]) {
+      try {
+        openKeyring(home, { ORCA_KEY: text });
+        t.fail(text);
+      } catch (error) {
+        t.match(error, { code: 'KEY_INVALID' });
+        t.notMatch((error as Error).message, text);
+      }
+    }
+  },
+);
