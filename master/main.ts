@@ -194,6 +194,7 @@ async function construct(
       domain: settings.domain,
       acme_email: settings.acmeEmail,
       version,
+      httpPort: settings.proxy.httpPort,
       httpsPort: settings.proxy.httpsPort,
     }),
     tokens: () => [admin, ...settings.tokens.map(knownToken)],

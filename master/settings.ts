@@ -48,7 +48,7 @@ export interface MasterSettings {
   presence: PresenceTiming;
   /** What services get their virtual addresses from, as `10.213.0.0/16`. */
   serviceRange: string;
-  proxy: { httpPort: number; httpsPort: number; caddy: string };
+  proxy: { httpPort: number; httpsPort: number; caddy: string; trustedProxies: string[] };
   nodes: ClusterConfig['nodes'];
   tokens: ClusterConfig['tokens'];
 }
@@ -94,6 +94,7 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
         '--https-port',
       ),
       caddy: caddyPath(given(flags.caddy, 'ORCA_CADDY') ?? config.proxy.caddy ?? 'auto'),
+      trustedProxies: config.proxy.trustedProxies,
     },
     presence: {
       silenceMs: config.silenceMs ?? LIVENESS_MS,

@@ -16,11 +16,13 @@ export function certificateViews(store: Store, of: CertificateFindings, nowMs: n
   const issued = new Map(store.certificates().map((one) => [one.name, one]));
   issued.delete(FALLBACK_NAME);
   const records = new Map(store.acmeRecords().map((record) => [record.name, record]));
-  const all = store.services().filter(({ spec }) => isRouted(spec));
+  // What is served without TLS has no certificate, and wants none.
+  const all = store.services().filter(({ spec }) => isRouted(spec) && !spec.httpOnly);
   const services = servicesByName(all);
   const haveFiles = new Set(all.flatMap(({ key, spec }) => (spec.tls === null ? [] : [key])));
   const refusals = of.refusals();
-  const views = [...new Set([...issued.keys(), ...records.keys()])].sort().map((name) => {
+  // Others that ACME has a record of are served no more.
+  const views = [...issued.keys()].sort().map((name) => {
     const own = services.get(name) ?? [];
     return certificateView({
       name,

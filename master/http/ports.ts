@@ -158,5 +158,6 @@ export type Settings = Pick<
   ClusterInfo,
   'cluster_id' | 'cluster_name' | 'domain' | 'acme_email' | 'version'
 > & {
+  httpPort: number;
   httpsPort: number;
 };

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { formatDuration } from '../duration.js';
 import { LIVENESS_MS } from '../protocol.js';
+import { addressRangeProblem } from './address-range.js';
 import { type Document, invalidFile, readDocument } from './document.js';
 import { problemsOf } from './explain.js';
 import { domain, duration, labels, nonEmpty, port, text } from './fields.js';
@@ -59,7 +60,12 @@ const clusterSchema = z.strictObject({
     })
     .optional(),
   proxy: z
-    .strictObject({ http_port: port.optional(), https_port: port.optional(), caddy: nonEmpty.optional() })
+    .strictObject({
+      http_port: port.optional(),
+      https_port: port.optional(),
+      caddy: nonEmpty.optional(),
+      trusted_proxies: z.array(text(addressRangeProblem)).optional(),
+    })
     .optional(),
   node: z
     .array(
@@ -108,7 +114,12 @@ export interface ClusterConfig {
     /** DNS servers that are asked where a name points. */
     resolvers: string[];
   };
-  proxy: { httpPort: number | null; httpsPort: number | null; caddy: string | null };
+  proxy: {
+    httpPort: number | null;
+    httpsPort: number | null;
+    caddy: string | null;
+    trustedProxies: string[];
+  };
   /** Labels for nodes that join, matched by name or address. */
   nodes: { name: string | null; address: string | null; labels: Record<string, string> }[];
   /** Of the Rust Orca's `[[token]]` and `api_tokens`; the latter have the role admin. */
@@ -245,6 +256,7 @@ function configOf({ cluster = {}, acme, proxy, node, token, api_tokens }: Cluste
       httpPort: proxy?.http_port ?? null,
       httpsPort: proxy?.https_port ?? null,
       caddy: proxy?.caddy ?? null,
+      trustedProxies: [...new Set(proxy?.trusted_proxies ?? [])],
     },
     nodes: (node ?? []).map((one) => ({
       name: one.name ?? null,

@@ -167,5 +167,6 @@ function allKeys(schema: z.ZodType, path: string[] = []): string[][] {
 }
 
 function bare(schema: z.ZodType | undefined): z.ZodType | undefined {
-  return schema instanceof z.ZodOptional ? bare(schema.unwrap() as z.ZodType) : schema;
+  if (schema instanceof z.ZodOptional) return bare(schema.unwrap() as z.ZodType);
+  return schema instanceof z.ZodPipe ? bare(schema.out as z.ZodType) : schema;
 }

@@ -96,6 +96,7 @@ export async function anApi(
       domain: 'orca.example.com',
       acme_email: null,
       version: '1',
+      httpPort: 80,
       httpsPort: 443,
     }),
     tokens: () => [

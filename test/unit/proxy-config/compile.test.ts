@@ -63,6 +63,9 @@ t.test('domains, paths, certificates and ports change the fingerprint', async (t
     { routes: [aRoute('a')] },
     { certificates: [certificate('a.test')] },
     { httpsPort: 8443 },
+    { routes: [aRoute('a', { httpOnly: true }), aRoute('b')] },
+    { trustedProxies: ['10.0.0.0/8'] },
+    { hsts: [{ value: 'max-age=60', names: ['a.test'] }] },
   ];
   for (const other of others) t.not(compiled(other).fingerprint, fingerprint);
 });
@@ -189,6 +192,7 @@ t.test('the key that stands for a config leaves membership out and nothing else'
     { stripPrefix: '/x' },
     { measured: true },
     { sticky: true },
+    { httpOnly: true },
   ])
     t.not(keyOf(other), keyOf({}));
   t.not(
@@ -199,4 +203,9 @@ t.test('the key that stands for a config leaves membership out and nothing else'
     configKey({ ...base, routes: [] }, { ...resolver, sorryPort: 3 }, null, false),
     configKey({ ...base, routes: [] }, resolver, null, false),
   );
+  for (const more of [{ trustedProxies: ['::1'] }, { hsts: [{ value: 'max-age=1', names: ['a.test'] }] }])
+    t.not(
+      configKey({ ...base, routes: [], ...more }, resolver, null, false),
+      configKey({ ...base, routes: [] }, resolver, null, false),
+    );
 });

@@ -21,7 +21,7 @@ t.test('an empty file leaves everything unset', async (t) => {
 
 t.test('every setting is read', async (t) => {
   const text =
-    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nservice_range = "10.9.0.0/20"\nsilence = "10s"\nlost_after = "2m"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = false\neab_kid = "k"\neab_key = "s"\nresolvers = ["1.1.1.1", "[::1]:53"]\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\n';
+    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nservice_range = "10.9.0.0/20"\nsilence = "10s"\nlost_after = "2m"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = false\neab_kid = "k"\neab_key = "s"\nresolvers = ["1.1.1.1", "[::1]:53"]\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\ntrusted_proxies = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "192.0.2.7"]\n';
   t.same(await parseClusterToml(text, 'c'), {
     name: 'p',
     domain: 'orca.example.com',
@@ -40,7 +40,12 @@ t.test('every setting is read', async (t) => {
       ...{ directory: 'https://ca/dir', trustedRoots: ['a.pem'], staging: false },
       ...{ eab: { kid: 'k', key: 's' }, resolvers: ['1.1.1.1', '[::1]:53'] },
     },
-    proxy: { httpPort: 8080, httpsPort: 8443, caddy: '/usr/bin/caddy' },
+    proxy: {
+      httpPort: 8080,
+      httpsPort: 8443,
+      caddy: '/usr/bin/caddy',
+      trustedProxies: ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32'],
+    },
     nodes: [],
     tokens: [],
   });
@@ -94,6 +99,28 @@ t.test('a bad one is refused with line, key and reason', async (t) => {
   );
   t.match(await refused('[cluster\n'), /not valid TOML/);
   t.match(await refused('[cluster]\n__proto__ = "x"\n'), /unknown key/);
+});
+
+t.test('proxies are trusted by address, never by name', async (t) => {
+  const asked = (text: string) => refused(`[proxy]\nhttp_port = 80\ntrusted_proxies = ["::1", "${text}"]\n`);
+  for (const good of ['0.0.0.0/0', '10.1.2.3', 'fd00::/8', '::ffff:10.0.0.1', '10.0.0.0/32'])
+    t.equal(await asked(good), '', good);
+  for (const bad of [
+    'proxy.example.com',
+    'private_ranges',
+    '10.0.0',
+    '10.0.0.0/8/8',
+    'fe80::1%eth0',
+    '{env.X}',
+    '',
+  ])
+    t.match(
+      await asked(bad),
+      /^cluster\.toml:3:\d+: proxy\.trusted_proxies\[1\]: must be an IP address or a range of them/,
+      bad,
+    );
+  for (const bad of ['10.0.0.0/33', '::/129', '10.0.0.0/', '10.0.0.0/08'])
+    t.match(await asked(bad), /trusted_proxies\[1\]: must have a prefix from 0 to (32|128)/, bad);
 });
 
 t.test('HOST:PORT is taken apart', async (t) => {
