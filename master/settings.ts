@@ -5,12 +5,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { type ClusterConfig, parseClusterToml, readHostPort } from '../shared/config/cluster.js';
+import {
+  type ClusterConfig,
+  invalidClusterToml,
+  parseClusterToml,
+  readHostPort,
+} from '../shared/config/cluster.js';
 import { OrcaError } from '../shared/errors.js';
 import { checkOwnAddress } from '../shared/own-address.js';
 import { LIVENESS_MS } from '../shared/protocol.js';
 import type { AcmeSettings } from './acme/order.js';
 import type { PresenceTiming } from './plan/presence.js';
+import { trustedRootProblems } from './trusted-roots.js';
 
 /** As given on the command line; unset ones are absent. */
 export interface MasterFlags {
@@ -68,7 +74,11 @@ export function homeOf(flags: MasterFlags, env: Environment): string {
 export async function readSettings(flags: MasterFlags, env: Environment): Promise<MasterSettings> {
   const home = homeOf(flags, env);
   const file = join(home, 'cluster.toml');
-  const config = await parseClusterToml(existsSync(file) ? readFileSync(file, 'utf8') : '', file);
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const config = await parseClusterToml(text, file);
+  const acme = acmeOf(config, home);
+  const problems = trustedRootProblems(acme?.trustedRoots ?? []);
+  if (problems.length > 0) throw await invalidClusterToml(text, file, problems);
   const given = (flag: string | undefined, variable: string): string | undefined =>
     flag ?? (env[variable] || undefined);
   const httpListen = given(flags.httpListen, 'ORCA_HTTP_LISTEN') ?? config.httpListen;
@@ -77,7 +87,7 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
     name: config.name ?? 'orca',
     domain: config.domain,
     acmeEmail: config.acmeEmail,
-    acme: acmeOf(config, home),
+    acme,
     certDir: resolve(home, config.certDir ?? 'certs'),
     logLevel: env.ORCA_LOG_LEVEL ?? config.logLevel ?? 'info',
     listen: hostPort(given(flags.listen, 'ORCA_LISTEN') ?? config.listen ?? '0.0.0.0:6880', '--listen'),

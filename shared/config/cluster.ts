@@ -141,6 +141,11 @@ export async function parseClusterToml(text: string, file: string): Promise<Clus
   return configOf(parsed.data);
 }
 
+/** What is wrong with a configuration that can be read, such as a file that it names: with its line, as any other mistake. */
+export async function invalidClusterToml(text: string, file: string, problems: Problem[]): Promise<Error> {
+  return refused(await readDocument(text, file), file, problems);
+}
+
 /** `HOST:PORT` or `[V6]:PORT` taken apart, or null. */
 export function readHostPort(value: string): { host: string; port: number } | null {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(value);
