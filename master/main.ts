@@ -38,7 +38,6 @@ import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
 import { makeHome } from './make-home.js';
 import { createNodeFiles } from './node-files.js';
 import { createPeers } from './peer.js';
-import { refusalOf } from './plan/acme.js';
 import { createPublicCertificates } from './public-certificates.js';
 import { type MasterFlags, type MasterSettings, readSettings } from './settings.js';
 import { openStore, type StoreOptions } from './store/store.js';
@@ -170,9 +169,8 @@ async function construct(
     },
     certificates: {
       ...createOwnCommands(own, serveAnew),
+      ...acme.commands,
       ca: authority.caPem,
-      notPublic: (name) => (settings.acme === null ? null : refusalOf(name)),
-      isOrdered: (name) => settings.acme !== null && refusalOf(name) === null && !own.covers(name),
     },
     enrolment: {
       ...createEnrol(store, authority, () => settings.name),

@@ -7,8 +7,10 @@ import type { AcmeSettings } from './acme/order.js';
 import { answersHttp, everyAddress, showsCertificate } from './acme/reach.js';
 import type { Authority } from './authority.js';
 import { type Acme, type AcmePort, createAcme } from './control/acme.js';
+import { retryNow } from './control/acme-retry.js';
 import { wantedNames } from './control/certificates.js';
 import type { States } from './control/states.js';
+import { refusalOf } from './plan/acme.js';
 import type { Store } from './store/store.js';
 
 export interface PublicCertificatesOptions {
@@ -24,19 +26,38 @@ export interface PublicCertificatesOptions {
   log: Log;
 }
 
-export function createPublicCertificates(options: PublicCertificatesOptions): Acme {
+export interface PublicCertificates extends Acme {
+  /** What the API asks. */
+  commands: {
+    notPublic(name: string): string | null;
+    isOrdered(name: string): boolean;
+    retry(name: string, by: string): string;
+  };
+}
+
+export function createPublicCertificates(options: PublicCertificatesOptions): PublicCertificates {
   const { store, states, settings } = options;
   const wanted = (): Set<string> => {
     const { domain } = settings();
     const names = [...wantedNames(states.all()), ...(domain === null ? [] : [domain])];
     return new Set(names.filter((name) => !options.isCovered(name)));
   };
-  return createAcme({
+  const acme = createAcme({
     ...{ store, authority: options.authority, wanted, log: options.log },
     settings: () => settings().acme,
     port: portOf(options),
     onChange: options.onChange,
   });
+  const { isCovered } = options;
+  const retrying = { store, settings: () => settings().acme, wanted, isCovered, wake: acme.wake };
+  return {
+    ...acme,
+    commands: {
+      notPublic: (name) => (settings().acme === null ? null : refusalOf(name)),
+      isOrdered: (name) => settings().acme !== null && refusalOf(name) === null && !isCovered(name),
+      retry: (name, by) => retryNow(retrying, name, by, Date.now()),
+    },
+  };
 }
 
 function portOf({ store, served }: PublicCertificatesOptions): AcmePort {

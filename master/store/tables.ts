@@ -55,6 +55,8 @@ export interface AcmeRecord {
   failures: number;
   /** Nothing is tried before that, ms. */
   nextAtMs: number;
+  /** The CA allows nothing before that, ms; absent or 0: it said nothing. */
+  notBeforeMs?: number;
   /** Of the last try that failed; null: none did since it was issued. */
   problem: { atMs: number; reason: string; todo: string | null } | null;
 }

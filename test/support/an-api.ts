@@ -143,6 +143,7 @@ const noCertificates: Omit<Certificates, 'ca'> = {
   refusals: () => new Map(),
   notPublic: () => null,
   isOrdered: () => false,
+  retry: () => 'nothing is tried here',
 };
 
 const nothingToAdopt = { nodes: [], away: [], services: [], idle: [], missing: [], conflicts: [] };

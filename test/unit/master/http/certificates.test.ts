@@ -93,6 +93,23 @@ t.test('certificates are added and removed by who may change things', async (t) 
   t.equal(asked.length, 2);
 });
 
+t.test('a name is tried again by who may change things', async (t) => {
+  const asked: string[][] = [];
+  const { call } = await anApi(t, {
+    certificates: {
+      retry: (name, by) => {
+        asked.push([name, by]);
+        return `${name} is tried now`;
+      },
+    },
+  });
+  t.match(await call('POST', '/certs/a.example.com/retry', {}, 'push'), {
+    ...{ status: 200, json: { ok: 'a.example.com is tried now' } },
+  });
+  t.equal((await call('POST', '/certs/a.example.com/retry', {}, 'look')).status, 403);
+  t.same(asked, [['a.example.com', 'hands']]);
+});
+
 t.test('a deploy or plan with files that are bad is refused with the reason', async (t) => {
   const { call, asked } = await anApi(t, {
     certificates: {
