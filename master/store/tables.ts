@@ -1,5 +1,6 @@
 /** Which tables the store has, what each holds, and how its keys are made. */
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
+import { UNKNOWN_HOST_NAME } from '../../shared/pinned-name.js';
 import type { Environment, Table } from './database.js';
 
 /** A certificate that Orca's own CA issued for a site; the key is sealed with the home's master.key. */
@@ -12,7 +13,7 @@ export interface SiteCertificate {
 }
 
 /** The certificate that unknown hosts are shown is kept under this name. */
-export const FALLBACK_NAME = 'unknown-host.orca.internal';
+export const FALLBACK_NAME = UNKNOWN_HOST_NAME;
 
 /** A certificate of the user's: uploaded (`orca certs add`), or the last good one of the files that a service names. */
 export interface OwnCertificate {
