@@ -147,7 +147,7 @@ async function construct(
 
   const reload = async (): Promise<string> => {
     const next = await readSettings(options, options.env ?? process.env);
-    const fixed = restartNeeded(settings, next);
+    const restart = restartNotes(settings, next);
     settings = { ...next, listen: settings.listen, httpListen: settings.httpListen };
     log.level = settings.logLevel;
     nodes.again(store);
@@ -155,9 +155,9 @@ async function construct(
     certificates.changed();
     reconcile.wake();
     acme.wake();
-    const later = fixed.length > 0 ? `; ${fixed.join(', ')} will count after a restart` : '';
-    log.info({ file: join(home, 'cluster.toml') }, `configuration read again${later}`);
-    return `configuration read again${later}`;
+    const said = ['configuration read again', ...restart, ...acme.dnsNotes()].join('; ');
+    log.info({ file: join(home, 'cluster.toml') }, said);
+    return said;
   };
   const nodeFiles = createNodeFiles(version, authority.caPem);
   const joinTokens = createJoinTokens(store, authority.caFingerprint);
@@ -277,9 +277,10 @@ async function runAll(undo: (() => Promise<void> | void)[]): Promise<void> {
     }
 }
 
-function restartNeeded(before: MasterSettings, after: MasterSettings): string[] {
+function restartNotes(before: MasterSettings, after: MasterSettings): string[] {
   const keys = ['listen', 'httpListen', 'docker', 'advertise', 'runsAgent'] as const;
-  return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+  const fixed = keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+  return fixed.length === 0 ? [] : [`${fixed.join(', ')} will count after a restart`];
 }
 
 async function plainListener(

@@ -11,6 +11,7 @@ import { retryNow } from './control/acme-retry.js';
 import { wantedNames } from './control/certificates.js';
 import type { States } from './control/states.js';
 import { refusalOf } from './plan/acme.js';
+import { dnsFinding, dnsProblem, NOT_ORDERED, needsDns } from './plan/dns.js';
 import type { Store } from './store/store.js';
 
 export interface PublicCertificatesOptions {
@@ -32,7 +33,11 @@ export interface PublicCertificates extends Acme {
     notPublic(name: string): string | null;
     isOrdered(name: string): boolean;
     retry(name: string, by: string): string;
+    /** Why it has no public certificate though `[acme] dns` asks for DNS-01; null: it needs none, or it is not asked for. */
+    needsDns(name: string): { reason: string; todo: string } | null;
   };
+  /** What `[acme] dns` comes to, for whoever has just read the configuration; empty: it is not set. */
+  dnsNotes(): string[];
 }
 
 export function createPublicCertificates(options: PublicCertificatesOptions): PublicCertificates {
@@ -50,9 +55,22 @@ export function createPublicCertificates(options: PublicCertificatesOptions): Pu
   });
   const { isCovered } = options;
   const retrying = { store, settings: () => settings().acme, wanted, isCovered, wake: acme.wake };
+  const edges = () =>
+    store.nodes().flatMap(({ ingress, facts, ingressObserved }) => {
+      return ingress ? [{ name: facts.name, providers: ingressObserved?.dnsProviders ?? null }] : [];
+    });
+  const dnsAsked = () => settings().acme?.dns ?? null;
   return {
     ...acme,
+    dnsNotes() {
+      const dns = dnsAsked();
+      return dns === null ? [] : [`[acme] dns: ${dnsFinding(dns, edges())}; ${NOT_ORDERED}`];
+    },
     commands: {
+      needsDns(name) {
+        const dns = dnsAsked();
+        return dns !== null && needsDns(name) && !isCovered(name) ? dnsProblem(name, dns, edges()) : null;
+      },
       notPublic: (name) => (settings().acme === null ? null : refusalOf(name)),
       isOrdered: (name) => settings().acme !== null && refusalOf(name) === null && !isCovered(name),
       retry: (name, by) => retryNow(retrying, name, by, Date.now()),

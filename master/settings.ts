@@ -127,6 +127,7 @@ function acmeOf({ acmeEmail, acme }: ClusterConfig, home: string): AcmeSettings 
     trustedRoots: acme.trustedRoots.map((path) => resolve(home, path)),
     eab: acme.eab,
     resolvers: acme.resolvers,
+    dns: acme.dns,
   };
 }
 

@@ -9,7 +9,7 @@ import type { Certificates } from './ports.js';
 
 export type CertificateFindings = Pick<
   Certificates,
-  'own' | 'uploads' | 'refusals' | 'notPublic' | 'isOrdered'
+  'own' | 'uploads' | 'refusals' | 'notPublic' | 'isOrdered' | 'needsDns'
 >;
 
 export function certificateViews(store: Store, of: CertificateFindings, nowMs: number): CertificateView[] {
@@ -30,6 +30,7 @@ export function certificateViews(store: Store, of: CertificateFindings, nowMs: n
       ca: issued.get(name) ?? null,
       acme: records.get(name) ?? null,
       notPublic: of.notPublic(name),
+      needsDns: of.needsDns(name),
       isOrdered: of.isOrdered(name),
       own: of.own(name),
       refused: own.flatMap((service) => {

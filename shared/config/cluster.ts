@@ -57,6 +57,7 @@ const clusterSchema = z.strictObject({
       eab_kid: nonEmpty.optional(),
       eab_key: nonEmpty.optional(),
       resolvers: z.array(nonEmpty).optional(),
+      dns: text(dnsModuleProblem).optional(),
     })
     .optional(),
   proxy: z
@@ -113,6 +114,8 @@ export interface ClusterConfig {
     eab: { kid: string; key: string } | null;
     /** DNS servers that are asked where a name points. */
     resolvers: string[];
+    /** The module of Caddy (`dns.providers.…`) that DNS-01 is to be done with. */
+    dns: string | null;
   };
   proxy: {
     httpPort: number | null;
@@ -200,6 +203,11 @@ function checkAcme(acme: ClusterTable['acme']): Problem[] {
   return problems;
 }
 
+function dnsModuleProblem(value: string): string | null {
+  if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(value)) return null;
+  return `must be the name of a module of Caddy below dns.providers, such as "cloudflare"; it is ${JSON.stringify(value)}`;
+}
+
 function isAddress(text: string): boolean {
   return isIP(text) !== 0 || isIP(readHostPort(text)?.host ?? '') !== 0;
 }
@@ -256,6 +264,7 @@ function configOf({ cluster = {}, acme, proxy, node, token, api_tokens }: Cluste
       staging: acme?.staging ?? false,
       eab: acme?.eab_kid && acme.eab_key ? { kid: acme.eab_kid, key: acme.eab_key } : null,
       resolvers: acme?.resolvers ?? [],
+      dns: acme?.dns ?? null,
     },
     proxy: {
       httpPort: proxy?.http_port ?? null,

@@ -143,6 +143,7 @@ const noCertificates: Omit<Certificates, 'ca'> = {
   refusals: () => new Map(),
   notPublic: () => null,
   isOrdered: () => false,
+  needsDns: () => null,
   retry: () => 'nothing is tried here',
 };
 
