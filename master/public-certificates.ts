@@ -4,7 +4,7 @@ import { CHALLENGE_PATH } from '../shared/challenge-path.js';
 import type { Log } from '../shared/log.js';
 import { createIssuer, provesInHandshake } from './acme/client.js';
 import type { AcmeSettings } from './acme/order.js';
-import { answersHttp, everyAddress, showsCertificate } from './acme/reach.js';
+import { answersHttp, everyAddress, showsCertificate, withUnseen } from './acme/reach.js';
 import type { Authority } from './authority.js';
 import { type Acme, type AcmePort, createAcme } from './control/acme.js';
 import { retryNow } from './control/acme-retry.js';
@@ -84,8 +84,10 @@ function portOf({ store, served }: PublicCertificatesOptions): AcmePort {
     ...{ name, resolvers },
     ingress: store.nodes().flatMap(({ ingress, facts }) => (ingress ? [facts.address] : [])),
   });
-  const reach: AcmePort['reach'] = (name, { token, content, name: shown }, settings) =>
-    everyAddress(placed(name, settings), (address) =>
+  /** By name: addresses that nobody could look at, when the others were looked at last. */
+  const unseen = new Map<string, string[]>();
+  const reach: AcmePort['reach'] = async (name, { token, content, name: shown }, settings) => {
+    const left = await everyAddress(placed(name, settings), (address) =>
       shown === null
         ? answersHttp(address, name, `${CHALLENGE_PATH}${token}`, content)
         : showsCertificate(address, {
@@ -94,6 +96,8 @@ function portOf({ store, served }: PublicCertificatesOptions): AcmePort {
             isIt: (der) => provesInHandshake(der, content),
           }),
     );
+    unseen.set(name, left);
+  };
   return {
     reach,
     async way(name, own, settings) {
@@ -104,13 +108,17 @@ function portOf({ store, served }: PublicCertificatesOptions): AcmePort {
       if (problem === null) return 'http-01';
       const pem = served(name);
       const leaf = pem === null ? null : new X509Certificate(pem).raw;
-      await everyAddress(placed(name, settings), (address) =>
+      const left = await everyAddress(placed(name, settings), (address) =>
         showsCertificate(address, { name, isIt: (der) => leaf?.equals(der) ?? false }),
       ).catch(() => {
         throw problem;
       });
+      unseen.set(name, left);
       return 'tls-alpn-01';
     },
-    issue,
+    issue: (order) =>
+      issue(order).catch((error: unknown) => {
+        throw withUnseen(error, unseen.get(order.name) ?? []);
+      }),
   };
 }
