@@ -1,18 +1,16 @@
 /**
- * The client of the HTTP API. It finds the master (flags, environment, the home's files), trusts the cluster's CA and no
- * other when it has it, and turns every failure into an OrcaError: the API's own code and hint where there is one.
+ * The client of the HTTP API. It finds the master (flags, environment, the home's files), trusts what `ways` says, and turns every failure into an OrcaError: the API's own code and hint where there is one.
  */
 
-import { Agent } from 'node:https';
-import { join } from 'node:path';
-import { rootCertificates } from 'node:tls';
-import got, { type Got, type Method, RequestError } from 'got';
+import { join, resolve } from 'node:path';
+import got, { type Got, type Method } from 'got';
 import type { ApiError } from '../shared/api.js';
 import { type ErrorCode, knownCode, OrcaError } from '../shared/errors.js';
 import { pinnedName } from '../shared/pinned-name.js';
 import { homeOf, readIfThere } from './home.js';
 import type { Io } from './io.js';
 import { version } from './version.js';
+import { byTrusted, eachByTrusted, isUntrusted, oneWay, type Ways, waysTo } from './ways.js';
 
 export type Query = Record<string, string | number | boolean | undefined>;
 
@@ -49,16 +47,19 @@ export function createClient(io: Io, options: ClientOptions): Client {
     );
   }
   const token = options.token ?? io.env.ORCA_TOKEN ?? readIfThere(join(home, 'cluster.token'));
-  const ca = readIfThere(io.env.ORCA_CA ?? join(home, 'ca.pem'));
+  const ca = io.env.ORCA_CA ? readCa(resolve(io.cwd, io.env.ORCA_CA)) : readIfThere(join(home, 'ca.pem'));
   const url = api.replace(/\/+$/, '').replace(/\/api\/v1$/, '');
-  const http = plainHttp().extend({
-    ...(token ? { headers: { authorization: `Bearer ${token}` } } : {}),
-    // One handshake for all that a command asks; a connection at rest does not keep the process.
-    agent: { https: new Agent({ keepAlive: true }) },
-    // Under the cluster's own domain the API shows a certificate of a public CA.
-    ...(ca ? { https: { certificateAuthority: [ca, ...rootCertificates] } } : {}),
+  const http = plainHttp().extend(token ? { headers: { authorization: `Bearer ${token}` } } : {});
+  return clientOf(url, waysTo(url, http, ca));
+}
+
+/** One that was named must be there: without it others would be trusted. */
+function readCa(path: string): string {
+  const ca = readIfThere(path);
+  if (ca !== null) return ca;
+  throw new OrcaError('USAGE', `ORCA_CA names ${path}, which can't be read`, {
+    hint: "Name a PEM file with the CA of the API, such as the cluster's ca.pem.",
   });
-  return clientOf(url, http);
 }
 
 /** A client for a host that is no user: it trusts that CA alone and shows its certificate, if it has one, in place of a token. */
@@ -66,7 +67,10 @@ export function createHostClient(url: string, ca: string, own: { cert: string; k
   const identity = own === null ? {} : { certificate: own.cert, key: own.key };
   const { servername } = pinnedName(new URL(url).hostname);
   const name = servername === undefined ? {} : { serverName: servername };
-  return clientOf(url, plainHttp().extend({ https: { certificateAuthority: ca, ...identity, ...name } }));
+  return clientOf(
+    url,
+    oneWay(plainHttp().extend({ https: { certificateAuthority: ca, ...identity, ...name } })),
+  );
 }
 
 /** As every client of ours asks: once, and every status is an answer. */
@@ -79,15 +83,14 @@ const plainHttp = (): Got =>
     timeout: { lookup: 5_000, connect: 5_000, secureConnect: 5_000 },
   });
 
-function clientOf(url: string, http: Got): Client {
+function clientOf(url: string, ways: Ways): Client {
   const full = (path: string, query: Query = {}): string => `${url}/api/v1${path}${queryText(query)}`;
   const call = async <T>(method: Method, target: string, body?: unknown): Promise<T> => {
     const options = body === undefined ? { method } : { method, json: body };
-    const response = await http(target, { ...options, timeout: { response: 60_000 } }).catch(
-      (error: unknown) => {
-        throw unreachable(url, error);
-      },
-    );
+    const whole = { ...options, timeout: { response: 60_000 } };
+    const response = await byTrusted(ways, (http) => http(target, whole)).catch((error: unknown) => {
+      throw unreachable(url, error, ways);
+    });
     return answer<T>(response.statusCode, response.body, url);
   };
   return {
@@ -96,8 +99,9 @@ function clientOf(url: string, http: Got): Client {
     post: (path, body = {}, query = {}) => call('POST', full(path, query), body),
     put: (path, body) => call('PUT', full(path), body),
     delete: (path, query) => call('DELETE', full(path, query)),
-    lines: (path, query, signal) => streamLines(full(path, query), http, signal, url),
-    bytes: (path) => streamBytes(full(path), http, url),
+    lines: (path, query, signal) =>
+      eachByTrusted(ways, (http) => streamLines(full(path, query), { http, ways, url }, signal)),
+    bytes: (path) => eachByTrusted(ways, (http) => streamBytes(full(path), { http, ways, url })),
   };
 }
 
@@ -108,11 +112,16 @@ function queryText(query: Query): string {
   return set.length === 0 ? '' : `?${new URLSearchParams(Object.fromEntries(set))}`;
 }
 
+interface Stream {
+  http: Got;
+  ways: Ways;
+  url: string;
+}
+
 async function* streamLines<T>(
   target: string,
-  http: Got,
+  { http, ways, url }: Stream,
   signal: AbortSignal,
-  url: string,
 ): AsyncGenerator<T> {
   const stream = http.stream(target);
   const abort = (): void => void stream.destroy();
@@ -135,14 +144,14 @@ async function* streamLines<T>(
     if (rest.trim() !== '') yield JSON.parse(rest) as T;
   } catch (error) {
     if (signal.aborted) return;
-    throw error instanceof OrcaError ? error : unreachable(url, error);
+    throw error instanceof OrcaError ? error : unreachable(url, error, ways);
   } finally {
     signal.removeEventListener('abort', abort);
     stream.destroy();
   }
 }
 
-async function* streamBytes(target: string, http: Got, url: string): AsyncGenerator<Buffer> {
+async function* streamBytes(target: string, { http, ways, url }: Stream): AsyncGenerator<Buffer> {
   const stream = http.stream(target);
   let status = 200;
   const refusal: Buffer[] = [];
@@ -155,7 +164,7 @@ async function* streamBytes(target: string, http: Got, url: string): AsyncGenera
       else refusal.push(chunk as Buffer);
     }
   } catch (error) {
-    throw unreachable(url, error);
+    throw unreachable(url, error, ways);
   } finally {
     stream.destroy();
   }
@@ -187,15 +196,11 @@ function codeOf(status: number): ErrorCode {
   return status < 500 ? 'BODY_INVALID' : 'INTERNAL';
 }
 
-function unreachable(url: string, error: unknown): OrcaError {
+function unreachable(url: string, error: unknown, { hint }: Ways): OrcaError {
   if (!(error instanceof Error)) return new OrcaError('MASTER_UNREACHABLE', `no answer from ${url}`);
-  const code = error instanceof RequestError ? error.code : '';
-  const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME|certificate/i.test(`${code} ${error.message}`);
-  const hint =
-    "The API's certificate is not of the CA that is trusted here: set ORCA_CA to the cluster's ca.pem.";
   return new OrcaError('MASTER_UNREACHABLE', `no answer from ${url}: ${error.message}`, {
     cause: error,
-    ...(untrusted ? { hint } : {}),
+    ...(isUntrusted(error) ? { hint } : {}),
   });
 }
 

@@ -179,7 +179,7 @@ export const verbs: Verb[] = [
   {
     usage: 'certs [action] [name]',
     summary:
-      'what names are served with; add or rm a certificate of yours, ca prints the root of the cluster (`orca certs add NAME`)',
+      'what names are served with; add or rm a certificate of yours, retry NAME what failed, ca prints the root of the cluster',
     options: [
       ['--cert <file>', 'add: the certificate with its chain, PEM'],
       ['--key <file>', 'add: its key, PEM'],

@@ -40,9 +40,8 @@ import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
 import { makeHome } from './make-home.js';
 import { createNodeFiles } from './node-files.js';
 import { createPeers } from './peer.js';
-import { refusalOf } from './plan/acme.js';
 import { createPublicCertificates } from './public-certificates.js';
-import { type MasterFlags, type MasterSettings, readSettings, restartNeeded } from './settings.js';
+import { type MasterFlags, type MasterSettings, readSettings, restartNotes } from './settings.js';
 import { openStore, type StoreOptions } from './store/store.js';
 import { readVersion } from './version.js';
 import { createHooks, startHooks } from './webhooks.js';
@@ -154,7 +153,7 @@ async function construct(
 
   const reload = async (): Promise<string> => {
     const next = await readSettings(options, options.env ?? process.env);
-    const fixed = restartNeeded(settings, next);
+    const restart = restartNotes(settings, next);
     settings = { ...next, listen: settings.listen, httpListen: settings.httpListen };
     log.level = settings.logLevel;
     nodes.again(store);
@@ -162,9 +161,9 @@ async function construct(
     certificates.changed();
     reconcile.wake();
     acme.wake();
-    const later = fixed.length > 0 ? `; ${fixed.join(', ')} will count after a restart` : '';
-    log.info({ file: join(home, 'cluster.toml') }, `configuration read again${later}`);
-    return `configuration read again${later}`;
+    const said = ['configuration read again', ...restart, ...acme.dnsNotes()].join('; ');
+    log.info({ file: join(home, 'cluster.toml') }, said);
+    return said;
   };
   const nodeFiles = createNodeFiles(version, authority.caPem);
   const joinTokens = createJoinTokens(store, authority.caFingerprint);
@@ -181,9 +180,8 @@ async function construct(
     },
     certificates: {
       ...createOwnCommands(own, serveAnew),
+      ...acme.commands,
       ca: authority.caPem,
-      notPublic: (name) => (settings.acme === null ? null : refusalOf(name)),
-      isOrdered: (name) => settings.acme !== null && refusalOf(name) === null && !own.covers(name),
     },
     enrolment: {
       ...createEnrol(store, authority, () => settings.name),
@@ -206,6 +204,7 @@ async function construct(
       domain: settings.domain,
       acme_email: settings.acmeEmail,
       version,
+      httpPort: settings.proxy.httpPort,
       httpsPort: settings.proxy.httpsPort,
     }),
     tokens: () => [admin, ...settings.tokens.map(knownToken)],

@@ -5,12 +5,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { type ClusterConfig, parseClusterToml, readHostPort } from '../shared/config/cluster.js';
+import {
+  type ClusterConfig,
+  invalidClusterToml,
+  parseClusterToml,
+  readHostPort,
+} from '../shared/config/cluster.js';
 import { OrcaError } from '../shared/errors.js';
 import { checkOwnAddress } from '../shared/own-address.js';
 import { LIVENESS_MS } from '../shared/protocol.js';
 import type { AcmeSettings } from './acme/order.js';
 import type { PresenceTiming } from './plan/presence.js';
+import { trustedRootProblems } from './trusted-roots.js';
 
 /** As given on the command line; unset ones are absent. */
 export interface MasterFlags {
@@ -48,7 +54,7 @@ export interface MasterSettings {
   presence: PresenceTiming;
   /** What services get their virtual addresses from, as `10.213.0.0/16`. */
   serviceRange: string;
-  proxy: { httpPort: number; httpsPort: number; caddy: string };
+  proxy: { httpPort: number; httpsPort: number; caddy: string; trustedProxies: string[] };
   nodes: ClusterConfig['nodes'];
   tokens: ClusterConfig['tokens'];
 }
@@ -68,7 +74,11 @@ export function homeOf(flags: MasterFlags, env: Environment): string {
 export async function readSettings(flags: MasterFlags, env: Environment): Promise<MasterSettings> {
   const home = homeOf(flags, env);
   const file = join(home, 'cluster.toml');
-  const config = await parseClusterToml(existsSync(file) ? readFileSync(file, 'utf8') : '', file);
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const config = await parseClusterToml(text, file);
+  const acme = acmeOf(config, home);
+  const problems = trustedRootProblems(acme?.trustedRoots ?? []);
+  if (problems.length > 0) throw await invalidClusterToml(text, file, problems);
   const given = (flag: string | undefined, variable: string): string | undefined =>
     flag ?? (env[variable] || undefined);
   const httpListen = given(flags.httpListen, 'ORCA_HTTP_LISTEN') ?? config.httpListen;
@@ -77,7 +87,7 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
     name: config.name ?? 'orca',
     domain: config.domain,
     acmeEmail: config.acmeEmail,
-    acme: acmeOf(config, home),
+    acme,
     certDir: resolve(home, config.certDir ?? 'certs'),
     logLevel: env.ORCA_LOG_LEVEL ?? config.logLevel ?? 'info',
     listen: hostPort(given(flags.listen, 'ORCA_LISTEN') ?? config.listen ?? '0.0.0.0:6880', '--listen'),
@@ -94,6 +104,7 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
         '--https-port',
       ),
       caddy: caddyPath(given(flags.caddy, 'ORCA_CADDY') ?? config.proxy.caddy ?? 'auto'),
+      trustedProxies: config.proxy.trustedProxies,
     },
     presence: {
       silenceMs: config.silenceMs ?? LIVENESS_MS,
@@ -105,10 +116,11 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
   };
 }
 
-/** What a reload can't change. */
-export function restartNeeded(before: MasterSettings, after: MasterSettings): string[] {
+/** What of `after` counts only after a restart, said in a sentence. */
+export function restartNotes(before: MasterSettings, after: MasterSettings): string[] {
   const keys = ['listen', 'httpListen', 'docker', 'advertise', 'runsAgent'] as const;
-  return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+  const fixed = keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+  return fixed.length === 0 ? [] : [`${fixed.join(', ')} will count after a restart`];
 }
 
 const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
@@ -122,6 +134,7 @@ function acmeOf({ acmeEmail, acme }: ClusterConfig, home: string): AcmeSettings 
     trustedRoots: acme.trustedRoots.map((path) => resolve(home, path)),
     eab: acme.eab,
     resolvers: acme.resolvers,
+    dns: acme.dns,
   };
 }
 
@@ -163,9 +176,3 @@ function dockerAddress(text: string): string {
 
 const caddyPath = (text: string): string =>
   text === 'auto' || text.startsWith('docker:') || isAbsolute(text) ? text : resolve(text);
-
-/** The settings of `after` that count only after a restart. */
-export function restartNeeded(before: MasterSettings, after: MasterSettings): string[] {
-  const keys = ['listen', 'httpListen', 'docker', 'advertise', 'runsAgent'] as const;
-  return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
-}

@@ -45,7 +45,7 @@ function sticky(route: Route): object[] {
   const segments = [...segmentsOf(route)].reverse();
   return [
     { match: [known], handle: [{ handler: 'vars', [CLIENT]: '{http.regexp.orca.1}' }] },
-    { match: [{ not: [known] }], handle: newClient() },
+    { match: [{ not: [known] }], handle: newClient(route) },
     ...segments.map(({ name, to }) =>
       to === 100
         ? { handle: [setName(name)] }
@@ -58,8 +58,9 @@ function sticky(route: Route): object[] {
 }
 
 /** A number of its own for a client without one: chance enough, and too short to know anybody by. */
-function newClient(): object[] {
-  const attributes = `Path=/; Max-Age=${COOKIE_SECONDS}; HttpOnly; Secure; SameSite=Lax`;
+function newClient({ httpOnly }: Route): object[] {
+  // Without a TLS proxy in front, a browser would not keep one that is `Secure`.
+  const attributes = `Path=/; Max-Age=${COOKIE_SECONDS}; HttpOnly;${httpOnly ? '' : ' Secure;'} SameSite=Lax`;
   return [
     {
       handler: 'map',

@@ -13,13 +13,15 @@ import { chosenName } from './choose-group.js';
 import { closingRoutes } from './closing-route.js';
 import type { CaddyTraits } from './find-caddy.js';
 import { challengeIssuers } from './handshake-challenges.js';
-import { brokenPage, errorPage, notFoundPage, RETRY_AFTER_SECONDS, unavailablePage } from './pages.js';
+import { errorRoutes, notFound } from './page-handlers.js';
 import { dropForgedHeaders, proxyHandlers, type ResolverPorts } from './proxy-handler.js';
 import type { Ingress } from './route.js';
 import { countNames } from './segments.js';
 import { type Site, type Sites, sitesOf } from './sites.js';
+import { strictTransport } from './strict-transport.js';
 import { certificateManagers, connectionPolicies, loadedCertificates } from './tls.js';
 import { measurable, silence, trafficLogs, trafficSink } from './traffic-log.js';
+import { clientHeaders } from './trusted-proxies.js';
 
 export interface CompileInput {
   ingress: Ingress;
@@ -72,18 +74,20 @@ export function refreshMsFor(names: number): number {
 
 /** Compiles the complete configuration of Caddy; the same input in any order gives the same output. */
 export function compile(input: CompileInput): Compiled {
-  const { sites, refused } = sitesOf(measurable(input.ingress.routes, input.trafficPort));
+  const routes = measurable(input.ingress.routes, input.trafficPort);
+  const { sites, refused } = sitesOf(routes.filter(({ httpOnly }) => !httpOnly));
+  const plain = sitesOf(routes.filter(({ httpOnly }) => httpOnly));
   const refreshMs = refreshMsFor(countNames(input.ingress.routes));
   const automation = {
     policies: [{ issuers: challengeIssuers(), ...certificateManagers(input.resolver, input.traits) }],
   };
   const configWith = (https: object): CaddyConfig => ({
-    ...withTraffic(bootConfig(input), trafficSink(sites, input.trafficPort)),
+    ...withTraffic(bootConfig(input), trafficSink([...sites, ...plain.sites], input.trafficPort)),
     apps: {
       http: {
         http_port: input.ingress.httpPort,
         https_port: input.ingress.httpsPort,
-        servers: { http: httpServer(input, sites), https },
+        servers: { http: httpServer(input, { sites, plain: plain.sites, refreshMs }), https },
       },
       tls: {
         certificates: { load_pem: loadedCertificates(input.ingress, input.traits) },
@@ -93,7 +97,12 @@ export function compile(input: CompileInput): Compiled {
   });
   const https = httpsServer(input, sites, refreshMs);
   const print = configFingerprint(configWith(https));
-  return { config: configWith({ '@id': print, ...https }), fingerprint: print, refreshMs, refused };
+  return {
+    config: configWith({ '@id': print, ...https }),
+    fingerprint: print,
+    refreshMs,
+    refused: [...refused, ...plain.refused],
+  };
 }
 
 /**
@@ -106,13 +115,14 @@ export function configKey(
   trafficPort: number | null,
   traits: CaddyTraits,
 ): string {
-  const { httpPort, httpsPort, apiName } = ingress;
+  const { httpPort, httpsPort, apiName, trustedProxies, hsts } = ingress;
   const routes = ingress.routes.map((r) => [
     ...[r.service, r.srvName, r.domains, r.paths, r.stripPrefix],
-    ...[r.measured, r.sticky, r.boundaries, r.groupHeader],
+    ...[r.measured, r.sticky, r.boundaries, r.groupHeader, r.httpOnly ?? false],
   ]);
   const loaded = [connectionPolicies(ingress, traits), loadedCertificates(ingress, traits)];
-  return JSON.stringify([httpPort, httpsPort, resolver, trafficPort, traits, routes, loaded, apiName]);
+  const ports = [httpPort, httpsPort, resolver, trafficPort];
+  return JSON.stringify([ports, traits, routes, loaded, apiName, trustedProxies, hsts]);
 }
 
 /** The lines of the traffic log go to its sink alone. */
@@ -163,7 +173,15 @@ function dropped(key: string, value: unknown): unknown {
   return key === 'upstreams' || key === '@id' ? undefined : value;
 }
 
-function httpServer(input: CompileInput, sites: Site[]): object {
+interface PlainHttp {
+  /** Those of HTTPS, which are sent on there. */
+  sites: Site[];
+  /** Those that are served here: a CA asks for none of their names. */
+  plain: Site[];
+  refreshMs: number;
+}
+
+function httpServer(input: CompileInput, { sites, plain, refreshMs }: PlainHttp): object {
   const { ingress, resolver } = input;
   const hosts = [...(ingress.apiName ? [ingress.apiName] : []), ...sites.flatMap((site) => site.domains)];
   const port = ingress.httpsPort === 443 ? '' : `:${ingress.httpsPort}`;
@@ -173,11 +191,14 @@ function httpServer(input: CompileInput, sites: Site[]): object {
     headers: { Location: [`https://{http.request.host}${port}{http.request.uri}`] },
   };
   const known = hosts.length === 0 ? [] : [{ match: [{ host: hosts }], handle: [redirect], terminal: true }];
+  const served = plain.length === 0 ? [] : siteRoutes(plain, input, { refreshMs, port: ingress.httpPort });
   return {
     listen: [`:${ingress.httpPort}`],
     read_header_timeout: '30s',
     automatic_https: { disable: true },
-    routes: [...closing(input), challenges(resolver), ...known, { handle: [notFound()] }],
+    ...trafficLogs(plain),
+    routes: [...closing(input), ...served, challenges(resolver), ...known, { handle: [notFound()] }],
+    ...(plain.length === 0 ? {} : { errors: { routes: errorRoutes() } }),
   };
 }
 
@@ -198,10 +219,7 @@ function httpsServer(input: CompileInput, sites: Site[], refreshMs: number): obj
     ...trafficLogs(sites),
     routes: [
       ...closing(input),
-      ...silence(sites),
-      dropForgedHeaders(),
-      ...apiRoutes(input),
-      ...sites.map((site) => siteRoute(site, input, refreshMs)),
+      ...siteRoutes(sites, input, { refreshMs, port: input.ingress.httpsPort }),
       { handle: [notFound()] },
     ],
     errors: { routes: errorRoutes() },
@@ -210,18 +228,35 @@ function httpsServer(input: CompileInput, sites: Site[], refreshMs: number): obj
 
 const closing = ({ closingFolder, traits }: CompileInput): object[] => closingRoutes(closingFolder, traits);
 
+/** How requests of one server are proxied. */
+interface Served {
+  refreshMs: number;
+  port: number;
+}
+
+function siteRoutes(sites: Site[], input: CompileInput, served: Served): object[] {
+  const isTls = served.port === input.ingress.httpsPort;
+  return [
+    ...silence(sites),
+    dropForgedHeaders(),
+    ...clientHeaders(input.ingress.trustedProxies ?? [], served.port),
+    ...(isTls ? [...strictTransport(input.ingress), ...apiRoutes(input)] : []),
+    ...sites.map((site) => siteRoute(site, input, served)),
+  ];
+}
+
 function apiRoutes({ ingress: { apiName }, master }: CompileInput): object[] {
   return apiName && master ? [apiRoute(apiName, master)] : [];
 }
 
-function siteRoute(site: Site, input: CompileInput, refreshMs: number): object {
+function siteRoute(site: Site, input: CompileInput, served: Served): object {
   const rules = site.rules.map(({ paths, route }) => ({
     isForAll: paths.includes('/*') || paths.includes('*'),
     paths,
     handle: proxyHandlers(route, {
       resolver: input.resolver,
-      refreshMs,
-      httpsPort: input.ingress.httpsPort,
+      ...served,
+      trustedProxies: input.ingress.trustedProxies ?? [],
       traits: input.traits,
       fallback: input.fallback.get(route.service) ?? [],
     }),
@@ -239,43 +274,5 @@ function siteRoute(site: Site, input: CompileInput, refreshMs: number): object {
     match,
     handle: [{ handler: 'subroute', routes: [...routes, { handle: [notFound()] }] }],
     terminal: true,
-  };
-}
-
-/**
- * Errors of the proxy itself. That no upstream could be reached, or that there is none, is one thing to a client: 503, and
- * it may ask again, for nothing has been done. An upstream that took the request and broke off is its own fault: 502.
- */
-function errorRoutes(): object[] {
-  const again = { 'Retry-After': [String(RETRY_AFTER_SECONDS)], 'Cache-Control': ['no-store'] };
-  return [
-    {
-      match: [{ expression: NOT_REACHED }],
-      handle: [htmlResponse(503, unavailablePage(), again)],
-      terminal: true,
-    },
-    {
-      match: [{ expression: '{http.error.status_code} in [502, 504]' }],
-      handle: [htmlResponse('{http.error.status_code}', brokenPage(), { 'Cache-Control': ['no-store'] })],
-      terminal: true,
-    },
-    { handle: [htmlResponse('{http.error.status_code}', errorPage())] },
-  ];
-}
-
-/** "no upstreams available" is 503; Go's net package begins what it could not connect to with "dial". */
-const NOT_REACHED =
-  '{http.error.status_code} == 503 || ({http.error.status_code} in [502, 504] && {http.error.message}.startsWith("dial "))';
-
-function notFound(): object {
-  return htmlResponse(404, notFoundPage());
-}
-
-function htmlResponse(status: number | string, body: string, headers: Record<string, string[]> = {}): object {
-  return {
-    handler: 'static_response',
-    status_code: status,
-    headers: { 'Content-Type': ['text/html; charset=utf-8'], ...headers },
-    body,
   };
 }

@@ -7,6 +7,7 @@
  */
 import { messageOf } from '../shared/errors.js';
 import { type Loop, startLoop } from '../shared/loop.js';
+import type { IngressObserved } from '../shared/protocol.js';
 import type { MasterPlace } from './api-site.js';
 import { createClosing } from './closing.js';
 import { type Compiled, compile, configKey, FINGERPRINT_PATH, srvNamesOf } from './compile.js';
@@ -156,6 +157,16 @@ export function startEdge(options: EdgeOptions): Edge {
   };
 }
 
+/** What is said of Caddy itself. */
+export function caddyFacts({
+  state,
+  version,
+  dnsProviders,
+}: EdgeState): Pick<IngressObserved, 'caddy' | 'caddyVersion' | 'dnsProviders'> {
+  const known = dnsProviders === null ? {} : { dnsProviders: [...dnsProviders] };
+  return { caddy: state, caddyVersion: version, ...known };
+}
+
 /**
  * A Caddy that could not start its first config keeps listening with the part of it that it could start, beside whatever is loaded
  * later (2.6.2 stops only the other apps): it is started again.
@@ -173,6 +184,7 @@ function emptyState(): EdgeState {
   return {
     state: 'down',
     version: null,
+    dnsProviders: null,
     reason: 'Caddy was not looked at yet',
     loadedNames: new Set(),
     loadReason: null,

@@ -37,6 +37,13 @@ export async function caddyVersion(binary: string): Promise<string | null> {
   return /caddyserver\/caddy\/v2\s+v(\d+\.\d+\.\d+\S*)/.exec(long)?.[1] ?? null;
 }
 
+/** The names of its modules below `dns.providers`; null when the binary doesn't say. */
+export async function dnsProviders(binary: string): Promise<string[] | null> {
+  const modules = (await output(binary, 'list-modules')).split('\n').map((line) => line.trim());
+  if (!modules.includes('http')) return null;
+  return modules.flatMap((line) => /^dns\.providers\.([\w.-]+)$/.exec(line)?.[1] ?? []).sort();
+}
+
 /** What differs between versions of Caddy. */
 export interface CaddyTraits {
   /** A request's body is still there after a refused connection: mended within 2.11.0 to 2.11.4 (Caddy's source). */

@@ -11,7 +11,7 @@ import { type Loop, startLoop } from '../shared/loop.js';
 import type { Endpoint, IngressObserved } from '../shared/protocol.js';
 import type { MasterPlace } from './api-site.js';
 import { refreshMsFor } from './compile.js';
-import { type Edge, startEdge } from './edge.js';
+import { caddyFacts, type Edge, startEdge } from './edge.js';
 import { handshakeAnswers } from './handshake-challenges.js';
 import { type IngressPaths, ingressPaths, makeIngressFolders } from './paths.js';
 import { presenceAfter } from './presence.js';
@@ -251,12 +251,11 @@ class Role implements IngressRole {
   }
 
   #say(revision: number, facts: TrafficFacts, weights: IngressObserved['weights']): void {
-    const { state, version, reason, loadReason, refusals } = this.#edge.state();
+    const { reason, loadReason, refusals } = this.#edge.state();
     const refused = [...refusals].map(([service, why]) => `${service}: ${why}`)[0];
     const value: IngressObserved = {
       revision,
-      caddy: state,
-      caddyVersion: version,
+      ...caddyFacts(this.#edge.state()),
       resolver: this.#resolverUp ? 'running' : 'down',
       reason: reason ?? loadReason ?? this.#publisher.reason() ?? refused ?? null,
       traffic: facts.traffic,

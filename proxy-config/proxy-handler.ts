@@ -3,7 +3,8 @@
  *
  * Promises: upstreams come from SRV records, so a change of membership or weights never changes what is made here;
  * only safe methods without a body are ever sent twice, others are tried again only when no connection was made (Caddy
- * itself tells the two apart); headers about the client come from the connection, never from the client. The reasons are facts
+ * itself tells the two apart); headers about the client come from the connection, never from the client (but from proxies
+ * that the user trusts). The reasons are facts
  * measured on Caddy 2.6.2 and 2.11.9: after a refused connection 2.6.2 has lost a body, so that requests with one aren't tried again
  * there; passive health turns a short restart into seconds of 503, and a resolver address must name its network.
  */
@@ -11,6 +12,7 @@ import { chooseGroup, srvNameFor } from './choose-group.js';
 import type { CaddyTraits } from './find-caddy.js';
 import type { Route } from './route.js';
 import { markFailed, markTraffic } from './traffic-log.js';
+import { trustedBy } from './trusted-proxies.js';
 
 /** Loopback ports of the resolver process. */
 export interface ResolverPorts {
@@ -25,7 +27,10 @@ export interface ResolverPorts {
 export interface ProxyContext {
   resolver: ResolverPorts;
   refreshMs: number;
-  httpsPort: number;
+  /** That the request came by. */
+  port: number;
+  /** Whose word about a client counts. */
+  trustedProxies: readonly string[];
   traits: CaddyTraits;
   /** `host:port` asked when the resolver does not answer; not part of the configuration's fingerprint. */
   fallback: string[];
@@ -105,18 +110,23 @@ function reverseProxy(route: Route, context: ProxyContext, retries: boolean): ob
       dial_timeout: '1s',
       keep_alive: { idle_timeout: '4s', max_idle_conns_per_host: 64 },
     },
+    ...trustedBy(context.trustedProxies),
     headers: { request: forwardedHeaders(route, context) },
     ...(context.traits.keepsStreams ? { stream_close_delay: STREAMS_OUTLIVE_A_LOAD } : {}),
   };
 }
 
-/** Caddy sets X-Forwarded-For, -Proto and -Host itself and drops a client's; the rest of the family is set here. */
+/** Caddy sets X-Forwarded-For, -Proto and -Host itself and drops a client's; the rest of the family is set here, or where somebody is
+ *  trusted, before (`clientHeaders`). */
 function forwardedHeaders(route: Route, context: ProxyContext): object {
   const prefix = route.stripPrefix;
+  const own = {
+    'X-Forwarded-Port': [String(context.port)],
+    'X-Real-Ip': ['{http.request.remote.host}'],
+  };
   return {
     set: {
-      'X-Forwarded-Port': [String(context.httpsPort)],
-      'X-Real-Ip': ['{http.request.remote.host}'],
+      ...(context.trustedProxies.length === 0 ? own : {}),
       ...(prefix === null ? {} : { 'X-Forwarded-Prefix': [prefix] }),
     },
   };

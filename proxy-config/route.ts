@@ -25,6 +25,8 @@ export const routeSchema = z.object({
   domains: z.array(z.string()),
   paths: z.array(z.string()),
   stripPrefix: z.string().nullable(),
+  /** Served on the HTTP port and not on the other, for a TLS proxy in front; absent: over HTTPS. */
+  httpOnly: z.boolean().optional(),
   /** False: stopped on purpose, answered 503 at once. */
   wanted: z.boolean(),
   /** Percent of the traffic that the canary group gets; 0 without a canary. */
@@ -75,6 +77,10 @@ export const ingressSchema = z.object({
   fallbackCertificate: certificateSchema,
   /** The name under which the master's API is served as well; absent: none. */
   apiName: z.string().optional(),
+  /** Addresses and ranges whose word about a client counts; absent: nobody's. */
+  trustedProxies: z.array(z.string()).optional(),
+  /** What `Strict-Transport-Security` says for which names, where their service says nothing itself; absent: nothing. */
+  hsts: z.array(z.object({ value: z.string(), names: z.array(z.string()) })).optional(),
   /** Absent: none. */
   challenges: z.array(challengeSchema).optional(),
 });

@@ -9,7 +9,7 @@ import { messageOf } from '../shared/errors.js';
 import { type CaddyAdmin, caddyAdmin } from './admin.js';
 import { type Companion, createCompanion, isCompanionAlive } from './companion.js';
 import { bootConfig } from './compile.js';
-import { caddyVersion, findCaddy } from './find-caddy.js';
+import { caddyVersion, dnsProviders, findCaddy } from './find-caddy.js';
 import { readJsonFile, tryWriteJsonFile } from './json-file.js';
 import { keepUnaccepted } from './listeners.js';
 import { type IngressPaths, ingressPaths } from './paths.js';
@@ -17,6 +17,8 @@ import { type IngressPaths, ingressPaths } from './paths.js';
 export interface SidecarState {
   state: 'running' | 'starting' | 'down';
   version: string | null;
+  /** Its modules below `dns.providers`; null: not known. */
+  dnsProviders: readonly string[] | null;
   /** Why it doesn't run; null while it does. */
   reason: string | null;
 }
@@ -35,6 +37,8 @@ export interface Sidecar {
   stop(): void;
 }
 
+type Facts = Pick<SidecarState, 'version' | 'dnsProviders'>;
+const UNKNOWN: Facts = { version: null, dnsProviders: null };
 const START_MS = 5_000;
 /** Requests in flight may end within this when Caddy itself is asked to end. */
 const STOP_MS = 5_000;
@@ -43,26 +47,30 @@ const STOP_MS = 5_000;
 export function createSidecar(paths: IngressPaths, onExit: () => void): Sidecar {
   const admin = caddyAdmin(paths.adminSocket);
   const companion = createCompanion({ pidFile: paths.caddyPid, outFile: paths.caddyOut, onExit });
-  let version: { binary: string; text: string | null } | null = null;
+  let asked: { binary: string; facts: Facts } | null = null;
 
-  const versionOf = async (setting: string): Promise<string | null> => {
+  const factsOf = async (setting: string): Promise<Facts> => {
     const binary = findCaddy(setting, process.env);
-    if (version?.binary !== binary) version = { binary, text: await caddyVersion(binary) };
-    return version.text;
+    if (asked?.binary !== binary) {
+      const [version, providers] = await Promise.all([caddyVersion(binary), dnsProviders(binary)]);
+      asked = { binary, facts: { version, dnsProviders: providers } };
+    }
+    return asked.facts;
   };
+  const known = (): Facts => asked?.facts ?? UNKNOWN;
   const ensure = async (setting: string): Promise<SidecarState> => {
     try {
       if (await answers(admin))
-        return { state: 'running', version: await versionOf(setting).catch(() => null), reason: null };
+        return { state: 'running', ...(await factsOf(setting).catch(() => UNKNOWN)), reason: null };
       if (!companion.identity()) {
         const problem = await startCaddy(companion, admin, paths, findCaddy(setting, process.env));
-        if (problem !== null) return { state: 'down', version: version?.text ?? null, reason: problem };
-        return { state: 'running', version: await versionOf(setting), reason: null };
+        if (problem !== null) return { state: 'down', ...known(), reason: problem };
+        return { state: 'running', ...(await factsOf(setting)), reason: null };
       }
       const reason = 'Caddy runs but does not answer on its admin socket';
-      return { state: 'starting', version: version?.text ?? null, reason };
+      return { state: 'starting', ...known(), reason };
     } catch (error) {
-      return { state: 'down', version: version?.text ?? null, reason: messageOf(error) };
+      return { state: 'down', ...known(), reason: messageOf(error) };
     }
   };
   return {

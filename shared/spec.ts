@@ -2,7 +2,8 @@
  * The normalized specification of a service: what the user asked for, after the file's shorthands are resolved.
  *
  * Files (service.toml, YAML) and API bodies are parsed into this shape by `shared/config`; everything else in Orca
- * reads this shape only. Units stand in the names; every optional thing is `null`, never absent.
+ * reads this shape only. Units stand in the names; every optional thing is `null`, never absent, but for what came later: so
+ * what an older master stored and an older agent kept reads as what it meant.
  */
 import { z } from 'zod';
 
@@ -103,6 +104,14 @@ export const buildSpecSchema = z.object({
   args: z.record(z.string(), z.string()),
 });
 
+/** What `Strict-Transport-Security` says. */
+export const hstsSpecSchema = z.object({
+  maxAgeSecs: z.number().int(),
+  includeSubdomains: z.boolean(),
+  preload: z.boolean(),
+});
+export type HstsSpec = z.infer<typeof hstsSpecSchema>;
+
 export const serviceSpecSchema = z.object({
   project: z.string(),
   name: z.string(),
@@ -117,6 +126,10 @@ export const serviceSpecSchema = z.object({
   /** Names of services of the same project that must be ready first. */
   dependsOn: z.array(z.string()),
   tls: z.object({ cert: z.string(), key: z.string() }).nullable(),
+  /** Served on the HTTP port alone, for a TLS proxy in front; absent: over HTTPS. */
+  httpOnly: z.boolean().optional(),
+  /** Absent: no such header. */
+  hsts: hstsSpecSchema.optional(),
   deploy: deploySpecSchema,
   placement: z.object({ node: z.string().nullable(), labels: z.record(z.string(), z.string()) }),
   build: buildSpecSchema.nullable(),

@@ -60,7 +60,7 @@ const onlyIn: Record<string, string | string[]> = {
 };
 
 const pure =
-  /^(master\/plan\/|agent\/(plan|inspect)\.ts|proxy-config\/(api-site|compile|tls|upstreams)\.ts|discovery\/(choose|names|reply|routes|rules|served)\.ts)/;
+  /^(master\/plan\/|agent\/(plan|inspect)\.ts|proxy-config\/(api-site|compile|page-handlers|strict-transport|tls|trusted-proxies|upstreams)\.ts|discovery\/(choose|names|reply|routes|rules|served)\.ts)/;
 /** Programs: the files that act when they are run. */
 const programs =
   /^(cli\/(main|pack-node)|proxy-config\/resolver-(main|program)|discovery\/discovery-main)\.ts$/;

@@ -1,4 +1,5 @@
-/** `orca certs`: what names are served with, and why; `add` and `rm` a certificate of the user's, `ca` prints the cluster's root. */
+/** `orca certs`: what names are served with, and why; `add` and `rm` a certificate of the user's, `ca` prints the cluster's root, `retry`
+ *  has a name tried by ACME that waits. */
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { CertificateAdded, CertificatesReply, ClusterCa } from '../../shared/api-certificates.js';
@@ -16,10 +17,10 @@ export async function certs(context: Context): Promise<number> {
   if (action === 'ca' && name === undefined) return await ca(context);
   if (action === 'list' || action === 'ca')
     throw new OrcaError('USAGE', `orca certs ${action} takes no name; it is "${name}"`);
-  if (action !== 'add' && action !== 'rm')
-    throw new OrcaError('USAGE', `there is no "orca certs ${action}"; there are list, add, rm and ca`);
+  if (action !== 'add' && action !== 'rm' && action !== 'retry')
+    throw new OrcaError('USAGE', `there is no "orca certs ${action}"; there are list, add, rm, retry and ca`);
   if (name === undefined) throw new OrcaError('USAGE', `say which: orca certs ${action} NAME`);
-  return action === 'add' ? await add(context, name) : await remove(context, name);
+  return await { add, rm: remove, retry }[action](context, name);
 }
 
 async function list(context: Context): Promise<number> {
@@ -55,6 +56,13 @@ async function add(context: Context, name: string): Promise<number> {
 
 async function remove(context: Context, name: string): Promise<number> {
   const reply = await (await context.connect()).delete<{ ok: string }>(pathOf(name));
+  if (context.json) context.output.json(reply);
+  else context.output.line(cleaned(reply).ok);
+  return 0;
+}
+
+async function retry(context: Context, name: string): Promise<number> {
+  const reply = await (await context.connect()).post<{ ok: string }>(`${pathOf(name)}/retry`, {});
   if (context.json) context.output.json(reply);
   else context.output.line(cleaned(reply).ok);
   return 0;

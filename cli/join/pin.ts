@@ -1,14 +1,14 @@
 /**
  * The first look at a master, trusting nothing: takes the chain that it shows (its certificate, then the cluster's CA) and
  * accepts the CA only when its fingerprint is the token's. Nothing is said on this connection; what follows trusts that
- * CA alone. Throws CA_MISMATCH and MASTER_UNREACHABLE.
+ * CA alone. Throws CA_MISMATCH, MASTER_UNREACHABLE, and USAGE for an ingress.
  */
 
 import { X509Certificate } from 'node:crypto';
 import { connect, type TLSSocket } from 'node:tls';
 import { OrcaError } from '../../shared/errors.js';
 import { certificateFingerprint } from '../../shared/join-token.js';
-import { pinnedName } from '../../shared/pinned-name.js';
+import { pinnedName, UNKNOWN_HOST_NAME } from '../../shared/pinned-name.js';
 
 const TIMEOUT_MS = 10_000;
 const MAX_CHAIN = 5;
@@ -25,6 +25,7 @@ export async function pinMaster(url: URL, caFingerprint: string): Promise<Pinned
   try {
     const shown = chainOf(socket).map((der) => new X509Certificate(der));
     const ca = shown.find(({ raw }) => certificateFingerprint(raw) === caFingerprint);
+    if (!ca && isIngress(shown[0])) throw notTheMaster(url);
     if (!ca) throw mismatch(url, shown.at(-1), caFingerprint);
     return { ca: ca.toString(), localAddress: (socket.localAddress ?? '').replace(/^::ffff:/, '') };
   } finally {
@@ -61,6 +62,16 @@ function chainOf(socket: TLSSocket): Buffer[] {
     next = 'issuerCertificate' in next ? (next.issuerCertificate as typeof next) : undefined;
   }
   return chain;
+}
+
+/** The ingress of some Orca: it ends TLS itself, so that no node can show the master there who it is. */
+const isIngress = (leaf: X509Certificate | undefined): boolean =>
+  leaf?.subjectAltName === `DNS:${UNKNOWN_HOST_NAME}`;
+
+function notTheMaster({ origin, hostname }: URL): OrcaError {
+  return new OrcaError('USAGE', `${origin} is an ingress, which serves the API to users, not to nodes`, {
+    hint: `Nodes join at the master's own port, 6880 unless \`listen\` says another: orca join https://${hostname}:6880`,
+  });
 }
 
 function mismatch(url: URL, last: X509Certificate | undefined, wanted: string): OrcaError {

@@ -90,7 +90,7 @@ async function clientWithAccount({ settings, account, onAccount }: AcmeOrder): P
       () => true,
       (error: unknown) => {
         if (error instanceof CaProblem && error.type === 'accountDoesNotExist') return false;
-        throw error;
+        throw error instanceof CaProblem ? accountRefused(error, settings) : error;
       },
     );
     if (isKnown) return client;
@@ -100,6 +100,15 @@ async function clientWithAccount({ settings, account, onAccount }: AcmeOrder): P
   await client.createAccount(contact);
   onAccount(client.getAccountUrl());
   return client;
+}
+
+/** Deactivated by its owner or revoked by the CA (RFC 8555, 7.3.6): no name gets anything by it any more. */
+function accountRefused(error: CaProblem, { directory, email }: AcmeSettings): Error {
+  if (error.type !== 'unauthorized') return error;
+  return new AcmeFailure(
+    `${new URL(directory).host} takes the account of ${email} no more (unauthorized): ${error.message}`,
+    'Another acme_email in cluster.toml makes another account; then `orca reload` and `orca certs retry NAME`.',
+  );
 }
 
 type Challenge = Authorization['challenges'][number];
@@ -197,7 +206,6 @@ function adviceOn(type: string, email: string): string | null {
   switch (type) {
     case 'rateLimited':
       return 'Nothing: Orca tries again when the CA allows it.';
-    case 'unauthorized':
     case 'accountDoesNotExist':
       return `If the account of ${email} was revoked, another acme_email in cluster.toml makes a new one.`;
     case 'externalAccountRequired':

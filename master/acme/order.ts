@@ -9,6 +9,8 @@ export interface AcmeSettings {
   eab: { kid: string; key: string } | null;
   /** DNS servers as `HOST:PORT`; empty: the machine's. */
   resolvers: string[];
+  /** The module of Caddy that DNS-01 is asked for by; absent or null: it is not. */
+  dns?: string | null;
 }
 
 /** How a CA is shown that a name is ours: by HTTP on port 80, or in a handshake on port 443. */

@@ -4,6 +4,7 @@
  */
 import { Resolver } from 'node:dns/promises';
 import { request } from 'node:http';
+import { isIP } from 'node:net';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { messageOf } from '../../shared/errors.js';
 import { AcmeFailure } from './problem.js';
@@ -32,22 +33,46 @@ const MAX_BYTES = 4_096;
 /** What says that this machine has no way to such an address at all. */
 const NO_WAY = ['ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
-/** Resolves when every address of the name does what `ask` looks for; throws AcmeFailure with what another does. */
+/**
+ * Resolves when every address of the name does what `ask` looks for, with those that this machine has no way to and nobody has looked at;
+ * throws AcmeFailure with what another does, or when there is no other. A CA prefers IPv6, and comes by IPv4 only where that gets no
+ * connection (https://letsencrypt.org/docs/ipv6-support/, read 2026-11): an AAAA record that can't be looked at may be wrong.
+ */
 export async function everyAddress(
   options: ReachOptions,
   ask: (address: string) => Promise<Found>,
-): Promise<void> {
+): Promise<string[]> {
   const { name, ingress } = options;
   const addresses = await addressesOf(options);
-  const todo = `Point ${name} to this cluster (${ingress.join(', ') || 'it has no ingress node'}), and let port 80 or 443 through.`;
+  const here = ingress.join(', ') || 'it has no ingress node';
   const seen = await Promise.all(addresses.map(async (at) => ({ at, found: await ask(at) })));
-  const usable = seen.filter(({ found }) => !NO_WAY.includes(found.code ?? ''));
-  if (usable.length === 0) {
-    const reason = `${name} has only addresses that the master has no way to: ${addresses.join(', ')}`;
-    throw new AcmeFailure(reason, todo);
-  }
-  const wrong = usable.find(({ found }) => found.says !== null);
-  if (wrong) throw new AcmeFailure(`${name} points to ${wrong.at}, which ${wrong.found.says}`, todo);
+  const isUsable = ({ found }: (typeof seen)[number]) => !NO_WAY.includes(found.code ?? '');
+  const unseen = seen.filter((one) => !isUsable(one)).map(({ at }) => at);
+  if (unseen.length === seen.length) throw unlookedAt(name, unseen, here);
+  const wrong = seen.find((one) => isUsable(one) && one.found.says !== null);
+  if (!wrong) return unseen;
+  const todo = `Point ${name} to this cluster (${here}), and let port 80 or 443 through.`;
+  throw new AcmeFailure(`${name} points to ${wrong.at}, which ${wrong.found.says}`, todo);
+}
+
+/** The name may be right: only nobody could look, and what can't be looked at is not ordered. */
+function unlookedAt(name: string, addresses: string[], here: string): AcmeFailure {
+  const only = addresses.every((address) => isIP(address) === 6) ? ' (IPv6, which its host has none of)' : '';
+  return new AcmeFailure(
+    `${name} has only addresses that the master has no way to${only}, so that it can't see whether they lead to this cluster: ${addresses.join(', ')}`,
+    `If they do, give the master's host a way there, or ${name} an A record too; else point it to this cluster (${here}).`,
+  );
+}
+
+/** What a CA refused without a reason that is known otherwise, with what could not be looked at before: it may have come there. */
+export function withUnseen(error: unknown, unseen: readonly string[]): unknown {
+  if (!(error instanceof AcmeFailure) || unseen.length === 0) return error;
+  if (error.isGone || error.notBeforeMs > 0 || error.todo !== null) return error;
+  const where = unseen.join(', ');
+  return new AcmeFailure(
+    `${error.message}; the CA may have come by ${where}, where the master has no way to look`,
+    `See that ${where} leads to this cluster too, or remove that record.`,
+  );
 }
 
 async function addressesOf({ name, resolvers, ingress }: ReachOptions): Promise<string[]> {

@@ -1,17 +1,13 @@
 /** What ACME keeps in the store beside its records (accounts, the times of its orders), and small facts of certificates. */
 import { generateKeyPairSync, type X509Certificate } from 'node:crypto';
+import { isForgotten } from '../plan/acme.js';
 import type { Store } from '../store/store.js';
 
 export const ORDERS = 'acme-orders';
 
-/** A name that is gone leaves renewal: what it has stays until it expires, should the name come back. */
+/** A name that is gone leaves renewal, and is forgotten when nothing of it can matter any more. */
 export function dropGone(store: Store, wanted: ReadonlySet<string>, nowMs: number): void {
-  const gone = store
-    .acmeRecords()
-    .filter(
-      ({ name, certificate }) =>
-        !wanted.has(name) && (certificate === null || certificate.notAfterMs <= nowMs),
-    );
+  const gone = store.acmeRecords().filter((one) => !wanted.has(one.name) && isForgotten(one, nowMs));
   if (gone.length === 0) return;
   store.write((tx) => {
     for (const { name } of gone) tx.deleteAcme(name);

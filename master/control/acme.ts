@@ -152,7 +152,15 @@ export function createAcme(options: AcmeOptions): Acme {
     };
     const isFirst = record.certificate === null;
     store.write((tx) => {
-      tx.putAcme({ ...record, certificate, order: null, failures: 0, nextAtMs: 0, problem: null });
+      tx.putAcme({
+        ...record,
+        certificate,
+        order: null,
+        failures: 0,
+        nextAtMs: 0,
+        notBeforeMs: 0,
+        problem: null,
+      });
       const message = `${name} has ${isFirst ? 'a' : 'another'} certificate of ${certificate.issuer}, until ${x509.validTo}`;
       tx.addEvent(eventOf(isFirst ? 'certificate.issued' : 'certificate.renewed', message));
     });
@@ -177,6 +185,7 @@ export function createAcme(options: AcmeOptions): Acme {
           ...record,
           failures,
           nextAtMs: retryAtMs(failures, nowMs, notBeforeMs),
+          notBeforeMs,
           problem: { atMs: nowMs, reason, todo },
           // A refused order is over; one that the CA was not there for is gone on with.
           order: isCaGone(error) ? record.order : null,

@@ -24,6 +24,7 @@ export interface ProxySettings {
   httpPort: number;
   httpsPort: number;
   caddy: string;
+  trustedProxies?: readonly string[];
 }
 
 /** How an agent came. */
@@ -74,6 +75,7 @@ export function createAssignments(options: {
         ...options.proxy(),
         certificates: certificates.byDomain(),
         fallbackCertificate: certificates.fallback(),
+        trusted: certificates.trusted(),
         challenges: options.challenges?.() ?? [],
         domain: options.domain?.() ?? null,
       },

@@ -41,6 +41,8 @@ export interface Certificates {
   changed(): void;
   /** Usable certificates by domain: of the first source that has one, else of the cluster's CA. */
   byDomain(): ReadonlyMap<string, Certificate>;
+  /** Names that have one of somebody else than the cluster's CA. */
+  trusted(): ReadonlySet<string>;
   fallback(): Certificate;
 }
 
@@ -52,11 +54,11 @@ export function createCertificates(
   more: () => readonly string[] = () => [],
 ): Certificates {
   const opened = new Map<string, { sealedKey: string; certificate: Certificate }>();
-  /** By domain; made anew when `ensure`, the only writer of certificates, has written. */
-  let domains: Map<string, Certificate> | null = null;
+  /** Made anew when `ensure`, the only writer of certificates, has written. */
+  let known: { domains: Map<string, Certificate>; trusted: Set<string> } | null = null;
   const open = ({ name, certPem, sealedKey }: SiteCertificate): Certificate => {
-    const known = opened.get(name);
-    if (known?.sealedKey === sealedKey) return known.certificate;
+    const before = opened.get(name);
+    if (before?.sealedKey === sealedKey) return before.certificate;
     const certificate = { names: [name], certPem, keyPem: issuer.unseal(sealedKey) };
     opened.set(name, { sealedKey, certificate });
     return certificate;
@@ -67,6 +69,17 @@ export function createCertificates(
       if (found) return found;
     }
     return null;
+  };
+  const served = (): NonNullable<typeof known> => {
+    if (known) return known;
+    known = { domains: new Map(), trusted: new Set() };
+    for (const own of store.certificates()) {
+      if (own.name === FALLBACK_NAME) continue;
+      const found = better(own.name);
+      known.domains.set(own.name, found ?? open(own));
+      if (found) known.trusted.add(own.name);
+    }
+    return known;
   };
   return {
     ensure(services, nowMs) {
@@ -81,7 +94,7 @@ export function createCertificates(
         for (const name of dropped) tx.deleteCertificate(name);
       });
       for (const name of dropped) opened.delete(name);
-      domains = null;
+      known = null;
     },
     adopt(tx, served, fallback) {
       const named = served.flatMap((one) => one.names.map((name) => ({ name, ...one })));
@@ -92,19 +105,12 @@ export function createCertificates(
         const dates = issuer.datesOfSite(certPem, keyPem);
         if (dates) tx.putCertificate({ name, certPem, sealedKey: issuer.seal(keyPem), ...dates });
       }
-      domains = null;
+      known = null;
     },
-    byDomain() {
-      domains ??= new Map(
-        store
-          .certificates()
-          .filter(({ name }) => name !== FALLBACK_NAME)
-          .map((c) => [c.name, better(c.name) ?? open(c)]),
-      );
-      return domains;
-    },
+    byDomain: () => served().domains,
+    trusted: () => served().trusted,
     changed() {
-      domains = null;
+      known = null;
     },
     fallback() {
       const stored = store.certificate(FALLBACK_NAME);
@@ -114,12 +120,12 @@ export function createCertificates(
   };
 }
 
-/** The domains that services are served under, or are about to be. */
+/** The domains that services are served under with TLS, or are about to be. */
 export function wantedNames(services: readonly ServiceState[]): Set<string> {
   const names = new Set<string>();
   // Also of a service that is being removed: while it drains it is still served.
   for (const { service, rollout } of services)
-    if (isRouted(service.spec))
+    if (isRouted(service.spec) && !service.spec.httpOnly)
       for (const domain of [...service.spec.domains, ...inheritedBy({ rollout })]) names.add(domain);
   return names;
 }

@@ -36,6 +36,11 @@ export function certificateRoutes(certificates: Certificates, views: Pick<Views,
         return answer({ name, names, issuer, expires_at: new Date(notAfterMs).toISOString() });
       },
     }),
+    route('POST /certs/:name/retry', {
+      summary: 'Has a name whose certificate could not be had tried now, unless the CA allows nothing yet',
+      reply: z.object({ ok: z.string() }),
+      run: ({ params, actor }) => answer({ ok: certificates.retry(params.name ?? '', actor.by) }),
+    }),
     route('DELETE /certs/:name', {
       summary: 'Forgets a certificate that was sent; what it served gets the next best one',
       reply: z.object({ ok: z.string() }),

@@ -16,6 +16,8 @@ export interface CertificateFacts {
   acme: AcmeRecord | null;
   /** Why no CA would issue for it, though ACME is on. */
   notPublic: string | null;
+  /** Why DNS-01, which was asked for, got it none; absent or null: it was not, or it needs none. */
+  needsDns?: CertificateProblem | null;
   /** One by ACME is wanted. */
   isOrdered: boolean;
   own: OwnCertificateFacts | null;
@@ -121,8 +123,9 @@ function judgedOf(facts: CertificateFacts, { source }: Served): Judged {
 
 /** Why it has none of anybody else, though that could be expected. */
 function otherwiseOf(facts: CertificateFacts): Partial<Judged> {
-  const { name, notPublic, isOrdered } = facts;
+  const { name, notPublic, isOrdered, needsDns } = facts;
   const [service] = facts.withFiles;
+  if (needsDns && service === undefined) return { state: 'waiting', ...needsDns };
   if (isOrdered) return { state: 'ordering', reason: 'Orca looks whether a CA would reach it' };
   if (service === undefined) return { reason: notPublic };
   const reason = `the certificate of ${service} (tls_cert) is not for ${name}`;

@@ -9,18 +9,20 @@ import type { Certificates } from './ports.js';
 
 export type CertificateFindings = Pick<
   Certificates,
-  'own' | 'uploads' | 'refusals' | 'notPublic' | 'isOrdered'
+  'own' | 'uploads' | 'refusals' | 'notPublic' | 'isOrdered' | 'needsDns'
 >;
 
 export function certificateViews(store: Store, of: CertificateFindings, nowMs: number): CertificateView[] {
   const issued = new Map(store.certificates().map((one) => [one.name, one]));
   issued.delete(FALLBACK_NAME);
   const records = new Map(store.acmeRecords().map((record) => [record.name, record]));
-  const all = store.services().filter(({ spec }) => isRouted(spec));
+  // What is served without TLS has no certificate, and wants none.
+  const all = store.services().filter(({ spec }) => isRouted(spec) && !spec.httpOnly);
   const services = servicesByName(all);
   const haveFiles = new Set(all.flatMap(({ key, spec }) => (spec.tls === null ? [] : [key])));
   const refusals = of.refusals();
-  const views = [...new Set([...issued.keys(), ...records.keys()])].sort().map((name) => {
+  // Others that ACME has a record of are served no more.
+  const views = [...issued.keys()].sort().map((name) => {
     const own = services.get(name) ?? [];
     return certificateView({
       name,
@@ -28,6 +30,7 @@ export function certificateViews(store: Store, of: CertificateFindings, nowMs: n
       ca: issued.get(name) ?? null,
       acme: records.get(name) ?? null,
       notPublic: of.notPublic(name),
+      needsDns: of.needsDns(name),
       isOrdered: of.isOrdered(name),
       own: of.own(name),
       refused: own.flatMap((service) => {

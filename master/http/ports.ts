@@ -120,6 +120,10 @@ export interface Certificates {
   notPublic(name: string): string | null;
   /** ACME is on, and a CA would issue for the name. */
   isOrdered(name: string): boolean;
+  /** Why it has no public certificate though DNS-01 is asked for; null: it needs none, or it is not. */
+  needsDns(name: string): CertificateProblem | null;
+  /** Has a name that waits tried by ACME now; says what came of it. Throws NOT_FOUND or CONFLICT. */
+  retry(name: string, by: string): string;
 }
 
 /** What this master hands to hosts that are to become nodes; none of it is secret. */
@@ -211,5 +215,6 @@ export type Settings = Pick<
   ClusterInfo,
   'cluster_id' | 'cluster_name' | 'domain' | 'acme_email' | 'version'
 > & {
+  httpPort: number;
   httpsPort: number;
 };

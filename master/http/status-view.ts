@@ -15,7 +15,7 @@ import {
   type Service,
 } from '../../shared/model.js';
 import type { Traffic } from '../../shared/protocol.js';
-import { isRouted } from '../../shared/spec.js';
+import { isRouted, type ServiceSpec } from '../../shared/spec.js';
 import { groupsOf } from './group-view.js';
 import { failureView, iso, rolloutSummary, versionOf } from './rollout-view.js';
 import { notServed } from './routed.js';
@@ -38,6 +38,7 @@ export interface ServiceFacts {
   heardAtMs(node: string): number | null;
   /** Requests in flight, newer than the store has them; null when nobody says. */
   inFlight(allocation: string): number | null;
+  httpPort: number;
   httpsPort: number;
   /** Why the master can store nothing now; null: it can. */
   storeProblem: string | null;
@@ -59,7 +60,7 @@ export function serviceStatus(facts: ServiceFacts): ServiceStatus {
     runtime: 'container',
     domain,
     domains: service.spec.domains,
-    url: domain !== null && isRouted(service.spec) ? urlOf(domain, facts.httpsPort) : null,
+    url: domain !== null && isRouted(service.spec) ? urlOf(domain, service.spec, facts) : null,
     replicas: service.replicas,
     desired_replicas: service.replicas,
     running_replicas: ready,
@@ -200,4 +201,7 @@ function observedAt(facts: ServiceFacts): string | null {
   return times.length === 0 || Math.min(...times) === 0 ? null : iso(Math.min(...times));
 }
 
-const urlOf = (domain: string, port: number): string => `https://${domain}${port === 443 ? '' : `:${port}`}/`;
+function urlOf(domain: string, { httpOnly }: ServiceSpec, facts: ServiceFacts): string {
+  const [scheme, usual, port] = httpOnly ? ['http', 80, facts.httpPort] : ['https', 443, facts.httpsPort];
+  return `${scheme}://${domain}${port === usual ? '' : `:${port}`}/`;
+}

@@ -43,6 +43,7 @@ export function createViews(
       figures: live.figures(key),
       heardAtMs: live.heardAtMs,
       inFlight: live.inFlight,
+      httpPort: settings().httpPort,
       httpsPort: settings().httpsPort,
       storeProblem: store.problem(),
     });

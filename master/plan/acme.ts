@@ -16,6 +16,8 @@ export interface Tracked {
 
 const MINUTE_MS = 60_000;
 const RETRY_MS = [MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, 60 * MINUTE_MS];
+/** How long the tries of a name that is gone are known beyond its wait. */
+const KEPT_MS = 24 * 60 * MINUTE_MS;
 /** Of the CA's 300, so that somebody can still order by hand. */
 const ORDERS_IN_WINDOW = 250;
 const WINDOW_MS = 180 * MINUTE_MS;
@@ -50,6 +52,14 @@ export function renewsAtMs({ notBeforeMs, notAfterMs }: { notBeforeMs: number; n
 export function retryAtMs(failures: number, nowMs: number, notBeforeMs = 0): number {
   const waitMs = RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] ?? MINUTE_MS;
   return Math.max(nowMs + waitMs, notBeforeMs);
+}
+
+/** Whether a name that is served no more may be forgotten: its certificate may serve again, and its tries count at the CA, should it
+ *  come back. */
+export function isForgotten({ certificate, failures, nextAtMs }: Tracked, nowMs: number): boolean {
+  const isUsable = certificate !== null && certificate.notAfterMs > nowMs;
+  const isCounted = failures > 0 && nextAtMs + KEPT_MS > nowMs;
+  return !isUsable && !isCounted;
 }
 
 /** When the account may order again, ms; `orders` are the times of its orders, oldest first. */

@@ -6,6 +6,7 @@ import type { Table } from '../../discovery/table.js';
 import type { Certificate, Ingress, Route } from '../../proxy-config/route.js';
 import type { Allocation, Node, Release } from '../../shared/model.js';
 import type { AllocationAssignment, Assignment, ImageKeep, ImageWant } from '../../shared/protocol.js';
+import { hstsOf } from './hsts.js';
 import { jobContainer } from './jobs.js';
 import { keepTagOf } from './names.js';
 import { originOf, type ServiceOrigin, serviceOriginOf } from './origin.js';
@@ -30,8 +31,12 @@ export interface IngressSettings {
   httpPort: number;
   httpsPort: number;
   caddy: string;
+  /** Addresses and ranges; absent: none. */
+  trustedProxies?: readonly string[];
   /** By domain. */
   certificates: ReadonlyMap<string, Certificate>;
+  /** Names whose certificate is not of the cluster's own CA; absent: none. */
+  trusted?: ReadonlySet<string>;
   fallbackCertificate: Certificate;
   /** The cluster's own name; absent or null: it has none. */
   domain?: string | null;
@@ -56,7 +61,7 @@ export function assignmentOf({
     allocations: parts.flatMap((part) => part.allocations),
     images: parts.flatMap((part) => part.images),
     keep: parts.flatMap((part) => part.keep),
-    ingress: node.ingress ? { ...ingressOf(routesOf(sorted, unreachable), ingress) } : null,
+    ingress: node.ingress ? { ...ingressOf(sorted, routesOf(sorted, unreachable), ingress) } : null,
     ...(discovery === undefined ? {} : { discovery: { ...discovery } }),
     node: { labels: node.labels, cordoned: node.cordoned },
     counters: Object.fromEntries(sorted.map(({ service: s }) => [s.key, s.planned.nextAllocation])),
@@ -183,17 +188,24 @@ function keeps(cluster: string, { service, releases }: ServiceState): ImageKeep[
 
 /* ---- ingress ----------------------------------------------------------------------------------------------------- */
 
-function ingressOf(routes: readonly Route[], settings: IngressSettings): Ingress {
+function ingressOf(
+  services: readonly ServiceState[],
+  routes: readonly Route[],
+  settings: IngressSettings,
+): Ingress {
   const served = routes
-    .map((route) => ({ ...route, domains: route.domains.filter((d) => settings.certificates.has(d)) }))
+    .map((route) => ({ ...route, domains: route.domains.filter((d) => isServable(route, d, settings)) }))
     .filter((route) => route.domains.length > 0);
   const apiName = settings.domain ?? null;
   const own = apiName !== null && settings.certificates.has(apiName) ? [apiName] : [];
-  const names = [...new Set([...own, ...served.flatMap((route) => route.domains)])].sort();
+  const overTls = served.flatMap((route) => (route.httpOnly ? [] : route.domains));
+  const names = [...new Set([...own, ...overTls])].sort();
   const certificates = names.flatMap((name) => {
     const found = settings.certificates.get(name);
     return found ? [{ ...found, names: [name] }] : [];
   });
+  const { trustedProxies = [], challenges = [] } = settings;
+  const hsts = hstsOf(services, settings.trusted ?? new Set());
   return {
     httpPort: settings.httpPort,
     httpsPort: settings.httpsPort,
@@ -202,8 +214,12 @@ function ingressOf(routes: readonly Route[], settings: IngressSettings): Ingress
     certificates,
     fallbackCertificate: settings.fallbackCertificate,
     ...(own[0] === undefined ? {} : { apiName: own[0] }),
-    ...(settings.challenges === undefined || settings.challenges.length === 0
-      ? {}
-      : { challenges: settings.challenges }),
+    ...(trustedProxies.length === 0 ? {} : { trustedProxies: [...trustedProxies] }),
+    ...(hsts.length === 0 ? {} : { hsts }),
+    ...(challenges.length === 0 ? {} : { challenges }),
   };
 }
+
+/** A name is shown no certificate of another one. */
+const isServable = ({ httpOnly }: Route, domain: string, { certificates }: IngressSettings): boolean =>
+  httpOnly === true || certificates.has(domain);

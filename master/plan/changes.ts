@@ -3,6 +3,7 @@
 import { readService } from '../../shared/config/service.js';
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { AnalysisSpec, Probe, ServiceSpec } from '../../shared/spec.js';
+import { hstsHeader } from './hsts.js';
 
 /** The lines for going from `before` to `after`; `before` null: a service that is new. */
 export function changesOf(before: ServiceSpec | null, after: ServiceSpec): string[] {
@@ -49,6 +50,8 @@ const fields: readonly (readonly [string, Show])[] = [
   ['readiness', ({ container }) => probe(container.readiness)],
   ['liveness', ({ container }) => container.liveness && probe(container.liveness)],
   ['tls', ({ tls }) => tls && `${tls.cert}, ${tls.key}`],
+  ['http_only', ({ httpOnly }) => (httpOnly ? 'true' : null)],
+  ['hsts', ({ hsts }) => (hsts ? hstsHeader(hsts) : null)],
   ['deploy.strategy', ({ deploy }) => deploy.strategy],
   ['deploy.max_unavailable', ({ deploy }) => text(deploy.maxUnavailable)],
   ['deploy.max_surge', ({ deploy }) => text(deploy.maxSurge)],

@@ -44,6 +44,7 @@ function routeOf(
     domains: [...spec.domains, ...inherited],
     paths: [...spec.routes],
     stripPrefix: spec.stripPrefix,
+    ...(spec.httpOnly ? { httpOnly: true } : {}),
     wanted: isWanted(service, rollout),
     canaryWeight: service.planned.canaryWeight,
     sticky: spec.deploy.sticky,

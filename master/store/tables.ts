@@ -1,5 +1,6 @@
 /** Which tables the store has, what each holds, and how its keys are made. */
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
+import { UNKNOWN_HOST_NAME } from '../../shared/pinned-name.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
 import type { Environment, Table } from './database.js';
 
@@ -13,7 +14,7 @@ export interface SiteCertificate {
 }
 
 /** The certificate that unknown hosts are shown is kept under this name. */
-export const FALLBACK_NAME = 'unknown-host.orca.internal';
+export const FALLBACK_NAME = UNKNOWN_HOST_NAME;
 
 /** A certificate of the user's: uploaded (`orca certs add`), or the last good one of the files that a service names. */
 export interface OwnCertificate {
@@ -56,6 +57,8 @@ export interface AcmeRecord {
   failures: number;
   /** Nothing is tried before that, ms. */
   nextAtMs: number;
+  /** The CA allows nothing before that, ms; absent or 0: it said nothing. */
+  notBeforeMs?: number;
   /** Of the last try that failed; null: none did since it was issued. */
   problem: { atMs: number; reason: string; todo: string | null } | null;
 }

@@ -3,6 +3,7 @@
  * here, each with what to do.
  */
 import { checkDeploy } from './check-deploy.js';
+import { checkHttps } from './check-https.js';
 import type { Problem } from './problem.js';
 import type { ProbeTable, ServiceTable } from './service-schema.js';
 
@@ -62,20 +63,12 @@ function checkRouting(service: ServiceTable): Problem[] {
       problems.push({ path: ['domains', index], message: `"${name}" is listed twice` });
     }
   }
-  return [...problems, ...checkTls(service, routed)];
+  return [...problems, ...checkHttps(service, routed)];
 }
 
 /** Clients of the Rust Orca may send the one domain in both places. */
 function sameDomain(domain: string, domains: string[]): boolean {
   return domains.length === 1 && domains[0] === domain;
-}
-
-function checkTls(service: ServiceTable, routed: boolean): Problem[] {
-  const { tls_cert, tls_key } = service;
-  if (tls_cert === undefined && tls_key === undefined) return [];
-  if (tls_cert === undefined) return [{ path: ['tls_cert'], message: 'is required with tls_key' }];
-  if (tls_key === undefined) return [{ path: ['tls_key'], message: 'is required with tls_cert' }];
-  return routed ? [] : [{ path: ['tls_cert'], message: 'has no effect without a domain; add domain' }];
 }
 
 function checkHealth(service: ServiceTable): Problem[] {

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { formatDuration } from '../duration.js';
 import { LIVENESS_MS } from '../protocol.js';
+import { addressRangeProblem } from './address-range.js';
 import { type Document, invalidFile, readDocument } from './document.js';
 import { problemsOf } from './explain.js';
 import { domain, duration, labels, nonEmpty, port, text } from './fields.js';
@@ -56,10 +57,16 @@ const clusterSchema = z.strictObject({
       eab_kid: nonEmpty.optional(),
       eab_key: nonEmpty.optional(),
       resolvers: z.array(nonEmpty).optional(),
+      dns: text(dnsModuleProblem).optional(),
     })
     .optional(),
   proxy: z
-    .strictObject({ http_port: port.optional(), https_port: port.optional(), caddy: nonEmpty.optional() })
+    .strictObject({
+      http_port: port.optional(),
+      https_port: port.optional(),
+      caddy: nonEmpty.optional(),
+      trusted_proxies: z.array(text(addressRangeProblem)).optional(),
+    })
     .optional(),
   node: z
     .array(
@@ -107,8 +114,15 @@ export interface ClusterConfig {
     eab: { kid: string; key: string } | null;
     /** DNS servers that are asked where a name points. */
     resolvers: string[];
+    /** The module of Caddy (`dns.providers.…`) that DNS-01 is to be done with. */
+    dns: string | null;
   };
-  proxy: { httpPort: number | null; httpsPort: number | null; caddy: string | null };
+  proxy: {
+    httpPort: number | null;
+    httpsPort: number | null;
+    caddy: string | null;
+    trustedProxies: string[];
+  };
   /** Labels for nodes that join, matched by name or address. */
   nodes: { name: string | null; address: string | null; labels: Record<string, string> }[];
   /** Of the Rust Orca's `[[token]]` and `api_tokens`; the latter have the role admin. */
@@ -128,6 +142,11 @@ export async function parseClusterToml(text: string, file: string): Promise<Clus
   else problems.push(...checkCluster(parsed.data));
   if (problems.length > 0 || !parsed.success) throw await refused(document, file, problems);
   return configOf(parsed.data);
+}
+
+/** What is wrong with a configuration that can be read, such as a file that it names: with its line, as any other mistake. */
+export async function invalidClusterToml(text: string, file: string, problems: Problem[]): Promise<Error> {
+  return refused(await readDocument(text, file), file, problems);
 }
 
 /** `HOST:PORT` or `[V6]:PORT` taken apart, or null. */
@@ -182,6 +201,11 @@ function checkAcme(acme: ClusterTable['acme']): Problem[] {
       problems.push({ path: ['acme', 'resolvers', index], message });
     }
   return problems;
+}
+
+function dnsModuleProblem(value: string): string | null {
+  if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(value)) return null;
+  return `must be the name of a module of Caddy below dns.providers, such as "cloudflare"; it is ${JSON.stringify(value)}`;
 }
 
 function isAddress(text: string): boolean {
@@ -240,11 +264,13 @@ function configOf({ cluster = {}, acme, proxy, node, token, api_tokens }: Cluste
       staging: acme?.staging ?? false,
       eab: acme?.eab_kid && acme.eab_key ? { kid: acme.eab_kid, key: acme.eab_key } : null,
       resolvers: acme?.resolvers ?? [],
+      dns: acme?.dns ?? null,
     },
     proxy: {
       httpPort: proxy?.http_port ?? null,
       httpsPort: proxy?.https_port ?? null,
       caddy: proxy?.caddy ?? null,
+      trustedProxies: [...new Set(proxy?.trusted_proxies ?? [])],
     },
     nodes: (node ?? []).map((one) => ({
       name: one.name ?? null,

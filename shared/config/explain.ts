@@ -167,5 +167,8 @@ function allKeys(schema: z.ZodType, path: string[] = []): string[][] {
 }
 
 function bare(schema: z.ZodType | undefined): z.ZodType | undefined {
-  return schema instanceof z.ZodOptional ? bare(schema.unwrap() as z.ZodType) : schema;
+  if (schema instanceof z.ZodOptional) return bare(schema.unwrap() as z.ZodType);
+  if (!(schema instanceof z.ZodPipe)) return schema;
+  // What is written stands on the side that no transformation made.
+  return bare((schema.out instanceof z.ZodTransform ? schema.in : schema.out) as z.ZodType);
 }

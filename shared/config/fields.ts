@@ -4,7 +4,7 @@
  */
 import { domainToASCII } from 'node:url';
 import { z } from 'zod';
-import { parseDuration } from '../duration.js';
+import { formatDuration, parseDuration } from '../duration.js';
 import { referenceProblem, secretNameProblem } from '../secret-reference.js';
 
 /** The longest wait that a timer of Node holds is 24 days; 7 are plenty. */
@@ -82,14 +82,14 @@ export function seconds(min: number) {
 }
 
 /** "15s", "1m", or seconds as a number; as milliseconds. */
-export function duration(minMs: number) {
+export function duration(minMs: number, maxMs = MAX_SECONDS * 1_000) {
   const read = (value: string): number | null => {
     const ms = parseDuration(value);
-    return ms !== null && ms >= minMs && ms <= MAX_SECONDS * 1_000 ? ms : null;
+    return ms !== null && ms >= minMs && ms <= maxMs ? ms : null;
   };
   return z.preprocess(
     (value) => (typeof value === 'number' ? String(value) : value),
-    reads(read, `must be a time such as "60s" or "2m", from ${minMs / 1_000}s to 7d`),
+    reads(read, `must be a time such as "60s" or "2m", from ${minMs / 1_000}s to ${formatDuration(maxMs)}`),
   );
 }
 

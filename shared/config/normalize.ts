@@ -24,6 +24,8 @@ export function normalize(table: ServiceTable, project: string): ServiceSpec {
     internal: table.internal ?? false,
     dependsOn: [...new Set(table.depends_on ?? [])],
     tls: table.tls_cert && table.tls_key ? { cert: table.tls_cert, key: table.tls_key } : null,
+    ...(table.http_only ? { httpOnly: true } : {}),
+    ...(table.hsts ? { hsts: table.hsts } : {}),
     deploy: deployOf(table.deploy ?? {}),
     placement: { node: table.placement?.node ?? null, labels: table.placement?.labels ?? {} },
     build: table.build ? buildOf(table.build) : null,

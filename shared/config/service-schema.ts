@@ -25,6 +25,7 @@ import {
   volumeName,
   words,
 } from './fields.js';
+import { hsts } from './hsts.js';
 
 const probe = z.strictObject({
   path: probePath.optional(),
@@ -127,6 +128,8 @@ export const serviceSchema = z.strictObject({
   pull: z.enum(['always', 'never', 'if-not-present']).optional(),
   tls_cert: nonEmpty.optional(),
   tls_key: nonEmpty.optional(),
+  http_only: z.boolean().optional(),
+  hsts,
   env: env.optional(),
   secret_files: z
     .array(z.strictObject({ secret: secretName, path: absolutePath, mode: fileMode.optional() }))

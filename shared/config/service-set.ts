@@ -1,7 +1,8 @@
 /**
- * What must hold between services that are deployed together: unique names, no two on one domain and path, and
- * `depends_on` that leads somewhere and not back.
+ * What must hold between services that are deployed together: unique names, no two on one domain and path, a
+ * name that is served one way, and `depends_on` that leads somewhere and not back.
  */
+import { canonicalJson } from '../fingerprint.js';
 import { isRouted, type ServiceSpec, serviceKey } from '../spec.js';
 import type { Problem } from './problem.js';
 
@@ -18,6 +19,7 @@ export function checkServiceSet(specs: readonly ServiceSpec[], options: { comple
   return [
     ...duplicateNames(specs),
     ...sharedRoutes(specs),
+    ...sharedNames(specs),
     ...(options.complete ? unknownDependencies(specs) : []),
     ...cycles(specs),
   ];
@@ -47,6 +49,35 @@ function sharedRoutes(specs: readonly ServiceSpec[]): SetProblem[] {
     }
   }
   return problems;
+}
+
+/** A name is served with TLS or without, and browsers keep one HSTS for it, whichever service they had it from. */
+function sharedNames(specs: readonly ServiceSpec[]): SetProblem[] {
+  const owners = new Map<string, ServiceSpec[]>();
+  const problems: SetProblem[] = [];
+  for (const [index, spec] of specs.entries()) {
+    if (!isRouted(spec)) continue;
+    for (const domain of spec.domains) {
+      const others = owners.get(domain) ?? [];
+      owners.set(domain, [...others, spec]);
+      const key = others.flatMap((other) => disagreement(other, spec) ?? []).at(0);
+      if (key !== undefined) problems.push({ index, path: [key.name], message: `${domain} ${key.message}` });
+    }
+  }
+  return problems;
+}
+
+function disagreement(other: ServiceSpec, spec: ServiceSpec): { name: string; message: string } | null {
+  const owner = `"${other.project}/${other.name}"`;
+  const both = 'write the same in both and deploy them together';
+  if ((other.httpOnly ?? false) !== (spec.httpOnly ?? false))
+    return {
+      name: 'http_only',
+      message: `is served ${other.httpOnly ? 'without' : 'with'} TLS for ${owner}; ${both}`,
+    };
+  if (other.hsts && spec.hsts && canonicalJson(other.hsts) !== canonicalJson(spec.hsts))
+    return { name: 'hsts', message: `has another hsts for ${owner}, and browsers keep one; ${both}` };
+  return null;
 }
 
 function unknownDependencies(specs: readonly ServiceSpec[]): SetProblem[] {

@@ -28,6 +28,7 @@ const { admin } = sidecar;
 
 t.test('Caddy starts, says its version, and only its owner reaches its socket', async (t) => {
   t.match(started, { state: 'running', reason: null, version: /^\d+\.\d+\.\d+/ });
+  t.ok(Array.isArray(started.dnsProviders), 'and which modules it has for DNS-01');
   t.equal(statSync(home).mode & 0o777, 0o700);
   t.match(await sidecar.ensure('/nowhere/caddy'), { state: 'running' }, 'one that runs is not looked for');
 });

@@ -183,8 +183,9 @@ export async function curl(edge: Edge, url: string, ...args: string[]): Promise<
       '-sk',
       '--max-time',
       '20',
-      ...to(url.startsWith('https') ? edge.httpsPort : edge.httpPort),
+      // Of two that fit the first counts.
       ...args,
+      ...to(url.startsWith('https') ? edge.httpsPort : edge.httpPort),
       url,
     ],
     {

@@ -115,6 +115,7 @@ export async function anApi(
       domain: 'orca.example.com',
       acme_email: null,
       version: '1',
+      httpPort: 80,
       httpsPort: 443,
     }),
     tokens: () => [
@@ -166,6 +167,8 @@ const noCertificates: Omit<Certificates, 'ca'> = {
   refusals: () => new Map(),
   notPublic: () => null,
   isOrdered: () => false,
+  needsDns: () => null,
+  retry: () => 'nothing is tried here',
 };
 
 const nothingToAdopt = { nodes: [], away: [], services: [], idle: [], missing: [], conflicts: [] };

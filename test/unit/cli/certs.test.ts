@@ -62,12 +62,22 @@ t.test('certs add sends both files, rm takes them away', async (t) => {
   t.match(await orca(['certs', 'rm', 'wild'], fake), { exit: 0, out: 'gone\n' });
 });
 
+t.test('certs retry says what came of it', async (t) => {
+  const fake = await startFakeApi();
+  t.teardown(() => fake.stop());
+  fake.on('POST /certs/a.example.com/retry', { body: { ok: 'a.example.com is tried now' } });
+  t.match(await orca(['certs', 'retry', 'a.example.com'], fake), {
+    ...{ exit: 0, out: 'a.example.com is tried now\n' },
+  });
+});
+
 t.test('what it is not given right is refused before anything is asked', async (t) => {
   const fake = await startFakeApi();
   t.teardown(() => fake.stop());
   mkdirSync(join(fake.home, 'folder'));
   for (const [argv, words] of [
-    [['dance'], /list, add, rm and ca/],
+    [['dance'], /list, add, rm, retry and ca/],
+    [['retry'], /certs retry NAME/],
     [['add'], /certs add NAME/],
     [['rm'], /certs rm NAME/],
     [['ca', 'x'], /takes no name/],

@@ -9,7 +9,10 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
 import { openAuthority } from '../../../master/authority.js';
+import { MASTER_NAME } from '../../../shared/pinned-name.js';
+import type { Made } from '../../support/a-certificate.js';
 
 export interface Asked {
   method: string;
@@ -38,16 +41,22 @@ export interface FakeApi {
   stop(): Promise<void>;
 }
 
-export async function startFakeApi(): Promise<FakeApi> {
+/** `own`: what it shows under any name but the master's, as an API with a domain does. */
+export async function startFakeApi(own?: Made): Promise<FakeApi> {
   const home = mkdtempSync(join(tmpdir(), 'orca-cli-'));
   const { certPem, keyPem } = openAuthority(home, Date.now()).issueServer(
-    ['127.0.0.1', 'localhost'],
+    ['127.0.0.1', 'localhost', MASTER_NAME],
     Date.now(),
   );
   const answers = new Map<string, FakeAnswer[]>();
   const asked: Asked[] = [];
   const held = new Set<ServerResponse>();
-  const server = createServer({ cert: certPem, key: keyPem }, (request, response) => {
+  const context = own && createSecureContext(own);
+  const shown: SecureContextOptions & TlsOptions = {
+    ...{ cert: certPem, key: keyPem },
+    SNICallback: (name, done) => done(null, name === MASTER_NAME ? undefined : context),
+  };
+  const server = createServer(shown, (request, response) => {
     void handle(request, response).catch(() => response.destroy());
   });
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {

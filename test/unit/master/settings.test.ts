@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readSettings } from '../../../master/settings.js';
+import { aCa, aCertificate } from '../../support/a-certificate.js';
 
 function aHome(t: Test, toml: string): string {
   const home = mkdtempSync(join(tmpdir(), 'orca-settings-'));
@@ -47,4 +48,34 @@ t.test('what can not work is refused with the flag that says it', async (t) => {
     message: /loopback/,
   });
   await t.rejects(readSettings({ home, docker: 'ftp://x' }, {}), { code: 'USAGE', message: /--docker/ });
+});
+
+t.test('roots that can not be used are refused with file, line and key, while ACME is on', async (t) => {
+  const roots = '[acme]\ntrusted_roots = ["good.pem",\n  "bad"]\n';
+  const home = aHome(t, `[cluster]\nacme_email = "a@b.c"\n${roots}`);
+  const put = (text: string): void => writeFileSync(join(home, 'bad'), text);
+  const read = () => readSettings({ home }, {});
+  const refused = (why: RegExp) =>
+    t.rejects(read(), {
+      code: 'CONFIG_INVALID',
+      message: new RegExp(
+        `^${home}/cluster\\.toml:5:3: acme\\.trusted_roots\\[1\\]: ${home}/bad ${why.source}`,
+      ),
+    });
+  writeFileSync(join(home, 'good.pem'), aCa().certPem + aCa().certPem);
+  await refused(/is not there/);
+  mkdirSync(join(home, 'bad'));
+  await refused(/is a directory/);
+  rmSync(join(home, 'bad'), { recursive: true });
+  put('');
+  await refused(/holds no certificate in PEM/);
+  put(aCertificate(['a.example.com']).key);
+  await refused(/holds no certificate in PEM/);
+  put(`${aCa().certPem}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`);
+  await refused(/holds a certificate that can't be read, number 2 of 2/);
+  put('x'.repeat(2 * 1024 * 1024));
+  await refused(/is far larger/);
+  put(aCa().certPem);
+  t.same((await read()).acme?.trustedRoots, [join(home, 'good.pem'), join(home, 'bad')]);
+  t.equal((await readSettings({ home: aHome(t, roots) }, {})).acme, null, 'without it they have no effect');
 });

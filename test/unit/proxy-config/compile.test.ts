@@ -66,6 +66,9 @@ t.test('domains, paths, certificates and ports change the fingerprint', async (t
     { routes: [aRoute('a')] },
     { certificates: [certificate('a.test')] },
     { httpsPort: 8443 },
+    { routes: [aRoute('a', { httpOnly: true }), aRoute('b')] },
+    { trustedProxies: ['10.0.0.0/8'] },
+    { hsts: [{ value: 'max-age=60', names: ['a.test'] }] },
   ];
   for (const other of others) t.not(compiled(other).fingerprint, fingerprint);
 });
@@ -203,6 +206,7 @@ t.test('the key that stands for a config leaves membership out and nothing else'
     { stripPrefix: '/x' },
     { measured: true },
     { sticky: true },
+    { httpOnly: true },
   ])
     t.not(keyOf(other), keyOf({}));
   t.not(
@@ -218,4 +222,9 @@ t.test('the key that stands for a config leaves membership out and nothing else'
     configKey({ ...base, routes: [], certificates: [one] }, resolver, null, asks);
   t.equal(keyWith(certificate('a')), keyWith(certificate('b')), 'which are asked for');
   t.not(keyWith({ ...certificate('a'), stapled: true }), keyWith(certificate('a')));
+  for (const more of [{ trustedProxies: ['::1'] }, { hsts: [{ value: 'max-age=1', names: ['a.test'] }] }])
+    t.not(
+      configKey({ ...base, routes: [], ...more }, resolver, null, traits),
+      configKey({ ...base, routes: [] }, resolver, null, traits),
+    );
 });

@@ -135,16 +135,29 @@ t.test('nothing is looked at before the ingresses serve what they were assigned'
   await waitFor('it to be issued', () => store.acmeRecord('a.example.com')?.certificate);
 });
 
-t.test('a name that is gone is not renewed; without a certificate it is forgotten', async (t) => {
-  const fail = async (): Promise<never> => {
-    throw new Error('no');
-  };
-  const { store, wanted, start } = setUp(t, { way: fail });
+t.test('the clock of a failing name goes on when it was gone for a while', async (t) => {
+  let tries = 0;
+  const { store, wanted, start } = setUp(t, {
+    async way() {
+      tries += 1;
+      throw new Error('no');
+    },
+  });
   const { acme } = start();
-  await waitFor('its reason', () => store.acmeRecord('a.example.com')?.problem);
+  const failed = await waitFor('its reason', () => {
+    const record = store.acmeRecord('a.example.com');
+    return record?.problem && record;
+  });
+  const pastMs = Date.now() - 25 * 3_600_000;
+  store.write((tx) => tx.putAcme({ ...failed, name: 'old.example.com', nextAtMs: pastMs }));
   wanted.clear();
   acme.wake();
-  await waitFor('it to be forgotten', () => store.acmeRecord('a.example.com') === undefined);
+  await waitFor('what nothing depends on to be forgotten', () => !store.acmeRecord('old.example.com'));
+  t.same(store.acmeRecord('a.example.com'), failed);
+  wanted.add('a.example.com').add('b.example.com');
+  acme.wake();
+  await waitFor('the other to be tried', () => store.acmeRecord('b.example.com')?.problem);
+  t.equal(tries, 2, 'the other one alone');
 });
 
 function aCertificate(name: string): string {

@@ -56,6 +56,22 @@ t.test('a domain that is served no more loses its certificate, but not while it 
   t.equal(certificates.byDomain().size, 0);
 });
 
+t.test('a service without TLS needs none, and names with a better one are known', async (t) => {
+  const store = aStore(t);
+  const states = createStates(store);
+  store.write((tx) => tx.putService(aService({}, { http_only: true })));
+  const better = { names: ['api.example.com'], certPem: 'better', keyPem: 'key' };
+  const certificates = createCertificates(store, anIssuer(), [
+    { find: (name) => (name === 'api.example.com' ? better : null) },
+  ]);
+  certificates.ensure(states.all(), 0);
+  t.equal(certificates.byDomain().size, 0);
+  store.write((tx) => tx.putService(aService({}, { domain: null, domains: ['api.example.com', 'b.com'] })));
+  certificates.ensure(states.all(), 0);
+  t.same([...certificates.byDomain().keys()], ['api.example.com', 'b.com']);
+  t.same([...certificates.trusted()], ['api.example.com']);
+});
+
 t.test('a service that is not routed needs none', async (t) => {
   const store = aStore(t);
   const states = createStates(store);

@@ -41,6 +41,7 @@ const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
   figures: [],
   heardAtMs: () => 4_000,
   inFlight: () => null,
+  httpPort: 80,
   httpsPort: 443,
   storeProblem: null,
   ...more,

@@ -49,6 +49,8 @@ t.test("a name without more has one of the cluster's CA, which renews itself", a
     ...{ issuer: 'Orca cluster CA', expires_at: day(60), renews_at: day(30), ...fine },
   });
   t.match(view({ notPublic: 'it is no public name' }), { state: 'issued', reason: 'it is no public name' });
+  const needsDns = { reason: 'the Caddy of one has no module', todo: 'bring your own' };
+  t.match(view({ needsDns, notPublic: 'a wildcard' }), { state: 'waiting', source: 'orca', ...needsDns });
   t.match(view({ isOrdered: true }), { state: 'ordering', reason: 'Orca looks whether a CA would reach it' });
   t.match(view({ ca: null }), { expires_at: '', renews_at: null });
 });

@@ -2,12 +2,17 @@ import t from 'tap';
 import { FALLBACK_NAME } from '../../../../master/store/tables.js';
 import type { StatusReply } from '../../../../shared/api.js';
 import type { CertificateView } from '../../../../shared/api-certificates.js';
+import { aService } from '../../../support/a-model.js';
 import { anApi, withService } from '../../../support/an-api.js';
 
 const own = {
   ...{ id: 'upload:*.example.com', names: ['*.example.com'], issuer: 'Somebody CA', by: 'ann', atMs: 0 },
   ...{ notBeforeMs: 0, notAfterMs: Date.UTC(2_100, 0, 1) },
 };
+const anAcmeRecord = (name: string) => ({
+  ...{ name, directory: 'https://ca/dir', order: null, failures: 1, nextAtMs: Date.UTC(2_100, 0, 1) },
+  ...{ certificate: null, problem: { atMs: 0, reason: 'refused', todo: null } },
+});
 const site = (name: string) => ({
   ...{ name, certPem: 'PEM', sealedKey: 'SEALED', notBeforeMs: 0, notAfterMs: Date.UTC(2_099, 0, 1) },
 });
@@ -43,6 +48,17 @@ t.test('every name is shown once, with its services, in /certs, /status and /met
   t.match(metrics, 'orca_certificate_ok{name="api.example.com",source="orca"} 0');
 });
 
+t.test('of a name that is served without TLS, or no more, nothing is said', async (t) => {
+  const { call, store } = await anApi(t);
+  const served = aService({}, { http_only: true });
+  store.write((tx) => {
+    tx.putService(served);
+    for (const name of ['api.example.com', 'gone.example.com']) tx.putAcme(anAcmeRecord(name));
+  });
+  t.same((await call('GET', '/certs')).json, { certificates: [] });
+  t.notMatch((await call('GET', '/metrics')).body, /orca_certificate_ok\{/);
+});
+
 t.test('the root of the cluster is for whoever may read', async (t) => {
   const { call } = await anApi(t);
   const { json } = await call('GET', '/certs/ca', undefined, 'look');
@@ -75,6 +91,23 @@ t.test('certificates are added and removed by who may change things', async (t) 
   t.match(await call('PUT', '/certs/a', { cert: 'C' }), { status: 400, json: { code: 'BODY_INVALID' } });
   t.match(await call('PUT', '/certs/a', { cert: 'C', key: 'K'.repeat(70_000) }), { status: 400 });
   t.equal(asked.length, 2);
+});
+
+t.test('a name is tried again by who may change things', async (t) => {
+  const asked: string[][] = [];
+  const { call } = await anApi(t, {
+    certificates: {
+      retry: (name, by) => {
+        asked.push([name, by]);
+        return `${name} is tried now`;
+      },
+    },
+  });
+  t.match(await call('POST', '/certs/a.example.com/retry', {}, 'push'), {
+    ...{ status: 200, json: { ok: 'a.example.com is tried now' } },
+  });
+  t.equal((await call('POST', '/certs/a.example.com/retry', {}, 'look')).status, 403);
+  t.same(asked, [['a.example.com', 'hands']]);
 });
 
 t.test('a deploy or plan with files that are bad is refused with the reason', async (t) => {

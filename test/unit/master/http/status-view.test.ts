@@ -25,6 +25,7 @@ const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
   figures: [],
   heardAtMs: () => 4_000,
   inFlight: () => 7,
+  httpPort: 80,
   httpsPort: 443,
   storeProblem: null,
   ...more,
@@ -51,6 +52,9 @@ t.test('a service that is as asked for runs, and says when that was seen', async
     allocations: [{ state: 'ready', routed: true, in_flight: 7, node: 'one', release: 'v1' }],
   });
   t.equal(serviceStatus(facts({ httpsPort: 8443 })).url, 'https://api.example.com:8443/');
+  const plain = aService({}, { http_only: true });
+  t.equal(serviceStatus(facts({ service: plain })).url, 'http://api.example.com/');
+  t.equal(serviceStatus(facts({ service: plain, httpPort: 8080 })).url, 'http://api.example.com:8080/');
 });
 
 t.test('an open rollout is deploying, with what it waits for', async (t) => {

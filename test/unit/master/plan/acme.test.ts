@@ -1,6 +1,7 @@
 import t from 'tap';
 import {
   dueAtMs,
+  isForgotten,
   ordersInWindow,
   refusalOf,
   renewsAtMs,
@@ -54,6 +55,20 @@ t.test(
       certificate: { ...certificate, directory: 'https://ca/dir' },
     });
     t.equal(dueAtMs(kept, 'https://ca/dir'), 3_000, 'and back, before the other has issued');
+  },
+);
+
+t.test(
+  'of a name that is gone its certificate is known while it lasts, its tries a day beyond their wait',
+  async (t) => {
+    const day = 24 * 60 * MINUTE;
+    const certificate = { notBeforeMs: 0, notAfterMs: 90 * day };
+    t.equal(isForgotten(record({}), 0), true);
+    t.equal(isForgotten(record({ certificate }), 89 * day), false);
+    t.equal(isForgotten(record({ certificate }), 90 * day), true);
+    t.equal(isForgotten(record({ failures: 4, nextAtMs: MINUTE }), day), false);
+    t.equal(isForgotten(record({ failures: 4, nextAtMs: MINUTE }), day + MINUTE), true);
+    t.equal(isForgotten(record({ certificate, failures: 1, nextAtMs: 90 * day }), 90 * day), false);
   },
 );
 

@@ -102,6 +102,28 @@ t.test('a domain without a certificate is left out until it has one', async (t) 
   t.match(assign(none).ingress, { routes: [], certificates: [] });
 });
 
+t.test('a name without TLS needs no certificate, and is shown none', async (t) => {
+  const domains = ['plain.example.com', 'api.example.com'];
+  const state = aState({ service: aService(aSpec({ domains, httpOnly: true })) });
+  t.match(assign(state).ingress, { routes: [{ domains, httpOnly: true }] });
+  t.same(ingressSchema.parse(assign(state).ingress).certificates, []);
+  t.notOk(routesOf([aState()], new Set()).some((route) => 'httpOnly' in route));
+});
+
+t.test('an ingress is told of proxies that are trusted, and of names that send HSTS', async (t) => {
+  const hsts = { maxAgeSecs: 60, includeSubdomains: false, preload: false };
+  const services = [aState({ service: aService(aSpec({ hsts })) })];
+  const more = { trustedProxies: ['10.0.0.0/8'], trusted: new Set(['api.example.com']) };
+  const told = (settings: IngressSettings) =>
+    assignmentOf({ cluster: 'c', node: aNode(), services, ingress: settings, unreachable: new Set() })
+      .ingress;
+  t.match(ingressSchema.parse(told({ ...ingress, ...more })), {
+    trustedProxies: ['10.0.0.0/8'],
+    hsts: [{ value: 'max-age=60', names: ['api.example.com'] }],
+  });
+  t.notOk(Object.keys(told(ingress) ?? {}).some((key) => ['trustedProxies', 'hsts'].includes(key)));
+});
+
 t.test('a route holds what is routed or draining, with its endpoint', async (t) => {
   const allocations = [
     anAllocation(1, { desired: 'running' }),

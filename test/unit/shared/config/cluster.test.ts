@@ -21,7 +21,7 @@ t.test('an empty file leaves everything unset', async (t) => {
 
 t.test('every setting is read', async (t) => {
   const text =
-    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nservice_range = "10.9.0.0/20"\nsilence = "10s"\nlost_after = "2m"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = false\neab_kid = "k"\neab_key = "s"\nresolvers = ["1.1.1.1", "[::1]:53"]\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\n';
+    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nservice_range = "10.9.0.0/20"\nsilence = "10s"\nlost_after = "2m"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = false\neab_kid = "k"\neab_key = "s"\nresolvers = ["1.1.1.1", "[::1]:53"]\ndns = "cloudflare"\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\ntrusted_proxies = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "192.0.2.7"]\n';
   t.same(await parseClusterToml(text, 'c'), {
     name: 'p',
     domain: 'orca.example.com',
@@ -38,9 +38,14 @@ t.test('every setting is read', async (t) => {
     lostAfterMs: 120_000,
     acme: {
       ...{ directory: 'https://ca/dir', trustedRoots: ['a.pem'], staging: false },
-      ...{ eab: { kid: 'k', key: 's' }, resolvers: ['1.1.1.1', '[::1]:53'] },
+      ...{ eab: { kid: 'k', key: 's' }, resolvers: ['1.1.1.1', '[::1]:53'], dns: 'cloudflare' },
     },
-    proxy: { httpPort: 8080, httpsPort: 8443, caddy: '/usr/bin/caddy' },
+    proxy: {
+      httpPort: 8080,
+      httpsPort: 8443,
+      caddy: '/usr/bin/caddy',
+      trustedProxies: ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32'],
+    },
     nodes: [],
     tokens: [],
   });
@@ -57,6 +62,8 @@ t.test('what of ACME does not go together is refused', async (t) => {
       /acme.resolvers\[0\]: must be an IP address.*; it is "dns.example.com"/,
     ],
     ['directory = "ca"', /acme.directory: must be a URL/],
+    ['dns = "dns.providers.cloudflare"', /:2:1: acme\.dns: must be the name of a module of Caddy/],
+    ['dns = "../x"', /acme\.dns: must be the name of a module of Caddy/],
     ['directory = "http://ca/dir"', /acme.directory: must be a URL that begins with https/],
   ] as const)
     t.match(await refused(`[acme]\n${lines}\n`), says);
@@ -94,6 +101,28 @@ t.test('a bad one is refused with line, key and reason', async (t) => {
   );
   t.match(await refused('[cluster\n'), /not valid TOML/);
   t.match(await refused('[cluster]\n__proto__ = "x"\n'), /unknown key/);
+});
+
+t.test('proxies are trusted by address, never by name', async (t) => {
+  const asked = (text: string) => refused(`[proxy]\nhttp_port = 80\ntrusted_proxies = ["::1", "${text}"]\n`);
+  for (const good of ['0.0.0.0/0', '10.1.2.3', 'fd00::/8', '::ffff:10.0.0.1', '10.0.0.0/32'])
+    t.equal(await asked(good), '', good);
+  for (const bad of [
+    'proxy.example.com',
+    'private_ranges',
+    '10.0.0',
+    '10.0.0.0/8/8',
+    'fe80::1%eth0',
+    '{env.X}',
+    '',
+  ])
+    t.match(
+      await asked(bad),
+      /^cluster\.toml:3:\d+: proxy\.trusted_proxies\[1\]: must be an IP address or a range of them/,
+      bad,
+    );
+  for (const bad of ['10.0.0.0/33', '::/129', '10.0.0.0/', '10.0.0.0/08'])
+    t.match(await asked(bad), /trusted_proxies\[1\]: must have a prefix from 0 to (32|128)/, bad);
 });
 
 t.test('HOST:PORT is taken apart', async (t) => {

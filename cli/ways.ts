@@ -1,0 +1,99 @@
+/**
+ * By which name and CA a user's CLI takes the API for the cluster's. The first way is the name that is asked for, with the cluster's CA or a
+ * public one: under its own domain the API shows a certificate of a CA that may be neither (`[acme] directory`). Where the cluster's CA is
+ * known, the second is the one that nodes go: that CA alone, under the name that stands in no certificate but the master's own.
+ *
+ * Promises that nothing is said to whom it does not trust: another way is tried only where a handshake ended before the request.
+ */
+import { X509Certificate } from 'node:crypto';
+import { Agent } from 'node:https';
+import { rootCertificates } from 'node:tls';
+import { type Got, RequestError } from 'got';
+import { pinnedName } from '../shared/pinned-name.js';
+
+export interface Ways {
+  now(): Got;
+  /** Goes on to the next; false: there is none. */
+  next(): boolean;
+  /** What to do when none is trusted. */
+  hint: string;
+}
+
+/** The subject of the CA that a master makes for its cluster. */
+const CLUSTER_CA = 'CN=Orca cluster CA ';
+
+/** `ca`: PEM, null: none is known, and public ones are trusted. */
+export function waysTo(url: string, http: Got, ca: string | null): Ways {
+  if (ca === null) return oneWay(http.extend(kept()), HINT);
+  const named = http.extend({ ...kept(), https: { certificateAuthority: [ca, ...rootCertificates] } });
+  const { servername } = pinnedName(new URL(url).hostname);
+  if (servername === undefined || !isClusterCa(ca)) return oneWay(named, HINT);
+  const pinned = http.extend({ ...kept(), https: { certificateAuthority: ca, serverName: servername } });
+  const ways = [named, pinned];
+  return {
+    now: () => ways[0] ?? pinned,
+    next: () => ways.length > 1 && ways.shift() !== undefined,
+    hint: hintFor(url),
+  };
+}
+
+/** A client that has one way only. */
+export const oneWay = (http: Got, hint = HINT): Ways => ({ now: () => http, next: () => false, hint });
+
+/** What `ask` answers by the first way that is trusted; throws what the first of them was refused with. */
+export async function byTrusted<T>(ways: Ways, ask: (http: Got) => Promise<T>): Promise<T> {
+  let first: unknown;
+  for (;;)
+    try {
+      return await ask(ways.now());
+    } catch (error) {
+      first ??= error;
+      if (!isUntrusted(error) || !ways.next()) throw isUntrusted(error) ? first : error;
+    }
+}
+
+/** The same for what comes piece by piece: it is refused before its first. */
+export async function* eachByTrusted<T>(
+  ways: Ways,
+  open: (http: Got) => AsyncGenerator<T>,
+): AsyncGenerator<T> {
+  let first: unknown;
+  for (;;)
+    try {
+      yield* open(ways.now());
+      return;
+    } catch (error) {
+      first ??= error;
+      if (!isUntrusted(error) || !ways.next()) throw isUntrusted(error) ? first : error;
+    }
+}
+
+/** The certificate was not one to trust; `error` may be what a library threw, or have it as its cause. */
+export function isUntrusted(error: unknown): boolean {
+  const { cause = error } = error as { cause?: unknown };
+  if (!(cause instanceof Error)) return false;
+  const code = cause instanceof RequestError ? cause.code : '';
+  return /CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME|certificate/i.test(`${code} ${cause.message}`);
+}
+
+const HINT =
+  "The API's certificate is not of the CA that is trusted here: set ORCA_CA to the cluster's ca.pem.";
+
+function hintFor(url: string): string {
+  const { hostname, port } = new URL(url);
+  const root = "set ORCA_CA to a file with the root of that certificate's CA";
+  if (port !== '' && port !== '443')
+    return `It is not of the cluster's CA, nor of a public one: ${root}, or to the ca.pem of that cluster.`;
+  return `Here it is of another CA than the cluster's. The master's own port takes that: --api https://${hostname}:6880. Or ${root}.`;
+}
+
+/** One handshake for all that a command asks; a connection at rest does not keep the process. */
+const kept = () => ({ agent: { https: new Agent({ keepAlive: true }) } });
+
+function isClusterCa(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject.startsWith(CLUSTER_CA);
+  } catch {
+    return false;
+  }
+}
