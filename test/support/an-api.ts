@@ -99,7 +99,7 @@ export async function anApi(
         ...{ domain: 'orca.example.com', acme: null, advertise: null },
         ...{
           listen: { host: '0.0.0.0', port: 6_880 },
-          proxy: { httpPort: 80, httpsPort: 443, caddy: 'auto' },
+          proxy: { httpPort: 80, httpsPort: 443, caddy: 'auto', trustedProxies: [] },
         },
       }),
     }),
