@@ -230,10 +230,10 @@ t.test('a program with curl and openssl brings another tag of the image, as the 
   t.equal(code, 0, stderr);
   t.match(JSON.parse(stdout), { deliveries: [{ state: 'waiting' }] });
   await isServed('tagged');
-  t.equal((await orca.service('web')).image, 'orca-e2e/hooks:1.4.2');
   await waitFor('the result', async () =>
     /deployed/.test((await orca.run(['webhooks', 'deliveries', id])).stdout),
   );
+  t.equal((await orca.service('web')).image, 'orca-e2e/hooks:1.4.2');
 });
 
 t.test('under its domain the master takes pushes through Caddy', async (t) => {
