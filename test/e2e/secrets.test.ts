@@ -119,9 +119,10 @@ t.test(
   },
 );
 
+const tokenFile = '[[service.secret_files]]\nsecret = "token"\npath = "/run/secrets/token"\nmode = "0440"\n';
+
 t.test('a file is there for its container alone, and goes with it', async (t) => {
-  const file = '[[service.secret_files]]\nsecret = "token"\npath = "/run/secrets/token"\nmode = "0440"\n';
-  await orca.deployed(web({ DB: url, TOKEN: reference('token') }) + file);
+  await orca.deployed(web({ DB: url, TOKEN: reference('token') }) + tokenFile);
   t.equal((await orca.get('web.localhost', '/read?file=/run/secrets/token')).body, 'third');
   const folder = secretFolder();
   t.equal(statSync(folder).mode & 0o777, 0o700);
@@ -214,10 +215,9 @@ t.test('a file of many is set as a whole, or refused with its line and nothing o
 });
 
 t.test('what is removed leaves no file', async (t) => {
+  await orca.deployed(web({ TOKEN: reference('token') }) + tokenFile);
+  t.equal(readdirSync(secretFolder()).length, 1);
   t.equal((await orca.run(['rm', 'web'])).code, 0);
-  await waitFor('the files to be gone', () => {
-    const folder = secretFolder();
-    return !existsSync(folder) || readdirSync(folder).length === 0;
-  });
-  t.equal((await orca.containers()).length, 0);
+  await waitFor('the files to be gone', () => readdirSync(secretFolder()).length === 0);
+  t.equal((await orca.containers()).length, 0, 'they go when no container is left');
 });
