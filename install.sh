@@ -727,6 +727,9 @@ uninstall() {
   remove_packages
   noted folder | while IFS= read -r path; do rm -rf "$path"; done
   say "removing $home"
+  # Secrets as files (agent/secret-files.ts): on a tmpfs, below the name that the home gives.
+  secrets=orca-$(printf %s "$home" | sha256sum | cut -c 1-12)
+  for place in /run "${XDG_RUNTIME_DIR:-/run}" /dev/shm; do rm -rf "${place:?}/$secrets"; done
   rm -rf "$home"
   echo "Orca is gone."
 }

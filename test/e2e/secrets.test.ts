@@ -1,10 +1,10 @@
 /** Secrets as a user has them: set, referred to, changed, taken away; and what comes of them when things die. */
-import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { SecretsChanged, SecretsReply } from '../../shared/api-secrets.js';
+import { secretFolder } from '../support/clean-up.js';
 import { dockerJson } from '../support/docker.js';
 import { nodeAppImage } from '../support/images.js';
 import { startOrca } from '../support/orca.js';
@@ -119,11 +119,12 @@ t.test(
   },
 );
 
+const tokenFile = '[[service.secret_files]]\nsecret = "token"\npath = "/run/secrets/token"\nmode = "0440"\n';
+
 t.test('a file is there for its container alone, and goes with it', async (t) => {
-  const file = '[[service.secret_files]]\nsecret = "token"\npath = "/run/secrets/token"\nmode = "0440"\n';
-  await orca.deployed(web({ DB: url, TOKEN: reference('token') }) + file);
+  await orca.deployed(web({ DB: url, TOKEN: reference('token') }) + tokenFile);
   t.equal((await orca.get('web.localhost', '/read?file=/run/secrets/token')).body, 'third');
-  const folder = secretFolder();
+  const folder = secretFolder(orca.home);
   t.equal(statSync(folder).mode & 0o777, 0o700);
   t.equal(readdirSync(folder).length, 1);
   const [seen] = await orca.containers();
@@ -135,13 +136,6 @@ t.test('a file is there for its container alone, and goes with it', async (t) =>
   t.equal(statSync(Mounts[0]?.Source ?? '').mode & 0o777, 0o440);
 });
 
-/** Of the tmpfs that the agent found. */
-function secretFolder(): string {
-  const name = `orca-${createHash('sha256').update(orca.home).digest('hex').slice(0, 12)}`;
-  const found = ['/run', process.env.XDG_RUNTIME_DIR ?? '/run', '/dev/shm'].map((place) => join(place, name));
-  return found.find((folder) => existsSync(folder)) ?? 'nowhere';
-}
-
 t.test('with the master away the agent goes on, also when its host was started anew', async (t) => {
   await killHard(orca.pid('server'));
   await killHard(orca.pid('agent'));
@@ -149,7 +143,7 @@ t.test('with the master away the agent goes on, also when its host was started a
   t.match(disk, /sealedSecrets/);
   t.notMatch(disk, /third|of-default/);
   // What a host that is started again has lost.
-  rmSync(secretFolder(), { recursive: true });
+  rmSync(secretFolder(orca.home), { recursive: true });
   const agent = orca.spawn(['agent', '--home', orca.home]);
   t.teardown(() => agent.kill('SIGKILL'));
   const before = (await envOf()).HOSTNAME;
@@ -214,10 +208,9 @@ t.test('a file of many is set as a whole, or refused with its line and nothing o
 });
 
 t.test('what is removed leaves no file', async (t) => {
+  await orca.deployed(web({ TOKEN: reference('token') }) + tokenFile);
+  t.equal(readdirSync(secretFolder(orca.home)).length, 1);
   t.equal((await orca.run(['rm', 'web'])).code, 0);
-  await waitFor('the files to be gone', () => {
-    const folder = secretFolder();
-    return !existsSync(folder) || readdirSync(folder).length === 0;
-  });
-  t.equal((await orca.containers()).length, 0);
+  await waitFor('the files to be gone', () => readdirSync(secretFolder(orca.home)).length === 0);
+  t.equal((await orca.containers()).length, 0, 'they go when no container is left');
 });

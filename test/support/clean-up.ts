@@ -1,5 +1,7 @@
 /** Leaves nothing of an Orca behind: its processes by its home, its containers, networks and volumes by its label. */
-import { existsSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { hostNetwork } from '../../discovery/host-network.js';
 import { containersWith, dockerCall, dockerJson, filters, testDocker } from './docker.js';
 import { isAlive, killHard, processesOf, signal } from './processes.js';
@@ -15,6 +17,14 @@ export async function endProcesses(home: string): Promise<void> {
   for (let round = 0; round < 5; round += 1) {
     for (const { pid } of processesOf(home)) await killHard(pid);
   }
+  rmSync(secretFolder(home), { recursive: true, force: true });
+}
+
+/** The folder of a home's secrets as files; it may be none. */
+export function secretFolder(home: string): string {
+  const name = `orca-${createHash('sha256').update(home).digest('hex').slice(0, 12)}`;
+  const places = ['/run', process.env.XDG_RUNTIME_DIR ?? '/run', '/dev/shm'];
+  return places.map((place) => join(place, name)).find((folder) => existsSync(folder)) ?? join('/run', name);
 }
 
 /** Gives back what an agent of this home claimed of the host for names. */
