@@ -28,6 +28,8 @@ export interface Pebble {
   /** Lines of cluster.toml that switch ACME on with it. */
   readonly toml: string;
   readonly directory: string;
+  /** What its own server is trusted by, PEM. */
+  readonly rootsFile: string;
   /** Where a name points; none: it is not there. */
   point(name: string, ...addresses: string[]): Promise<void>;
   /** What it issues by, PEM. */
@@ -108,12 +110,14 @@ export async function startPebble(host: BedHost, first: PebbleOptions = {}): Pro
   await waitFor('the DNS server', () => tell('/clear-a', { host: 'nobody.' }).then(() => true));
   await start(first);
   const directory = `https://${host.address}:${API}/dir`;
+  const rootsFile = join(folder, 'ca.pem');
   return {
     directory,
+    rootsFile,
     toml: [
       '[acme]',
       `directory = "${directory}"`,
-      `trusted_roots = ["${join(folder, 'ca.pem')}"]`,
+      `trusted_roots = ["${rootsFile}"]`,
       `resolvers = ["${host.address}:${DNS}"]`,
     ].join('\n'),
     async point(name, ...addresses) {
