@@ -17,7 +17,11 @@ const edge = await startEdge();
 const backend = await startBackend('one');
 const spare = await startBackend('two');
 const sockets = new WebSocketServer({ server: backend.server });
-sockets.on('connection', (socket) => socket.on('message', (data) => socket.send(`again ${data}`)));
+sockets.on('connection', (socket) => {
+  // Caddy 2.6.2 ends one with a frame that is not masked.
+  socket.on('error', () => {});
+  socket.on('message', (data) => socket.send(`again ${data}`));
+});
 t.teardown(async () => {
   await edge.close();
   await backend.close();
