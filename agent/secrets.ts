@@ -73,11 +73,11 @@ const MIN_HIDDEN = 6;
 
 /** The text with `***` in place of every value that is held: for words of Docker and of containers that are told on. */
 export function hideValues(text: string, held: SentSecrets): string {
-  let hidden = text;
-  for (const { value } of Object.values(held))
-    for (const line of [value ?? '', ...(value ?? '').split('\n')])
-      if (line.trim().length >= MIN_HIDDEN) hidden = hidden.replaceAll(line, '***');
-  return hidden;
+  const lines = Object.values(held).flatMap(({ value }) => [value ?? '', ...(value ?? '').split('\n')]);
+  const hidden = [...new Set(lines)].filter((line) => line.trim().length >= MIN_HIDDEN);
+  // The longest first: one may be the beginning of another.
+  const longestFirst = hidden.sort((a, b) => b.length - a.length);
+  return longestFirst.reduce((shown, line) => shown.replaceAll(line, '***'), text);
 }
 
 /** The variables that refer to secrets, as they are written. */

@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { OrcaError } from '../shared/errors.js';
 
 export interface Io {
   out(text: string): void;
@@ -50,12 +51,13 @@ function readHidden(prompt: string): Promise<string> {
   process.stderr.write(prompt);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     lines.once('SIGINT', () => process.exit(130));
+    lines.once('close', () => reject(new OrcaError('USAGE', 'nothing was typed; nothing was changed')));
     lines.question('', (line) => {
+      resolve(line);
       lines.close();
       process.stderr.write('\n');
-      resolve(line);
     });
   });
 }

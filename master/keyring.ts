@@ -41,9 +41,10 @@ export function openKeyring(home: string, env: Env): Keyring {
   const file = join(home, 'master.key');
   const given = givenKey(env, 'ORCA_KEY', 'orca-key');
   const previous = givenKey(env, 'ORCA_KEY_PREVIOUS', 'orca-key-previous');
-  if (given === null && !existsSync(file)) writeKeys(file, [newKey()]);
   let kept = readKeys(file);
-  let current = wanted(given, kept, null);
+  /** The first of a home: on disk before anything is sealed with it, and not before the store has said that it needs no other. */
+  let fresh = given === null && kept.length === 0 ? newKey() : null;
+  let current = fresh ?? wanted(given, kept, null);
   const known = (): Key[] => [current, ...kept, ...[given, previous].filter((key) => key !== null)];
 
   const unseal = (sealed: string, bind = ''): string => unsealWith(known(), sealed, bind);
@@ -70,13 +71,24 @@ export function openKeyring(home: string, env: Env): Keyring {
     if (kept.length !== next.length || kept[0]?.id !== next[0]?.id) writeKeys(file, next);
     kept = next;
   };
+  const keepFresh = (): void => {
+    if (fresh === null) return;
+    kept = [fresh];
+    fresh = null;
+    writeKeys(file, kept);
+  };
   return {
-    seal: (plain, bind = '') => sealWith(current, plain, bind),
+    seal(plain, bind = '') {
+      keepFresh();
+      return sealWith(current, plain, bind);
+    },
     unseal,
     settle(store) {
       const stored = store.meta(KEY_IN_FORCE);
       const inForce = typeof stored === 'string' ? stored : null;
       if (inForce !== null && !known().some(({ id }) => id === inForce)) throw missing(inForce);
+      if (inForce === null) refuseStrange(store, unseal);
+      keepFresh();
       const to = wanted(given, kept, inForce);
       const isWhole = inForce === to.id && known().every(({ id }) => id === to.id);
       const unreadable = isWhole ? [] : change(store, to);
@@ -107,6 +119,24 @@ function wanted(given: Key | null, kept: readonly Key[], inForce: string | null)
   const key = given ?? kept.find(({ id }) => id === inForce) ?? kept[0];
   if (key === undefined) throw new OrcaError('KEY_MISSING', 'master.key holds no key');
   return key;
+}
+
+/** A store of earlier versions does not say which key it is sealed with: one that opens nothing of it is not that one. */
+function refuseStrange(store: Store, unseal: Keyring['unseal']): void {
+  const count = { readable: 0, unreadable: 0 };
+  store.write((tx) =>
+    tx.reseal((sealed, bind) => {
+      try {
+        unseal(sealed, bind);
+        count.readable += 1;
+      } catch {
+        count.unreadable += 1;
+      }
+      return sealed;
+    }),
+  );
+  if (count.unreadable > 0 && count.readable === 0)
+    throw new OrcaError('KEY_MISSING', 'nothing that the store has sealed opens with the key that is here');
 }
 
 const missing = (id: string): OrcaError =>

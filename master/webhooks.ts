@@ -3,6 +3,7 @@
  * master: under the cluster's domain if it has one, with a certificate that they trust, else at its own address.
  */
 import { hostname } from 'node:os';
+import { OrcaError } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
 import type { Loop } from '../shared/loop.js';
 import type { Provider, Webhook } from '../shared/webhook.js';
@@ -31,9 +32,19 @@ export function createHooks({ store, authority, settings, apiPort }: HooksOption
     ...webhooks,
     ...createReceive(store, Date.now),
     place,
-    test: (webhook) =>
-      pingHook(webhook, authority.unseal(webhook.sealedSecret), place(webhook).url, authority.caPem),
+    test: (webhook) => pingHook(webhook, secretOf(webhook, authority), place(webhook).url, authority.caPem),
   };
+}
+
+function secretOf({ id, sealedSecret }: Webhook, { unseal }: HooksOptions['authority']): string {
+  try {
+    return unseal(sealedSecret);
+  } catch (cause) {
+    throw new OrcaError('CONFLICT', `the secret of ${id} can't be opened: it was sealed with another key`, {
+      cause,
+      hint: 'Its calls are refused. Remove it and add it again, and give the new secret to the provider.',
+    });
+  }
 }
 
 export function startHooks(store: Store, redeploy: Redeploy, log: Log): Loop {

@@ -1,5 +1,5 @@
 /** Has the clients of a running Caddy come back on new connections (`closing-route`), for the moment before a load. Never throws. */
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CLOSING_FILE } from './closing-route.js';
@@ -36,6 +36,15 @@ export function createClosing(folder: string): Closing {
       }
     },
   };
+}
+
+/** Removes the file when it is older than any load takes. Never throws. */
+export function dropStale(file: string, olderMs: number): void {
+  try {
+    if (Date.now() - statSync(file).mtimeMs > olderMs) rmSync(file, { force: true });
+  } catch {
+    // There is none.
+  }
 }
 
 /** Whether a connection to one of these ports of this host is open; where the kernel does not say so as Linux does, it may be. */

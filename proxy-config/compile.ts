@@ -18,6 +18,7 @@ import { dropForgedHeaders, proxyHandlers, type ResolverPorts } from './proxy-ha
 import type { Ingress } from './route.js';
 import { countNames } from './segments.js';
 import { type Site, type Sites, sitesOf } from './sites.js';
+import { splitByTls } from './split-by-tls.js';
 import { strictTransport } from './strict-transport.js';
 import { certificateManagers, connectionPolicies, loadedCertificates } from './tls.js';
 import { measurable, silence, trafficLogs, trafficSink } from './traffic-log.js';
@@ -75,8 +76,9 @@ export function refreshMsFor(names: number): number {
 /** Compiles the complete configuration of Caddy; the same input in any order gives the same output. */
 export function compile(input: CompileInput): Compiled {
   const routes = measurable(input.ingress.routes, input.trafficPort);
-  const { sites, refused } = sitesOf(routes.filter(({ httpOnly }) => !httpOnly));
-  const plain = sitesOf(routes.filter(({ httpOnly }) => httpOnly));
+  const split = splitByTls(routes);
+  const { sites, refused } = sitesOf(split.tls);
+  const plain = sitesOf(split.plain);
   const refreshMs = refreshMsFor(countNames(input.ingress.routes));
   const automation = {
     policies: [{ issuers: challengeIssuers(), ...certificateManagers(input.resolver, input.traits) }],

@@ -55,7 +55,11 @@ export interface CaddyTraits {
   keepsStreams: boolean;
 }
 
-/** An unknown version has neither. */
+/** Whether a Caddy of this version asks at each handshake, as far as it is known (see tls). */
+export const asksForCertificates = (version: string | null): boolean =>
+  version !== null && !caddyTraits(version).servesAccepted;
+
+/** An unknown version has none of them. */
 export function caddyTraits(version: string | null): CaddyTraits {
   const [major = 0, minor = 0, patch = 0] = (version ?? '')
     .split('.')

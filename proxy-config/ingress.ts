@@ -12,6 +12,7 @@ import type { Endpoint, IngressObserved } from '../shared/protocol.js';
 import type { MasterPlace } from './api-site.js';
 import { refreshMsFor } from './compile.js';
 import { caddyFacts, type Edge, startEdge } from './edge.js';
+import { asksForCertificates } from './find-caddy.js';
 import { handshakeAnswers } from './handshake-challenges.js';
 import { type IngressPaths, ingressPaths, makeIngressFolders } from './paths.js';
 import { presenceAfter } from './presence.js';
@@ -91,7 +92,8 @@ class Role implements IngressRole {
     this.#options = options;
     this.#answerHandshakes = handshakeAnswers(paths.storageRoot);
     this.#meter = createTrafficMeter(paths.trafficPort, options.log);
-    this.#publisher = createPublisher(paths, () => this.#loop.wake());
+    const isAsked = () => asksForCertificates(this.#edge.state().version);
+    this.#publisher = createPublisher(paths, () => this.#loop.wake(), isAsked);
     this.#edge = startEdge({
       paths,
       master: options.master ?? null,
@@ -275,8 +277,7 @@ class Role implements IngressRole {
     // A config without the port, and soon after one with it, would be two loads.
     if (trafficPort === undefined && isMeasured(want.ingress)) return null;
     return {
-      ingress: want.ingress,
-      ports,
+      ...{ ingress: want.ingress, ports },
       trafficPort: trafficPort ?? null,
       fallback: () => this.#fallback(want.ingress),
     };

@@ -36,8 +36,9 @@ export interface Publisher {
 const START_MS = 5_000;
 const SILENT_TIMES = 2;
 
-/** Watches the resolver of these paths; starts nothing by itself. `onExit` is called when it died. */
-export function createPublisher(paths: IngressPaths, onExit: () => void): Publisher {
+/** Watches the resolver of these paths; starts nothing by itself. `onExit` is called when it died. `isAsked`: Caddy asks it for
+ *  certificates. */
+export function createPublisher(paths: IngressPaths, onExit: () => void, isAsked: () => boolean): Publisher {
   const companion = createCompanion({ pidFile: paths.resolverPid, outFile: paths.resolverOut, onExit });
   const client = resolverClient(paths.resolverSocket);
   let last: ControlAnswer | null = null;
@@ -50,11 +51,11 @@ export function createPublisher(paths: IngressPaths, onExit: () => void): Publis
     last = await client.ping();
     if (companion.identity()?.pid !== last.pid) companion.adopt(last.pid);
     silent = 0;
-    if (last.ports.certificatePort === undefined) return replaceOld();
+    if (last.ports.certificatePort === undefined && isAsked()) return replaceOld();
     reason = last.unstored === null ? null : `records are served but not on disk: ${last.unstored}`;
     return last.ports;
   };
-  /** One of a version that served no certificates, which a new agent has found. */
+  /** One of a version that serves no certificates, which a new agent has found: where nobody asks for any, it goes on. */
   const replaceOld = (): null => {
     reason = 'the resolver of an older version is being replaced';
     companion.kill('SIGTERM');
@@ -96,6 +97,7 @@ export function createPublisher(paths: IngressPaths, onExit: () => void): Publis
       return { sinceMs: last.sinceMs, isStale };
     },
     async certify(ingress) {
+      if (last?.ports.certificatePort === undefined) return;
       if (certified?.ingress !== ingress) {
         const table = certificateTable(ingress);
         certified = { ingress, table, print: fingerprint(table) };

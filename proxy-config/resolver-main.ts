@@ -2,8 +2,13 @@
  * The resolver's program: `node resolver-main.js DIRECTORY [--inherit]`. Exits with 3 when one already runs there. Killed,
  * it is followed by its standby at once; SIGTERM ends both.
  */
+import { join } from 'node:path';
+import { dropStale } from './closing.js';
+import { CLOSING_FILE } from './closing-route.js';
 import { startResolver } from './resolver.js';
 import { INHERIT_FLAG, INHERITED, startStandby } from './standby.js';
+
+const STALE_MS = 5_000;
 
 process.umask(0o077);
 process.on('SIGHUP', () => {});
@@ -29,4 +34,6 @@ console.error(new Date().toISOString(), 'serving', ports);
 
 const command = [process.execPath, ...process.execArgv, process.argv[1] ?? '', directory, INHERIT_FLAG];
 const standby = startStandby(command, running.listening);
+// An agent that was killed just before a load has left it, and may be away for long.
+setInterval(() => dropStale(join(directory, 'closing', CLOSING_FILE), STALE_MS), STALE_MS).unref();
 process.on('SIGTERM', () => void standby.release().finally(() => process.exit(0)));

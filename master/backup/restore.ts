@@ -114,6 +114,10 @@ async function markRestored(path: string, head: BackupHead, nowMs: number): Prom
         const open = tx.activeRollout(key);
         if (open) tx.putRollout({ ...open, progressAtMs: nowMs });
       }
+      // What was pushed before the backup may be old by now: whoever restores says whether it is to be deployed.
+      for (const delivery of tx.openDeliveries())
+        if (delivery.state === 'waiting')
+          tx.putDelivery({ ...delivery, ...NOT_BROUGHT_OUT, endedAtMs: nowMs });
       const message = `restored from the backup of ${head.created_at}`;
       tx.addEvent({ atMs: nowMs, kind: 'restored', service: null, node: null, rollout: null, message });
     });
@@ -122,6 +126,11 @@ async function markRestored(path: string, head: BackupHead, nowMs: number): Prom
     rmSync(join(path, 'lock.mdb'), { force: true });
   }
 }
+
+const NOT_BROUGHT_OUT = {
+  state: 'skipped',
+  reason: 'it waited when the backup was made that was restored; `orca webhooks redeliver` deploys it',
+} as const;
 
 function openChecked(path: string): Store {
   try {

@@ -2,6 +2,7 @@
 import { generateKeyPairSync, type X509Certificate } from 'node:crypto';
 import { isForgotten } from '../plan/acme.js';
 import type { Store } from '../store/store.js';
+import type { AcmeRecord } from '../store/tables.js';
 
 export const ORDERS = 'acme-orders';
 
@@ -14,10 +15,53 @@ export function dropGone(store: Store, wanted: ReadonlySet<string>, nowMs: numbe
   });
 }
 
+/** Null: it was sealed in another home, or is damaged. */
+export function unsealed(authority: { unseal(sealed: string): string }, sealed: string): string | null {
+  try {
+    return authority.unseal(sealed);
+  } catch {
+    return null;
+  }
+}
+
 export const ordersOf = (store: Store): number[] => (store.meta(ORDERS) as number[] | undefined) ?? [];
 
 export const accountKey = ({ directory, email }: { directory: string; email: string }): string =>
   `acme-account|${directory}|${email}`;
+
+export interface Account {
+  sealedKey: string;
+  url: string | null;
+}
+
+interface Sealing {
+  seal(plain: string): string;
+  unseal(sealed: string): string;
+}
+
+/** The account of these settings, made where there is none that can be opened. */
+export function accountOf(
+  store: Store,
+  authority: Sealing,
+  settings: { directory: string; email: string },
+): Account {
+  const key = accountKey(settings);
+  const stored = store.meta(key) as Account | undefined;
+  if (stored && unsealed(authority, stored.sealedKey) !== null) return stored;
+  const made: Account = { sealedKey: authority.seal(newKey()), url: null };
+  store.write((tx) => tx.putMeta(key, made));
+  return made;
+}
+
+/** What can't be opened is ordered anew, by the clock that the name has. */
+export function usable(
+  authority: Pick<Sealing, 'unseal'>,
+  record: AcmeRecord | undefined,
+): AcmeRecord | undefined {
+  return record?.certificate && unsealed(authority, record.certificate.sealedKey) === null
+    ? { ...record, certificate: null }
+    : record;
+}
 
 /** P-256, PKCS #8 PEM. */
 export function newKey(): string {

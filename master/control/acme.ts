@@ -11,7 +11,19 @@ import type { AcmeOrder, AcmeSettings, Way } from '../acme/order.js';
 import { dueAtMs, ordersInWindow, refusalOf, retryAtMs, roomAtMs } from '../plan/acme.js';
 import type { Store } from '../store/store.js';
 import type { AcmeRecord } from '../store/tables.js';
-import { accountKey, dropGone, eventOf, isServed, issuerOf, newKey, ORDERS, ordersOf } from './acme-store.js';
+import {
+  accountKey,
+  accountOf,
+  dropGone,
+  eventOf,
+  isServed,
+  issuerOf,
+  newKey,
+  ORDERS,
+  ordersOf,
+  unsealed,
+  usable,
+} from './acme-store.js';
 import type { CertificateSource } from './certificates.js';
 import { stapling } from './stapled.js';
 
@@ -51,11 +63,6 @@ export interface Acme extends CertificateSource {
   wake(): void;
   /** Begins to look after names; what it answers ends that. What is under way at a CA goes on with the next start. */
   start(): () => Promise<void>;
-}
-
-interface Account {
-  sealedKey: string;
-  url: string | null;
 }
 
 const EVERY_MS = 10_000;
@@ -102,19 +109,10 @@ export function createAcme(options: AcmeOptions): Acme {
     const { certificate } = stored;
     return { ...fresh, certificate: certificate && { directory: stored.directory, ...certificate } };
   };
-  const accountOf = (settings: AcmeSettings): Account => {
-    const key = accountKey(settings);
-    const stored = store.meta(key) as Account | undefined;
-    if (stored) return stored;
-    const made: Account = { sealedKey: authority.seal(newKey()), url: null };
-    store.write((tx) => tx.putMeta(key, made));
-    return made;
-  };
-
   const issue = async (name: string, settings: AcmeSettings): Promise<void> => {
     const record = recordOf(name, settings.directory);
     const way = await port.way(name, own, settings);
-    const account = accountOf(settings);
+    const account = accountOf(store, authority, settings);
     const sealedKey = record.order?.sealedKey ?? authority.seal(newKey());
     const certPem = await port.issue({
       settings,
@@ -204,7 +202,7 @@ export function createAcme(options: AcmeOptions): Acme {
     if (settings === null) return;
     const due = [...wanted]
       .filter((name) => refusalOf(name) === null && !running.has(name))
-      .map((name) => ({ name, atMs: dueAtMs(store.acmeRecord(name), settings.directory) }))
+      .map((name) => ({ name, atMs: dueAtMs(usable(authority, store.acmeRecord(name)), settings.directory) }))
       .sort((a, b) => a.atMs - b.atMs);
     const roomMs = roomAtMs(ordersOf(store), nowMs);
     isHeld = due.some(({ atMs }) => atMs <= nowMs) && !isServed(store);
@@ -238,7 +236,9 @@ export function createAcme(options: AcmeOptions): Acme {
       const known = opened.get(name);
       if (known?.sealedKey === certificate.sealedKey) return known.value;
       const { certPem, sealedKey } = certificate;
-      const value = { names: [name], certPem, keyPem: authority.unseal(sealedKey), ...stapling(certPem) };
+      const keyPem = unsealed(authority, sealedKey);
+      if (keyPem === null) return null;
+      const value = { names: [name], certPem, keyPem, ...stapling(certPem) };
       opened.set(name, { sealedKey, value });
       return value;
     },

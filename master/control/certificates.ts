@@ -63,6 +63,15 @@ export function createCertificates(
     opened.set(name, { sealedKey, certificate });
     return certificate;
   };
+  /** Its key was sealed in another home, or is damaged: another one is issued. */
+  const isShut = (certificate: SiteCertificate | undefined): boolean => {
+    try {
+      if (certificate) open(certificate);
+      return false;
+    } catch {
+      return true;
+    }
+  };
   const better = (name: string): Certificate | null => {
     for (const source of sources) {
       const found = source.find(name);
@@ -85,7 +94,7 @@ export function createCertificates(
     ensure(services, nowMs) {
       const wanted = new Set([FALLBACK_NAME, ...more(), ...wantedNames(services)]);
       const present = new Map(store.certificates().map((c) => [c.name, c]));
-      const due = [...wanted].filter((name) => isDue(present.get(name), nowMs));
+      const due = [...wanted].filter((name) => isDue(present.get(name), nowMs) || isShut(present.get(name)));
       const dropped = [...present.keys()].filter((name) => !wanted.has(name));
       if (due.length === 0 && dropped.length === 0) return;
       const issued = due.map((name) => issue(issuer, name, nowMs));

@@ -26,7 +26,16 @@ export function startDeliver(options: DeliverOptions): Loop {
   const loop = startLoop(
     async () => {
       const services = new Set(store.openDeliveries().map(({ service }) => service));
-      const wakes = [...services].map((service) => store.batch(() => deliverOne(options, service)));
+      const failed: unknown[] = [];
+      const wakes = [...services].map((service) => {
+        try {
+          return store.batch(() => deliverOne(options, service));
+        } catch (error) {
+          failed.push(error);
+          return null;
+        }
+      });
+      if (failed.length > 0) throw failed[0];
       const wakeAtMs = Math.min(...wakes.flatMap((at) => at ?? []));
       // The loop's clock is the real one; a test's only says how long from now.
       if (Number.isFinite(wakeAtMs)) loop.wakeAt(Date.now() + Math.max(0, wakeAtMs - nowMs()));

@@ -14,6 +14,7 @@ import { chooseOwn, filesId, uploadId } from '../plan/own-certificate.js';
 import type { ServiceState } from '../plan/snapshot.js';
 import type { Store } from '../store/store.js';
 import type { OwnCertificate } from '../store/tables.js';
+import { unsealed } from './acme-store.js';
 import type { CertificateSource } from './certificates.js';
 import type { Refusal, Usable } from './check-certificate.js';
 import { checkServiceFiles, createServiceFiles, hasTls, type ServiceWithTls } from './service-files.js';
@@ -205,14 +206,6 @@ function createKept(store: Store, authority: OwnCertificatesOptions['authority']
       return own?.certPem === certPem && isSameHash(hashSecret(own.keyPem), hashSecret(keyPem));
     },
   };
-}
-
-function unsealed(authority: OwnCertificatesOptions['authority'], sealedKey: string): string | null {
-  try {
-    return authority.unseal(sealedKey);
-  } catch {
-    return null;
-  }
 }
 
 function namedBy(services: readonly ServiceWithTls[]): Map<string, string[]> {

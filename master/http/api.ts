@@ -86,6 +86,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
+    // Names of secrets and domains in paths are longer than Fastify's 100.
+    routerOptions: { maxParamLength: 300 },
   });
   acceptJson(app);
   app.setErrorHandler(async (error, request, reply) => {

@@ -156,6 +156,9 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
       for (const rollout of tables.rollouts.values(`${key}|`)) dropRollout(tables, rollout, remove);
       remove(tables.activeRollouts, key);
       remove(tables.addresses, key);
+      // Another service that is called the same later is not to be deployed by what this one's pushes were signed with.
+      for (const { id, service } of tables.webhooks.values(''))
+        if (service === key) dropWebhook(tables, { put, remove }, id);
       if (remove(tables.services, key)) serviceChanged(key);
     },
     putRelease(release) {

@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startConverge } from '../../../agent/converge.js';
@@ -83,6 +92,31 @@ t.test('words that are told on have no value in them', async (t) => {
     'x is 1',
     'too short to tell from other text',
   );
+});
+
+t.test('of a value that begins another one nothing is left', async (t) => {
+  const two = { a: { value: 'hunter22', reason: null }, b: { value: 'hunter22-prod', reason: null } };
+  t.equal(hideValues('it is hunter22-prod, or hunter22', two), 'it is ***, or ***');
+});
+
+t.test('a folder that somebody else has put in the place is neither used nor emptied', async (t) => {
+  const place = mkdtempSync('/dev/shm/orca-test-');
+  const precious = t.testdir({ 'shop.api.1': { file: 'precious' } });
+  t.teardown(() => rmSync(place, { recursive: true, force: true }));
+  const kept = openSecretFiles('/some/home', [place]);
+  const files = [{ path: '/run/secrets/pw', mode: 0o400, value: 'hush' }];
+  await kept.write('shop.api.1', files);
+  const [own = ''] = readdirSync(place);
+  rmSync(join(place, own), { recursive: true });
+  symlinkSync(precious, join(place, own));
+  kept.keep(new Set());
+  await t.rejects(kept.write('shop.api.1', files), { message: /need a tmpfs/ });
+  t.equal(readFileSync(join(precious, 'shop.api.1', 'file'), 'utf8'), 'precious');
+  rmSync(join(place, own));
+  mkdirSync(join(place, own, 'shop.api.1'), { recursive: true, mode: 0o755 });
+  kept.keep(new Set());
+  await t.rejects(kept.write('shop.api.1', files), { message: /need a tmpfs/ });
+  t.same(readdirSync(join(place, own)), ['shop.api.1'], 'others can enter it');
 });
 
 t.test('files are on a tmpfs only, for nobody else to enter, and go with the allocation', async (t) => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openKeyring } from '../../../master/keyring.js';
 import { openStore } from '../../../master/store/store.js';
+import { sealText } from '../../../shared/seal.js';
 import { aStore } from '../../support/a-store.js';
 
 const aKey = (): string => randomBytes(32).toString('base64');
@@ -36,6 +37,32 @@ t.test('what is sealed is opened for the same only, and by no other key', async 
   t.throws(() => ring.unseal(changed, 'secret:shop/db@1'));
   t.throws(() => openKeyring(aHome(t), {}).unseal(sealed, 'secret:shop/db@1'), { message: /not here/ });
   t.equal(statSync(join(home, 'master.key')).mode & 0o777, 0o600);
+});
+
+t.test(
+  'a store of an earlier version without its key is refused, and the key is still right when it is put back',
+  async (t) => {
+    const home = aHome(t);
+    const store = aStore(t);
+    const key = randomBytes(32);
+    // As earlier versions sealed: no key is named.
+    store.write((tx) => tx.putCertificate(certificate(sealText(key, 'a private key', ''))));
+    t.throws(() => openKeyring(home, {}).settle(store), { code: 'KEY_MISSING' });
+    t.notOk(existsSync(join(home, 'master.key')), 'no other one is made');
+    writeFileSync(join(home, 'master.key'), key.toString('base64'), { mode: 0o600 });
+    const ring = openKeyring(home, {});
+    t.same(ring.settle(store), []);
+    t.equal(ring.unseal(store.certificate('a')?.sealedKey ?? ''), 'a private key');
+  },
+);
+
+t.test('what is only called as if it were sealed is left alone', async (t) => {
+  const store = aStore(t);
+  const ring = openKeyring(aHome(t), {});
+  store.write((tx) => tx.putMeta('labels', { sealed: 'true', sealedBy: 'ann' }));
+  t.same(ring.settle(store), []);
+  t.same(ring.rotate(store), []);
+  t.same(store.meta('labels'), { sealed: 'true', sealedBy: 'ann' });
 });
 
 t.test('a new key seals everything anew; the one before goes with the next start', async (t) => {

@@ -44,6 +44,25 @@ t.test('each domain gets a certificate, kept until two thirds of its time have p
   t.not(certificates.byDomain().get('api.example.com')?.certPem, first?.certPem);
 });
 
+t.test('one whose key can not be opened is issued anew, and keeps nobody from the others', async (t) => {
+  const store = aStore(t);
+  const states = createStates(store);
+  store.write((tx) => tx.putService(aService()));
+  createCertificates(store, anIssuer()).ensure(states.all(), 0);
+  const stored = store.certificate('api.example.com');
+  if (stored) store.write((tx) => tx.putCertificate({ ...stored, sealedKey: 'damaged' }));
+  const issuer = anIssuer();
+  const certificates = createCertificates(store, {
+    ...issuer,
+    unseal: (sealed) => {
+      if (sealed === 'damaged') throw new Error('changed');
+      return issuer.unseal(sealed);
+    },
+  });
+  certificates.ensure(states.all(), 1);
+  t.match(certificates.byDomain().get('api.example.com'), { keyPem: /^key/ });
+});
+
 t.test('a domain that is served no more loses its certificate, but not while it drains', async (t) => {
   const store = aStore(t);
   const states = createStates(store);

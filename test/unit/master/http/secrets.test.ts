@@ -49,6 +49,13 @@ t.test('a secret is set, listed, shown and removed, and its value is in no answe
   t.notMatch(answers.join(), /hush/);
 });
 
+t.test('a name is found as long as it may be set', async (t) => {
+  const { call } = await anApi(t);
+  const key = 'k'.repeat(127);
+  t.equal((await call('POST', `/secrets/${key}`, { value: 'hush' })).status, 200);
+  t.equal((await call('DELETE', `/secrets/${key}`)).status, 200);
+});
+
 t.test('a body that does not fit is refused without the value in it, and nothing is set', async (t) => {
   const { call, store } = await anApi(t);
   for (const [path, body] of [

@@ -24,6 +24,22 @@ t.test('of each webhook the newest deliveries are kept, and all that are open', 
   t.equal(store.deliveries('wh-2', 10).length, 1);
 });
 
+t.test('a service that goes takes its webhooks along, and no other', async (t) => {
+  const store = aStore(t);
+  store.write((tx) => {
+    tx.putWebhook(aWebhook());
+    tx.putDelivery(aDelivery({ id: numbered(1) }));
+    tx.putWebhook(aWebhook({ id: 'wh-2', service: 'shop/other' }));
+    tx.deleteService('shop/api');
+  });
+  t.same(
+    store.webhooks().map(({ id }) => id),
+    ['wh-2'],
+  );
+  t.equal(store.delivery(numbered(1)), undefined);
+  t.same(store.openDeliveries(), []);
+});
+
 t.test('who waits is known by service, until it has ended', async (t) => {
   const store = aStore(t);
   const heard: string[] = [];
