@@ -48,8 +48,12 @@ t.test('a drain names what can’t leave, waits for it, and goes on after kill -
     t.match(late, { code: 1, stderr: /the drain of h3 is not done after 1s/ });
     await killHard(orca.pid('server'));
     await orca.startServer();
-    const node = await cluster.nodeThat('h3', 'to be held up', ({ allocations }) => allocations === 1);
-    t.match(node, { state: 'draining', drain: true, drain_status: { moving: null, done_at: null } });
+    const node = await cluster.nodeThat(
+      'h3',
+      'to be held up',
+      ({ allocations, drain_status }) => allocations === 1 && drain_status?.moving === null,
+    );
+    t.match(node, { state: 'draining', drain: true, drain_status: { done_at: null } });
     t.match(
       node.reason,
       /1 left; default\/pinned stays: no other node can take it: 3 nodes: 1 draining, 2 without label/,
