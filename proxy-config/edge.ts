@@ -123,9 +123,10 @@ export function startEdge(options: EdgeOptions): Edge {
     const compiled = compileNow(want, false);
     change({ refusals: new Map(compiled.refused.map((r) => [r.service, r.reason])) });
     const running = await sidecar.admin.config(FINGERPRINT_PATH);
-    if (running !== compiled.fingerprint)
-      await replace(want, isOurs(running) && !isPutOff(compiled.fingerprint));
-    else if (state.loadReason !== null || state.loadedNames.size === 0) {
+    if (running !== compiled.fingerprint) {
+      const { servesAccepted } = caddyTraits(state.version);
+      await replace(want, servesAccepted && isOurs(running) && !isPutOff(compiled.fingerprint));
+    } else if (state.loadReason !== null || state.loadedNames.size === 0) {
       const { config, refreshMs } = compiled;
       change({ loadedNames: srvNamesOf(config), loadReason: null, refreshMs: Math.max(loadedMs, refreshMs) });
       loadedMs = refreshMs;

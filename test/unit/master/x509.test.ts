@@ -48,6 +48,7 @@ t.test(
     t.equal(second.clusterId, first.clusterId);
     t.equal(statSync(join(home, 'ca.key')).mode & 0o777, 0o600);
     t.equal(statSync(join(home, 'ca.pem')).mode & 0o777, 0o644);
+    first.seal('the first thing that needs it');
     t.equal(statSync(join(home, 'master.key')).mode & 0o777, 0o600);
     t.ok(new X509Certificate(first.caPem).ca);
     rmSync(join(home, 'ca.key'));
