@@ -105,8 +105,7 @@ export function startEdge(options: EdgeOptions): Edge {
   };
   /** What is wanted by then is loaded: more may have come while clients were told. */
   const replace = async (want: EdgeWant, hasClients: boolean): Promise<void> => {
-    const { httpPort, httpsPort } = want.ingress;
-    if (hasClients) await closing.begin([httpPort, httpsPort]);
+    if (hasClients) await closing.begin();
     try {
       await load(options.want() ?? want);
     } finally {

@@ -70,10 +70,6 @@ export function createDispatch(options: DispatchOptions): Dispatch {
 
   const onHello = (state: Live, hello: Extract<AgentMessage, { type: 'hello' }>): Then => {
     const { session } = state;
-    if (hello.protocol !== PROTOCOL_VERSION) {
-      session.close(closeCodes.versionMismatch, `this master speaks version ${PROTOCOL_VERSION}`);
-      return undefined;
-    }
     const older = live.get(session.node);
     state.claimant = { address: state.address, pid: hello.facts.pid };
     if (older && older !== state && isRefused(older, state)) return undefined;
@@ -157,7 +153,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     return undefined;
   };
 
-  /** What is out of order costs the session at once; the rest waits for its turn. */
+  /** What is out of order, or of another version, costs the session at once, whatever is behind it; the rest waits for its turn. */
   const take = (state: Live, message: AgentMessage): void => {
     const isHello = message.type === 'hello';
     if (isHello === state.hasSaidHello)
@@ -165,6 +161,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         closeCodes.badMessage,
         isHello ? 'hello was said already' : 'the first message is hello',
       );
+    else if (message.type === 'hello' && message.protocol !== PROTOCOL_VERSION)
+      state.session.close(closeCodes.versionMismatch, `this master speaks version ${PROTOCOL_VERSION}`);
     else handle(state, () => onMessage(state, message), message.type === 'status');
     state.hasSaidHello ||= isHello;
   };

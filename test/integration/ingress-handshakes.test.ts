@@ -74,10 +74,11 @@ t.test(
 );
 
 t.test('one that an OCSP answer can be stapled to is loaded into Caddy, and shown all the same', async () => {
+  // It is a load, and on the current Caddy a handshake that is under way just then fails.
   serve({ ...second, stapled: true });
-  await until('it is shown', async () => (await handshake(edge)) === common(second));
+  await until('it is shown', async () => (await handshake(edge).catch(() => null)) === common(second));
   serve(first);
-  await until('the other is shown', async () => (await handshake(edge)) === common(first));
+  await until('the other is shown', async () => (await handshake(edge).catch(() => null)) === common(first));
 });
 
 t.test('what is asked for stands in nothing that Caddy keeps', async (t) => {

@@ -54,16 +54,6 @@ t.test('loads lose no request of a client that is connected and busy', async (t)
   t.notOk(existsSync(closingFile), 'and then they stay connected');
 });
 
-t.test('where nobody is connected a load waits for nobody', async (t) => {
-  await until('all have gone', async () => !existsSync(closingFile));
-  const before = loads();
-  serve('alone.test');
-  await until('loaded', () => {
-    t.notOk(existsSync(closingFile));
-    return loads() > before;
-  });
-});
-
 t.test(
   'a WebSocket outlives a load where Caddy can keep it, and is waited for when what it is open to drains',
   async (t) => {
