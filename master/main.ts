@@ -206,6 +206,8 @@ async function construct(
       version,
       httpPort: settings.proxy.httpPort,
       httpsPort: settings.proxy.httpsPort,
+      home,
+      security: settings.security,
     }),
     tokens: () => [admin, ...settings.tokens.map(knownToken)],
     reload,

@@ -130,7 +130,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>, h
   const routes = [
     ...clusterRoutes({ store, views, settings, reload }),
     ...nodeRoutes(commands, options.upgrade),
-    ...deployRoutes(store, commands, options.certificates, () => options.settings().domain),
+    ...deployRoutes(store, commands, options.certificates, settings),
     ...certificateRoutes(options.certificates, views),
     ...serviceRoutes(store, commands),
     ...secretRoutes(store, options.secrets, commands),

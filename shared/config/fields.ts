@@ -177,7 +177,8 @@ function domainProblem(value: string): string | null {
   return /(^|\.)\d+$/.test(name) ? `must be a host name, not an address; it is ${shown}` : null;
 }
 
-function readSize(value: string): number | null {
+/** Bytes of a size such as "64Mi"; null: it is none. */
+export function readSize(value: string): number | null {
   const match = /^(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?b?)?|b)?$/i.exec(value.trim());
   if (!match) return null;
   const power = ['k', 'm', 'g', 't'].indexOf((match[2] ?? '').toLowerCase()) + 1;
