@@ -53,6 +53,7 @@ export const routePattern = text((value) => {
 export const probePath = text((value) => {
   if (!value.startsWith('/'))
     return `must start with "/", such as "/healthz"; it is ${JSON.stringify(value)}`;
+  if (/[^ -ÿ]/.test(value) && !hasBlank(value)) return 'must have what is no Latin letter written as %XX';
   return hasBlank(value) ? 'must hold no blanks' : null;
 });
 
