@@ -9,7 +9,7 @@ import type { Log } from '../shared/log.js';
 
 /** So many may stay as long as they like (which the timeouts of requests bound). */
 const SOFT_LIMIT = 512;
-const HARD_LIMIT = 2_048;
+const HARD_LIMIT = 1_500;
 const GRACE_MS = 5_000;
 const TELL_EVERY_MS = 60_000;
 

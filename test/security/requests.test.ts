@@ -4,14 +4,14 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
-import { type BareServer, bareServer } from '../support/bare-server.js';
+import { bareServer } from '../support/bare-server.js';
 import { waitFor } from '../support/wait-for.js';
 
 const server = await bareServer();
 t.teardown(() => server.stop());
 const MANY = 10_000;
 /** Of what one connection of them is held for. */
-const HARD_LIMIT = 2_048;
+const HARD_LIMIT = 1_500;
 
 async function isAnswering(t: Test, what: string): Promise<void> {
   const beganMs = Date.now();
@@ -26,13 +26,11 @@ const overTls = (): TLSSocket => {
   return socket.on('error', () => undefined);
 };
 
-/** Begun now, judged at the end of the file: its limits are longer than the rest takes. */
-const slow = slowRequest(server);
-
 t.test('10,000 half-open connections are bounded, and memory comes back', async (t) => {
   await isAnswering(t, 'before');
   const rounds: number[] = [];
-  for (const first of [Buffer.alloc(0), Buffer.from([0x16, 0x03, 0x01])]) {
+  const beginningOfHello = Buffer.from([0x16, 0x03, 0x01]);
+  for (const first of [beginningOfHello, Buffer.alloc(0), beginningOfHello]) {
     const sockets = await openMany(first);
     await waitFor('the oldest to be closed', () => openOf(sockets) <= HARD_LIMIT + 50);
     t.ok(openOf(sockets) > 0, `${openOf(sockets)} of ${MANY} are still open`);
@@ -41,11 +39,11 @@ t.test('10,000 half-open connections are bounded, and memory comes back', async 
     await isAnswering(t, 'behind them');
     rounds.push(server.rssMiB());
   }
-  const [once = 0, twice = 0] = rounds;
-  t.ok(twice < 400, `${Math.round(twice)} MiB`);
+  const [, once = 0, twice = 0] = rounds;
+  t.ok(twice < 600, `${Math.round(twice)} MiB`);
   t.ok(
-    twice - once < 40,
-    `a second round costs nothing more: ${Math.round(once)}, then ${Math.round(twice)} MiB`,
+    twice - once < 120,
+    `one more round costs nothing more: ${Math.round(once)}, then ${Math.round(twice)} MiB`,
   );
   t.match(server.said(), /too many connections that prove nothing/);
 });
@@ -53,13 +51,13 @@ t.test('10,000 half-open connections are bounded, and memory comes back', async 
 t.test('who has proved who they are is closed for no crowd', async (t) => {
   const follower = overTls();
   const token = readFileSync(join(server.home, 'cluster.token'), 'utf8').trim();
-  follower.write(
-    `GET /api/v1/events?follow=true HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n\r\n`,
-  );
+  const asked = (path: string) => `GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n\r\n`;
   let heard = '';
   follower.setEncoding('utf8').on('data', (text: string) => {
     heard += text;
   });
+  // The second says nothing before something happens: what shows that it has come is the answer to the first.
+  follower.write(asked('/api/v1/cluster/info') + asked('/api/v1/events?follow=true'));
   await waitFor('the events to be followed', () => heard.includes('200 OK'));
   const sockets = await openMany(Buffer.alloc(0));
   await waitFor('the oldest to be closed', () => openOf(sockets) <= HARD_LIMIT + 50);
@@ -68,7 +66,11 @@ t.test('who has proved who they are is closed for no crowd', async (t) => {
   follower.destroy();
 });
 
+/** Begun behind the crowd, which would end it, and judged at the end of the file: its limits are longer than the rest takes. */
+let slow: Promise<{ afterMs: number }> | null = null;
+
 t.test('bodies are bounded, whoever sends them', async (t) => {
+  slow = slowRequest();
   const before = server.rssMiB();
   const body = 'x'.repeat(8 * 1024 * 1024);
   const large = await server.call('POST', '/api/v1/deploy', body);
@@ -160,16 +162,15 @@ t.test('no page of another site is let read', async (t) => {
 });
 
 t.test('a request that never ends is ended', async (t) => {
-  const ended = await slow;
-  t.ok(ended.afterMs < 40_000, `headers: ${ended.afterMs} ms`);
+  const { afterMs = 0 } = (await slow) ?? {};
+  t.ok(afterMs > 10_000 && afterMs < 40_000, `after ${afterMs} ms`);
   await isAnswering(t, 'still');
 });
 
 /** Says a header a second and never the last. */
-async function slowRequest({ port }: BareServer): Promise<{ afterMs: number }> {
+async function slowRequest(): Promise<{ afterMs: number }> {
   const beganMs = Date.now();
   const socket = overTls();
-  t.ok(port > 0);
   socket.write('GET /api/v1/health HTTP/1.1\r\nhost: x\r\n');
   const drip = setInterval(() => socket.write('x-a: b\r\n'), 1_000);
   socket.resume();
