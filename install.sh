@@ -39,6 +39,7 @@ main() {
   lib=/opt/orca
   run=$home/run
   unit=orca
+  units=/etc/systemd/system
   [ "$home" = /var/lib/orca ] || unit=orca-$(printf %s "$home" | cksum | cut -d' ' -f1)
   PATH=$PATH:/usr/local/bin:/usr/sbin:/sbin
   "$action"
@@ -328,7 +329,7 @@ keep_server() {
 # True while the server has not died twice: a setting it refuses will not mend itself.
 keeper_runs() {
   keeper=$(cat "$run/keeper.pid" 2>/dev/null) && kill -0 "$keeper" 2>/dev/null || return 1
-  deaths=$(grep -c '"code":"\(PORT_TAKEN\|CONFIG_INVALID\|STORE_TOO_NEW\|USAGE\|ALREADY_RUNNING\)"\|^orca: ' "$home/logs/server.log" || true)
+  deaths=$(grep -c '"code":"\(PORT_TAKEN\|CONFIG_INVALID\|HOME_UNSAFE\|STORE_TOO_NEW\|USAGE\|ALREADY_RUNNING\)"\|^orca: ' "$home/logs/server.log" || true)
   [ "$deaths" -lt 2 ] || { stop_keeper && return 1; }
 }
 
@@ -363,7 +364,7 @@ wait_for_end() {
 # write_unit NAME WHAT AFTER COMMAND. KillMode=process: Caddy and the resolver outlive the program that started them. No limit
 # of starts: what it waits for, such as an address or room on the disk, may come at any time.
 write_unit() {
-  cat >"/etc/systemd/system/$1.service" <<UNIT
+  cat >"$units/$1.service" <<UNIT
 [Unit]
 Description=Orca $2 ($home)
 After=network-online.target docker.service $3
@@ -376,11 +377,51 @@ Restart=always
 RestartSec=1
 KillMode=process
 LimitNOFILE=1048576
+$(shut_in "$2")
 
 [Install]
 WantedBy=multi-user.target
 UNIT
   note unit "$1.service"
+}
+
+# What the program, and all that it starts, can't do (docs/hardening.md). Not among it, since they run in the same unit: what Caddy,
+# iptables and ip need (netlink, raw sockets, NET_ADMIN), and the tmpfs below /run where Docker finds secrets. Node compiles at run
+# time, so memory stays executable.
+shut_in() {
+  cat <<LINES
+UMask=0077
+NoNewPrivileges=yes
+ProtectHome=read-only
+ReadWritePaths="$(printf %s "$home" | sed 's/%/%%/g')"
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+LockPersonality=yes
+SystemCallArchitectures=native
+LINES
+  case $home$here in */tmp/*) ;; *) echo PrivateTmp=yes ;; esac
+  if [ "$1" = master ]; then
+    cat <<'LINES'
+ProtectSystem=strict
+ProtectClock=yes
+ProtectKernelTunables=yes
+PrivateDevices=yes
+CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_NET_BIND_SERVICE
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
+LINES
+  else
+    cat <<'LINES'
+ProtectSystem=full
+CapabilityBoundingSet=~CAP_AUDIT_CONTROL CAP_BPF CAP_MAC_ADMIN CAP_MAC_OVERRIDE CAP_SYSLOG CAP_SYS_BOOT CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_TIME CAP_WAKE_ALARM
+LINES
+  fi
 }
 
 start_units() {
@@ -738,7 +779,7 @@ stop_orca() {
   say "stopping Orca"
   for name in $(noted unit); do
     systemctl disable --now "$name" >/dev/null 2>&1 || true
-    rm -f "/etc/systemd/system/$name"
+    rm -f "$units/$name"
   done
   if [ -n "$(noted unit)" ]; then systemctl daemon-reload; fi
   stop_keeper

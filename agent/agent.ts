@@ -19,6 +19,7 @@ import type { ContainerDns, Engine, ObservedNetwork } from './engine.js';
 import { type CountedFigures, type Link, startLink, type Work } from './link.js';
 import { createLogs } from './logs.js';
 import type { Memory } from './memory.js';
+import type { MountLock } from './mount-sources.js';
 import { createRecall } from './recall.js';
 import { startRenewal } from './renew.js';
 import type { SecretFiles } from './secret-files.js';
@@ -60,6 +61,7 @@ export interface AgentOptions<I, D> {
   /** Absent: names are left to Docker. */
   createDiscovery?: (onChange: () => void) => DiscoveryPart<D>;
   secretFiles?: SecretFiles;
+  mountLock?: MountLock;
   /** Null: it can't replace itself. */
   upgrades?: Upgrades | null;
   log: Log;
@@ -100,6 +102,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     ownTags,
     onChange: () => changed(),
     ...(options.secretFiles ? { secretFiles: options.secretFiles } : {}),
+    ...(options.mountLock ? { mountLock: options.mountLock } : {}),
     log,
     ...(options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs }),
   });

@@ -17,6 +17,7 @@ import { type ContainerDns, type Engine, EngineError, type ObservedNetwork } fro
 import { execute } from './execute.js';
 import { emptyFacts, type Facts } from './facts.js';
 import { type Look, NOT_ASKED, startLook } from './look.js';
+import type { MountLock } from './mount-sources.js';
 import { type Plan, plan } from './plan.js';
 import { createProbes } from './probes.js';
 import { pruneFacts } from './prune.js';
@@ -38,6 +39,8 @@ export interface ConvergeOptions {
   ownTags: string[];
   /** Absent: nothing has secrets as files. */
   secretFiles?: SecretFiles;
+  /** Absent: the node allows what the cluster does. */
+  mountLock?: MountLock;
   onChange: () => void;
   log: Log;
   /** The slow full look. */
@@ -106,6 +109,7 @@ export function startConverge(options: ConvergeOptions): Converger {
       publishAddress: publishAddress(),
       dnsFor: (project: string) => dnsFor(project) ?? null,
       secretFiles,
+      mountLock: options.mountLock ?? { home: '/var/lib/orca', folders: null },
       refresh: look.refresh,
       onProgress: loop.wake,
     };

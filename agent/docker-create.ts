@@ -1,4 +1,5 @@
 /** PURE: a container request → the body of Docker's `POST /containers/create`. */
+import type { Confinement } from '../shared/spec.js';
 import type { DockerContainerOptions } from './dockerode.js';
 import type { ContainerRequest } from './engine.js';
 import { containerLabels, LABEL_CLUSTER, LABEL_PROJECT } from './labels.js';
@@ -10,6 +11,7 @@ export function toCreateOptions(request: ContainerRequest): DockerContainerOptio
   return {
     name: request.name,
     Image: allocation.imageId,
+    ...(spec.confinement?.user === undefined ? {} : { User: spec.confinement.user }),
     ...(spec.command === null ? {} : { Cmd: spec.command }),
     ...(spec.entrypoint === null ? {} : { Entrypoint: spec.entrypoint }),
     Env: Object.entries(request.env).map(([key, value]) => `${key}=${value}`),
@@ -19,6 +21,7 @@ export function toCreateOptions(request: ContainerRequest): DockerContainerOptio
       NetworkMode: network,
       PortBindings: portBindings(request),
       Mounts: mountsOf(request),
+      ...confined(spec.confinement ?? {}),
       ...(spec.resources.memoryBytes === null ? {} : { Memory: spec.resources.memoryBytes }),
       ...(spec.resources.cpus === null ? {} : { NanoCpus: Math.round(spec.resources.cpus * 1e9) }),
       LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
@@ -29,6 +32,26 @@ export function toCreateOptions(request: ContainerRequest): DockerContainerOptio
     NetworkingConfig: {
       EndpointsConfig: { [network]: { Aliases: aliasesOf(request) } },
     },
+  };
+}
+
+/**
+ * So many processes and threads a container has at most, where nothing is said: a fork bomb ends in its own container. Docker sets no
+ * limit, Podman 2048 (containers.conf(5)), OpenShift 4096 a pod (`podPidsLimit`, from 4.11 on): the most that anybody sets, so that
+ * nothing that runs elsewhere fails here.
+ */
+const PIDS_LIMIT = 4_096;
+
+/** Without new privileges and with a limit of processes, unless the service says otherwise. */
+function confined(confinement: Confinement): DockerContainerOptions['HostConfig'] {
+  const { privileged, newPrivileges, capAdd, capDrop, readOnly, pidsLimit } = confinement;
+  return {
+    PidsLimit: pidsLimit ?? PIDS_LIMIT,
+    ...(privileged ? { Privileged: true } : {}),
+    ...(privileged || newPrivileges ? {} : { SecurityOpt: ['no-new-privileges'] }),
+    ...(capAdd === undefined ? {} : { CapAdd: capAdd }),
+    ...(capDrop === undefined ? {} : { CapDrop: capDrop }),
+    ...(readOnly ? { ReadonlyRootfs: true } : {}),
   };
 }
 
@@ -62,8 +85,8 @@ function portBindings(request: ContainerRequest): Record<string, { HostIp: strin
 }
 
 /** Named volumes are `<project>_<name>` and outlive the service; a bind source that does not exist is refused by Docker. */
-function mountsOf({ allocation, cluster, files }: ContainerRequest): DockerMount[] {
-  const { mounts, volumes } = allocation.container;
+function mountsOf({ allocation, cluster, mounts, files }: ContainerRequest): DockerMount[] {
+  const { volumes, confinement } = allocation.container;
   const Labels = { [LABEL_CLUSTER]: cluster, [LABEL_PROJECT]: allocation.project };
   return [
     ...mounts.map(
@@ -76,6 +99,14 @@ function mountsOf({ allocation, cluster, files }: ContainerRequest): DockerMount
     ),
     ...files.map(
       ({ source, target }): DockerMount => ({ Type: 'bind', Source: source, Target: target, ReadOnly: true }),
+    ),
+    ...(confinement?.tmpfs ?? []).map(
+      ({ path, sizeBytes }): DockerMount => ({
+        Type: 'tmpfs',
+        Target: path,
+        Source: '',
+        ...(sizeBytes === null ? {} : { TmpfsOptions: { SizeBytes: sizeBytes, Mode: 0o1777 } }),
+      }),
     ),
     ...volumes.map(
       ({ name, path }): DockerMount => ({

@@ -4,6 +4,7 @@
  * `EngineError`, whose `kind` is all that a caller may decide on; the message is the engine's own words.
  */
 import type { AllocationAssignment, LogLine } from '../shared/protocol.js';
+import type { ContainerSpec } from '../shared/spec.js';
 
 export type ContainerState = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
 
@@ -66,6 +67,8 @@ export interface ContainerRequest {
   allocation: AllocationAssignment;
   /** Its environment, with the values of secrets. */
   env: Record<string, string>;
+  /** Its mounts, with where they lead on this host. */
+  mounts: ContainerSpec['mounts'];
   /** Files on the host that it finds at `target`, to be read only. */
   files: { source: string; target: string }[];
   network: string;

@@ -5,6 +5,7 @@
 import type { ContainerDns, ContainerRequest, Engine, ObservedContainer } from './engine.js';
 import type { Facts } from './facts.js';
 import { resolveImage } from './images.js';
+import { type MountLock, realMounts } from './mount-sources.js';
 import type { SecretFiles } from './secret-files.js';
 import { envWith, filesWith } from './secrets.js';
 import type { Step, StepOf } from './step.js';
@@ -17,6 +18,7 @@ export interface ExecuteContext {
   /** What a new container of a project asks about names. */
   dnsFor(project: string): ContainerDns | null;
   secretFiles: SecretFiles;
+  mountLock: MountLock;
   /** Looks at one container again and puts what it is now into the facts. */
   refresh(id: string): Promise<void>;
   onProgress(): void;
@@ -49,14 +51,16 @@ const executors: Executors = {
   },
 
   async 'create-container'(step, context) {
-    const { engine, facts, cluster, publishAddress, dnsFor, refresh, secretFiles } = context;
+    const { engine, facts, cluster, publishAddress, dnsFor, refresh, secretFiles, mountLock } = context;
     const { allocation, network, name, attempt, level } = step;
+    const mounts = await realMounts(allocation.container, mountLock);
     const dns = dnsFor(allocation.project);
     const files = await secretFiles.write(allocation.id, filesWith(allocation.container, facts.secrets));
     const request: ContainerRequest = {
       cluster,
       allocation,
       env: envWith(allocation.container, facts.secrets),
+      mounts,
       files,
       network,
       publishAddress,
@@ -70,9 +74,12 @@ const executors: Executors = {
     await refresh(id);
   },
 
-  async 'start-container'(step, { engine, facts, refresh, secretFiles }) {
+  async 'start-container'(step, { engine, facts, refresh, secretFiles, mountLock }) {
     const { allocation } = step;
-    if (allocation) await secretFiles.write(allocation.id, filesWith(allocation.container, facts.secrets));
+    if (allocation) {
+      await realMounts(allocation.container, mountLock);
+      await secretFiles.write(allocation.id, filesWith(allocation.container, facts.secrets));
+    }
     await engine.start(step.id);
     await refresh(step.id);
   },

@@ -48,6 +48,7 @@ export async function agentProgram(argv: string[]): Promise<void> {
     upgrades,
     createIngress: (onChange) => ingressPart(parts, { ...place, ...master, onChange }, log),
     secretFiles: parts.openSecretFiles(paths.home),
+    mountLock: parts.mountLock(paths.home, process.env),
     hasIngress: () => parts.ingressRuns(paths.home),
     createDiscovery: (onChange) => discoveryPart(parts, { ...place, onChange }, log),
     log,
@@ -93,13 +94,14 @@ async function loadParts() {
     import('../discovery/discovery.js'),
     import('../discovery/table.js'),
   ]);
-  const [{ openPrograms }, { openUpgrades }, { openSecretFiles }] = await Promise.all([
+  const [{ openPrograms }, { openUpgrades }, { openSecretFiles }, { mountLock }] = await Promise.all([
     import('./programs.js'),
     import('./upgrade.js'),
     import('./secret-files.js'),
+    import('./mount-sources.js'),
   ]);
   const roles = { createIngress, ingressRuns, ingressSchema, createDiscovery, tableSchema };
-  const own = { openPrograms, openUpgrades, openSecretFiles };
+  const own = { openPrograms, openUpgrades, openSecretFiles, mountLock };
   return { startAgent, dockerEngine, openMemory, nodeFacts, ...own, ...roles };
 }
 

@@ -108,9 +108,10 @@ function planCreated(
     return { steps: [{ kind: 'remove-container', key, id: container.id }], shown, wakeAtMs: null };
   }
   const failure = facts.failures.get(key);
-  const files = allocation.container.secretFiles === undefined ? {} : { allocation };
-  const start: Step = { kind: 'start-container', key, id: container.id, ...files };
-  const missing = 'allocation' in files ? missingSecret(allocation.container, facts.secrets) : null;
+  const { secretFiles, mountsWithin } = allocation.container;
+  const looked = secretFiles === undefined && mountsWithin === undefined ? {} : { allocation };
+  const start: Step = { kind: 'start-container', key, id: container.id, ...looked };
+  const missing = secretFiles === undefined ? null : missingSecret(allocation.container, facts.secrets);
   if (missing !== null) {
     const shown = show(allocation, facts, { state: 'pending', reason: missing, container });
     return { steps: cleared, shown, wakeAtMs: null };

@@ -76,10 +76,10 @@ const noBorders = Object.fromEntries(
   ].map((name) => [name, '']),
 );
 
-/** JSON escapes C0 already; this escapes DEL and C1, which terminals obey too. The value stays the same. */
+/** JSON escapes C0 already; this escapes DEL, C1 and what turns the direction of text, which terminals obey too. The value stays the same. */
 function printable(json: string): string {
   return json.replace(
-    /[\x7f-\x9f\u2028\u2029]/g,
+    /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }

@@ -6,10 +6,15 @@ import type { AddressInfo } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { OrcaError } from '../shared/errors.js';
+import type { Peer } from '../shared/model.js';
 import { MASTER_NAME } from '../shared/pinned-name.js';
 import type { Authority } from './authority.js';
+import type { Crowd } from './crowd.js';
 import type { HostPort, MasterSettings } from './settings.js';
 
+/** Node looks for requests that take too long this often; its own 30 s would prolong every limit by as much. */
+const LOOK_MS = 5_000;
+const HANDSHAKE_MS = 10_000;
 const RENEW_EVERY_MS = 12 * 3_600_000;
 
 /** The certificate that the API shows to who asks for `name`, when that is the cluster's domain and has a better one than the
@@ -21,7 +26,7 @@ export async function listenTls(
   settings: MasterSettings,
   authority: Authority,
   routing: RequestListener,
-  ownName: OwnName,
+  { ownName, crowd, peer }: { ownName: OwnName; crowd: Crowd; peer: (socket: unknown) => Peer | null },
 ): Promise<TlsServer> {
   const context = () => {
     const { certPem, keyPem } = authority.issueServer(namesOf(settings), Date.now());
@@ -41,10 +46,16 @@ export async function listenTls(
     {
       ...context(),
       ...{ requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' as const },
+      ...{ handshakeTimeout: HANDSHAKE_MS, connectionsCheckingInterval: LOOK_MS },
       SNICallback: (name, done) => done(null, publicContext(name)),
     },
     routing,
   );
+  crowd.watch(server);
+  // Nodes keep their sessions for days.
+  server.on('secureConnection', (socket) => {
+    if (peer(socket) !== null) crowd.proved(socket);
+  });
   const renewal = setInterval(() => server.setSecureContext(context()), RENEW_EVERY_MS).unref();
   server.once('close', () => clearInterval(renewal));
   await listening(server, settings.listen, '--listen');
@@ -52,9 +63,14 @@ export async function listenTls(
 }
 
 /** Null where no address is given. */
-export async function listenPlain(at: HostPort | null, routing: RequestListener): Promise<Server | null> {
+export async function listenPlain(
+  at: HostPort | null,
+  routing: RequestListener,
+  crowd: Crowd,
+): Promise<Server | null> {
   if (at === null) return null;
-  const server = createPlainServer(routing);
+  const server = createPlainServer({ connectionsCheckingInterval: LOOK_MS }, routing);
+  crowd.watch(server);
   await listening(server, at, '--http-listen');
   return server;
 }

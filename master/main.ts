@@ -3,7 +3,7 @@
  * local agent. A start that can't succeed says why in one line and has changed nothing that runs.
  */
 import { join } from 'node:path';
-import { messageOf, OrcaError } from '../shared/errors.js';
+import { messageOf } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
 import type { Log } from '../shared/log.js';
@@ -29,15 +29,17 @@ import { createSecrets } from './control/secrets.js';
 import { createStates } from './control/states.js';
 import { createUpgrade } from './control/upgrade.js';
 import { watchOwn } from './control/watch-own.js';
+import { createCrowd } from './crowd.js';
 import { createDispatch } from './dispatch/dispatch.js';
 import { recordSilence, recordStart } from './dispatch/reports.js';
 import { readFlags } from './flags.js';
+import { checkHomeFiles, closeStore } from './home-files.js';
 import { createApi } from './http/api.js';
 import { createLogger } from './http/logger.js';
 import { closeServer, listenPlain, listenTls, portOfServer } from './listeners.js';
 import { runLocalAgent } from './local-agent.js';
 import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
-import { makeHome } from './make-home.js';
+import { makeHome, noSpace } from './make-home.js';
 import { createNodeFiles } from './node-files.js';
 import { createPeers } from './peer.js';
 import { createPublicCertificates } from './public-certificates.js';
@@ -85,9 +87,11 @@ async function construct(
   finishSwap(home);
   clearBackups(home);
   const log = createLogger(settings.logLevel);
+  for (const note of checkHomeFiles(home)) log.warn(note);
   const authority = openAuthority(home, Date.now(), options.env ?? process.env);
   const store = openStore(join(home, 'cluster.db'), options.store);
   undo.push(store.close);
+  closeStore(home);
   tellUnreadable(log, authority.keys.settle(store));
   store.write((tx) => recordStart(tx, Date.now()));
   const version = readVersion();
@@ -171,6 +175,7 @@ async function construct(
   secrets.sweep();
   const commands = createCommands(store, states, secretValues);
   let port = 0;
+  const crowd = createCrowd(log);
   const api = await createApi({
     store,
     secrets: { ...secrets, rotateKey: () => authority.keys.rotate(store) },
@@ -196,7 +201,7 @@ async function construct(
       served: nodeFiles.program,
       send: dispatch.upgrade,
     }),
-    peer,
+    ...{ peer, proved: crowd.proved },
     live: dispatch,
     settings: () => ({
       cluster_id: authority.clusterId,
@@ -206,6 +211,8 @@ async function construct(
       version,
       httpPort: settings.proxy.httpPort,
       httpsPort: settings.proxy.httpsPort,
+      home,
+      security: settings.security,
     }),
     tokens: () => [admin, ...settings.tokens.map(knownToken)],
     reload,
@@ -220,11 +227,12 @@ async function construct(
     log,
   });
   undo.push(() => api.app.close());
-  const tls = await listenTls(settings, authority, api.routing, (name) =>
-    name === settings.domain ? (own.find(name) ?? acme.find(name)) : null,
-  );
+  const tls = await listenTls(settings, authority, api.routing, {
+    ownName: (name) => (name === settings.domain ? (own.find(name) ?? acme.find(name)) : null),
+    ...{ crowd, peer },
+  });
   undo.push(() => closeServer(tls));
-  const plain = await listenPlain(settings.httpListen, api.routing);
+  const plain = await listenPlain(settings.httpListen, api.routing, crowd);
   if (plain) undo.push(() => closeServer(plain));
   port = portOfServer(tls);
   const local = enrolLocalNode(settings, authority, port);
@@ -278,12 +286,6 @@ const timingOf = (silenceMs: number) => ({
   heartbeatMs: Math.min(silenceMs / 3, HEARTBEAT_MS),
   livenessMs: silenceMs,
 });
-
-/** A file of the home that the disk has no room for is the same trouble as a store that it has none for. */
-function noSpace(cause: unknown, home: string): OrcaError | null {
-  if ((cause as { code?: unknown }).code !== 'ENOSPC') return null;
-  return new OrcaError('STORE_FULL', `the disk of the home ${home} is full: ${messageOf(cause)}`, { cause });
-}
 
 /** Ends in the opposite order; one that fails does not keep the others from ending. */
 async function runAll(undo: (() => Promise<void> | void)[]): Promise<void> {

@@ -15,3 +15,9 @@ export function makeHome(home: string): void {
     });
   }
 }
+
+/** A file of the home that the disk has no room for is the same trouble as a store that it has none for. */
+export function noSpace(cause: unknown, home: string): OrcaError | null {
+  if ((cause as { code?: unknown }).code !== 'ENOSPC') return null;
+  return new OrcaError('STORE_FULL', `the disk of the home ${home} is full: ${messageOf(cause)}`, { cause });
+}

@@ -13,6 +13,7 @@ import {
 } from '../shared/config/cluster.js';
 import { OrcaError } from '../shared/errors.js';
 import { checkOwnAddress } from '../shared/own-address.js';
+import type { SecurityRules } from '../shared/permit.js';
 import { LIVENESS_MS } from '../shared/protocol.js';
 import type { AcmeSettings } from './acme/order.js';
 import type { PresenceTiming } from './plan/presence.js';
@@ -55,6 +56,8 @@ export interface MasterSettings {
   /** What services get their virtual addresses from, as `10.213.0.0/16`. */
   serviceRange: string;
   proxy: { httpPort: number; httpsPort: number; caddy: string; trustedProxies: string[] };
+  /** What services may reach beyond their containers. */
+  security: SecurityRules;
   nodes: ClusterConfig['nodes'];
   tokens: ClusterConfig['tokens'];
 }
@@ -111,6 +114,7 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
       lostAfterMs: config.lostAfterMs ?? LOST_AFTER_MS,
     },
     serviceRange: config.serviceRange ?? SERVICE_RANGE,
+    security: config.security,
     nodes: config.nodes,
     tokens: config.tokens,
   };

@@ -158,6 +158,11 @@ export const errorTable = {
     exit: 4,
     hint: 'Run `orca join URL --token T` on that host, with a token of `orca join-token create`.',
   },
+  HOME_UNSAFE: {
+    status: 500,
+    exit: 4,
+    hint: 'Mend owner or mode as it is said there, and start again; see docs/hardening.md.',
+  },
   HOME_TAKEN: {
     status: 409,
     exit: 2,

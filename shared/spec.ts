@@ -26,6 +26,25 @@ export type Probe = z.infer<typeof probeSchema>;
 export const pullPolicySchema = z.enum(['always', 'never', 'if-not-present']);
 export type PullPolicy = z.infer<typeof pullPolicySchema>;
 
+/** Where a container is shut in otherwise than by default. Each is absent where it is as by default, so that it is the container that it
+ *  was before there were these. Capabilities: without `CAP_`, sorted; `ALL` stands alone. */
+export const confinementSchema = z.object({
+  capDrop: z.array(z.string()).optional(),
+  capAdd: z.array(z.string()).optional(),
+  /** Its own file system can't be written to. */
+  readOnly: z.literal(true).optional(),
+  /** In memory, empty at each start; `sizeBytes` null: as much as Linux gives. */
+  tmpfs: z.array(z.object({ path: z.string(), sizeBytes: z.number().int().nullable() })).optional(),
+  /** `USER[:GROUP]`; absent: the image's. */
+  user: z.string().optional(),
+  privileged: z.literal(true).optional(),
+  /** Programs may gain rights, such as by setuid. */
+  newPrivileges: z.literal(true).optional(),
+  /** -1: none. */
+  pidsLimit: z.number().int().optional(),
+});
+export type Confinement = z.infer<typeof confinementSchema>;
+
 /** What a container of a release is made from. Two specs with equal container parts (and image id) are one release. */
 export const containerSpecSchema = z.object({
   image: z.string(),
@@ -42,11 +61,16 @@ export const containerSpecSchema = z.object({
   port: z.number().int().nullable(),
   aliases: z.array(z.string()),
   mounts: z.array(z.object({ source: z.string(), target: z.string(), readOnly: z.boolean() })),
+  /** What the cluster allowed mounts in when this was deployed: no link may lead out of it. Absent: nothing was asked then. Not of what
+   *  makes a release. */
+  mountsWithin: z.array(z.string()).optional(),
   volumes: z.array(z.object({ name: z.string(), path: z.string() })),
   extraPorts: z.array(
     z.object({ host: z.number().int(), container: z.number().int(), protocol: z.enum(['tcp', 'udp']) }),
   ),
   resources: z.object({ memoryBytes: z.number().int().nullable(), cpus: z.number().nullable() }),
+  /** Absent: as by default. */
+  confinement: confinementSchema.optional(),
   readiness: probeSchema,
   liveness: probeSchema.nullable(),
 });

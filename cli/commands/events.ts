@@ -1,6 +1,6 @@
 /** `orca events [-f]`: what happened, oldest first. Following survives a restart of the master without repeating lines. */
 import type { ApiEvent } from '../../shared/api.js';
-import { cleaned } from '../clean.js';
+import { oneLine } from '../clean.js';
 import type { Context } from '../context.js';
 import { followLines } from '../follow-lines.js';
 import { localTime } from '../time.js';
@@ -32,9 +32,7 @@ function print({ json, output }: Context, event: ApiEvent): void {
     output.jsonLine(event);
     return;
   }
-  const { at, kind, service, node, message } = cleaned(event);
-  const about = service ?? node ?? '';
-  output.line(
-    [output.colors.dim(localTime(at)), kind, about, message].filter((part) => part !== '').join('  '),
-  );
+  const { at, kind, service, node, message } = event;
+  const told = [kind, service ?? node ?? '', message].map(oneLine).filter((part) => part !== '');
+  output.line([output.colors.dim(localTime(at)), ...told].join('  '));
 }

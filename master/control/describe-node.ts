@@ -12,7 +12,7 @@ export interface ConfiguredNode {
 }
 
 export interface DescribeNode {
-  /** Labels are those it joined with or was given, and over them those of cluster.toml. */
+  /** Labels are those it joined with or was given, and over them those of cluster.toml, by the name that it joined with. */
   describe(
     reader: Reader,
     id: string,
@@ -37,7 +37,7 @@ export function createDescribeNode(
     const identity = reader.identity(id);
     return {
       ingress: identity?.isIngress ?? id === localId(),
-      labels: { ...identity?.labels, ...configured(facts) },
+      labels: { ...identity?.labels, ...configured({ ...facts, name: identity?.name ?? facts.name }) },
     };
   };
   return {

@@ -68,6 +68,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     return state;
   };
 
+  /** Of requests only an ingress has something to say: figures of anybody else would judge canaries by what nobody asked. */
+  const servesClients = (node: string): boolean => store.node(node)?.ingress === true;
+
   const onHello = (state: Live, hello: Extract<AgentMessage, { type: 'hello' }>): Then => {
     const { session } = state;
     const older = live.get(session.node);
@@ -135,6 +138,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   };
 
   const onFigures = (state: Live, message: Extract<AgentMessage, { type: 'figures' }>): void => {
+    if (!servesClients(state.session.node)) return;
     const before = state.figures;
     state.figures = heardFigures(state.session.node, message);
     const changed = changedServices(before, state.figures);
@@ -255,14 +259,15 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     assign: (node, assignment) => live.get(node)?.session.assign(assignment),
     heardAtMs: (node) => live.get(node)?.session.heardAtMs() ?? null,
     inFlight: (allocation) => {
-      for (const { inFlight } of live.values()) {
+      for (const [node, { inFlight }] of live) {
         const count = inFlight.get(allocation);
-        if (count !== undefined) return count;
+        if (count !== undefined && servesClients(node)) return count;
       }
       return null;
     },
     conflict: (node) => fights.reason(node, Date.now()),
-    figures: (service) => [...live.values()].flatMap((state) => state.figures?.get(service) ?? []),
+    figures: (service) =>
+      [...live].flatMap(([node, { figures }]) => (servesClients(node) && figures?.get(service)) || []),
     openLogs: (node, request, signal) => {
       const state = liveOf(node);
       const id = `logs-${++streams}`;

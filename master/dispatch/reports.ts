@@ -26,14 +26,16 @@ export function recordStart(tx: Transaction, nowMs: number): void {
     tx.putNode({ ...node, connectedAtMs: null, awaySinceMs: nowMs, reported: false });
 }
 
-/** A session began. Reports of earlier sessions no longer count: nothing is planned on stale ones. */
+/** A session began. Reports of earlier sessions no longer count: nothing is planned on stale ones. Its name is the one it joined with,
+ *  whatever it says now: labels and `placement.node` go by names, and with them secrets. */
 export function recordHello(
   tx: Transaction,
   id: string,
-  facts: NodeFacts,
+  said: NodeFacts,
   described: NodeDescription,
   nowMs: number,
 ): void {
+  const facts = { ...said, name: tx.identity(id)?.name ?? said.name };
   tx.putNode({
     ...(tx.node(id) ?? aNewNode(id, facts)),
     ...described,

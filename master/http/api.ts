@@ -71,6 +71,8 @@ export interface ApiOptions {
   backup: () => Promise<Readable>;
   /** Who is at the other end of a socket, by its client certificate. */
   peer: (socket: unknown) => Peer | null;
+  /** Told of a socket whose request had a token that counts. */
+  proved?: (socket: IncomingMessage['socket']) => void;
   log: FastifyBaseLogger;
 }
 
@@ -109,6 +111,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     if (open.has(`${method} ${request.routeOptions.url}`)) return;
     callers.set(request, authenticate(request.headers.authorization, options.tokens()));
+    options.proved?.(request.raw.socket);
   });
   for (const one of routes) if (!one.raw) mount(app, one, callers, options.peer);
   await app.register(async (scope) => {
@@ -130,7 +133,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>, h
   const routes = [
     ...clusterRoutes({ store, views, settings, reload }),
     ...nodeRoutes(commands, options.upgrade),
-    ...deployRoutes(store, commands, options.certificates, () => options.settings().domain),
+    ...deployRoutes(store, commands, options.certificates, settings),
     ...certificateRoutes(options.certificates, views),
     ...serviceRoutes(store, commands),
     ...secretRoutes(store, options.secrets, commands),

@@ -6,10 +6,11 @@ import { checkServiceSet } from '../../shared/config/service-set.js';
 import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Rollout, Service } from '../../shared/model.js';
+import { permit } from '../../shared/permit.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import type { Store } from '../store/store.js';
 import { rolloutsEnd } from './follow.js';
-import type { Certificates, Commands } from './ports.js';
+import type { Certificates, Commands, Settings } from './ports.js';
 import { waitsForPromote } from './rollout-view.js';
 import { type Answer, answer, type Route, route, unset } from './route.js';
 
@@ -19,12 +20,15 @@ export function deployRoutes(
   store: Store,
   commands: Commands,
   certificates: Pick<Certificates, 'problemOf'>,
-  ownName: () => string | null,
+  settings: () => Pick<Settings, 'domain' | 'home' | 'security'>,
 ): Route[] {
-  const refuseUnusable = (spec: ServiceSpec): void => {
+  /** The spec as it is deployed. */
+  const usable = (spec: ServiceSpec): ServiceSpec => {
+    const { domain, security, home } = settings();
     refuseUnsupported(spec);
-    refuseOwnName(spec, ownName());
+    refuseOwnName(spec, domain);
     refuseBadFiles(spec, certificates);
+    return permit(spec, security, home);
   };
   return [
     route('POST /deploy', {
@@ -34,8 +38,7 @@ export function deployRoutes(
       reply: deployReplySchema,
       run: async ({ body, query, actor, signal }) => {
         const waitMs = query.wait === undefined ? null : readWait(query.wait);
-        const specs = readSpecs(body);
-        for (const spec of specs) refuseUnusable(spec);
+        const specs = readSpecs(body).map(usable);
         refuseClashes(store, specs);
         const rollouts = commands.deploy(specs, actor);
         const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts };
@@ -49,16 +52,15 @@ export function deployRoutes(
       run: ({ body }) => {
         const specs = readSpecs(body);
         refuseClashes(store, specs);
-        return answer({ services: specs.map((spec) => planOne(commands, spec, refuseUnusable)) });
+        return answer({ services: specs.map((spec) => planOne(commands, spec, usable)) });
       },
     }),
   ];
 }
 
-function planOne(commands: Commands, spec: ServiceSpec, refuse: (spec: ServiceSpec) => void): unknown {
+function planOne(commands: Commands, spec: ServiceSpec, usable: (spec: ServiceSpec) => ServiceSpec): unknown {
   try {
-    refuse(spec);
-    return commands.plan([spec])[0];
+    return commands.plan([usable(spec)])[0];
   } catch (error) {
     if (!(error instanceof OrcaError)) throw error;
     return refusedPlan(spec.name, error);

@@ -3,6 +3,7 @@ import type { ClusterInfo, DeployReply, PlanReply } from '../../shared/api.js';
 import type { CreateJoinToken, JoinReply, JoinRequest, RenewReply } from '../../shared/api-join.js';
 import type { AddWebhook, WebhookTest } from '../../shared/api-webhooks.js';
 import type { Allocation, Counted, Peer, Release, Rollout, Service } from '../../shared/model.js';
+import type { SecurityRules } from '../../shared/permit.js';
 import type { LogLine } from '../../shared/protocol.js';
 import type { ServiceSpec } from '../../shared/spec.js';
 import type { Delivery, Provider, Webhook } from '../../shared/webhook.js';
@@ -217,4 +218,6 @@ export type Settings = Pick<
 > & {
   httpPort: number;
   httpsPort: number;
+  home: string;
+  security: SecurityRules;
 };

@@ -3,6 +3,7 @@
 import { readService } from '../../shared/config/service.js';
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { AnalysisSpec, Probe, ServiceSpec } from '../../shared/spec.js';
+import { confinementFields } from './confinement-lines.js';
 import { hstsHeader } from './hsts.js';
 
 /** The lines for going from `before` to `after`; `before` null: a service that is new. */
@@ -47,6 +48,7 @@ const fields: readonly (readonly [string, Show])[] = [
   ['pull', ({ container }) => container.pull],
   ['resources.memory', ({ container }) => bytes(container.resources.memoryBytes)],
   ['resources.cpu', ({ container }) => text(container.resources.cpus)],
+  ...confinementFields,
   ['readiness', ({ container }) => probe(container.readiness)],
   ['liveness', ({ container }) => container.liveness && probe(container.liveness)],
   ['tls', ({ tls }) => tls && `${tls.cert}, ${tls.key}`],

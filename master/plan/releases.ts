@@ -7,9 +7,9 @@ import type { Action, ServiceSnapshot } from './snapshot.js';
 /** So many of the newest releases can be rolled back to; their images are kept. */
 export const KEPT_RELEASES = 10;
 
-/** A hash of what the container is made from. When an image is pulled makes no difference to what runs. */
+/** A hash of what the container is made from. When an image is pulled, and what was allowed then, makes no difference to what runs. */
 export function releaseFingerprint(container: ContainerSpec, imageId: string): string {
-  return fingerprint({ container: { ...container, pull: undefined }, imageId });
+  return fingerprint({ container: { ...container, pull: undefined, mountsWithin: undefined }, imageId });
 }
 
 /** Equal but for the pull policy: equal releases if the image is the same. */

@@ -4,10 +4,20 @@
  */
 import { checkDeploy } from './check-deploy.js';
 import { checkHttps } from './check-https.js';
+import { checkConfinement } from './confinement.js';
 import type { Problem } from './problem.js';
 import type { ProbeTable, ServiceTable } from './service-schema.js';
 
-const checks = [checkImage, checkRouting, checkHealth, checkNames, checkStorage, checkPorts, checkDeploy];
+const checks = [
+  checkImage,
+  checkRouting,
+  checkHealth,
+  checkNames,
+  checkStorage,
+  checkPorts,
+  checkConfinement,
+  checkDeploy,
+];
 
 /**
  * Every impossible combination in one service; empty when there is none. What looks at a key of `broken` (wrong by
@@ -141,6 +151,7 @@ function checkStorage(service: ServiceTable): Problem[] {
       target: file.path,
       path: ['secret_files', index, 'path'],
     })),
+    ...(service.tmpfs ?? []).map((one, index) => ({ target: one.path, path: ['tmpfs', index] })),
   ];
   for (const [index, place] of places.entries()) {
     if (places.findIndex((other) => other.target === place.target) !== index) {

@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { formatDuration } from '../duration.js';
+import type { SecurityRules } from '../permit.js';
 import { LIVENESS_MS } from '../protocol.js';
 import { addressRangeProblem } from './address-range.js';
 import { type Document, invalidFile, readDocument } from './document.js';
@@ -13,6 +14,7 @@ import { domain, duration, labels, nonEmpty, port, text } from './fields.js';
 import { refuseRustKeys } from './legacy.js';
 import { isTable, withoutUnset } from './plain.js';
 import type { Problem } from './problem.js';
+import { securityRulesOf, securitySchema } from './security.js';
 import { serviceRangeProblem } from './service-range.js';
 
 const hostPort = text((value) =>
@@ -68,6 +70,7 @@ const clusterSchema = z.strictObject({
       trusted_proxies: z.array(text(addressRangeProblem)).optional(),
     })
     .optional(),
+  security: securitySchema.optional(),
   node: z
     .array(
       z.strictObject({ name: nonEmpty.optional(), address: nonEmpty.optional(), labels: labels.optional() }),
@@ -123,6 +126,7 @@ export interface ClusterConfig {
     caddy: string | null;
     trustedProxies: string[];
   };
+  security: SecurityRules;
   /** Labels for nodes that join, matched by name or address. */
   nodes: { name: string | null; address: string | null; labels: Record<string, string> }[];
   /** Of the Rust Orca's `[[token]]` and `api_tokens`; the latter have the role admin. */
@@ -238,7 +242,8 @@ async function refused(document: Document, file: string, problems: Problem[]): P
   );
 }
 
-function configOf({ cluster = {}, acme, proxy, node, token, api_tokens }: ClusterTable): ClusterConfig {
+function configOf(table: ClusterTable): ClusterConfig {
+  const { cluster = {}, acme, proxy, security, node, token, api_tokens } = table;
   const older = cluster.api_port !== undefined || cluster.api_bind !== undefined;
   const olderListen = older
     ? `${bracketed(cluster.api_bind ?? '0.0.0.0')}:${cluster.api_port ?? 6880}`
@@ -272,6 +277,7 @@ function configOf({ cluster = {}, acme, proxy, node, token, api_tokens }: Cluste
       caddy: proxy?.caddy ?? null,
       trustedProxies: [...new Set(proxy?.trusted_proxies ?? [])],
     },
+    security: securityRulesOf(security),
     nodes: (node ?? []).map((one) => ({
       name: one.name ?? null,
       address: one.address ?? null,

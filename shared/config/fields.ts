@@ -53,6 +53,7 @@ export const routePattern = text((value) => {
 export const probePath = text((value) => {
   if (!value.startsWith('/'))
     return `must start with "/", such as "/healthz"; it is ${JSON.stringify(value)}`;
+  if (/[^ -ÿ]/.test(value) && !hasBlank(value)) return 'must have what is no Latin letter written as %XX';
   return hasBlank(value) ? 'must hold no blanks' : null;
 });
 
@@ -177,7 +178,8 @@ function domainProblem(value: string): string | null {
   return /(^|\.)\d+$/.test(name) ? `must be a host name, not an address; it is ${shown}` : null;
 }
 
-function readSize(value: string): number | null {
+/** Bytes of a size such as "64Mi"; null: it is none. */
+export function readSize(value: string): number | null {
   const match = /^(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?b?)?|b)?$/i.exec(value.trim());
   if (!match) return null;
   const power = ['k', 'm', 'g', 't'].indexOf((match[2] ?? '').toLowerCase()) + 1;

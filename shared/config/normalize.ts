@@ -2,7 +2,9 @@
  * From the keys of a file to the one shape the rest of Orca reads: shorthands resolved, older names merged, defaults
  * filled in. Total: what it gets has been checked.
  */
+
 import type { AnalysisSpec, ContainerSpec, DeploySpec, Probe, PullPolicy, ServiceSpec } from '../spec.js';
+import { confinementOf } from './confinement.js';
 import type { DeployTable, ProbeTable, ServiceTable } from './service-schema.js';
 
 /** How long a container without a port and without a probe must stay up before it counts as ready. */
@@ -34,6 +36,7 @@ export function normalize(table: ServiceTable, project: string): ServiceSpec {
 
 function containerOf(table: ServiceTable, project: string): ContainerSpec {
   const image = table.image ?? `orca.local/${project}/${table.name}:build`;
+  const confinement = confinementOf(table);
   return {
     image,
     pull: table.image === undefined ? 'never' : pullOf(table, image),
@@ -51,6 +54,7 @@ function containerOf(table: ServiceTable, project: string): ContainerSpec {
         : [],
     extraPorts: extraPortsOf(table),
     resources: { memoryBytes: table.resources?.memory ?? null, cpus: table.resources?.cpu ?? null },
+    ...(confinement === undefined ? {} : { confinement }),
     readiness: readinessOf(table),
     liveness: table.liveness ? probeOf(table.liveness, table.port ?? null, 10_000) : null,
   };

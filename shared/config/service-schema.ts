@@ -3,6 +3,7 @@
  * Keys of the Rust Orca (0.3) that still mean something stand in a group of their own; `normalize` merges them.
  */
 import { z } from 'zod';
+import { confinementKeys, pidsLimit } from './confinement.js';
 import {
   absolutePath,
   alias,
@@ -130,6 +131,7 @@ export const serviceSchema = z.strictObject({
   tls_key: nonEmpty.optional(),
   http_only: z.boolean().optional(),
   hsts,
+  ...confinementKeys,
   env: env.optional(),
   secret_files: z
     .array(z.strictObject({ secret: secretName, path: absolutePath, mode: fileMode.optional() }))
@@ -137,7 +139,11 @@ export const serviceSchema = z.strictObject({
   readiness: probe.optional(),
   liveness: probe.optional(),
   resources: z
-    .strictObject({ memory: memory.optional(), cpu: z.number().min(0.01).max(1_024).optional() })
+    .strictObject({
+      memory: memory.optional(),
+      cpu: z.number().min(0.01).max(1_024).optional(),
+      pids_limit: pidsLimit.optional(),
+    })
     .optional(),
   deploy: deploy.optional(),
   placement: z.strictObject({ node: nonEmpty.optional(), labels: labels.optional() }).optional(),

@@ -55,6 +55,7 @@ t.test('Docker refuses in its own words, and the advice says what to do', async 
       level: 0,
       allocation,
       env: allocation.container.env,
+      mounts: allocation.container.mounts,
       files: [],
     };
     const made = await engine.create(request);
@@ -89,6 +90,36 @@ t.test('Docker refuses in its own words, and the advice says what to do', async 
     const id = await make('e.1', { command: [...SH, 'trap "" TERM; while :; do sleep 0.1; done'] });
     await engine.stop(id, 1_000);
     t.match(await engine.container(id), { state: 'exited', exitCode: 137 });
+  });
+  await t.test('a container is shut in, and further where its service says so', async (t) => {
+    const words = async (id: string, container: Partial<ContainerSpec>): Promise<string> => {
+      const made = await make(id, container);
+      const script =
+        'id -u; grep -E "^(NoNewPrivs|CapEff)" /proc/self/status; touch /x; touch /tmp/x && echo wrote';
+      const { output } = await engine.exec(made, [...SH, script], AbortSignal.timeout(10_000));
+      await engine.stop(made, 0);
+      return output.replaceAll('\t', ' ');
+    };
+    t.match(await words('h.1', {}), /^0\n.*CapEff: (?!0{16}).*\nNoNewPrivs: 1\n/s);
+    const shut = await words('h.2', {
+      confinement: {
+        user: '1000:1000',
+        capDrop: ['ALL'],
+        readOnly: true,
+        tmpfs: [{ path: '/tmp', sizeBytes: 1_048_576 }],
+        pidsLimit: 20,
+      },
+    });
+    t.match(shut, /^1000\n.*CapEff: 0{16}\nNoNewPrivs: 1\n.*Read-only file system\nwrote/s);
+    t.match(await words('h.3', { confinement: { privileged: true } }), /CapEff: 0*[1-9a-f].*NoNewPrivs: 0/s);
+    const bomb = {
+      confinement: { pidsLimit: 20 },
+      command: [...SH, 'for i in $(seq 40); do sleep 5 & done; wait'],
+    };
+    const id = await make('h.4', bomb);
+    const inspect = JSON.parse((await dockerCall('GET', `/containers/${id}/json`)).text);
+    t.equal(inspect.HostConfig.PidsLimit, 20);
+    await engine.stop(id, 0);
   });
   await t.test('env, command, entrypoint, volumes, resources and aliases arrive', async (t) => {
     const id = await make('f.1', {

@@ -59,6 +59,7 @@ export async function engineContract(t: Test, under: EngineUnderTest): Promise<v
       level: 0,
       allocation,
       env: container.env,
+      mounts: [],
       files: [],
       ...overrides,
     };

@@ -7,7 +7,7 @@ import { nodeAppImage } from '../support/images.js';
 import { startOrca } from '../support/orca.js';
 import { serviceToml } from '../support/service-toml.js';
 
-const orca = await startOrca();
+const orca = await startOrca({ cluster: '[security]\nallowed_mounts = ["/nowhere"]' });
 t.teardown(() => orca.stop());
 const image = 'orca-e2e/failing:good';
 await nodeAppImage({ tag: image, env: { RELEASE: 'good' } });
@@ -108,6 +108,13 @@ t.test('a host port that is taken fails and names it', async (t) => {
   t.equal(result.code, 1);
   t.match(result.stdout + result.stderr, new RegExp(`${port}`));
   await orca.run(['rm', 'grabby']);
+  await untouched(t);
+});
+
+t.test('a mount that the cluster does not allow is refused, with the line that would allow it', async (t) => {
+  const result = await orca.deploy(service('good', [], ['mounts = ["/nowhere/../etc:/data:ro"]']));
+  t.equal(result.code, 4, result.stdout);
+  t.match(result.stderr, /may not be mounted.*allowed_mounts = \["\/nowhere","\/etc"\]/s);
   await untouched(t);
 });
 

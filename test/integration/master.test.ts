@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { startMaster } from '../../master/main.js';
@@ -31,7 +31,7 @@ t.test('a service is deployed through an agent, updated, and removed', async (t)
     runtime: 'container',
     domain: 'api.example.com',
     url: 'https://api.example.com/',
-    node: 'fake',
+    node: hostname(),
     rollout: { state: 'succeeded' },
     groups: { stable: { release: 'v1', weight: 100, ready: 2, wanted: 2 }, canary: null },
     last_failure: null,

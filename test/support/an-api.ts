@@ -16,6 +16,7 @@ import { createNodeFiles } from '../../master/node-files.js';
 import { openStore, type Store } from '../../master/store/store.js';
 import { createHooks } from '../../master/webhooks.js';
 import { OrcaError } from '../../shared/errors.js';
+import { NOTHING_ALLOWED, type SecurityRules } from '../../shared/permit.js';
 import { hashSecret } from '../../shared/secret-hash.js';
 import { aNode, anAllocation, aRelease, aRollout, aService } from './a-model.js';
 
@@ -26,7 +27,12 @@ export interface Asked {
 
 export async function anApi(
   t: Test,
-  more: { commands?: Partial<Commands>; live?: Partial<Live>; certificates?: Partial<Certificates> } = {},
+  more: {
+    commands?: Partial<Commands>;
+    live?: Partial<Live>;
+    certificates?: Partial<Certificates>;
+    security?: SecurityRules;
+  } = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'orca-api-'));
   const store = openStore(join(folder, 'cluster.db'));
@@ -117,6 +123,8 @@ export async function anApi(
       version: '1',
       httpPort: 80,
       httpsPort: 443,
+      home: '/var/lib/orca',
+      security: more.security ?? NOTHING_ALLOWED,
     }),
     tokens: () => [
       { name: 'admin', role: 'admin', hash: hashSecret('good') },

@@ -96,6 +96,7 @@ export function aRequest(overrides: Partial<ContainerRequest> = {}): ContainerRe
     cluster: 'test',
     allocation: anAllocation(),
     env: overrides.allocation?.container.env ?? {},
+    mounts: overrides.allocation?.container.mounts ?? [],
     files: [],
     network: 'orca-test-shop',
     publishAddress: '127.0.0.1',

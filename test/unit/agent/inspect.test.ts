@@ -4,6 +4,7 @@ import { toCreateOptions } from '../../../agent/docker-create.js';
 import { type DockerInspect, toObservedContainer } from '../../../agent/inspect.js';
 import { containerLabels, networkName, readLabels, readSource } from '../../../agent/labels.js';
 import { endpointOf } from '../../../agent/report.js';
+import type { Confinement } from '../../../shared/spec.js';
 import { aContainer, anAllocation, aRequest } from './an.js';
 
 function anInspect(state: Partial<DockerInspect['State']>, labels: Record<string, string>): DockerInspect {
@@ -133,6 +134,50 @@ t.test('a request becomes the body of a create', async (t) => {
     NetworkingConfig: { EndpointsConfig: { 'orca-test-shop': { Aliases: ['api', 'backend'] } } },
   });
   t.notOk('Cmd' in toCreateOptions(aRequest()), 'the image keeps its own command');
+});
+
+t.test('a container is shut in by default, and otherwise as the service says', async (t) => {
+  const host = (confinement: Confinement) => {
+    const { User, HostConfig } = toCreateOptions(
+      aRequest({ allocation: anAllocation({ container: { confinement } }) }),
+    );
+    return { User, ...HostConfig };
+  };
+  t.match(toCreateOptions(aRequest()).HostConfig, {
+    SecurityOpt: ['no-new-privileges'],
+    PidsLimit: 4_096,
+    Privileged: undefined,
+    ReadonlyRootfs: undefined,
+  });
+  t.match(
+    host({
+      capDrop: ['ALL'],
+      capAdd: ['NET_BIND_SERVICE'],
+      readOnly: true,
+      tmpfs: [
+        { path: '/tmp', sizeBytes: null },
+        { path: '/run', sizeBytes: 1_024 },
+      ],
+      user: '1000:1000',
+      pidsLimit: -1,
+    }),
+    {
+      User: '1000:1000',
+      CapDrop: ['ALL'],
+      CapAdd: ['NET_BIND_SERVICE'],
+      ReadonlyRootfs: true,
+      PidsLimit: -1,
+      SecurityOpt: ['no-new-privileges'],
+      Mounts: [
+        { Type: 'tmpfs', Target: '/tmp' },
+        { Type: 'tmpfs', Target: '/run', TmpfsOptions: { SizeBytes: 1_024, Mode: 0o1777 } },
+      ],
+    },
+  );
+  t.notOk('SecurityOpt' in host({ newPrivileges: true }));
+  const all = host({ privileged: true });
+  t.equal(all.Privileged, true);
+  t.notOk('SecurityOpt' in all);
 });
 
 t.test('a container that has names of Orca has none of Docker, unless it listens on no port', async (t) => {

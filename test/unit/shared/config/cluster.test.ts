@@ -46,9 +46,30 @@ t.test('every setting is read', async (t) => {
       caddy: '/usr/bin/caddy',
       trustedProxies: ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32'],
     },
+    security: { allowedMounts: [], privileged: false, newPrivileges: false, capAdd: [] },
     nodes: [],
     tokens: [],
   });
+});
+
+t.test('what services may reach is nothing, unless it stands there', async (t) => {
+  const text =
+    '[security]\nallowed_mounts = ["/srv/", "/srv", "/var/run/docker.sock"]\nprivileged = true\ncap_add = ["cap_net_admin"]\n';
+  t.same((await parseClusterToml(text, 'cluster.toml')).security, {
+    allowedMounts: ['/srv', '/run/docker.sock'],
+    privileged: true,
+    newPrivileges: false,
+    capAdd: ['NET_ADMIN'],
+  });
+  for (const [lines, says] of [
+    ['allowed_mounts = ["srv"]', /:2:\d+: security\.allowed_mounts\[0\]: must be an absolute path/],
+    [
+      'allowed_mount = ["/srv"]',
+      /security\.allowed_mount: unknown key; did you mean security\.allowed_mounts/,
+    ],
+    ['cap_add = ["NET_ADMIM"]', /security\.cap_add\[0\]: .*did you mean "NET_ADMIN"/],
+  ] as const)
+    t.match(await refused(`[security]\n${lines}\n`), says);
 });
 
 t.test('what of ACME does not go together is refused', async (t) => {

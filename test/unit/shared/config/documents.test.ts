@@ -26,7 +26,9 @@ t.test('every example loads, and comes to a rollout', async (t) => {
 });
 
 t.test('every block of the documents loads', async (t) => {
-  const more = ['docs/canary.md', 'docs/tls.md'].map((file) => readFileSync(file, 'utf8'));
+  const more = ['docs/canary.md', 'docs/tls.md', 'docs/hardening.md'].map((file) =>
+    readFileSync(file, 'utf8'),
+  );
   const blocks = [
     ...[configuration, ...more].join('\n').matchAll(/^```toml (service|cluster)\.toml\n(.*?)^```/gms),
   ];
