@@ -105,8 +105,10 @@ async function construct(
     nowMs: Date.now,
   });
   own.look(states.all());
+  const secretValues = createSecretValues(store, authority.keys.unseal);
   const acme = createPublicCertificates({
-    ...{ store, states, authority, log },
+    ...{ home, store, states, authority, log },
+    secret: secretValues.ofAll,
     settings: () => settings,
     isCovered: own.covers,
     served: (name) => certificates.byDomain().get(name)?.certPem ?? null,
@@ -118,7 +120,6 @@ async function construct(
   certificates.ensure(states.all(), Date.now());
   const cluster = authority.clusterId;
   const discovery = createDiscovery({ store, states, cluster, range: () => settings.serviceRange });
-  const secretValues = createSecretValues(store, authority.keys.unseal);
   const assignments = createAssignments({
     store,
     states,
@@ -160,8 +161,7 @@ async function construct(
     store.markAll();
     certificates.changed();
     reconcile.wake();
-    acme.wake();
-    const said = ['configuration read again', ...restart, ...acme.dnsNotes()].join('; ');
+    const said = ['configuration read again', ...restart, ...(await acme.settingsRead())].join('; ');
     log.info({ file: join(home, 'cluster.toml') }, said);
     return said;
   };

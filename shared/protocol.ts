@@ -179,7 +179,6 @@ export const ingressObservedSchema = z.object({
   revision: z.number().int(),
   caddy: z.enum(['running', 'starting', 'down']),
   caddyVersion: z.string().nullable(),
-  dnsProviders: z.array(z.string()).optional(), // its modules below `dns.providers`; absent: not known
   resolver: z.enum(['running', 'down']),
   reason: z.string().nullable(),
   traffic: z.array(trafficSchema),
