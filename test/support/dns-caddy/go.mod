@@ -1,6 +1,6 @@
 module orca.test/dns-caddy
 
-go 1.25.0
+go 1.26.0
 
 require (
 	github.com/caddyserver/caddy/v2 v2.11.9
