@@ -8,6 +8,7 @@ import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
 import type { Log } from '../shared/log.js';
 import { HEARTBEAT_MS } from '../shared/protocol.js';
+import { secretsIn } from './acme/dns-options.js';
 import { adminToken, knownToken } from './admin-token.js';
 import { openAuthority } from './authority.js';
 import { clearBackups, makeBackup } from './backup/backup.js';
@@ -167,7 +168,8 @@ async function construct(
   };
   const nodeFiles = createNodeFiles(version, authority.caPem);
   const joinTokens = createJoinTokens(store, authority.caFingerprint);
-  const secrets = createSecrets({ store, states, ...authority.keys });
+  const inCluster = () => secretsIn(settings.acme?.dns?.options);
+  const secrets = createSecrets({ store, states, inCluster, ...authority.keys });
   secrets.sweep();
   const commands = createCommands(store, states, secretValues);
   let port = 0;

@@ -3,7 +3,7 @@
  * file, and killed when its work is over. It ends with the master however that ends (`setpriv --pdeathsig`, where the host has it),
  * and is known by a file with its pid and start time: the next master ends what was left and removes its folder.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -81,10 +81,12 @@ export function clearCaddies(parent: string): void {
   }
 }
 
-/** It dies with the thread that starts it, which is the master's main one (prctl(2), PR_SET_PDEATHSIG). */
+/** It dies with the thread that starts it, which is the master's main one (prctl(2), PR_SET_PDEATHSIG). Busybox's `setpriv` can't. */
 function boundToUs(env: NodeJS.ProcessEnv): string[] {
   const setpriv = onPath('setpriv', env);
-  return setpriv === null ? [] : [setpriv, '--pdeathsig', 'KILL', '--'];
+  if (setpriv === null) return [];
+  const bound = [setpriv, '--pdeathsig', 'KILL', '--'];
+  return spawnSync(setpriv, [...bound.slice(1), 'true'], { timeout: 2_000 }).status === 0 ? bound : [];
 }
 
 function remember(child: ChildProcess, folder: string): void {
