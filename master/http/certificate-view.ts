@@ -126,7 +126,8 @@ function judgedOf(facts: CertificateFacts, { source }: Served): Judged {
 function otherwiseOf(facts: CertificateFacts): Partial<Judged> {
   const { name, notPublic, isOrdered } = facts;
   const [service] = facts.withFiles;
-  if (isOrdered) return { state: 'ordering', reason: 'Orca looks whether a CA would reach it' };
+  if (isOrdered)
+    return { state: 'ordering', reason: 'Orca looks whether a CA can be shown that it is yours' };
   if (service === undefined) return { reason: notPublic };
   const reason = `the certificate of ${service} (tls_cert) is not for ${name}`;
   return { state: 'refused', reason, todo: `get one that is for ${name} too` };

@@ -49,7 +49,10 @@ t.test("a name without more has one of the cluster's CA, which renews itself", a
     ...{ issuer: 'Orca cluster CA', expires_at: day(60), renews_at: day(30), ...fine },
   });
   t.match(view({ notPublic: 'it is no public name' }), { state: 'issued', reason: 'it is no public name' });
-  t.match(view({ isOrdered: true }), { state: 'ordering', reason: 'Orca looks whether a CA would reach it' });
+  t.match(view({ isOrdered: true }), {
+    state: 'ordering',
+    reason: 'Orca looks whether a CA can be shown that it is yours',
+  });
   t.match(view({ ca: null }), { expires_at: '', renews_at: null });
 });
 
