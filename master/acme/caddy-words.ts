@@ -29,7 +29,7 @@ export function readCaddyLine(line: string): CaddySaid | null {
  */
 function shortened(text: string): string {
   const provider =
-    /provision dns\.providers\.[\w.-]+: (.*)$/s.exec(text) ??
+    /(?:provision|decoding module config:) dns\.providers\.[\w.-]+: (.*)$/s.exec(text) ??
     /loading DNS provider module: (.*)$/s.exec(text);
   const short = (provider?.[1] ?? text)
     .replace(/^Error: /, '')

@@ -40,14 +40,17 @@ export function secretsIn(value: unknown): string[] {
   return [...new Set(Object.values(value).flatMap(secretsIn))];
 }
 
-/** As it is, and as it stands in JSON, in Go's quotes, and in an address. */
+/** As it is, and as it stands in JSON, in Go's quotes, and in an address; the longest first, each place once. */
 function hidden(text: string, values: ReadonlyMap<string, string>): string {
-  const forms = [...values].flatMap(([name, value]) =>
-    [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value), value.trim()]
-      .filter((form) => form !== '')
-      .map((form) => ({ form, shown: `\${secrets.${name}}` })),
+  const shown = new Map(
+    [...values].flatMap(([name, value]) =>
+      [value, value.trim(), JSON.stringify(value).slice(1, -1), encodeURIComponent(value)]
+        .filter((form) => form !== '')
+        .map((form) => [form, `\${secrets.${name}}`] as const),
+    ),
   );
-  return forms
-    .sort((a, b) => b.form.length - a.form.length)
-    .reduce((left, { form, shown }) => left.split(form).join(shown), text);
+  if (shown.size === 0) return text;
+  const forms = [...shown.keys()].sort((a, b) => b.length - a.length);
+  const any = new RegExp(forms.map((form) => form.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('|'), 'g');
+  return text.replace(any, (form) => shown.get(form) ?? '');
 }

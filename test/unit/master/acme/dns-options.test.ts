@@ -16,6 +16,10 @@ t.test('secrets are put in wherever they are referred to, and taken out of what 
     hide('refused to"ken/1 a-key of https://x?t=to%22ken%2F1'),
     `refused \${secrets.token} \${secrets.key} of https://x?t=\${secrets.token}`,
   );
+  const short = dnsOptions({ a: `\${secrets.tok}` }, () => 'tok');
+  t.equal(short.hide('a token'), `a \${secrets.tok}en`, 'what is put in its place is not looked at again');
+  const odd = dnsOptions({ a: `\${secrets.odd}` }, () => '(a|b)$&');
+  t.equal(odd.hide('x (a|b)$& a b'), `x \${secrets.odd} a b`);
   t.notMatch(hide(JSON.stringify({ said: 'to"ken/1' })), /ken\/1/);
 });
 
