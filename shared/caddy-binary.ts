@@ -37,15 +37,22 @@ export function onPath(name: string, env: NodeJS.ProcessEnv): string | null {
 }
 
 /** The names of its modules below `dns.providers`; null when the binary doesn't say. */
-export async function dnsProviders(binary: string): Promise<string[] | null> {
-  const modules = (await caddyOutput(binary, 'list-modules')).split('\n').map((line) => line.trim());
+export async function dnsProviders(
+  binary: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string[] | null> {
+  const modules = (await caddyOutput(binary, 'list-modules', env)).split('\n').map((line) => line.trim());
   if (!modules.includes('http')) return null;
   return modules.flatMap((line) => /^dns\.providers\.([\w.-]+)$/.exec(line)?.[1] ?? []).sort();
 }
 
 /** What it prints for a command; empty when it fails. */
-export async function caddyOutput(binary: string, command: string): Promise<string> {
-  const result = await run(binary, [command], { timeout: 10_000, maxBuffer: 8 * 1024 * 1024 }).catch(
+export async function caddyOutput(
+  binary: string,
+  command: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
+  const result = await run(binary, [command], { timeout: 10_000, maxBuffer: 8 * 1024 * 1024, env }).catch(
     () => null,
   );
   return result?.stdout ?? '';

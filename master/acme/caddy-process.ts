@@ -19,6 +19,8 @@ export interface CaddyCommand {
   /** Its own, and not there yet: 0700, removed when it has ended. */
   folder: string;
   env: NodeJS.ProcessEnv;
+  /** Takes out of what it says what must not be shown. */
+  hide(text: string): string;
 }
 
 export interface CaddyProcess {
@@ -33,8 +35,10 @@ export interface CaddyProcess {
 }
 
 const PID = 'pid.json';
+/** Characters of what it says that are kept. */
+const MAX_WORDS = 600;
 
-export function startCaddy({ binary, verb, config, folder, env }: CaddyCommand): CaddyProcess {
+export function startCaddy({ binary, verb, config, folder, env, hide }: CaddyCommand): CaddyProcess {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const [file = '', ...args] = [...boundToUs(env), binary, verb, '--config', '-'];
   const child = spawn(file, args, {
@@ -54,8 +58,9 @@ export function startCaddy({ binary, verb, config, folder, env }: CaddyCommand):
   createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => {
     const said = readCaddyLine(line);
     if (said === null) return;
-    lastWords = said.words;
-    if (said.isRefusal) fail(said.words);
+    // Cut after that: of what is hidden no beginning may be left.
+    lastWords = hide(said.words).slice(0, MAX_WORDS);
+    if (said.isRefusal) fail(lastWords);
   });
   const ended = new Promise<{ code: number | null; lastWords: string }>((resolve) => {
     const over = (code: number | null): void => {
@@ -76,7 +81,7 @@ export function clearCaddies(parent: string): void {
   for (const name of foldersIn(parent)) {
     const folder = join(parent, name);
     const known = rememberedIn(folder);
-    if (known !== null && isAlive(known)) process.kill(known.pid, 'SIGKILL');
+    if (known !== null && isAlive(known)) endHard(known.pid);
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -89,9 +94,24 @@ function boundToUs(env: NodeJS.ProcessEnv): string[] {
   return spawnSync(setpriv, [...bound.slice(1), 'true'], { timeout: 2_000 }).status === 0 ? bound : [];
 }
 
+/** Before it has its configuration: what nobody would know of has nothing that it could do. */
 function remember(child: ChildProcess, folder: string): void {
-  const identity = child.pid === undefined ? null : identityOf(child.pid);
-  if (identity !== null) writeFileAtomic(join(folder, PID), JSON.stringify(identity), 0o600);
+  try {
+    const identity = child.pid === undefined ? null : identityOf(child.pid);
+    if (identity !== null) writeFileAtomic(join(folder, PID), JSON.stringify(identity), 0o600);
+  } catch (error) {
+    child.on('error', () => undefined);
+    child.kill('SIGKILL');
+    throw error;
+  }
+}
+
+function endHard(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
 function rememberedIn(folder: string): ProcessIdentity | null {

@@ -9,8 +9,6 @@ export interface CaddySaid {
   isRefusal: boolean;
 }
 
-const MAX_WORDS = 600;
-
 /** Null: nothing that tells why. */
 export function readCaddyLine(line: string): CaddySaid | null {
   const text = line.trim();
@@ -37,7 +35,7 @@ function shortened(text: string): string {
     .replace(/^solving challenges?: (?:[^\s:]+: )?/, '')
     .replace(/ \((?:order|ca)=http:\/\/127\.0\.0\.1:[^)]*\)/g, '')
     .trim();
-  return (short || text).slice(0, MAX_WORDS);
+  return short || text;
 }
 
 interface Entry {

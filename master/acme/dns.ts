@@ -57,7 +57,9 @@ export function createDns(of: DnsOptionsOfCluster): Dns {
   const { folder, env, secret, onLeft, providerMs = PROVIDER_MS } = of;
   clearCaddies(folder);
   const running = new Set<CaddyProcess>();
+  let isOver = false;
   const start = (command: Omit<Parameters<typeof startCaddy>[0], 'folder' | 'env'>, own: string) => {
+    if (isOver) throw new AcmeFailure('the master is stopping', null, { isGone: true });
     const caddy = startCaddy({ ...command, folder: own, env });
     running.add(caddy);
     caddy.ended.finally(() => running.delete(caddy));
@@ -71,11 +73,11 @@ export function createDns(of: DnsOptionsOfCluster): Dns {
     const own = ownFolder();
     const nothing = { name: 'example.com', directory: 'https://127.0.0.1/', accountKeyPem: null };
     const config = dnsConfig({ ...nothing, dns, options, storage: own });
-    const caddy = start({ binary, verb: 'validate', config }, own);
+    const caddy = start({ binary, verb: 'validate', config, hide }, own);
     const end = await Promise.race([caddy.ended, expired(VALIDATE_MS)]);
     caddy.end();
     if (end !== null && end.code === 0) return binary;
-    const words = end === null ? `no answer within ${VALIDATE_MS / 1_000} s` : hide(end.lastWords);
+    const words = end === null ? `no answer within ${VALIDATE_MS / 1_000} s` : end.lastWords;
     throw new AcmeFailure(`${binary} refuses the options of ${moduleOf(dns)}: ${words}`, MEND);
   };
 
@@ -92,7 +94,7 @@ export function createDns(of: DnsOptionsOfCluster): Dns {
       options,
       storage: own,
     });
-    const caddy = start({ binary, verb: 'run', config }, own);
+    const caddy = await begun(() => start({ binary, verb: 'run', config, hide }, own), between.close);
     const end = async (): Promise<void> => {
       caddy.end();
       await Promise.all([caddy.ended, between.close()]);
@@ -101,7 +103,7 @@ export function createDns(of: DnsOptionsOfCluster): Dns {
     const why = await outcome(between.shown, caddy, limitMs);
     if (why !== null) {
       await end();
-      throw new AcmeFailure(`${moduleOf(dns)} got no record of ${name} shown: ${hide(why)}`, MEND, {
+      throw new AcmeFailure(`${moduleOf(dns)} got no record of ${name} shown: ${why}`, MEND, {
         isGone: true,
       });
     }
@@ -110,7 +112,7 @@ export function createDns(of: DnsOptionsOfCluster): Dns {
         between.release();
         const left = await outcome(between.over, caddy, providerMs);
         await end();
-        if (left !== null) onLeft(name, hide(left));
+        if (left !== null) onLeft(name, left);
       },
     };
   };
@@ -118,6 +120,7 @@ export function createDns(of: DnsOptionsOfCluster): Dns {
     check,
     show,
     stop() {
+      isOver = true;
       for (const caddy of running) caddy.end();
     },
   };
@@ -132,7 +135,7 @@ const moduleOf = (dns: DnsSettings): string => `dns.providers.${dns.module}`;
 async function binaryWith(dns: DnsSettings, env: NodeJS.ProcessEnv): Promise<string> {
   const build = `A Caddy with the module is made by \`xcaddy build --with github.com/caddy-dns/${dns.module}\`, and used by [acme] dns_caddy = "/path/to/it"`;
   const binary = found(dns.caddy, env);
-  const providers = await dnsProviders(binary);
+  const providers = await dnsProviders(binary, env);
   if (providers === null) throw new AcmeFailure(`${binary} does not say which modules it has`, build);
   if (providers.includes(dns.module)) return binary;
   throw new AcmeFailure(`the Caddy of the master's host (${binary}) has no module ${moduleOf(dns)}`, build);
@@ -156,6 +159,16 @@ async function outcome(reached: Promise<void>, caddy: CaddyProcess, limitMs: num
       () => `nothing came of it within ${limitMs / 1_000} s; Caddy's last words: ${caddy.lastWords()}`,
     ),
   ]);
+}
+
+/** What can't be begun leaves nothing open. */
+async function begun<T>(begin: () => T, undo: () => Promise<void>): Promise<T> {
+  try {
+    return begin();
+  } catch (error) {
+    await undo();
+    throw error;
+  }
 }
 
 const expired = (ms: number): Promise<null> => delay(ms, null, { ref: false });

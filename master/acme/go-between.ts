@@ -65,12 +65,12 @@ export async function startGoBetween({ name, token }: { name: string; token: str
     },
   };
   const server = createServer((request, response) => {
-    const answer = answers[(request.url ?? '').split(`/${secret}/`)[1] ?? ''];
+    const asked = (request.url ?? '').split(`/${secret}/`)[1] ?? '';
+    const answer = Object.hasOwn(answers, asked) ? answers[asked] : undefined;
     if (!answer) return void response.writeHead(404).end();
-    payloadOf(request).then(
-      (payload) => answer(payload, response),
-      () => response.writeHead(400).end(),
-    );
+    payloadOf(request)
+      .then((payload) => answer(payload, response))
+      .catch(() => response.writeHead(400).end());
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -111,7 +111,8 @@ async function payloadOf(request: IncomingMessage): Promise<Payload> {
   }
   if (text === '') return {};
   const { payload = '' } = JSON.parse(text) as { payload?: string };
-  return payload === '' ? {} : (JSON.parse(Buffer.from(payload, 'base64url').toString()) as Payload);
+  if (payload === '') return {};
+  return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as Payload | null) ?? {};
 }
 
 function send(response: ServerResponse, status: number, body: object, location?: string): void {

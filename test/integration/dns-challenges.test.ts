@@ -149,7 +149,14 @@ t.test(
       ...{ dns: settings({ propagationDelayMs: 1_000 }), options: { token: 't' } },
     });
     const own = join(home, 'validated');
-    const { ended } = startCaddy({ binary: plain, verb: 'validate', config, folder: own, env: process.env });
+    const { ended } = startCaddy({
+      binary: plain,
+      verb: 'validate',
+      config,
+      folder: own,
+      env: process.env,
+      hide: String,
+    });
     const { code, lastWords } = await ended;
     t.not(code, 0);
     t.match(lastWords, /unknown module: dns\.providers\.orcatest/);
@@ -168,7 +175,14 @@ t.test(
     const text = JSON.stringify(dnsConfig({ ...of, dns: settings(), options: {} }));
     // Without the module there is nothing that it could solve.
     const config = JSON.parse(text, (key, value) => (key === 'dns' ? undefined : value)) as object;
-    const caddy = startCaddy({ binary: plain, verb: 'run', config, folder: own, env: process.env });
+    const caddy = startCaddy({
+      binary: plain,
+      verb: 'run',
+      config,
+      folder: own,
+      env: process.env,
+      hide: String,
+    });
     const words = await Promise.race([
       caddy.failed,
       caddy.ended.then(({ lastWords }) => `ended: ${lastWords}`),

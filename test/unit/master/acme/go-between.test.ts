@@ -50,7 +50,7 @@ t.test('who does not know its address gets nothing, and nonsense ends nothing', 
   for (const path of ['/', '/directory', '/authorization', '/x/challenge'])
     t.equal((await fetch(origin + path, { method: 'POST', body: '{}' })).status, 404, path);
   const at = (path: string) => between.directory.replace(/directory$/, path);
-  for (const body of ['nonsense', 'x'.repeat(70_000), '{"payload":"bm9uc2Vuc2U"}'])
+  for (const body of ['nonsense', 'x'.repeat(70_000), '{"payload":"bm9uc2Vuc2U"}', 'null'])
     t.equal((await fetch(at('authorization'), { method: 'POST', body })).status, 400);
   const gone = Buffer.from('{"status":"deactivated"}').toString('base64url');
   const answer = await fetch(at('authorization'), {
@@ -58,5 +58,8 @@ t.test('who does not know its address gets nothing, and nonsense ends nothing', 
     body: JSON.stringify({ payload: gone }),
   });
   t.match(await answer.json(), { status: 'deactivated', identifier: { value: 'a.example.com' } });
+  t.equal((await fetch(at('constructor'))).status, 404);
+  const nothing = await fetch(at('authorization'), { method: 'POST', body: '{"payload":"bnVsbA"}' });
+  t.equal(nothing.status, 200);
   t.equal((await fetch(at('nonce'), { method: 'HEAD' })).headers.has('replay-nonce'), true);
 });
