@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
+import { childEnv } from './child-env.js';
 
 export interface LocalAgent {
   /** Ends the agent with SIGTERM, and SIGKILL after 10 s. */
@@ -27,9 +28,6 @@ const MIN_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
 const LONG_RUN_MS = 10_000;
 const STOP_MS = 10_000;
-
-/** The key that seals is none of an agent's business. */
-const FOR_MASTER = /^(ORCA_KEY(_PREVIOUS)?|CREDENTIALS_DIRECTORY)$/;
 
 export function runLocalAgent(options: LocalAgentOptions): LocalAgent {
   const stopping = new AbortController();
@@ -75,7 +73,7 @@ async function start(home: string): Promise<number> {
     detached: true,
     stdio: ['ignore', output, output],
     cwd: home,
-    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOR_MASTER.test(name))),
+    env: childEnv(process.env),
   });
   closeSync(output);
   child.unref();

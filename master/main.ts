@@ -8,6 +8,7 @@ import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
 import type { Log } from '../shared/log.js';
 import { HEARTBEAT_MS } from '../shared/protocol.js';
+import { secretsIn } from './acme/dns-options.js';
 import { adminToken, knownToken } from './admin-token.js';
 import { openAuthority } from './authority.js';
 import { clearBackups, makeBackup } from './backup/backup.js';
@@ -109,8 +110,10 @@ async function construct(
     nowMs: Date.now,
   });
   own.look(states.all());
+  const secretValues = createSecretValues(store, authority.keys.unseal);
   const acme = createPublicCertificates({
-    ...{ store, states, authority, log },
+    ...{ home, store, states, authority, log },
+    secret: secretValues.ofAll,
     settings: () => settings,
     isCovered: own.covers,
     served: (name) => certificates.byDomain().get(name)?.certPem ?? null,
@@ -122,7 +125,6 @@ async function construct(
   certificates.ensure(states.all(), Date.now());
   const cluster = authority.clusterId;
   const discovery = createDiscovery({ store, states, cluster, range: () => settings.serviceRange });
-  const secretValues = createSecretValues(store, authority.keys.unseal);
   const assignments = createAssignments({
     store,
     states,
@@ -164,14 +166,14 @@ async function construct(
     store.markAll();
     certificates.changed();
     reconcile.wake();
-    acme.wake();
-    const said = ['configuration read again', ...restart, ...acme.dnsNotes()].join('; ');
+    const said = ['configuration read again', ...restart, ...(await acme.settingsRead())].join('; ');
     log.info({ file: join(home, 'cluster.toml') }, said);
     return said;
   };
   const nodeFiles = createNodeFiles(version, authority.caPem);
   const joinTokens = createJoinTokens(store, authority.caFingerprint);
-  const secrets = createSecrets({ store, states, ...authority.keys });
+  const inCluster = () => secretsIn(settings.acme?.dns?.options);
+  const secrets = createSecrets({ store, states, inCluster, ...authority.keys });
   secrets.sweep();
   const commands = createCommands(store, states, secretValues);
   let port = 0;

@@ -1,26 +1,34 @@
-/** ACME as the master runs it: its settings, the names that are served, and the ingresses that answer for them. */
+/** ACME as the master runs it: its settings, the names that are served, the ingresses that answer for them, and records in DNS. */
 import { X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
 import { CHALLENGE_PATH } from '../shared/challenge-path.js';
+import { messageOf } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
 import { createIssuer, provesInHandshake } from './acme/client.js';
+import { createDns, type Dns } from './acme/dns.js';
 import type { AcmeSettings } from './acme/order.js';
 import { answersHttp, everyAddress, type Found, showsCertificate, withUnseen } from './acme/reach.js';
 import type { Authority } from './authority.js';
-import { type Acme, type AcmePort, createAcme } from './control/acme.js';
-import { retryNow } from './control/acme-retry.js';
+import { childEnv } from './child-env.js';
+import { type Acme, createAcme } from './control/acme.js';
+import type { AcmePort } from './control/acme-port.js';
+import { retryByDns, retryNow } from './control/acme-retry.js';
 import { wantedNames } from './control/certificates.js';
 import type { States } from './control/states.js';
 import { refusalOf } from './plan/acme.js';
-import { dnsFinding, dnsProblem, NOT_ORDERED, needsDns } from './plan/dns.js';
+import { isByDns } from './plan/dns.js';
 import type { Store } from './store/store.js';
 
 export interface PublicCertificatesOptions {
+  home: string;
   store: Store;
   states: States;
   authority: Authority;
   settings(): { acme: AcmeSettings | null; domain: string | null };
   /** A certificate of the user's covers it. */
   isCovered(name: string): boolean;
+  /** The value of a secret of all projects; null: there is none that can be read. */
+  secret(name: string): string | null;
   /** What is served for the name now, PEM; null: nothing. */
   served(name: string): string | null;
   onChange(): void;
@@ -33,11 +41,9 @@ export interface PublicCertificates extends Acme {
     notPublic(name: string): string | null;
     isOrdered(name: string): boolean;
     retry(name: string, by: string): string;
-    /** Why it has no public certificate though `[acme] dns` asks for DNS-01; null: it needs none, or it is not asked for. */
-    needsDns(name: string): { reason: string; todo: string } | null;
   };
-  /** What `[acme] dns` comes to, for whoever has just read the configuration; empty: it is not set. */
-  dnsNotes(): string[];
+  /** After the configuration was read again: what `[acme] dns` comes to now, said in sentences; what failed by it is tried again. */
+  settingsRead(): Promise<string[]>;
 }
 
 export function createPublicCertificates(options: PublicCertificatesOptions): PublicCertificates {
@@ -47,38 +53,57 @@ export function createPublicCertificates(options: PublicCertificatesOptions): Pu
     const names = [...wantedNames(states.all()), ...(domain === null ? [] : [domain])];
     return new Set(names.filter((name) => !options.isCovered(name)));
   };
+  const dns = createDns({
+    folder: join(options.home, 'dns-challenges'),
+    env: childEnv(process.env),
+    secret: options.secret,
+    onLeft: (name, why) => options.log.warn({ name, why }, 'the record of a challenge may be left in DNS'),
+  });
   const acme = createAcme({
     ...{ store, authority: options.authority, wanted, log: options.log },
     settings: () => settings().acme,
-    port: portOf(options),
+    port: portOf(options, dns),
     onChange: options.onChange,
   });
   const { isCovered } = options;
   const retrying = { store, settings: () => settings().acme, wanted, isCovered, wake: acme.wake };
-  const edges = () =>
-    store.nodes().flatMap(({ ingress, facts, ingressObserved }) => {
-      return ingress ? [{ name: facts.name, providers: ingressObserved?.dnsProviders ?? null }] : [];
-    });
-  const dnsAsked = () => settings().acme?.dns ?? null;
+  const refused = (name: string): string | null => refusalOf(name, (settings().acme?.dns ?? null) !== null);
+  let dnsBefore = JSON.stringify(settings().acme?.dns ?? null);
   return {
     ...acme,
-    dnsNotes() {
-      const dns = dnsAsked();
-      return dns === null ? [] : [`[acme] dns: ${dnsFinding(dns, edges())}; ${NOT_ORDERED}`];
+    start() {
+      const stop = acme.start();
+      return async () => {
+        await stop();
+        dns.stop();
+      };
+    },
+    async settingsRead() {
+      const now = settings().acme?.dns ?? null;
+      if (JSON.stringify(now) !== dnsBefore) retryByDns(retrying, Date.now());
+      dnsBefore = JSON.stringify(now);
+      acme.wake();
+      return now === null ? [] : [await foundOf(dns, now)];
     },
     commands: {
-      needsDns(name) {
-        const dns = dnsAsked();
-        return dns !== null && needsDns(name) && !isCovered(name) ? dnsProblem(name, dns, edges()) : null;
-      },
-      notPublic: (name) => (settings().acme === null ? null : refusalOf(name)),
-      isOrdered: (name) => settings().acme !== null && refusalOf(name) === null && !isCovered(name),
+      notPublic: (name) => (settings().acme === null ? null : refused(name)),
+      isOrdered: (name) => settings().acme !== null && refused(name) === null && !isCovered(name),
       retry: (name, by) => retryNow(retrying, name, by, Date.now()),
     },
   };
 }
 
-function portOf({ store, served }: PublicCertificatesOptions): AcmePort {
+async function foundOf(dns: Dns, settings: NonNullable<AcmeSettings['dns']>): Promise<string> {
+  return dns.check(settings).then(
+    (binary) => `[acme] dns: ${binary} has the module dns.providers.${settings.module} and takes its options`,
+    (error: unknown) => {
+      const { todo } = error as { todo?: string | null };
+      return `[acme] dns: ${messageOf(error)}${todo ? ` (${todo})` : ''}`;
+    },
+  );
+}
+
+function portOf({ store, served }: PublicCertificatesOptions, dns: Dns): AcmePort {
   const issue = createIssuer();
   const placed = (name: string, { resolvers }: AcmeSettings) => ({
     ...{ name, resolvers },
@@ -100,7 +125,15 @@ function portOf({ store, served }: PublicCertificatesOptions): AcmePort {
   };
   return {
     reach,
+    async show(record, { dns: how }) {
+      if (!how) throw new Error('[acme] dns was taken out of cluster.toml');
+      return await dns.show(record, how);
+    },
     async way(name, own, settings) {
+      if (settings.dns && isByDns(name, settings.dns)) {
+        await dns.check(settings.dns);
+        return 'dns-01';
+      }
       const problem = await reach(name, own, settings).then(
         () => null,
         (error: unknown) => error,

@@ -5,12 +5,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import {
-  type ClusterConfig,
-  invalidClusterToml,
-  parseClusterToml,
-  readHostPort,
-} from '../shared/config/cluster.js';
+import { type ClusterConfig, invalidClusterToml, parseClusterToml } from '../shared/config/cluster.js';
+import { readHostPort } from '../shared/config/host-port.js';
 import { OrcaError } from '../shared/errors.js';
 import { checkOwnAddress } from '../shared/own-address.js';
 import type { SecurityRules } from '../shared/permit.js';
@@ -79,11 +75,12 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
   const file = join(home, 'cluster.toml');
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
   const config = await parseClusterToml(text, file);
-  const acme = acmeOf(config, home);
-  const problems = trustedRootProblems(acme?.trustedRoots ?? []);
-  if (problems.length > 0) throw await invalidClusterToml(text, file, problems);
   const given = (flag: string | undefined, variable: string): string | undefined =>
     flag ?? (env[variable] || undefined);
+  const caddy = caddyPath(given(flags.caddy, 'ORCA_CADDY') ?? config.proxy.caddy ?? 'auto');
+  const acme = acmeOf(config, home, caddy);
+  const problems = trustedRootProblems(acme?.trustedRoots ?? []);
+  if (problems.length > 0) throw await invalidClusterToml(text, file, problems);
   const httpListen = given(flags.httpListen, 'ORCA_HTTP_LISTEN') ?? config.httpListen;
   return {
     home,
@@ -106,7 +103,7 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
         given(flags.httpsPort, 'ORCA_HTTPS_PORT') ?? config.proxy.httpsPort ?? 443,
         '--https-port',
       ),
-      caddy: caddyPath(given(flags.caddy, 'ORCA_CADDY') ?? config.proxy.caddy ?? 'auto'),
+      caddy,
       trustedProxies: config.proxy.trustedProxies,
     },
     presence: {
@@ -130,7 +127,7 @@ export function restartNotes(before: MasterSettings, after: MasterSettings): str
 const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
 const LETS_ENCRYPT_STAGING = 'https://acme-staging-v02.api.letsencrypt.org/directory';
 
-function acmeOf({ acmeEmail, acme }: ClusterConfig, home: string): AcmeSettings | null {
+function acmeOf({ acmeEmail, acme }: ClusterConfig, home: string, caddy: string): AcmeSettings | null {
   if (acmeEmail === null) return null;
   return {
     directory: acme.directory ?? (acme.staging ? LETS_ENCRYPT_STAGING : LETS_ENCRYPT),
@@ -138,7 +135,7 @@ function acmeOf({ acmeEmail, acme }: ClusterConfig, home: string): AcmeSettings 
     trustedRoots: acme.trustedRoots.map((path) => resolve(home, path)),
     eab: acme.eab,
     resolvers: acme.resolvers,
-    dns: acme.dns,
+    dns: acme.dns && { ...acme.dns, caddy: acme.dns.caddy === null ? caddy : caddyPath(acme.dns.caddy) },
   };
 }
 

@@ -7,7 +7,7 @@
  * 1,565). On the current Caddy what comes on a new connection fails as well (11 of 811): its Go closes what it has accepted and read
  * nothing of. Clients are not sent there, for what breaks on a kept connection many of them send again by themselves.
  */
-import type { CaddyTraits } from './find-caddy.js';
+import type { CaddyTraits } from './caddy-version.js';
 
 /** The file in that folder. */
 export const CLOSING_FILE = 'closing';

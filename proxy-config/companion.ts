@@ -7,8 +7,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { identityOf, isAlive, type ProcessIdentity } from '../shared/process-identity.js';
 import { readJsonFile, tryWriteJsonFile } from './json-file.js';
-import { identityOf, isAlive, type ProcessIdentity } from './process-identity.js';
 
 export interface CompanionOptions {
   pidFile: string;

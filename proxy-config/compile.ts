@@ -9,9 +9,9 @@
 import { CHALLENGE_PATH } from '../shared/challenge-path.js';
 import { canonicalJson, fingerprint } from '../shared/fingerprint.js';
 import { apiRoute, type MasterPlace } from './api-site.js';
+import type { CaddyTraits } from './caddy-version.js';
 import { chosenName } from './choose-group.js';
 import { closingRoutes } from './closing-route.js';
-import type { CaddyTraits } from './find-caddy.js';
 import { challengeIssuers } from './handshake-challenges.js';
 import { errorRoutes, notFound } from './page-handlers.js';
 import { dropForgedHeaders, proxyHandlers, type ResolverPorts } from './proxy-handler.js';

@@ -9,9 +9,9 @@ import { messageOf } from '../shared/errors.js';
 import { type Loop, startLoop } from '../shared/loop.js';
 import type { IngressObserved } from '../shared/protocol.js';
 import type { MasterPlace } from './api-site.js';
+import { caddyTraits } from './caddy-version.js';
 import { createClosing } from './closing.js';
 import { type Compiled, compile, configKey, FINGERPRINT_PATH, srvNamesOf } from './compile.js';
-import { caddyTraits } from './find-caddy.js';
 import type { IngressPaths } from './paths.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import type { Ingress } from './route.js';
@@ -158,13 +158,8 @@ export function startEdge(options: EdgeOptions): Edge {
 }
 
 /** What is said of Caddy itself. */
-export function caddyFacts({
-  state,
-  version,
-  dnsProviders,
-}: EdgeState): Pick<IngressObserved, 'caddy' | 'caddyVersion' | 'dnsProviders'> {
-  const known = dnsProviders === null ? {} : { dnsProviders: [...dnsProviders] };
-  return { caddy: state, caddyVersion: version, ...known };
+export function caddyFacts({ state, version }: EdgeState): Pick<IngressObserved, 'caddy' | 'caddyVersion'> {
+  return { caddy: state, caddyVersion: version };
 }
 
 /**
@@ -184,7 +179,6 @@ function emptyState(): EdgeState {
   return {
     state: 'down',
     version: null,
-    dnsProviders: null,
     reason: 'Caddy was not looked at yet',
     loadedNames: new Set(),
     loadReason: null,

@@ -8,8 +8,9 @@
  * measured on Caddy 2.6.2 and 2.11.9: after a refused connection 2.6.2 has lost a body, so that requests with one aren't tried again
  * there; passive health turns a short restart into seconds of 503, and a resolver address must name its network.
  */
+
+import type { CaddyTraits } from './caddy-version.js';
 import { chooseGroup, srvNameFor } from './choose-group.js';
-import type { CaddyTraits } from './find-caddy.js';
 import type { Route } from './route.js';
 import { markFailed, markTraffic } from './traffic-log.js';
 import { trustedBy } from './trusted-proxies.js';

@@ -5,11 +5,12 @@
  * an autosave that is damaged, of another home, or that it can't start from is deleted, and the config is loaded anew.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { findCaddy } from '../shared/caddy-binary.js';
 import { messageOf } from '../shared/errors.js';
 import { type CaddyAdmin, caddyAdmin } from './admin.js';
+import { caddyVersion } from './caddy-version.js';
 import { type Companion, createCompanion, isCompanionAlive } from './companion.js';
 import { bootConfig } from './compile.js';
-import { caddyVersion, dnsProviders, findCaddy } from './find-caddy.js';
 import { readJsonFile, tryWriteJsonFile } from './json-file.js';
 import { keepUnaccepted } from './listeners.js';
 import { type IngressPaths, ingressPaths } from './paths.js';
@@ -17,8 +18,6 @@ import { type IngressPaths, ingressPaths } from './paths.js';
 export interface SidecarState {
   state: 'running' | 'starting' | 'down';
   version: string | null;
-  /** Its modules below `dns.providers`; null: not known. */
-  dnsProviders: readonly string[] | null;
   /** Why it doesn't run; null while it does. */
   reason: string | null;
 }
@@ -37,8 +36,8 @@ export interface Sidecar {
   stop(): void;
 }
 
-type Facts = Pick<SidecarState, 'version' | 'dnsProviders'>;
-const UNKNOWN: Facts = { version: null, dnsProviders: null };
+type Facts = Pick<SidecarState, 'version'>;
+const UNKNOWN: Facts = { version: null };
 const START_MS = 5_000;
 /** Requests in flight may end within this when Caddy itself is asked to end. */
 const STOP_MS = 5_000;
@@ -51,10 +50,7 @@ export function createSidecar(paths: IngressPaths, onExit: () => void): Sidecar 
 
   const factsOf = async (setting: string): Promise<Facts> => {
     const binary = findCaddy(setting, process.env);
-    if (asked?.binary !== binary) {
-      const [version, providers] = await Promise.all([caddyVersion(binary), dnsProviders(binary)]);
-      asked = { binary, facts: { version, dnsProviders: providers } };
-    }
+    if (asked?.binary !== binary) asked = { binary, facts: { version: await caddyVersion(binary) } };
     return asked.facts;
   };
   const known = (): Facts => asked?.facts ?? UNKNOWN;

@@ -8,7 +8,7 @@
  * staples nothing else.
  */
 import { fingerprint } from '../shared/fingerprint.js';
-import type { CaddyTraits } from './find-caddy.js';
+import type { CaddyTraits } from './caddy-version.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import type { Certificate, Ingress } from './route.js';
 import { normalDomain } from './sites.js';

@@ -70,7 +70,7 @@ export const errorTable = {
   SECRET_IN_USE: {
     status: 409,
     exit: 1,
-    hint: 'Deploy the services without it first, or pass --force; nothing was changed.',
+    hint: 'Deploy the services (or write cluster.toml) without it first, or pass --force; nothing was changed.',
   },
   SECRET_UNREADABLE: {
     status: 500,

@@ -179,7 +179,6 @@ export const ingressObservedSchema = z.object({
   revision: z.number().int(),
   caddy: z.enum(['running', 'starting', 'down']),
   caddyVersion: z.string().nullable(),
-  dnsProviders: z.array(z.string()).optional(), // its modules below `dns.providers`; absent: not known
   resolver: z.enum(['running', 'down']),
   reason: z.string().nullable(),
   traffic: z.array(trafficSchema),
@@ -215,6 +214,8 @@ export const nodeFactsSchema = z.object({
   recalls: z.boolean().optional(),
   /** It puts secrets in place of their references; absent: an older agent, which would leave these as they are. */
   secrets: z.boolean().optional(),
+  /** As an ingress it serves `http_only`; absent: an older agent, which would send those clients to HTTPS. */
+  httpOnly: z.boolean().optional(),
   /** It can replace itself, and runs from a program of this name; absent: it can't, or does not know how. */
   program: shortText.optional(),
 });

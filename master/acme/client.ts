@@ -1,5 +1,5 @@
 /**
- * Orders one certificate of a CA by ACME (RFC 8555) with HTTP-01 or TLS-ALPN-01. Promises: an order that was begun is gone on with, by its URL; an
+ * Orders one certificate of a CA by ACME (RFC 8555) with HTTP-01, TLS-ALPN-01 or DNS-01. Promises: an order that was begun is gone on with, by its URL; an
  * account is made once for a key; what the CA says is passed on in its own words. Takes as long as the CA does.
  */
 import { readFileSync } from 'node:fs';
@@ -169,7 +169,7 @@ async function prove(client: acme.Client, authorization: Authorization, options:
     if (challenge.status === 'pending') await complete(client, authorization, challenge);
     await client.waitForValidStatus(challenge);
   } finally {
-    options.forget(token);
+    await options.forget(token);
   }
 }
 

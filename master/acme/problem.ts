@@ -4,7 +4,7 @@ export class AcmeFailure extends Error {
   /** The CA wants nothing before that, ms; 0: it said nothing. */
   readonly notBeforeMs: number;
 
-  /** The CA was not there: what was begun with it may go on. */
+  /** The CA was not there, or was not told anything: what was begun with it may go on. */
   readonly isGone: boolean;
 
   constructor(

@@ -5,6 +5,7 @@
 import { OrcaError } from '../../shared/errors.js';
 import type { AcmeSettings } from '../acme/order.js';
 import { refusalOf } from '../plan/acme.js';
+import { isByDns } from '../plan/dns.js';
 import type { Store } from '../store/store.js';
 import { eventOf } from './acme-store.js';
 
@@ -28,7 +29,7 @@ export function retryNow(options: RetryOptions, asked: string, by: string, nowMs
       'ACME is off, so that nothing is tried',
       'Set [cluster] acme_email in cluster.toml first.',
     );
-  refuseUnwanted(options, name);
+  refuseUnwanted(options, name, (settings.dns ?? null) !== null);
   const record = store.acmeRecord(name);
   const isOfIt = record?.directory === settings.directory;
   if (!record || !isOfIt || (record.nextAtMs <= nowMs && record.certificate === null))
@@ -51,14 +52,27 @@ export function retryNow(options: RetryOptions, asked: string, by: string, nowMs
   return `${name} is tried now; see \`orca certs\``;
 }
 
-function refuseUnwanted({ wanted, isCovered }: RetryOptions, name: string): void {
+/** What failed by DNS-01 is tried now, where its settings have changed. Never before a CA allows it. */
+export function retryByDns({ store, settings, wake }: RetryOptions, nowMs: number): void {
+  const dns = settings()?.dns ?? null;
+  const failed = store
+    .acmeRecords()
+    .filter(({ name, problem, notBeforeMs = 0 }) => problem && isByDns(name, dns) && notBeforeMs <= nowMs);
+  if (failed.length === 0) return;
+  store.write((tx) => {
+    for (const record of failed) tx.putAcme({ ...record, nextAtMs: Math.min(record.nextAtMs, nowMs) });
+  });
+  wake();
+}
+
+function refuseUnwanted({ wanted, isCovered }: RetryOptions, name: string, hasDns: boolean): void {
   if (isCovered(name))
     throw conflict(`${name} has a certificate of yours`, 'See `orca certs` for which one.');
   if (!wanted().has(name))
     throw new OrcaError('NOT_FOUND', `no certificate is wanted for "${name}"`, {
       hint: 'See `orca certs` for the names that are served.',
     });
-  const why = refusalOf(name);
+  const why = refusalOf(name, hasDns);
   if (why !== null)
     throw conflict(`${name}: ${why}`, 'Bring a certificate of your own with `orca certs add`.');
 }

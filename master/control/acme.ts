@@ -3,59 +3,16 @@
  * tries again on a schedule of each name's own (plan/acme), which nothing else restarts. All that must survive a kill is in the
  * store before it is asked of the CA: the account's key, the certificate's key, the order's URL.
  */
-import { X509Certificate } from 'node:crypto';
 import { messageOf } from '../../shared/errors.js';
-import type { Log } from '../../shared/log.js';
 import { type Loop, startLoop } from '../../shared/loop.js';
-import type { AcmeOrder, AcmeSettings, Way } from '../acme/order.js';
-import { dueAtMs, ordersInWindow, refusalOf, retryAtMs, roomAtMs } from '../plan/acme.js';
-import type { Store } from '../store/store.js';
-import type { AcmeRecord } from '../store/tables.js';
-import {
-  accountKey,
-  accountOf,
-  dropGone,
-  eventOf,
-  isServed,
-  issuerOf,
-  newKey,
-  ORDERS,
-  ordersOf,
-  unsealed,
-  usable,
-} from './acme-store.js';
+import type { AcmeSettings } from '../acme/order.js';
+import { dueAtMs, refusalOf, retryAtMs, roomAtMs } from '../plan/acme.js';
+import { hasDnsRoom, isByDns } from '../plan/dns.js';
+import { issuing, recordOf } from './acme-issue.js';
+import type { AcmeOptions, Challenge } from './acme-port.js';
+import { dropGone, eventOf, isServed, ordersOf, unsealed, usable } from './acme-store.js';
 import type { CertificateSource } from './certificates.js';
 import { stapling } from './stapled.js';
-
-export interface Challenge {
-  token: string;
-  content: string;
-  /** Null: by HTTP, else the name whose handshakes show it. */
-  name: string | null;
-}
-
-/** What talks to the outside; what it throws has `message`, `todo` and `notBeforeMs`. */
-export interface AcmePort {
-  /** By which way a CA would reach this cluster under the name: resolves when every address of the name answers. */
-  way(name: string, own: Challenge, settings: AcmeSettings): Promise<Way>;
-  /** Resolves when every address of the name answers with that challenge. */
-  reach(name: string, challenge: Challenge, settings: AcmeSettings): Promise<void>;
-  /** The certificate with its chain, PEM. */
-  issue(order: AcmeOrder): Promise<string>;
-}
-
-export interface AcmeOptions {
-  store: Store;
-  authority: { clusterId: string; seal(plain: string): string; unseal(sealed: string): string };
-  /** Null: ACME is off. */
-  settings(): AcmeSettings | null;
-  /** Names that are served and have no certificate of the user's. */
-  wanted(): ReadonlySet<string>;
-  port: AcmePort;
-  /** What `find` or `challenges` answer has changed. */
-  onChange(): void;
-  log: Log;
-}
 
 export interface Acme extends CertificateSource {
   /** What the ingresses answer on port 80 now. */
@@ -68,12 +25,9 @@ export interface Acme extends CertificateSource {
 const EVERY_MS = 10_000;
 /** More than a CA or a DNS server that hangs can hold up soon. */
 const AT_ONCE = 16;
-/** How long ingresses may take to answer a challenge before the CA is told to look. */
-const PROVE_MS = 30_000;
-const PROVE_EVERY_MS = 300;
 
 export function createAcme(options: AcmeOptions): Acme {
-  const { store, authority, port, log } = options;
+  const { store, authority, log } = options;
   const running = new Set<string>();
   /** By token. Those of a master before: its CA may be about to ask. */
   const challenges = new Map(
@@ -87,83 +41,11 @@ export function createAcme(options: AcmeOptions): Acme {
   const own: Challenge = {
     ...{ token: `orca-${authority.clusterId}`, content: `orca-${authority.clusterId}`, name: null },
   };
+  const issue = issuing(options, challenges, own);
   let isOver = false;
   /** Something is due, and waits for the ingresses. */
   let isHeld = false;
   let loop: Loop | null = null;
-
-  const recordOf = (name: string, directory: string): AcmeRecord => {
-    const fresh = {
-      name,
-      directory,
-      certificate: null,
-      order: null,
-      failures: 0,
-      nextAtMs: 0,
-      problem: null,
-    };
-    const stored = store.acmeRecord(name);
-    if (!stored) return fresh;
-    // The other CA's serves until this one has issued.
-    if (stored.directory === directory) return stored;
-    const { certificate } = stored;
-    return { ...fresh, certificate: certificate && { directory: stored.directory, ...certificate } };
-  };
-  const issue = async (name: string, settings: AcmeSettings): Promise<void> => {
-    const record = recordOf(name, settings.directory);
-    const way = await port.way(name, own, settings);
-    const account = accountOf(store, authority, settings);
-    const sealedKey = record.order?.sealedKey ?? authority.seal(newKey());
-    const certPem = await port.issue({
-      settings,
-      name,
-      way,
-      account: { keyPem: authority.unseal(account.sealedKey), url: account.url },
-      keyPem: authority.unseal(sealedKey),
-      orderUrl: record.order?.url ?? null,
-      onAccount: (url) => store.write((tx) => tx.putMeta(accountKey(settings), { ...account, url })),
-      onOrder: (url) => {
-        const nowMs = Date.now();
-        store.write((tx) => {
-          tx.putAcme({ ...record, order: { url, sealedKey } });
-          tx.putMeta(ORDERS, [...ordersInWindow(ordersOf(store), nowMs), nowMs]);
-        });
-      },
-      prove: async (token, content) => {
-        const challenge = { token, content, name: way === 'http-01' ? null : name };
-        challenges.set(token, challenge);
-        store.write((tx) => {
-          const now = tx.acmeRecord(name);
-          if (now?.order) tx.putAcme({ ...now, order: { ...now.order, challenge } });
-        });
-        options.onChange();
-        await proved(port, name, challenge, settings);
-      },
-      forget: (token) => {
-        if (challenges.delete(token)) options.onChange();
-      },
-    });
-    const x509 = new X509Certificate(certPem);
-    const certificate = {
-      ...{ directory: settings.directory, certPem, sealedKey, issuer: issuerOf(x509) },
-      ...{ notBeforeMs: Date.parse(x509.validFrom), notAfterMs: Date.parse(x509.validTo) },
-    };
-    const isFirst = record.certificate === null;
-    store.write((tx) => {
-      tx.putAcme({
-        ...record,
-        certificate,
-        order: null,
-        failures: 0,
-        nextAtMs: 0,
-        notBeforeMs: 0,
-        problem: null,
-      });
-      const message = `${name} has ${isFirst ? 'a' : 'another'} certificate of ${certificate.issuer}, until ${x509.validTo}`;
-      tx.addEvent(eventOf(isFirst ? 'certificate.issued' : 'certificate.renewed', message));
-    });
-    options.onChange();
-  };
 
   const attempt = async (name: string, settings: AcmeSettings): Promise<void> => {
     const before = store.acmeRecord(name)?.order?.challenge;
@@ -174,7 +56,7 @@ export function createAcme(options: AcmeOptions): Acme {
       if (isOver || options.settings()?.directory !== settings.directory) return;
       const { todo = null, notBeforeMs = 0 } = error as { todo?: string | null; notBeforeMs?: number };
       const nowMs = Date.now();
-      const record = recordOf(name, settings.directory);
+      const record = recordOf(store, name, settings.directory);
       const failures = record.failures + 1;
       const reason = messageOf(error);
       log.warn({ name, reason }, 'no certificate could be had');
@@ -185,7 +67,7 @@ export function createAcme(options: AcmeOptions): Acme {
           nextAtMs: retryAtMs(failures, nowMs, notBeforeMs),
           notBeforeMs,
           problem: { atMs: nowMs, reason, todo },
-          // A refused order is over; one that the CA was not there for is gone on with.
+          // A refused order is over; one that the CA was not there for, or not told to look, is gone on with.
           order: isCaGone(error) ? record.order : null,
         });
         if (record.problem?.reason !== reason)
@@ -200,13 +82,15 @@ export function createAcme(options: AcmeOptions): Acme {
     const wanted = settings === null ? new Set<string>() : options.wanted();
     dropGone(store, wanted, nowMs);
     if (settings === null) return;
+    const dns = settings.dns ?? null;
+    const isDns = (name: string): boolean => isByDns(name, dns);
     const due = [...wanted]
-      .filter((name) => refusalOf(name) === null && !running.has(name))
+      .filter((name) => refusalOf(name, dns !== null) === null && !running.has(name))
       .map((name) => ({ name, atMs: dueAtMs(usable(authority, store.acmeRecord(name)), settings.directory) }))
       .sort((a, b) => a.atMs - b.atMs);
     const roomMs = roomAtMs(ordersOf(store), nowMs);
-    isHeld = due.some(({ atMs }) => atMs <= nowMs) && !isServed(store);
-    if (isHeld) return;
+    // A record in DNS needs no ingress.
+    isHeld = due.some(({ name, atMs }) => atMs <= nowMs && !isDns(name)) && !isServed(store);
     for (const { name, atMs } of due) {
       if (atMs > nowMs) {
         loop?.wakeAt(atMs);
@@ -217,6 +101,7 @@ export function createAcme(options: AcmeOptions): Acme {
         loop?.wakeAt(roomMs);
         break;
       }
+      if (isDns(name) ? !hasDnsRoom(name, [...running].filter(isDns)) : isHeld) continue;
       running.add(name);
       attempt(name, settings)
         .catch((error) =>
@@ -264,25 +149,6 @@ export function createAcme(options: AcmeOptions): Acme {
       };
     },
   };
-}
-
-/** Until every address of the name answers it: a CA asks once. */
-async function proved(
-  port: AcmePort,
-  name: string,
-  challenge: Challenge,
-  settings: AcmeSettings,
-): Promise<void> {
-  const giveUpAtMs = Date.now() + PROVE_MS;
-  for (;;) {
-    const error = await port.reach(name, challenge, settings).then(
-      () => null,
-      (why: unknown) => why,
-    );
-    if (error === null) return;
-    if (Date.now() > giveUpAtMs) throw error;
-    await new Promise((resolve) => setTimeout(resolve, PROVE_EVERY_MS));
-  }
 }
 
 const isCaGone = (error: unknown): boolean => (error as { isGone?: boolean }).isGone === true;

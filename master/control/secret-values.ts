@@ -4,7 +4,7 @@
  */
 import { OrcaError } from '../../shared/errors.js';
 import type { AllocationAssignment, SentSecrets } from '../../shared/protocol.js';
-import { keyOfValue, namesIn, secretWords, valueId } from '../../shared/secret-reference.js';
+import { keyOfValue, namesIn, secretKey, secretWords, valueId } from '../../shared/secret-reference.js';
 import type { ServiceSpec } from '../../shared/spec.js';
 import { withSecrets } from '../plan/secrets.js';
 import { bindOfSecret } from '../store/sealed.js';
@@ -18,6 +18,8 @@ export interface SecretValues {
   refuseForgotten(spec: ServiceSpec): void;
   /** What a node needs for its allocations; absent: nothing. */
   sentFor(allocations: readonly AllocationAssignment[]): SentSecrets | undefined;
+  /** The newest value of a secret of all projects, for what the master does itself; null: there is none that can be read. */
+  ofAll(name: string): string | null;
 }
 
 export function createSecretValues(
@@ -36,6 +38,10 @@ export function createSecretValues(
     }
   };
   return {
+    ofAll(name) {
+      const id = newest(secretKey(null, name));
+      return id === null ? null : reveal(id).value;
+    },
     pin(specs) {
       const pinned = specs.map((spec) => withSecrets(spec, newest));
       const lines = pinned.flatMap(({ spec, missing }) =>

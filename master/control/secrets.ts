@@ -35,6 +35,8 @@ export interface SecretsOptions {
   seal: (plain: string, bind: string) => string;
   /** Throws when it can't be opened for that. */
   unseal: (sealed: string, bind: string) => string;
+  /** Of those of all projects, the ones that cluster.toml refers to; absent: none. */
+  inCluster?: () => readonly string[];
 }
 
 export type Secrets = ReturnType<typeof createSecrets>;
@@ -79,7 +81,8 @@ export function createSecrets(options: SecretsOptions) {
       find(project, name);
       const key = secretKey(project, name);
       const uses = usesNow().get(key) ?? [];
-      if (uses.length > 0 && !isForced) throw inUse(key, uses);
+      const isInCluster = project === null && options.inCluster?.().includes(name) === true;
+      if ((uses.length > 0 || isInCluster) && !isForced) throw inUse(key, uses, isInCluster);
       store.write((tx) => {
         tx.deleteSecret(key);
         tellEvent(tx, Date.now(), 'removed', `${secretWords(key)}: removed by ${by}`);
@@ -155,8 +158,8 @@ function valueProblem(value: string): string | null {
     : null;
 }
 
-function inUse(key: string, uses: readonly SecretUse[]): OrcaError {
-  const names = uses.map(({ service }) => service);
+function inUse(key: string, uses: readonly SecretUse[], isInCluster: boolean): OrcaError {
+  const names = [...uses.map(({ service }) => service), ...(isInCluster ? ['cluster.toml'] : [])];
   return new OrcaError('SECRET_IN_USE', `the secret ${secretWords(key)} is used by ${names.join(', ')}`, {
     details: names,
   });

@@ -16,8 +16,6 @@ export interface CertificateFacts {
   acme: AcmeRecord | null;
   /** Why no CA would issue for it, though ACME is on. */
   notPublic: string | null;
-  /** Why DNS-01, which was asked for, got it none; absent or null: it was not, or it needs none. */
-  needsDns?: CertificateProblem | null;
   /** One by ACME is wanted. */
   isOrdered: boolean;
   own: OwnCertificateFacts | null;
@@ -117,16 +115,19 @@ function insteadOf({ source, from, issuer }: Served): string {
 function judgedOf(facts: CertificateFacts, { source }: Served): Judged {
   const good: Judged = { state: 'issued', reason: null, todo: null, next_try_at: null };
   if (source === 'own') return { ...good, ...endingOf(facts) };
-  if (!facts.acme) return { ...good, ...otherwiseOf(facts) };
-  return acmeJudged(facts.acme, source === 'acme', facts.nowMs);
+  const isServed = source === 'acme';
+  // It was had once, and would not be renewed.
+  if (facts.notPublic !== null && isServed) return { ...good, state: 'failing', reason: facts.notPublic };
+  if (!facts.acme || facts.notPublic !== null) return { ...good, ...otherwiseOf(facts) };
+  return acmeJudged(facts.acme, isServed, facts.nowMs);
 }
 
 /** Why it has none of anybody else, though that could be expected. */
 function otherwiseOf(facts: CertificateFacts): Partial<Judged> {
-  const { name, notPublic, isOrdered, needsDns } = facts;
+  const { name, notPublic, isOrdered } = facts;
   const [service] = facts.withFiles;
-  if (needsDns && service === undefined) return { state: 'waiting', ...needsDns };
-  if (isOrdered) return { state: 'ordering', reason: 'Orca looks whether a CA would reach it' };
+  if (isOrdered)
+    return { state: 'ordering', reason: 'Orca looks whether a CA can be shown that it is yours' };
   if (service === undefined) return { reason: notPublic };
   const reason = `the certificate of ${service} (tls_cert) is not for ${name}`;
   return { state: 'refused', reason, todo: `get one that is for ${name} too` };

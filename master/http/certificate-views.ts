@@ -9,7 +9,7 @@ import type { Certificates } from './ports.js';
 
 export type CertificateFindings = Pick<
   Certificates,
-  'own' | 'uploads' | 'refusals' | 'notPublic' | 'isOrdered' | 'needsDns'
+  'own' | 'uploads' | 'refusals' | 'notPublic' | 'isOrdered'
 >;
 
 export function certificateViews(store: Store, of: CertificateFindings, nowMs: number): CertificateView[] {
@@ -30,7 +30,6 @@ export function certificateViews(store: Store, of: CertificateFindings, nowMs: n
       ca: issued.get(name) ?? null,
       acme: records.get(name) ?? null,
       notPublic: of.notPublic(name),
-      needsDns: of.needsDns(name),
       isOrdered: of.isOrdered(name),
       own: of.own(name),
       refused: own.flatMap((service) => {

@@ -121,8 +121,6 @@ export interface Certificates {
   notPublic(name: string): string | null;
   /** ACME is on, and a CA would issue for the name. */
   isOrdered(name: string): boolean;
-  /** Why it has no public certificate though DNS-01 is asked for; null: it needs none, or it is not. */
-  needsDns(name: string): CertificateProblem | null;
   /** Has a name that waits tried by ACME now; says what came of it. Throws NOT_FOUND or CONFLICT. */
   retry(name: string, by: string): string;
 }

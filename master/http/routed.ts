@@ -5,6 +5,7 @@
 import type { AllocationView } from '../../shared/api.js';
 import type { Node } from '../../shared/model.js';
 import type { Traffic } from '../../shared/protocol.js';
+import type { ServiceSpec } from '../../shared/spec.js';
 
 /**
  * By allocation: `routed` only where every connected ingress says so, else what one that doesn't says. Without any connected
@@ -42,6 +43,19 @@ export function notServed(
   if (views.filter(({ routed }) => routed).length >= wanted) return null;
   const missing = views.find((view) => !view.routed);
   return missing ? `${missing.id} is not routed yet${because(traffic.get(missing.id)?.reason)}` : null;
+}
+
+/** Why a connected ingress serves it otherwise than it asks; null: none does. */
+export function servedOtherwise(
+  { httpOnly }: Pick<ServiceSpec, 'httpOnly'>,
+  nodes: Iterable<Node>,
+): string | null {
+  const older = httpOnly
+    ? [...nodes].find((node) => node.ingress && isLive(node) && !node.facts.httpOnly)
+    : null;
+  return older
+    ? `${who(older)} is of an older Orca that knows no http_only, and sends its clients to HTTPS: orca nodes upgrade ${older.facts.name}`
+    : null;
 }
 
 const unsaid = (allocation: string): Traffic => ({ allocation, state: 'pending', inFlight: 0, reason: null });

@@ -18,7 +18,7 @@ import type { Traffic } from '../../shared/protocol.js';
 import { isRouted, type ServiceSpec } from '../../shared/spec.js';
 import { groupsOf } from './group-view.js';
 import { failureView, iso, rolloutSummary, versionOf } from './rollout-view.js';
-import { notServed } from './routed.js';
+import { notServed, servedOtherwise } from './routed.js';
 
 export interface ServiceFacts {
   service: Service;
@@ -169,7 +169,9 @@ function verdict(
   }
   const served = views.filter((view) => view.state === 'ready' && isReplica(view));
   const unserved =
-    wanted > 0 && isRouted(service.spec) ? notServed(served, wanted, nodes.values(), traffic) : null;
+    wanted > 0 && isRouted(service.spec)
+      ? (notServed(served, wanted, nodes.values(), traffic) ?? servedOtherwise(service.spec, nodes.values()))
+      : null;
   if (unserved !== null) return { status: 'degraded', reason: waits ?? unserved };
   return { status: 'running', reason: waits ?? (rollout?.state === 'failed' ? lastFailed(rollout) : null) };
 }

@@ -25,9 +25,11 @@ const WINDOW_MS = 180 * MINUTE_MS;
 /** Top-level names that no public CA issues for (RFC 2606, 6761, 6762, 8375 and the reserved `internal`). */
 const PRIVATE = ['localhost', 'internal', 'local', 'invalid', 'test', 'onion', 'home.arpa'];
 
-/** Why no public CA can give the name a certificate by HTTP-01; null: one can. */
-export function refusalOf(name: string): string | null {
-  if (name.startsWith('*.')) return 'a wildcard needs DNS-01, which Orca does not do';
+/** Why no public CA can give the name a certificate; null: one can. `hasDns`: orders by DNS-01 are set up. */
+export function refusalOf(asked: string, hasDns: boolean): string | null {
+  const isWildcard = asked.startsWith('*.');
+  if (isWildcard && !hasDns) return 'a wildcard needs DNS-01, which [acme] dns in cluster.toml sets up';
+  const name = isWildcard ? asked.slice(2) : asked;
   if (/^[\d.]+$/.test(name) || name.includes(':')) return 'it is an address, not a name';
   if (!name.includes('.')) return 'it is no public name';
   const parent = PRIVATE.find((one) => name === one || name.endsWith(`.${one}`));

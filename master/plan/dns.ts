@@ -1,45 +1,28 @@
 /**
- * What is said of names that only DNS-01 could get a certificate for (wildcards). PURE. Orca looks whether the Caddy of each ingress has the
- * module that `[acme] dns` names, and says so; it does not order by it, and does not let anybody believe that it did.
+ * Which names are ordered by DNS-01, and how many at a time. PURE. Wildcards can be had so only; other names are where `[acme] dns_names`
+ * says so: those that a CA could not reach by HTTP.
  */
 
-/** An ingress, and the modules of its Caddy below `dns.providers`; null: its agent does not say. */
-export interface DnsEdge {
-  name: string;
-  providers: readonly string[] | null;
+/** As many Caddies run at once, with 50 MB each (2.11.9). */
+const AT_ONCE = 4;
+
+/** `names`: exact ones, `*.example.com` for those one label below, `*` for all. */
+export function isByDns(name: string, dns: { names: readonly string[] } | null): boolean {
+  return needsDns(name) || (dns?.names ?? []).some((pattern) => covers(pattern, name));
 }
 
-export const NOT_ORDERED = 'this version of Orca looks for it only, and does not order by it';
-
-/** Names that need it. */
+/** Names that nothing else gets a certificate. */
 export const needsDns = (name: string): boolean => name.startsWith('*.');
 
-/** What `[acme] dns` comes to on the ingresses, in one sentence. */
-export function dnsFinding(dns: string, edges: readonly DnsEdge[]): string {
-  const module = `dns.providers.${dns}`;
-  const silent = edges.filter(({ providers }) => providers === null);
-  const without = edges.filter(({ providers }) => providers !== null && !providers.includes(dns));
-  if (edges.length === 0) return `no ingress has said yet whether its Caddy has the module ${module}`;
-  if (without.length > 0) return `the Caddy of ${listed(without)} has no module ${module}`;
-  if (silent.length > 0) return `${listed(silent)} did not say whether its Caddy has the module ${module}`;
-  return `the Caddy of every ingress has the module ${module}`;
+/** Whether an order for the name may begin: not two that need a record of the same name, for some providers keep but one of these. */
+export function hasDnsRoom(name: string, running: Iterable<string>): boolean {
+  const others = [...running];
+  return others.length < AT_ONCE && !others.some((other) => recordOf(other) === recordOf(name));
 }
 
-/** Why such a name has no public certificate though `dns` is set, and what its owner can do. */
-export function dnsProblem(
-  name: string,
-  dns: string,
-  edges: readonly DnsEdge[],
-): { reason: string; todo: string } {
-  const isThere = edges.length > 0 && edges.every(({ providers }) => providers?.includes(dns));
-  const reason = `a wildcard needs DNS-01: ${dnsFinding(dns, edges)}${isThere ? ', but' : ', and'} ${NOT_ORDERED}`;
-  const bring = `bring one of your own: orca certs add '${name}' --cert FILE --key FILE`;
-  return { reason, todo: isThere ? bring : `${bring}; ${dnsBuild(dns)}` };
-}
+const recordOf = (name: string): string => (needsDns(name) ? name.slice(2) : name);
 
-/** How a Caddy with that module is had (https://github.com/caddyserver/xcaddy; the caddy-dns organization names its modules so). */
-export function dnsBuild(dns: string): string {
-  return `a Caddy with the module is made by \`xcaddy build --with github.com/caddy-dns/${dns}\`, and used by [proxy] caddy = "/path/to/it"`;
+function covers(pattern: string, name: string): boolean {
+  if (pattern === '*' || pattern === name) return true;
+  return pattern.startsWith('*.') && name.slice(name.indexOf('.') + 1) === pattern.slice(2);
 }
-
-const listed = (edges: readonly DnsEdge[]): string => edges.map(({ name }) => name).join(', ');

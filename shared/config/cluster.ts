@@ -2,15 +2,16 @@
  * Reads cluster.toml: the settings of the master that its flags and `ORCA_*` variables may override. What is not
  * written is null, so that whoever starts the master can tell "unset" from a choice.
  */
-import { isIP } from 'node:net';
 import { z } from 'zod';
 import { formatDuration } from '../duration.js';
 import type { SecurityRules } from '../permit.js';
 import { LIVENESS_MS } from '../protocol.js';
+import { type AcmeConfig, acmeConfigOf, acmeSchema, checkAcme } from './acme.js';
 import { addressRangeProblem } from './address-range.js';
 import { type Document, invalidFile, readDocument } from './document.js';
 import { problemsOf } from './explain.js';
 import { domain, duration, labels, nonEmpty, port, text } from './fields.js';
+import { readHostPort } from './host-port.js';
 import { refuseRustKeys } from './legacy.js';
 import { isTable, withoutUnset } from './plain.js';
 import type { Problem } from './problem.js';
@@ -47,21 +48,7 @@ const clusterSchema = z.strictObject({
       api_tokens: z.array(nonEmpty).optional(),
     })
     .optional(),
-  acme: z
-    .strictObject({
-      directory: text((value) =>
-        URL.canParse(value) && new URL(value).protocol === 'https:'
-          ? null
-          : 'must be a URL that begins with https://',
-      ).optional(),
-      trusted_roots: z.array(nonEmpty).optional(),
-      staging: z.boolean().optional(),
-      eab_kid: nonEmpty.optional(),
-      eab_key: nonEmpty.optional(),
-      resolvers: z.array(nonEmpty).optional(),
-      dns: text(dnsModuleProblem).optional(),
-    })
-    .optional(),
+  acme: acmeSchema.optional(),
   proxy: z
     .strictObject({
       http_port: port.optional(),
@@ -109,17 +96,7 @@ export interface ClusterConfig {
   lostAfterMs: number | null;
   /** The virtual addresses of services, as `10.213.0.0/16`. */
   serviceRange: string | null;
-  acme: {
-    directory: string | null;
-    /** PEM files, as written. */
-    trustedRoots: string[];
-    staging: boolean;
-    eab: { kid: string; key: string } | null;
-    /** DNS servers that are asked where a name points. */
-    resolvers: string[];
-    /** The module of Caddy (`dns.providers.…`) that DNS-01 is to be done with. */
-    dns: string | null;
-  };
+  acme: AcmeConfig;
   proxy: {
     httpPort: number | null;
     httpsPort: number | null;
@@ -153,14 +130,6 @@ export async function invalidClusterToml(text: string, file: string, problems: P
   return refused(await readDocument(text, file), file, problems);
 }
 
-/** `HOST:PORT` or `[V6]:PORT` taken apart, or null. */
-export function readHostPort(value: string): { host: string; port: number } | null {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(value);
-  const portNumber = Number(match?.[3]);
-  const host = match?.[1] ?? match?.[2];
-  return host === undefined || portNumber > 65_535 ? null : { host, port: portNumber };
-}
-
 function checkCluster(table: ClusterTable): Problem[] {
   const problems: Problem[] = [];
   const { cluster, proxy } = table;
@@ -185,35 +154,6 @@ function checkCluster(table: ClusterTable): Problem[] {
     problems.push({ path: ['cluster', 'lost_after'], message });
   }
   return [...problems, ...checkAcme(table.acme), ...checkNodes(table.node ?? [])];
-}
-
-function checkAcme(acme: ClusterTable['acme']): Problem[] {
-  const problems: Problem[] = [];
-  if (acme?.staging && acme.directory !== undefined)
-    problems.push({ path: ['acme', 'staging'], message: "is Let's Encrypt's; keep it or directory" });
-  for (const [one, other] of [
-    ['eab_kid', 'eab_key'],
-    ['eab_key', 'eab_kid'],
-  ] as const)
-    if (acme?.[one] !== undefined && acme[other] === undefined)
-      problems.push({ path: ['acme', one], message: `is of no use without ${other}` });
-  if (acme?.eab_key !== undefined && !/^[\w-]+={0,2}$/.test(acme.eab_key))
-    problems.push({ path: ['acme', 'eab_key'], message: 'must be the base64url text that the CA gave' });
-  for (const [index, resolver] of (acme?.resolvers ?? []).entries())
-    if (!isAddress(resolver)) {
-      const message = `must be an IP address, with or without a port, such as "1.1.1.1" or "[2606:4700::]:53"; it is ${JSON.stringify(resolver)}`;
-      problems.push({ path: ['acme', 'resolvers', index], message });
-    }
-  return problems;
-}
-
-function dnsModuleProblem(value: string): string | null {
-  if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(value)) return null;
-  return `must be the name of a module of Caddy below dns.providers, such as "cloudflare"; it is ${JSON.stringify(value)}`;
-}
-
-function isAddress(text: string): boolean {
-  return isIP(text) !== 0 || isIP(readHostPort(text)?.host ?? '') !== 0;
 }
 
 function checkNodes(nodes: NonNullable<ClusterTable['node']>): Problem[] {
@@ -263,14 +203,7 @@ function configOf(table: ClusterTable): ClusterConfig {
     silenceMs: cluster.silence ?? null,
     lostAfterMs: cluster.lost_after ?? null,
     serviceRange: cluster.service_range ?? null,
-    acme: {
-      directory: acme?.directory ?? null,
-      trustedRoots: acme?.trusted_roots ?? [],
-      staging: acme?.staging ?? false,
-      eab: acme?.eab_kid && acme.eab_key ? { kid: acme.eab_kid, key: acme.eab_key } : null,
-      resolvers: acme?.resolvers ?? [],
-      dns: acme?.dns ?? null,
-    },
+    acme: acmeConfigOf(acme),
     proxy: {
       httpPort: proxy?.http_port ?? null,
       httpsPort: proxy?.https_port ?? null,

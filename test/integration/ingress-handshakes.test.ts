@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 import t from 'tap';
-import { caddyTraits } from '../../proxy-config/find-caddy.js';
+import { caddyTraits } from '../../proxy-config/caddy-version.js';
 import { ingressPaths } from '../../proxy-config/paths.js';
 import type { Certificate } from '../../proxy-config/route.js';
 import { aCertificate } from '../support/a-certificate.js';

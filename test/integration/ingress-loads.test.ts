@@ -6,8 +6,8 @@ import { Agent } from 'node:https';
 import { join } from 'node:path';
 import t from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
+import { caddyTraits } from '../../proxy-config/caddy-version.js';
 import { CLOSING_FILE } from '../../proxy-config/closing-route.js';
-import { caddyTraits } from '../../proxy-config/find-caddy.js';
 import { ingressPaths } from '../../proxy-config/paths.js';
 import { anAllocation, aRoute, ask, startBackend, startEdge, until } from './ingress-harness.js';
 

@@ -1,7 +1,7 @@
 /** Membership changes on a real Caddy under load: nothing fails, Caddy is not reloaded, and the facts are true. */
 import { TimeoutError } from 'got';
 import t from 'tap';
-import { caddyTraits } from '../../proxy-config/find-caddy.js';
+import { caddyTraits } from '../../proxy-config/caddy-version.js';
 import type { Route } from '../../proxy-config/route.js';
 import { anAllocation, aRoute, startBackend, startEdge, startLoad, until } from './ingress-harness.js';
 

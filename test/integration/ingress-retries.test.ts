@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import t from 'tap';
-import { caddyTraits } from '../../proxy-config/find-caddy.js';
+import { caddyTraits } from '../../proxy-config/caddy-version.js';
 import { freePort } from '../support/free-port.js';
 import { anAllocation, aRoute, startBackend, startEdge, until } from './ingress-harness.js';
 

@@ -175,7 +175,6 @@ const noCertificates: Omit<Certificates, 'ca'> = {
   refusals: () => new Map(),
   notPublic: () => null,
   isOrdered: () => false,
-  needsDns: () => null,
   retry: () => 'nothing is tried here',
 };
 

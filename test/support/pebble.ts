@@ -32,6 +32,8 @@ export interface Pebble {
   readonly rootsFile: string;
   /** Where a name points; none: it is not there. */
   point(name: string, ...addresses: string[]): Promise<void>;
+  /** The TXT records of a name. */
+  text(name: string, values: string[]): Promise<void>;
   /** What it issues by, PEM. */
   root(): Promise<string>;
   /** How often its log has this line since it was last started. */
@@ -123,6 +125,10 @@ export async function startPebble(host: BedHost, first: PebbleOptions = {}): Pro
     async point(name, ...addresses) {
       await tell('/clear-a', { host: `${name}.` });
       if (addresses.length > 0) await tell('/add-a', { host: `${name}.`, addresses });
+    },
+    async text(name, values) {
+      await tell('/clear-txt', { host: `${name}.` });
+      for (const value of values) await tell('/set-txt', { host: `${name}.`, value });
     },
     root: async () => (await get('/roots/0', MANAGEMENT)).body,
     count: (line) => readFileSync(log, 'utf8').slice(startedAt).match(line)?.length ?? 0,

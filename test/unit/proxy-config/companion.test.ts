@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { createCompanion } from '../../../proxy-config/companion.js';
-import { dnsProviders, findCaddy } from '../../../proxy-config/find-caddy.js';
 import { ingressPaths } from '../../../proxy-config/paths.js';
-import { identityOf, isAlive } from '../../../proxy-config/process-identity.js';
+import { findCaddy } from '../../../shared/caddy-binary.js';
+import { identityOf, isAlive } from '../../../shared/process-identity.js';
 
 function aFolder() {
   const directory = mkdtempSync(join(tmpdir(), 'orca-companion-'));
@@ -103,18 +103,4 @@ t.test(
 t.test('a home that is too long for a socket is refused', async (t) => {
   t.throws(() => ingressPaths(`/${'x'.repeat(90)}`), { code: 'CONFIG_INVALID', message: /too long/ });
   t.ok(ingressPaths('/var/lib/orca').adminSocket);
-});
-
-t.test('the modules for DNS-01 are those that the binary lists', async (t) => {
-  const script = (name: string, body: string): string => {
-    const path = join(home, name);
-    writeFileSync(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
-    return path;
-  };
-  const home = t.testdir();
-  const list = 'http\ndns.providers.route53\ndns.providers.cloudflare\n\n  Standard modules: 2\ntls';
-  const built = script('built', `[ "$1" = list-modules ] && printf '${list}'`);
-  t.same(await dnsProviders(built), ['cloudflare', 'route53']);
-  t.same(await dnsProviders(script('plain', "printf 'http\\ntls\\n'")), []);
-  t.equal(await dnsProviders(script('other', 'exit 1')), null);
 });

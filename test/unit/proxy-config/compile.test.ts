@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { caddyTraits } from '../../../proxy-config/caddy-version.js';
 import {
   bootConfig,
   compile,
@@ -8,7 +9,6 @@ import {
   refreshMsFor,
   srvNamesOf,
 } from '../../../proxy-config/compile.js';
-import { caddyTraits } from '../../../proxy-config/find-caddy.js';
 import type { Certificate, Ingress, Route, RoutedAllocation } from '../../../proxy-config/route.js';
 import { plainRoute } from '../../support/plain-route.js';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { CaddyTraits } from '../../../proxy-config/find-caddy.js';
+import type { CaddyTraits } from '../../../proxy-config/caddy-version.js';
 import type { Certificate, Ingress } from '../../../proxy-config/route.js';
 import {
   certificateChooser,

@@ -2,7 +2,8 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 import t, { type Test } from 'tap';
-import { type AcmeOptions, type AcmePort, createAcme } from '../../../../master/control/acme.js';
+import { createAcme } from '../../../../master/control/acme.js';
+import type { AcmeOptions, AcmePort } from '../../../../master/control/acme-port.js';
 import { makeCertificate } from '../../../../master/x509.js';
 import { aNode, anIngressObserved } from '../../../support/a-model.js';
 import { aStore } from '../../../support/a-store.js';
@@ -28,6 +29,7 @@ function setUp(t: Test, port: Partial<AcmePort>, names = ['a.example.com']) {
       port: {
         way: async () => 'http-01',
         reach: async () => undefined,
+        show: async () => ({ remove: async () => undefined }),
         async issue({ name, onAccount, onOrder }) {
           asked.push(name);
           onAccount('https://ca/account/1');

@@ -182,3 +182,31 @@ t.test('many are set as a whole, and a bad one is named without its value', asyn
     }
   t.same(store.secrets(), []);
 });
+
+t.test(
+  'one that cluster.toml refers to is not removed by mistake, and one of a project is another',
+  async (t) => {
+    const { store, keys, set } = some(t);
+    const inCluster = () => ['dns_token'];
+    const secrets = createSecrets({ store, states: createStates(store), inCluster, ...keys });
+    set('dns_token', 'hidden');
+    set('dns_token', 'hidden', 'shop');
+    t.throws(() => secrets.remove(null, 'dns_token', false, 'me'), {
+      code: 'SECRET_IN_USE',
+      message: 'the secret dns_token is used by cluster.toml',
+    });
+    secrets.remove('shop', 'dns_token', false, 'me');
+    secrets.remove(null, 'dns_token', true, 'me');
+    t.same(secrets.list(), []);
+  },
+);
+
+t.test('what the master does itself gets the newest value of all projects, or none', async (t) => {
+  const { values, set } = some(t);
+  t.equal(values.ofAll('dns_token'), null);
+  set('dns_token', 'hidden', 'shop');
+  t.equal(values.ofAll('dns_token'), null);
+  set('dns_token', 'hidden-1');
+  set('dns_token', 'hidden-2');
+  t.equal(values.ofAll('dns_token'), 'hidden-2');
+});

@@ -49,10 +49,19 @@ t.test("a name without more has one of the cluster's CA, which renews itself", a
     ...{ issuer: 'Orca cluster CA', expires_at: day(60), renews_at: day(30), ...fine },
   });
   t.match(view({ notPublic: 'it is no public name' }), { state: 'issued', reason: 'it is no public name' });
-  const needsDns = { reason: 'the Caddy of one has no module', todo: 'bring your own' };
-  t.match(view({ needsDns, notPublic: 'a wildcard' }), { state: 'waiting', source: 'orca', ...needsDns });
-  t.match(view({ isOrdered: true }), { state: 'ordering', reason: 'Orca looks whether a CA would reach it' });
+  t.match(view({ isOrdered: true }), {
+    state: 'ordering',
+    reason: 'Orca looks whether a CA can be shown that it is yours',
+  });
   t.match(view({ ca: null }), { expires_at: '', renews_at: null });
+});
+
+t.test('what was ordered once and can be no more is served, and said', async (t) => {
+  const notPublic = 'a wildcard needs DNS-01';
+  const had = { notPublic, acme: record({ certificate: issued }) };
+  t.match(view(had), { source: 'acme', state: 'failing', reason: notPublic, next_try_at: null });
+  const tried = { notPublic, acme: record({ problem, nextAtMs: at(1) }) };
+  t.match(view(tried), { source: 'orca', state: 'issued', reason: notPublic, next_try_at: null });
 });
 
 t.test('how far ACME is', async (t) => {

@@ -225,3 +225,18 @@ t.test('a node is ready only when its agent, Docker and its ingress are', async 
   t.match(stateOf({ cordoned: true }, held('held')), ['degraded', /revision 9.*orca adopt.*uncordon one/]);
   t.match(stateOf({}, held('unheard')), ['degraded', /not been compared/]);
 });
+
+t.test('an ingress of an Orca that knows no http_only is said, with what mends it', async (t) => {
+  const { spec } = aService();
+  const service = aService({ spec: { ...spec, httpOnly: true } });
+  const on = (known: object) => {
+    const node = aNode();
+    return facts({ service, nodes: new Map([['n-1', { ...node, facts: { ...node.facts, ...known } }]]) });
+  };
+  t.match(serviceStatus(on({})), {
+    status: 'degraded',
+    reason: /^the ingress on \S+ is of an older Orca that knows no http_only.*orca nodes upgrade \S+$/,
+  });
+  t.match(serviceStatus(on({ httpOnly: true })), { status: 'running', reason: null });
+  t.match(serviceStatus(facts()), { status: 'running', reason: null }, 'others are not touched by it');
+});

@@ -29,7 +29,7 @@ t.test('what no public CA issues for is not ordered', async (t) => {
     ],
     ...['10.0.0.1', '::1', 'intranet', '*.example.com'],
   ])
-    t.ok(refusalOf(name), name);
+    t.ok(refusalOf(name, false), name);
   for (const name of [
     'example.com',
     'a.b.example.com',
@@ -37,7 +37,9 @@ t.test('what no public CA issues for is not ordered', async (t) => {
     'mytest',
     'xn--bcher-kva.example',
   ])
-    t.equal(refusalOf(name) === null, name.includes('.'), name);
+    t.equal(refusalOf(name, false) === null, name.includes('.'), name);
+  t.equal(refusalOf('*.example.com', true), null, 'where DNS-01 is set up');
+  for (const name of ['*.com', '*.app.localhost', '*.corp.internal']) t.ok(refusalOf(name, true), name);
 });
 
 t.test(

@@ -1,28 +1,33 @@
 import t from 'tap';
-import { type DnsEdge, dnsFinding, dnsProblem, needsDns } from '../../../../master/plan/dns.js';
+import { hasDnsRoom, isByDns, needsDns } from '../../../../master/plan/dns.js';
 
-const edges: DnsEdge[] = [
-  { name: 'one', providers: ['cloudflare', 'route53'] },
-  { name: 'two', providers: [] },
-  { name: 'old', providers: null },
-];
-const [one, two, old] = edges as [DnsEdge, DnsEdge, DnsEdge];
-
-t.test('what is missing is said of the ingress that misses it', async (t) => {
-  t.equal(dnsFinding('cloudflare', edges), 'the Caddy of two has no module dns.providers.cloudflare');
-  t.match(dnsFinding('gandi', [one, two]), /^the Caddy of one, two has no module dns\.providers\.gandi$/);
-  t.match(dnsFinding('cloudflare', [one, old]), /^old did not say whether/);
-  t.match(dnsFinding('cloudflare', []), /^no ingress has said yet/);
-  t.match(dnsFinding('cloudflare', [one]), /^the Caddy of every ingress has the module/);
-});
-
-t.test('nobody is made to believe that it is ordered by', async (t) => {
+t.test('wildcards are ordered by DNS-01, and the names that are said to', async (t) => {
   t.ok(needsDns('*.example.com'));
   t.notOk(needsDns('example.com'));
-  for (const of of [[], [one], edges]) {
-    const { reason, todo } = dnsProblem('*.example.com', 'cloudflare', of);
-    t.match(reason, /^a wildcard needs DNS-01: .*does not order by it$/);
-    t.match(todo, /orca certs add '\*\.example\.com'/);
-    t.equal(/xcaddy build --with github\.com\/caddy-dns\/cloudflare/.test(todo), of.length !== 1);
-  }
+  t.ok(isByDns('*.example.com', null), 'nothing else could get it one');
+  t.notOk(isByDns('db.example.com', null));
+  const dns = { names: ['db.corp.example.com', '*.internal.example.com'] };
+  for (const name of [
+    'db.corp.example.com',
+    'a.internal.example.com',
+    '*.internal.example.com',
+    '*.example.com',
+  ])
+    t.ok(isByDns(name, dns), name);
+  for (const name of [
+    'corp.example.com',
+    'internal.example.com',
+    'b.a.internal.example.com',
+    'ainternal.example.com',
+  ])
+    t.notOk(isByDns(name, dns), name);
+  t.ok(isByDns('www.example.com', { names: ['*'] }));
+});
+
+t.test('a few at a time, and never two whose records have one name', async (t) => {
+  t.ok(hasDnsRoom('*.example.com', []));
+  t.notOk(hasDnsRoom('*.example.com', ['example.com']));
+  t.notOk(hasDnsRoom('example.com', ['*.example.com']));
+  t.ok(hasDnsRoom('a.example.com', ['*.example.com', 'b.example.com', 'c.example.com']));
+  t.notOk(hasDnsRoom('e.example.com', ['a.b.com', 'b.b.com', 'c.b.com', 'd.b.com']));
 });
