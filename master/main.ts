@@ -3,12 +3,12 @@
  * local agent. A start that can't succeed says why in one line and has changed nothing that runs.
  */
 import { join } from 'node:path';
-import { messageOf, OrcaError } from '../shared/errors.js';
+import { messageOf } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
 import type { Log } from '../shared/log.js';
 import { HEARTBEAT_MS } from '../shared/protocol.js';
-import { adminToken, knownToken } from './admin-token.js';
+import { createAccess } from './access.js';
 import { openAuthority } from './authority.js';
 import { clearBackups, makeBackup } from './backup/backup.js';
 import { finishSwap } from './backup/swap.js';
@@ -43,6 +43,7 @@ import { createPeers } from './peer.js';
 import { createPublicCertificates } from './public-certificates.js';
 import { type MasterFlags, type MasterSettings, readSettings, restartNotes } from './settings.js';
 import { openStore, type StoreOptions } from './store/store.js';
+import { noSpace, runAll } from './undo.js';
 import { readVersion } from './version.js';
 import { createHooks, startHooks } from './webhooks.js';
 
@@ -91,7 +92,11 @@ async function construct(
   tellUnreadable(log, authority.keys.settle(store));
   store.write((tx) => recordStart(tx, Date.now()));
   const version = readVersion();
-  const admin = adminToken(home, store);
+  const access = createAccess({
+    ...{ home, store, version, log, caFingerprint: authority.caFingerprint },
+    settings: () => settings,
+  });
+  undo.push(access.stop);
 
   const states = createStates(store, (service) => dispatch.figures(service));
   const serveAnew = (): void => {
@@ -156,6 +161,7 @@ async function construct(
     const restart = restartNotes(settings, next);
     settings = { ...next, listen: settings.listen, httpListen: settings.httpListen };
     log.level = settings.logLevel;
+    access.reloaded();
     nodes.again(store);
     store.markAll();
     certificates.changed();
@@ -207,7 +213,7 @@ async function construct(
       httpPort: settings.proxy.httpPort,
       httpsPort: settings.proxy.httpsPort,
     }),
-    tokens: () => [admin, ...settings.tokens.map(knownToken)],
+    access,
     reload,
     adopt: createAdopt({ store, states, certificates, recall: dispatch.recall }),
     backup: () =>
@@ -278,19 +284,3 @@ const timingOf = (silenceMs: number) => ({
   heartbeatMs: Math.min(silenceMs / 3, HEARTBEAT_MS),
   livenessMs: silenceMs,
 });
-
-/** A file of the home that the disk has no room for is the same trouble as a store that it has none for. */
-function noSpace(cause: unknown, home: string): OrcaError | null {
-  if ((cause as { code?: unknown }).code !== 'ENOSPC') return null;
-  return new OrcaError('STORE_FULL', `the disk of the home ${home} is full: ${messageOf(cause)}`, { cause });
-}
-
-/** Ends in the opposite order; one that fails does not keep the others from ending. */
-async function runAll(undo: (() => Promise<void> | void)[]): Promise<void> {
-  for (const end of undo.splice(0).reverse())
-    try {
-      await end();
-    } catch (error) {
-      process.stderr.write(`orca server: ${messageOf(error)}\n`);
-    }
-}

@@ -57,9 +57,11 @@ export interface MasterSettings {
   proxy: { httpPort: number; httpsPort: number; caddy: string; trustedProxies: string[] };
   nodes: ClusterConfig['nodes'];
   tokens: ClusterConfig['tokens'];
+  auditRetentionMs: number;
 }
 
 const LOST_AFTER_MS = 60_000;
+const AUDIT_RETENTION_MS = 90 * 86_400_000;
 const SERVICE_RANGE = '10.213.0.0/16';
 
 type Environment = Record<string, string | undefined>;
@@ -113,6 +115,7 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
     serviceRange: config.serviceRange ?? SERVICE_RANGE,
     nodes: config.nodes,
     tokens: config.tokens,
+    auditRetentionMs: config.auditRetentionMs ?? AUDIT_RETENTION_MS,
   };
 }
 

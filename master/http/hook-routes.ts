@@ -46,7 +46,14 @@ export function hookRoutes(hooks: Hooks, refused: Map<string, number>): Route[] 
   };
   const definition = (provider: Provider, id: (params: Record<string, string>) => string | null) => ({
     summary: `Takes a call of ${provider === 'generic' ? 'any program' : provider}, signed with the secret of a webhook`,
-    access: 'open' as const,
+    touches: {
+      what: 'open' as const,
+      who: ({ params }: { params: Record<string, string> }) => ({
+        kind: 'webhook' as const,
+        by: id(params) ?? provider,
+      }),
+      told: 'refusals' as const,
+    },
     raw: true,
     maxBody: MAX_HOOK_BYTES,
     reply: receivedSchema,
