@@ -54,7 +54,9 @@ interface Open {
 
 export function createAudit({ store, retentionMs, nowMs, log }: AuditOptions): AuditTrail {
   const context = new AsyncLocalStorage<Open>();
-  const queue = createQueue(store, nowMs, log);
+  // Its commits are nobody's doing, whoever began to wait for one.
+  const later = (act: () => void, ms: number): NodeJS.Timeout => context.exit(() => setTimeout(act, ms));
+  const queue = createQueue(store, { nowMs, log, later });
   const refusals = createRefusals(nowMs, (draft) => void queue.add(draft));
   store.alongside((tx, changes) => {
     const open = context.getStore();
@@ -120,7 +122,14 @@ function draftOf(act: AuditAct, error: unknown, hasChanged: boolean): AuditDraft
 }
 
 /** Entries that no commit carries are written together; resolves when they are on disk, or are left to be tried again. */
-function createQueue(store: Store, nowMs: () => number, log: Log) {
+function createQueue(
+  store: Store,
+  {
+    nowMs,
+    log,
+    later,
+  }: Pick<AuditOptions, 'nowMs' | 'log'> & { later: (act: () => void, ms: number) => NodeJS.Timeout },
+) {
   const waiting: { draft: AuditDraft; atMs: number; done: () => void }[] = [];
   let timer: NodeJS.Timeout | null = null;
   const flush = (): void => {
@@ -134,7 +143,7 @@ function createQueue(store: Store, nowMs: () => number, log: Log) {
     } catch (error) {
       log.error({ error: messageOf(error), entries: together.length }, 'entries of the audit trail wait');
       waiting.unshift(...together);
-      timer = setTimeout(flush, RETRY_MS).unref();
+      timer = later(flush, RETRY_MS).unref();
     }
     for (const { done } of together) done();
   };
@@ -147,7 +156,7 @@ function createQueue(store: Store, nowMs: () => number, log: Log) {
           return;
         }
         waiting.push({ draft, atMs: nowMs(), done });
-        timer ??= setTimeout(flush, GATHER_MS);
+        timer ??= later(flush, GATHER_MS);
       }),
     stop(): void {
       if (timer) clearTimeout(timer);
