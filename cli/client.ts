@@ -42,7 +42,7 @@ export function createClient(io: Io, options: ClientOptions): Client {
   if (!api)
     throw new OrcaError(
       'MASTER_UNREACHABLE',
-      `no master is known here: ${join(home, 'cluster.url')} is missing, and nobody is logged in`,
+      `no master is known here: ${join(home, 'cluster.url')} is missing`,
       { hint: 'Log in at one with `orca login https://MASTER:6880`, or name it with --api or ORCA_API.' },
     );
   if (!/^https?:\/\/[^/]/.test(api) || !URL.canParse(api)) {

@@ -42,6 +42,7 @@ export function createGuard(
   routeOf: (request: FastifyRequest) => Route | null,
 ): Guard {
   const callers = new WeakMap<FastifyRequest, Caller>();
+  const calls = new WeakMap<FastifyRequest, Call<unknown, unknown>>();
   const told = new WeakSet<FastifyRequest>();
   const callerOf = (request: FastifyRequest): Caller | null => callers.get(request) ?? null;
   return {
@@ -50,6 +51,7 @@ export function createGuard(
       callers.set(request, authenticate(request.headers.authorization, addressOf(request)));
     },
     async run(route, request, call, body) {
+      calls.set(request, call);
       const caller = callerOf(request);
       // It may have been revoked while the body came.
       if (caller && !tokens.isLive(caller))
@@ -64,7 +66,9 @@ export function createGuard(
       const caller = callerOf(request);
       const route = routeOf(request);
       if (!isRefusalTold(route, caller, request.method, error)) return;
-      audit.refused(caller || route ? actOf(request, route, caller, null) : unknown(request), error);
+      const isKnown = caller !== null || route?.touches.what === 'open';
+      const call = calls.get(request) ?? null;
+      audit.refused(isKnown ? actOf(request, route, caller, call) : unknown(request), error);
     },
   };
 }

@@ -35,6 +35,8 @@ export function nodeFor(holder: Sees, node: NodeStatus): NodeStatus {
   const { moving } = drain_status;
   return {
     ...node,
+    // Its words name what leaves.
+    reason: drain_status.done_at === null ? 'it is being drained' : 'it is drained',
     drain_status: {
       ...drain_status,
       moving: seesService(holder, moving) ? moving : null,
