@@ -32,6 +32,10 @@ export const auditEntrySchema = z.object({
 });
 export type AuditEntry = z.infer<typeof auditEntrySchema>;
 
+/** Whether it was somebody of that name; of a delivery, that of its webhook is one too. */
+export const isBy = ({ by }: Pick<AuditEntry, 'by'>, name: string): boolean =>
+  by === name || by.split(' ').includes(name);
+
 /** As it is told, before it has its place in the chain. */
 export type AuditDraft = Omit<AuditEntry, 'number' | 'at' | 'previous' | 'hash'>;
 

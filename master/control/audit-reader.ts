@@ -5,7 +5,7 @@
  * What this can't know: whoever can write to the store can write the whole chain anew. Against that only a head helps that was kept elsewhere.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { AuditEntry, AuditVerdict } from '../../shared/api-audit.js';
+import { type AuditEntry, type AuditVerdict, isBy } from '../../shared/api-audit.js';
 import { OrcaError } from '../../shared/errors.js';
 import { fingerprint } from '../../shared/fingerprint.js';
 import type { Store } from '../store/store.js';
@@ -28,7 +28,7 @@ export async function readAudit(store: Store, { since, by, limit }: AuditQuery):
   for (let number = last; number > store.auditAnchor().number && found.length < limit; number -= 1) {
     const entry = entryAt(store, number) ?? unreadable(number);
     if (since !== null && entry.at !== '' && entry.at < since) break;
-    if (by === null || entry.by === by || entry.by.split(' ').includes(by)) found.push(entry);
+    if (by === null || isBy(entry, by)) found.push(entry);
     if (number % STEP === 0) await setImmediate();
   }
   return found.reverse();

@@ -1,4 +1,8 @@
-/** Refusals for the audit trail: the first of its kind is told at once, what equals it within a minute as one entry with their number. */
+/**
+ * Refusals for the audit trail: the first of its kind in an hour is told at once, what equals it as one entry every ten minutes with their
+ * number. Kinds are bounded, those of who has shown no token most: whoever knocks, from however many addresses, must not push out of the
+ * trail (which holds so many entries) what others did.
+ */
 import type { AuditDraft } from '../../shared/api-audit.js';
 
 export interface Refusals {
@@ -7,27 +11,34 @@ export interface Refusals {
   stop(): void;
 }
 
-export const COALESCE_MS = 60_000;
-/** Kinds that are told apart in a minute; what is beyond them is one kind more. */
-const MAX_KINDS = 200;
+const COUNT_EVERY_MS = 600_000;
+const WINDOW_MS = 3_600_000;
+/** Told apart in an hour; what is beyond is one kind more. */
+export const MAX_KINDS = { nobody: 10, known: 50 };
+
+interface Counted {
+  draft: AuditDraft;
+  more: number;
+  sinceMs: number;
+}
 
 export function createRefusals(nowMs: () => number, tell: (draft: AuditDraft) => void): Refusals {
-  const counted = new Map<string, { draft: AuditDraft; more: number; sinceMs: number }>();
-  const flush = (isOver: (sinceMs: number) => boolean): void => {
-    for (const [key, { draft, more, sinceMs }] of counted) {
-      if (!isOver(sinceMs)) continue;
-      counted.delete(key);
-      if (more > 0) tell({ ...draft, count: more });
-    }
+  const kinds = { nobody: new Map<string, Counted>(), known: new Map<string, Counted>() };
+  const flush = (): void => {
+    for (const counted of Object.values(kinds))
+      for (const [key, one] of counted) {
+        if (one.more > 0) tell({ ...one.draft, count: one.more });
+        one.more = 0;
+        if (nowMs() - one.sinceMs >= WINDOW_MS) counted.delete(key);
+      }
   };
-  const timer = setInterval(
-    () => flush((sinceMs) => nowMs() - sinceMs >= COALESCE_MS),
-    COALESCE_MS / 4,
-  ).unref();
+  const timer = setInterval(flush, COUNT_EVERY_MS).unref();
   return {
     add(draft) {
-      const isNew = !counted.has(keyOf(draft));
-      const kind = isNew && counted.size >= MAX_KINDS ? beyond : draft;
+      const who = draft.kind === 'nobody' ? 'nobody' : 'known';
+      const counted = kinds[who];
+      const isBeyond = !counted.has(keyOf(draft)) && counted.size >= MAX_KINDS[who];
+      const kind = isBeyond ? beyond(draft) : draft;
       const known = counted.get(keyOf(kind));
       if (known) known.more += 1;
       else {
@@ -37,7 +48,7 @@ export function createRefusals(nowMs: () => number, tell: (draft: AuditDraft) =>
     },
     stop() {
       clearInterval(timer);
-      flush(() => true);
+      flush();
     },
   };
 }
@@ -45,8 +56,8 @@ export function createRefusals(nowMs: () => number, tell: (draft: AuditDraft) =>
 const keyOf = ({ kind, by, from, action, code, result }: AuditDraft): string =>
   JSON.stringify([kind, by, from, action, code, result]);
 
-const beyond: AuditDraft = {
-  ...{ kind: 'nobody', by: 'many', from: null, via: null, action: 'many', path: null },
+const beyond = ({ kind }: AuditDraft): AuditDraft => ({
+  ...{ kind, by: 'many', from: null, via: null, action: 'many', path: null },
   ...{ result: 'refused', code: null, about: [], count: 1 },
-  text: 'more kinds of refusals in a minute than are told apart',
-};
+  text: 'more kinds of refusals in an hour than are told apart',
+});

@@ -1,9 +1,9 @@
 /**
  * The audit trail as it is written: who did what, from where, and what came of it. What a request changes in the store is one commit with
  * its entry, whatever command it goes through; what changes nothing there is told right after, together with what else came at that moment.
- * Refusals are told too, equal ones as one entry a minute, so that who knocks can't drown the trail.
+ * Refusals are told too, equal ones together, so that who knocks can't drown the trail.
  *
- * Promises that no change is on disk without its entry. A refusal may be lost by a `kill -9` (the last minute's count).
+ * Promises that no change is on disk without its entry. Counts of refusals may be lost by a `kill -9`.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AuditDraft } from '../../shared/api-audit.js';

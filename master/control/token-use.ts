@@ -20,7 +20,8 @@ export interface TokenUses {
 }
 
 const WRITE_EVERY_MS = 60_000;
-const metaKey = (key: string): string => `token-use|${key}`;
+/** Names in cluster.toml are of any length, and keys of LMDB are not. */
+const metaKey = (key: string): string => `token-use|${key.slice(0, 200)}`;
 
 export function createTokenUses(store: Store, log: Log): TokenUses {
   const noted = new Map<string, TokenUse>();

@@ -1,6 +1,6 @@
 /** `/audit`: who did what. Read, followed and checked, and changed by nothing. */
 import { z } from 'zod';
-import { type AuditEntry, auditReplySchema, auditVerdictSchema } from '../../shared/api-audit.js';
+import { type AuditEntry, auditReplySchema, auditVerdictSchema, isBy } from '../../shared/api-audit.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
 import { ofCluster } from './access.js';
@@ -29,6 +29,7 @@ export function auditRoutes(store: Store, audit: Audit): Route[] {
       reply: auditReplySchema,
       run: async ({ query, signal }) => {
         const by = query.by ?? null;
+        const { number: head } = store.auditHead();
         const read = { since: readSince(query.since), by, limit: query.limit ?? 100 };
         const entries =
           query.after === undefined
@@ -39,7 +40,7 @@ export function auditRoutes(store: Store, audit: Audit): Route[] {
             : [];
         if (!isSet(query.follow))
           return answer({ entries: query.after === undefined ? entries : audit.after(query.after) });
-        const last = query.after ?? store.auditHead().number;
+        const last = query.after ?? entries.at(-1)?.number ?? head;
         return { kind: 'lines', lines: follow(store, audit, { entries, last, by }, signal) };
       },
     }),
@@ -73,7 +74,7 @@ async function* follow(
   while (!signal.aborted) {
     const more = audit.after(at);
     at = more.at(-1)?.number ?? at;
-    for (const entry of more) if (by === null || entry.by === by) yield entry;
+    for (const entry of more) if (by === null || isBy(entry, by)) yield entry;
     if (more.length === 0)
       await nextChange(store, () => store.auditHead().number > at, LOOK_EVERY_MS, signal);
   }

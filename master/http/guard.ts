@@ -108,7 +108,9 @@ function actOf(
   const common = { from: addressOf(request), via, action, path: pathOf(request.url) } as const;
   if (caller) return { kind: 'token', by: caller.name, ...common };
   const proven = route?.touches.what === 'open' && call ? route.touches.who(call) : null;
-  return { kind: proven?.kind ?? 'nobody', by: proven?.by ?? 'nobody', ...common };
+  if (proven === null || proven.kind === 'nobody')
+    return { kind: 'nobody', by: 'nobody', ...common, path: null };
+  return { ...proven, ...common };
 }
 
 /** Whoever shows no token that is known may have written anything into the path. */
