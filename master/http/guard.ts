@@ -73,7 +73,9 @@ export function createGuard(
   };
 }
 
-export const addressOf = ({ ip }: Pick<FastifyRequest, 'ip'>): string => ip.replace(/^::ffff:(?=\d+\.)/, '');
+/** Of the connection, whatever a header says; it may be gone already. */
+export const addressOf = ({ raw }: Pick<FastifyRequest, 'raw'>): string =>
+  (raw.socket.remoteAddress ?? 'unknown').replace(/^::ffff:(?=\d+\.)/, '');
 
 type Level = 'all' | 'refusals' | 'none';
 
