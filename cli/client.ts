@@ -9,6 +9,7 @@ import { type ErrorCode, knownCode, OrcaError } from '../shared/errors.js';
 import { pinnedName } from '../shared/pinned-name.js';
 import { homeOf, readIfThere } from './home.js';
 import type { Io } from './io.js';
+import { readLogin } from './login-file.js';
 import { version } from './version.js';
 import { byTrusted, eachByTrusted, isUntrusted, oneWay, type Ways, waysTo } from './ways.js';
 
@@ -34,11 +35,15 @@ export interface ClientOptions {
 /** No call yet: a client of the master that `options`, the environment or the home name. */
 export function createClient(io: Io, options: ClientOptions): Client {
   const home = homeOf(io.env);
-  const api = options.api ?? io.env.ORCA_API ?? readIfThere(join(home, 'cluster.url'));
+  const local = readIfThere(join(home, 'cluster.url'));
+  const named = options.api ?? (io.env.ORCA_API || undefined);
+  const login = named === undefined && local !== null ? null : readLogin(io.env);
+  const api = named ?? local ?? login?.url;
   if (!api)
     throw new OrcaError(
       'MASTER_UNREACHABLE',
       `no master is known here: ${join(home, 'cluster.url')} is missing`,
+      { hint: 'Log in at one with `orca login https://MASTER:6880`, or name it with --api or ORCA_API.' },
     );
   if (!/^https?:\/\/[^/]/.test(api) || !URL.canParse(api)) {
     throw new OrcaError(
@@ -46,11 +51,25 @@ export function createClient(io: Io, options: ClientOptions): Client {
       `the API's address must be a URL such as https://host:6880; it is ${JSON.stringify(api)}`,
     );
   }
-  const token = options.token ?? io.env.ORCA_TOKEN ?? readIfThere(join(home, 'cluster.token'));
-  const ca = io.env.ORCA_CA ? readCa(resolve(io.cwd, io.env.ORCA_CA)) : readIfThere(join(home, 'ca.pem'));
-  const url = api.replace(/\/+$/, '').replace(/\/api\/v1$/, '');
+  const url = plainUrl(api);
+  // What was logged in at is asked with what was given there, and nothing of it is said anywhere else.
+  const isLocal = local !== null && plainUrl(local) === url;
+  const own = login !== null && !isLocal && plainUrl(login.url) === url ? login : null;
+  const token = options.token ?? io.env.ORCA_TOKEN ?? own?.token ?? readIfThere(join(home, 'cluster.token'));
+  const known = own ? own.ca : readIfThere(join(home, 'ca.pem'));
+  const ca = io.env.ORCA_CA ? readCa(resolve(io.cwd, io.env.ORCA_CA)) : known;
   const http = plainHttp().extend(token ? { headers: { authorization: `Bearer ${token}` } } : {});
   return clientOf(url, waysTo(url, http, ca));
+}
+
+const plainUrl = (api: string): string => api.replace(/\/+$/, '').replace(/\/api\/v1$/, '');
+
+/** A client for what is logged in at, before that is kept; `ca`: null: a public one. */
+export function createLoginClient(url: string, ca: string | null, token: string): Client {
+  return clientOf(
+    url,
+    waysTo(url, plainHttp().extend({ headers: { authorization: `Bearer ${token}` } }), ca),
+  );
 }
 
 /** One that was named must be there: without it others would be trusted. */

@@ -11,6 +11,8 @@ export interface Io {
   outBytes(bytes: Uint8Array): Promise<void>;
   /** Standard input to its end; on a terminal one line, after `prompt`, that is not shown. */
   readSecret(prompt: string): Promise<string>;
+  /** Whether a person at the terminal said yes; null: nobody is there to be asked. */
+  confirm(question: string): Promise<boolean | null>;
   env: Readonly<Record<string, string | undefined>>;
   cwd: string;
   /** True when `out` is a terminal; then it has `columns` and `rows`. */
@@ -35,6 +37,8 @@ export function processIo(): Io {
         process.stdout.write(bytes, (error) => (error ? reject(error) : resolve())),
       ),
     readSecret: (prompt) => (process.stdin.isTTY ? readHidden(prompt) : text(process.stdin)),
+    confirm: async (question) =>
+      process.stdin.isTTY && process.stderr.isTTY ? await askYes(question) : null,
     env: process.env,
     cwd: process.cwd(),
     isTerminal: process.stdout.isTTY === true,
@@ -58,6 +62,18 @@ function readHidden(prompt: string): Promise<string> {
       resolve(line);
       lines.close();
       process.stderr.write('\n');
+    });
+  });
+}
+
+function askYes(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  return new Promise((resolve) => {
+    lines.once('SIGINT', () => process.exit(130));
+    lines.once('close', () => resolve(false));
+    lines.question(question, (line) => {
+      resolve(/^y(es)?$/i.test(line.trim()));
+      lines.close();
     });
   });
 }

@@ -4,7 +4,8 @@ import type { Client } from './client.js';
 import { type Context, type Options, optionText } from './context.js';
 import type { Io } from './io.js';
 import { createOutput } from './output.js';
-import { type Verb, verbs } from './verbs.js';
+import type { Verb } from './verb.js';
+import { verbs } from './verbs.js';
 import { version } from './version.js';
 
 /** Runs a command line; the answer is its exit code. Throws what the command throws. */

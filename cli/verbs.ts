@@ -2,17 +2,10 @@
  * The table of commands: how each is called, what it does, and the file that does it. Files are imported when their
  * command runs, so that a command line pays for its own command only.
  */
+import { accessVerbs } from './access-verbs.js';
 import type { Command } from './context.js';
+import { json, type Verb } from './verb.js';
 
-export interface Verb {
-  /** Name and arguments as commander takes them: `<x>` required, `[x]` optional, `[x...]` any number. */
-  usage: string;
-  summary: string;
-  options?: [flags: string, summary: string][];
-  load(): Promise<Command>;
-}
-
-const json: [string, string] = ['--json', "print the API's JSON"];
 const project: [string, string] = [
   '--project <project>',
   'the project, when two have a service of this name',
@@ -157,6 +150,7 @@ export const verbs: Verb[] = [
     ],
     load: async () => (await import('./commands/join-token.js')).joinToken,
   },
+  ...accessVerbs,
   {
     usage: 'webhooks [action] [id]',
     summary:

@@ -8,8 +8,8 @@ import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
 import type { Log } from '../shared/log.js';
 import { HEARTBEAT_MS } from '../shared/protocol.js';
+import { createAccess } from './access.js';
 import { secretsIn } from './acme/dns-options.js';
-import { adminToken, knownToken } from './admin-token.js';
 import { openAuthority } from './authority.js';
 import { clearBackups, makeBackup } from './backup/backup.js';
 import { finishSwap } from './backup/swap.js';
@@ -46,6 +46,7 @@ import { createPeers } from './peer.js';
 import { createPublicCertificates } from './public-certificates.js';
 import { type MasterFlags, type MasterSettings, readSettings, restartNotes } from './settings.js';
 import { openStore, type StoreOptions } from './store/store.js';
+import { runAll } from './undo.js';
 import { readVersion } from './version.js';
 import { createHooks, startHooks } from './webhooks.js';
 
@@ -96,7 +97,11 @@ async function construct(
   tellUnreadable(log, authority.keys.settle(store));
   store.write((tx) => recordStart(tx, Date.now()));
   const version = readVersion();
-  const admin = adminToken(home, store);
+  const access = createAccess({
+    ...{ home, store, version, log, caFingerprint: authority.caFingerprint },
+    settings: () => settings,
+  });
+  undo.push(access.stop);
 
   const states = createStates(store, (service) => dispatch.figures(service));
   const serveAnew = (): void => {
@@ -162,6 +167,7 @@ async function construct(
     const restart = restartNotes(settings, next);
     settings = { ...next, listen: settings.listen, httpListen: settings.httpListen };
     log.level = settings.logLevel;
+    access.reloaded();
     nodes.again(store);
     store.markAll();
     certificates.changed();
@@ -216,7 +222,7 @@ async function construct(
       home,
       security: settings.security,
     }),
-    tokens: () => [admin, ...settings.tokens.map(knownToken)],
+    access,
     reload,
     adopt: createAdopt({ store, states, certificates, recall: dispatch.recall }),
     backup: () =>
@@ -288,13 +294,3 @@ const timingOf = (silenceMs: number) => ({
   heartbeatMs: Math.min(silenceMs / 3, HEARTBEAT_MS),
   livenessMs: silenceMs,
 });
-
-/** Ends in the opposite order; one that fails does not keep the others from ending. */
-async function runAll(undo: (() => Promise<void> | void)[]): Promise<void> {
-  for (const end of undo.splice(0).reverse())
-    try {
-      await end();
-    } catch (error) {
-      process.stderr.write(`orca server: ${messageOf(error)}\n`);
-    }
-}

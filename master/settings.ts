@@ -56,9 +56,11 @@ export interface MasterSettings {
   security: SecurityRules;
   nodes: ClusterConfig['nodes'];
   tokens: ClusterConfig['tokens'];
+  auditRetentionMs: number;
 }
 
 const LOST_AFTER_MS = 60_000;
+const AUDIT_RETENTION_MS = 90 * 86_400_000;
 const SERVICE_RANGE = '10.213.0.0/16';
 
 type Environment = Record<string, string | undefined>;
@@ -114,6 +116,7 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
     security: config.security,
     nodes: config.nodes,
     tokens: config.tokens,
+    auditRetentionMs: config.auditRetentionMs ?? AUDIT_RETENTION_MS,
   };
 }
 

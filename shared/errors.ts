@@ -26,7 +26,7 @@ export const errorTable = {
   NOT_AUTHENTICATED: {
     status: 401,
     exit: 4,
-    hint: 'Pass a token: --token, ORCA_TOKEN, or run as the user who owns the Orca home.',
+    hint: 'Pass a token: `orca login`, --token, ORCA_TOKEN, or run as the user who owns the Orca home.',
   },
   SIGNATURE_INVALID: {
     status: 401,

@@ -1,7 +1,8 @@
 /** `orca completions bash|zsh|fish`: a script for the shell to source, made from the table of commands. */
 import { OrcaError } from '../../shared/errors.js';
 import type { Context } from '../context.js';
-import { type Verb, verbs } from '../verbs.js';
+import type { Verb } from '../verb.js';
+import { verbs } from '../verbs.js';
 
 interface Word {
   name: string;

@@ -4,6 +4,7 @@ import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
 import { cleaned } from '../clean.js';
 import { type Context, optionText } from '../context.js';
+import { fromElsewhere } from '../from-elsewhere.js';
 import { readLabels } from '../labels.js';
 import { localTime } from '../time.js';
 
@@ -48,13 +49,6 @@ async function create(context: Context): Promise<number> {
     output.note(`  curl -fsSk ${url}/install.sh | sudo sh -s -- --join ${url} --token TOKEN`);
   }
   return 0;
-}
-
-/** On the master's host the API may be known by an address that means another host elsewhere. */
-function fromElsewhere(url: string): string {
-  const { hostname, host } = new URL(url);
-  const isLocal = /^(127\.|localhost$|\[::1\])/.test(hostname);
-  return isLocal ? `https://${host.replace(hostname, 'MASTER')}` : url;
 }
 
 async function list(context: Context): Promise<number> {

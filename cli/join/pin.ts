@@ -21,13 +21,26 @@ export interface Pinned {
 }
 
 export async function pinMaster(url: URL, caFingerprint: string): Promise<Pinned> {
+  const { shown, localAddress } = await look(url);
+  const ca = shown.find(({ raw }) => certificateFingerprint(raw) === caFingerprint);
+  if (!ca && isIngress(shown[0])) throw notTheMaster(url);
+  if (!ca) throw mismatch(url, shown.at(-1), caFingerprint);
+  return { ca: ca.toString(), localAddress };
+}
+
+/** The root that the master shows, for a person to compare; null: none, as at an ingress. */
+export async function shownRoot(url: URL): Promise<{ ca: string; fingerprint: string } | null> {
+  const { shown } = await look(url);
+  const root = shown.at(-1);
+  if (!root || shown.length < 2 || !root.checkIssued(root) || !root.verify(root.publicKey)) return null;
+  return { ca: root.toString(), fingerprint: certificateFingerprint(root.raw) };
+}
+
+async function look(url: URL): Promise<{ shown: X509Certificate[]; localAddress: string }> {
   const socket = await open(url);
   try {
     const shown = chainOf(socket).map((der) => new X509Certificate(der));
-    const ca = shown.find(({ raw }) => certificateFingerprint(raw) === caFingerprint);
-    if (!ca && isIngress(shown[0])) throw notTheMaster(url);
-    if (!ca) throw mismatch(url, shown.at(-1), caFingerprint);
-    return { ca: ca.toString(), localAddress: (socket.localAddress ?? '').replace(/^::ffff:/, '') };
+    return { shown, localAddress: (socket.localAddress ?? '').replace(/^::ffff:/, '') };
   } finally {
     socket.destroy();
   }

@@ -9,6 +9,7 @@ import { type Loop, startLoop } from '../../shared/loop.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
 import { ended, planBurst, settle } from '../plan/bursts.js';
 import type { Store } from '../store/store.js';
+import { auditDelivery } from './audit.js';
 import type { BringOut } from './bring-out.js';
 
 export interface DeliverOptions {
@@ -75,8 +76,11 @@ function deliverOne(options: DeliverOptions, service: string): number | null {
   const begun = plan.due === null ? [] : [begin(options, service, plan.due, nowMs)];
   store.write((tx) => {
     for (const delivery of [...changed, ...plan.put, ...begun]) tx.putDelivery(delivery);
-    for (const { id, state, reason, webhook } of begun)
-      if (state !== 'deploying')
+    for (const { id, state, reason, webhook, rollout } of begun)
+      if (state === 'deploying') {
+        const pushed = { webhook, delivery: id, service, rollout: rollout ?? '' };
+        auditDelivery(tx, { ...pushed, text: (rollout && store.rollout(rollout)?.by) ?? webhook }, nowMs);
+      } else
         tx.addEvent({
           ...{ atMs: nowMs, kind: `webhook.${state}`, service, node: null, rollout: null },
           message: `the push ${id} of the webhook ${webhook} deploys nothing: ${reason}`,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type AdoptReply, adoptReplySchema, adoptRequestSchema } from '../../shared/api-adopt.js';
 import type { Rollout, Service } from '../../shared/model.js';
+import { ofCluster } from './access.js';
 import type { Adopt, Adoptable, Built } from './ports.js';
 import { answer, type Route, route, unset } from './route.js';
 
@@ -9,7 +10,7 @@ export function adoptRoutes(adopt: Adopt, nodeName: (id: string) => string): Rou
   return [
     route('GET /adopt', {
       summary: 'What runs on held nodes, and what adopting it comes to; changes nothing',
-      access: 'admin',
+      touches: ofCluster('rule', 'adopting what runs'),
       query: z.object({ nodes: unset(z.string().describe('names or ids with commas between them')) }),
       reply: adoptReplySchema,
       run: async ({ query }) => {
@@ -19,7 +20,7 @@ export function adoptRoutes(adopt: Adopt, nodeName: (id: string) => string): Rou
     }),
     route('POST /adopt', {
       summary: 'Takes over what runs on held nodes, without touching a container',
-      access: 'admin',
+      touches: ofCluster('rule', 'adopting what runs'),
       body: adoptRequestSchema,
       reply: adoptReplySchema,
       run: async ({ body, actor }) => {

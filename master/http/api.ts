@@ -15,13 +15,19 @@ import Fastify, {
 import { OrcaError } from '../../shared/errors.js';
 import type { Peer } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
+import { anything, ofCluster } from './access.js';
+import type { Access, Caller } from './access-ports.js';
 import { adoptRoutes } from './adopt-routes.js';
-import { authenticate, authorize, type KnownToken } from './authenticate.js';
+import { auditRoutes } from './audit-routes.js';
+import { guessingLines } from './auth-metrics.js';
+import { createAuthenticate } from './authenticate.js';
 import { backupRoute } from './backup-route.js';
 import { certificateRoutes } from './certificate-routes.js';
 import { clusterRoutes } from './cluster-routes.js';
 import { deployRoutes } from './deploy-routes.js';
 import { drainBody } from './drain-body.js';
+import { addressOf, createGuard, type Guard, nobody } from './guard.js';
+import { createGuessing, type Guessing } from './guessing.js';
 import { hookRoutes } from './hook-routes.js';
 import { joinRoutes } from './join-routes.js';
 import { logsRoute } from './logs-route.js';
@@ -45,7 +51,9 @@ import type {
 import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
 import { secretRoutes } from './secret-routes.js';
+import { asOrcaError, sendError } from './send-error.js';
 import { serviceRoutes } from './service-routes.js';
+import { tokenRoutes } from './token-routes.js';
 import { createViews } from './views.js';
 import { webhookLines } from './webhook-metrics.js';
 import { webhookRoutes } from './webhook-routes.js';
@@ -63,8 +71,7 @@ export interface ApiOptions {
   upgrade: UpgradeNode;
   live: Live;
   settings: () => Settings;
-  /** Read anew at each request: a reload may change them. */
-  tokens: () => readonly KnownToken[];
+  access: Access;
   reload: () => Promise<string>;
   adopt: Adopt;
   /** The archive of a backup, as bytes. */
@@ -77,6 +84,8 @@ export interface ApiOptions {
 }
 
 export interface Api {
+  /** Every path that needs to be allowed, for docs/tokens.md and its test. */
+  routes: readonly Route[];
   routing: (request: IncomingMessage, response: ServerResponse) => void;
   app: FastifyInstance;
 }
@@ -92,43 +101,56 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     routerOptions: { maxParamLength: 300 },
   });
   acceptJson(app);
-  app.setErrorHandler(async (error, request, reply) => {
-    if (asOrcaError(error).code === 'BODY_TOO_LARGE') await drainBody(request.raw);
-    return sendError(options.log, error, request, reply);
-  });
   app.setNotFoundHandler((request) => {
     throw new OrcaError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?')[0]}`);
   });
-  const callers = new WeakMap<FastifyRequest, KnownToken>();
   const views = createViews(options.store, options.live, options.settings, options.certificates);
   const refused = new Map<string, number>();
-  const routes = allRoutes(options, views, hookRoutes(options.hooks, refused));
-  const open = new Set([
-    ...routes.filter((r) => r.access === 'open').map((r) => `${r.method} /api/v1${r.path}`),
-    ...nodeFilePaths.map((path) => `GET ${path}`),
-  ]);
+  const guessing = createGuessing();
+  const page = (): string =>
+    metricsOf(views.status(null), views.traffic(), process.memoryUsage.rss()) +
+    webhookLines(refused, options.store.openDeliveries()) +
+    guessingLines(guessing, Date.now());
+  const routes = allRoutes(options, { views, guessing, page }, hookRoutes(options.hooks, refused));
+  const byPlace = new Map(routes.map((one) => [`${one.method} ${urlOf(one)}`, one]));
+  const routeOf = ({ method, routeOptions: { url } }: FastifyRequest): Route | null =>
+    byPlace.get(`${method === 'HEAD' ? 'GET' : method} ${url}`) ?? null;
+  const authenticate = createAuthenticate({
+    ...options.access,
+    guessing,
+    store: options.store,
+    nowMs: Date.now,
+  });
+  const guard = createGuard(options.access, authenticate, routeOf);
+  app.setErrorHandler(async (error, request, reply) => {
+    const shown = asOrcaError(error);
+    guard.refused(request, shown);
+    if (shown.code === 'BODY_TOO_LARGE') await drainBody(request.raw);
+    return sendError(options.log, error, request, reply);
+  });
   app.addHook('onRequest', async (request) => {
-    const method = request.method === 'HEAD' ? 'GET' : request.method;
-    if (open.has(`${method} ${request.routeOptions.url}`)) return;
-    callers.set(request, authenticate(request.headers.authorization, options.tokens()));
+    if (isNodeFile(request) || routeOf(request)?.touches.what === 'open') return;
+    guard.admit(request);
     options.proved?.(request.raw.socket);
   });
-  for (const one of routes) if (!one.raw) mount(app, one, callers, options.peer);
+  for (const one of routes) if (!one.raw) mount(app, one, guard, options);
   await app.register(async (scope) => {
     leaveBodies(scope);
-    for (const one of routes) if (one.raw) mount(scope, one, callers, options.peer);
-  });
-  app.get('/metrics', (_, reply) => {
-    reply.type('text/plain; version=0.0.4');
-    const page = metricsOf(views.status(null), views.traffic(), process.memoryUsage.rss());
-    return page + webhookLines(refused, options.store.openDeliveries());
+    for (const one of routes) if (one.raw) mount(scope, one, guard, options);
   });
   mountNodeFiles(app, options.nodeFiles);
   await app.ready();
-  return { app, routing: (request, response) => app.routing(request, response) };
+  return { app, routes, routing: (request, response) => app.routing(request, response) };
 }
 
-function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>, hooks: Route[]): Route[] {
+interface Parts {
+  views: ReturnType<typeof createViews>;
+  guessing: Guessing;
+  /** Of the metrics. */
+  page: () => string;
+}
+
+function allRoutes(options: ApiOptions, { views, guessing, page }: Parts, hooks: Route[]): Route[] {
   const { store, commands, live, settings, reload } = options;
   const routes = [
     ...clusterRoutes({ store, views, settings, reload }),
@@ -144,38 +166,68 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>, h
     logsRoute(store, live),
     ...adoptRoutes(options.adopt, (id) => store.node(id)?.facts.name ?? id),
     backupRoute(store, options.backup),
+    ...tokenRoutes(options.access.tokens, guessing, () => settings().cluster_name),
+    ...auditRoutes(store, options.access.audit),
+    metricsRoute(page),
   ];
   const document: Route = route('GET /openapi.json', {
     summary: 'This document',
-    run: () => answer(openapiOf([...routes, document], settings().version)),
+    touches: anything,
+    run: () =>
+      answer(
+        openapiOf(
+          [...routes, document].filter(({ isRoot }) => !isRoot),
+          settings().version,
+        ),
+      ),
   });
   return [...routes, document];
 }
 
-function mount(
-  app: FastifyInstance,
-  one: Route,
-  callers: WeakMap<FastifyRequest, KnownToken>,
-  peer: ApiOptions['peer'],
-): void {
+/** At the root, where Prometheus looks. */
+const metricsRoute = (page: () => string): Route => ({
+  ...route('GET /metrics', {
+    summary: 'Figures of the cluster, for Prometheus',
+    touches: ofCluster('read', 'the figures of every project'),
+    run: () => ({ kind: 'text', type: 'text/plain; version=0.0.4', text: page() }),
+  }),
+  isRoot: true,
+});
+
+const isNodeFile = ({ method, routeOptions: { url } }: FastifyRequest): boolean =>
+  (method === 'GET' || method === 'HEAD') && nodeFilePaths.some((path) => path === url);
+
+const urlOf = ({ path, isRoot }: Route): string => (isRoot ? path : `/api/v1${path}`);
+
+function mount(app: FastifyInstance, one: Route, guard: Guard, { peer, access }: ApiOptions): void {
   app.route({
     method: one.method,
-    url: `/api/v1${one.path}`,
+    url: urlOf(one),
     bodyLimit: one.maxBody ?? MAX_BODY_BYTES,
     handler: async (request, reply) => {
-      const caller = callers.get(request);
-      if (caller) authorize(caller, one.changes && one.path !== '/plan', one.access === 'admin');
       const gone = new AbortController();
+      const caller = guard.callerOf(request);
       reply.raw.once('close', () => gone.abort());
-      const given = await one.run({
+      const call = {
         params: request.params as Record<string, string>,
         query: request.query,
         body: request.body,
         actor: actorOf(request, caller),
+        holder: caller ?? nobody,
+        expiresAtMs: caller?.expiresAtMs ?? null,
         raw: request.raw,
-        from: { address: request.ip, peer: peer(request.raw.socket) },
+        from: { address: addressOf(request), peer: peer(request.raw.socket) },
         signal: gone.signal,
-      });
+      };
+      const given = await guard.run(one, request, call, () => one.run(call));
+      // What goes on ends with the token that it was asked for with.
+      if (caller && (given.kind === 'lines' || given.kind === 'bytes')) {
+        const leave = access.tokens.attend(caller, () => {
+          gone.abort();
+          if (given.kind === 'bytes') given.stream.destroy(new Error('its token is good no more'));
+        });
+        reply.raw.once('close', leave);
+      }
       return send(reply, given);
     },
   });
@@ -183,7 +235,7 @@ function mount(
 
 function send(reply: FastifyReply, given: Answer): FastifyReply {
   if (given.kind === 'data') return reply.code(given.status).send(given.data);
-  if (given.kind === 'text') return reply.type('text/plain').send(given.text);
+  if (given.kind === 'text') return reply.type(given.type ?? 'text/plain').send(given.text);
   if (given.kind === 'bytes') return reply.type(given.type).send(given.stream);
   return reply.type('application/x-ndjson').send(Readable.from(inLines(given.lines)));
 }
@@ -192,7 +244,7 @@ async function* inLines(values: AsyncIterable<unknown>): AsyncGenerator<string> 
   for await (const value of values) yield `${JSON.stringify(value)}\n`;
 }
 
-function actorOf(request: FastifyRequest, caller: KnownToken | undefined): Actor {
+function actorOf(request: FastifyRequest, caller: Caller | null): Actor {
   const isCli = /^orca/i.test(request.headers['user-agent'] ?? '');
   return { by: caller?.name ?? 'nobody', source: isCli ? 'cli' : 'api' };
 }
@@ -213,44 +265,4 @@ function acceptJson(app: FastifyInstance): void {
 function leaveBodies(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser('*', (_, __, done) => done(null, undefined));
-}
-
-function sendError(
-  log: FastifyBaseLogger,
-  error: unknown,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): FastifyReply {
-  const shown = asOrcaError(error);
-  if (shown.code === 'INTERNAL') log.error({ err: error, url: request.url }, 'a request failed');
-  const details = shown.details === null ? {} : { details: shown.details };
-  const isDeploy = request.url.startsWith('/api/v1/deploy');
-  return reply.code(shown.status).send({
-    error: shown.message,
-    code: shown.code,
-    hint: shown.hint,
-    ...details,
-    // Where clients look for what came of a deploy.
-    ...(isDeploy
-      ? {
-          deployed: [],
-          errors: [{ service: '', error: shown.message, code: shown.code, hint: shown.hint }],
-          rollouts: [],
-        }
-      : {}),
-  });
-}
-
-function asOrcaError(error: unknown): OrcaError {
-  if (error instanceof OrcaError) return error;
-  const { code, statusCode } = error as { code?: string; statusCode?: number };
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return new OrcaError(
-      'BODY_TOO_LARGE',
-      'the body is larger than 4 MiB, or than 32 KiB where no token is needed',
-    );
-  // A media type that is none (415) is refused before anything is read.
-  if ((statusCode === 400 || statusCode === 415) && error instanceof Error)
-    return new OrcaError('BODY_INVALID', error.message, { cause: error });
-  return new OrcaError('INTERNAL', 'the master could not do that; its log says why', { cause: error });
 }

@@ -6,6 +6,8 @@ import {
   certificatesReplySchema,
   clusterCaSchema,
 } from '../../shared/api-certificates.js';
+import { anything, ofCluster, ownPart } from './access.js';
+import { certificatesFor } from './own-part.js';
 import type { Certificates } from './ports.js';
 import { answer, type Route, route } from './route.js';
 import type { Views } from './views.js';
@@ -13,16 +15,19 @@ import type { Views } from './views.js';
 export function certificateRoutes(certificates: Certificates, views: Pick<Views, 'certificates'>): Route[] {
   return [
     route('GET /certs', {
+      touches: ownPart,
       summary: 'What each name is served with, until when, and why it has no better certificate',
       reply: certificatesReplySchema,
-      run: () => answer({ certificates: views.certificates() }),
+      run: ({ holder }) => answer({ certificates: certificatesFor(holder, views.certificates()) }),
     }),
     route('GET /certs/ca', {
+      touches: anything,
       summary: "The root of the cluster's own CA, for clients that are to trust it",
       reply: clusterCaSchema,
       run: () => answer({ ca: certificates.ca }),
     }),
     route('PUT /certs/:name', {
+      touches: ofCluster('change', 'a certificate that is sent'),
       summary:
         'Serves a certificate of yours for the names that it is for; a bad one is refused and changes nothing',
       body: addCertificateSchema,
@@ -37,11 +42,13 @@ export function certificateRoutes(certificates: Certificates, views: Pick<Views,
       },
     }),
     route('POST /certs/:name/retry', {
+      touches: ofCluster('change', 'an order of a certificate'),
       summary: 'Has a name whose certificate could not be had tried now, unless the CA allows nothing yet',
       reply: z.object({ ok: z.string() }),
       run: ({ params, actor }) => answer({ ok: certificates.retry(params.name ?? '', actor.by) }),
     }),
     route('DELETE /certs/:name', {
+      touches: ofCluster('change', 'a certificate that is sent'),
       summary: 'Forgets a certificate that was sent; what it served gets the next best one',
       reply: z.object({ ok: z.string() }),
       run: ({ params, actor }) => {

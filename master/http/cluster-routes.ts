@@ -8,8 +8,12 @@ import {
   statusReplySchema,
 } from '../../shared/api.js';
 import { messageOf, OrcaError } from '../../shared/errors.js';
+import type { ClusterEvent } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
+import { KEPT_EVENTS } from '../store/transaction.js';
+import { ofCluster, ownPart, projectOf } from './access.js';
 import { followEvents, followRollout } from './follow.js';
+import { nodeFor, seesService, statusFor } from './own-part.js';
 import type { Settings } from './ports.js';
 import { type Answer, answer, flag, isSet, type Route, route, unset } from './route.js';
 import { eventView, type Views } from './views.js';
@@ -39,10 +43,18 @@ export function clusterRoutes({ store, views, settings, reload }: ClusterRoutesO
     kind: 'lines',
     lines: followRollout(store, views, foundRollout(views, id).rollout.id, signal),
   });
+  const ofRollout = {
+    what: 'projects',
+    does: 'read',
+    of: ({ params }: { params: Record<string, string> }) => {
+      const service = store.rollout(params.id ?? '')?.service;
+      return service === undefined ? [] : [projectOf(service)];
+    },
+  } as const;
   return [
     route('GET /health', {
       summary: 'Says that the master answers, and why it can store nothing now; needs no token',
-      access: 'open',
+      touches: { what: 'open', who: () => ({ kind: 'nobody', by: 'nobody' }), told: 'none' },
       reply: healthSchema,
       run: () => {
         const reason = storeProblem(store);
@@ -50,13 +62,15 @@ export function clusterRoutes({ store, views, settings, reload }: ClusterRoutesO
       },
     }),
     route('GET /status', {
+      touches: ownPart,
       summary:
         'Services, nodes and certificates as they were observed; of an unknown project there are no services',
       query: z.object({ project: unset(z.string()) }),
       reply: statusReplySchema,
-      run: ({ query }) => answer(views.status(query.project ?? null)),
+      run: ({ query, holder }) => answer(statusFor(holder, views.status(query.project ?? null))),
     }),
     route('GET /rollouts/:id', {
+      touches: ofRollout,
       summary: 'A rollout with its service; a line for each change with ?follow=true',
       query: z.object({ follow: flag }),
       reply: rolloutFrameSchema,
@@ -66,31 +80,41 @@ export function clusterRoutes({ store, views, settings, reload }: ClusterRoutesO
           : answer(foundRollout(views, params.id ?? '')),
     }),
     route('GET /rollouts/:id/events', {
+      touches: ofRollout,
       summary: 'The same as ?follow=true',
       reply: rolloutFrameSchema,
       run: ({ params, signal }) => followed(params.id ?? '', signal),
     }),
     route('GET /events', {
+      touches: ownPart,
       summary: 'What happened, oldest first; goes on with ?follow=true',
       query: z.object({ follow: flag, limit: unset(z.coerce.number().int().min(1).max(1_000)) }),
       reply: z.object({ events: z.array(eventSchema) }),
-      run: ({ query, signal }) => {
-        const events = store.events(query.limit ?? 100);
+      run: ({ query, signal, holder }) => {
+        const sees = ({ service }: Pick<ClusterEvent, 'service'>): boolean => seesService(holder, service);
+        const limit = query.limit ?? 100;
+        const events = store
+          .events(holder.projects === null ? limit : KEPT_EVENTS)
+          .filter(sees)
+          .slice(-limit);
         if (!isSet(query.follow)) return answer({ events: events.map(eventView) });
-        return { kind: 'lines', lines: followEvents(store, (events[0]?.number ?? 1) - 1, signal) };
+        const after = (events[0]?.number ?? store.events(1)[0]?.number ?? 0) - 1;
+        return { kind: 'lines', lines: followEvents(store, { after, sees }, signal) };
       },
     }),
     route('GET /cluster/info', {
+      touches: ownPart,
       summary: 'The cluster and its nodes',
       reply: clusterInfoSchema,
-      run: () => {
+      run: ({ holder }) => {
         const { cluster_id, cluster_name, domain, acme_email, version } = settings();
-        const nodes = views.nodes();
+        const nodes = views.nodes().map((node) => nodeFor(holder, node));
         const node_count = nodes.length;
         return answer({ cluster_id, cluster_name, domain, acme_email, version, node_count, nodes });
       },
     }),
     route('POST /reload', {
+      touches: ofCluster('change', 'the configuration of the cluster'),
       summary: 'Reads cluster.toml again; a bad file is refused and what runs stays',
       reply: ok,
       run: async () => answer({ ok: await reload() }),

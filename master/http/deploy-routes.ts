@@ -32,6 +32,7 @@ export function deployRoutes(
   };
   return [
     route('POST /deploy', {
+      touches: { what: 'projects', does: 'change', of: ({ body }) => projectsOf(body) },
       summary: 'Begins a rollout for each service; answers at once, or when they have ended with ?wait=5m',
       body: deployBody,
       query: z.object({ wait: unset(z.string()) }),
@@ -46,6 +47,7 @@ export function deployRoutes(
       },
     }),
     route('POST /plan', {
+      touches: { what: 'projects', does: 'read', of: ({ body }) => projectsOf(body) },
       summary: 'What a deploy of these services would change, and in which steps; changes nothing',
       body: deployBody,
       reply: planReplySchema,
@@ -72,6 +74,9 @@ function readWait(text: string): number {
   if (waitMs === null) throw new OrcaError('BODY_INVALID', `wait: "${text}" is not a duration such as 5m`);
   return waitMs;
 }
+
+const projectsOf = (body: z.output<typeof deployBody>): string[] =>
+  readSpecs(body).map(({ project }) => project);
 
 /** Every service parsed, or one CONFIG_INVALID that lists what is wrong with all of them. */
 function readSpecs(body: z.output<typeof deployBody>): ServiceSpec[] {

@@ -1,5 +1,6 @@
 /** Waiting for the store, and the streams that are made of it. Whoever reads may go away at any time: `signal` says so. */
 import type { ApiEvent, RolloutFrame } from '../../shared/api.js';
+import type { ClusterEvent } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
 import type { Changes } from '../store/transaction.js';
 import { asItStands, waitsForPromote } from './rollout-view.js';
@@ -84,17 +85,17 @@ export async function* followRollout(
   }
 }
 
-/** Events after `number`, and every new one as it happens. */
+/** Events after number `after`, and every new one as it happens, of those that the reader `sees`. */
 export async function* followEvents(
   store: Store,
-  after: number,
+  { after, sees }: { after: number; sees: (event: ClusterEvent) => boolean },
   signal: AbortSignal,
 ): AsyncGenerator<ApiEvent> {
   let last = after;
   while (!signal.aborted) {
     for (const event of store.eventsAfter(last)) {
       last = event.number;
-      yield eventView(event);
+      if (sees(event)) yield eventView(event);
     }
     await nextChange(store, ({ events }) => events.length > 0, 60_000, signal);
   }

@@ -10,6 +10,7 @@ import type { IncomingMessage } from 'node:http';
 import { receivedSchema } from '../../shared/api-webhooks.js';
 import { OrcaError } from '../../shared/errors.js';
 import { type Provider, providers } from '../../shared/webhook.js';
+import type { Proven } from './access.js';
 import { type BodyRoom, createBodyRoom } from './body-room.js';
 import { drainBody } from './drain-body.js';
 import { declaredLength, MAX_HOOK_BYTES, readBody, tooLarge } from './hook-body.js';
@@ -46,7 +47,11 @@ export function hookRoutes(hooks: Hooks, refused: Map<string, number>): Route[] 
   };
   const definition = (provider: Provider, id: (params: Record<string, string>) => string | null) => ({
     summary: `Takes a call of ${provider === 'generic' ? 'any program' : provider}, signed with the secret of a webhook`,
-    access: 'open' as const,
+    touches: {
+      what: 'open' as const,
+      who: ({ params }: { params: Record<string, string> }) => whoOf(hooks, provider, id(params)),
+      told: 'refusals' as const,
+    },
     raw: true,
     maxBody: MAX_HOOK_BYTES,
     reply: receivedSchema,
@@ -68,6 +73,12 @@ export function hookRoutes(hooks: Hooks, refused: Map<string, number>): Route[] 
     ),
   ]);
 }
+
+/** Of a webhook that is there: any other id is what somebody wrote. */
+const whoOf = (hooks: Hooks, provider: Provider, id: string | null): Proven =>
+  id !== null && hooks.secrets(provider, id).length > 0
+    ? { kind: 'webhook', by: id }
+    : { kind: 'nobody', by: 'nobody' };
 
 const REFUSALS: string[] = ['SIGNATURE_INVALID', 'BODY_TOO_LARGE', 'TOO_MANY_REQUESTS'];
 

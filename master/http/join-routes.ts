@@ -17,10 +17,11 @@ import {
 } from '../../shared/api-join.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
+import { ofCluster, type Proven } from './access.js';
 import { joinTokenView } from './join-view.js';
 import type { Enrolment } from './ports.js';
 import { createRateLimit } from './rate-limit.js';
-import { answer, type Route, route } from './route.js';
+import { answer, type Call, type Route, route } from './route.js';
 import type { Views } from './views.js';
 import { createWayBack } from './way-back.js';
 
@@ -33,7 +34,7 @@ export function joinRoutes(store: Store, enrolment: Enrolment, views: Pick<Views
   return [
     route('POST /join', {
       summary: 'Makes this host a node; needs a join token in place of a bearer token',
-      access: 'open',
+      touches: { what: 'open', who: byJoinToken, told: 'all' },
       maxBody: MAX_HOST_BODY_BYTES,
       body: joinRequestSchema,
       reply: joinReplySchema,
@@ -44,7 +45,7 @@ export function joinRoutes(store: Store, enrolment: Enrolment, views: Pick<Views
     }),
     route('POST /join/check', {
       summary: 'Whether this host would become a node, and the master reaches it; changes nothing',
-      access: 'open',
+      touches: { what: 'open', who: byJoinToken, told: 'refusals' },
       maxBody: MAX_HOST_BODY_BYTES,
       body: joinCheckSchema,
       reply: joinCheckReplySchema,
@@ -57,7 +58,7 @@ export function joinRoutes(store: Store, enrolment: Enrolment, views: Pick<Views
     }),
     route('GET /nodes/self', {
       summary: 'What the master says of the node whose client certificate the connection shows',
-      access: 'open',
+      touches: { what: 'open', who: byCertificate, told: 'none' },
       reply: ownNodeSchema,
       run: ({ from }) => {
         // Who has a certificate has proved who it is; anybody else is counted.
@@ -74,7 +75,7 @@ export function joinRoutes(store: Store, enrolment: Enrolment, views: Pick<Views
     }),
     route('POST /nodes/renew', {
       summary: 'A new certificate for the node whose client certificate the connection shows',
-      access: 'open',
+      touches: { what: 'open', who: byCertificate, told: 'all' },
       maxBody: MAX_HOST_BODY_BYTES,
       body: renewRequestSchema,
       reply: renewReplySchema,
@@ -85,7 +86,7 @@ export function joinRoutes(store: Store, enrolment: Enrolment, views: Pick<Views
     }),
     route('POST /join-tokens', {
       summary: 'Makes a token with which hosts can join; its text is in this answer and never shown again',
-      access: 'admin',
+      touches: ofCluster('rule', 'what lets hosts join'),
       body: createJoinTokenSchema,
       reply: joinTokenCreatedSchema,
       run: ({ body, actor }) => {
@@ -95,13 +96,13 @@ export function joinRoutes(store: Store, enrolment: Enrolment, views: Pick<Views
     }),
     route('GET /join-tokens', {
       summary: 'The join tokens, without their secrets',
-      access: 'admin',
+      touches: ofCluster('rule', 'what lets hosts join'),
       reply: joinTokensReplySchema,
       run: () => answer({ tokens: store.joinTokens().map((token) => joinTokenView(token, Date.now())) }),
     }),
     route('DELETE /join-tokens/:id', {
       summary: 'Nobody can join with this token any more; nodes that have stay',
-      access: 'admin',
+      touches: ofCluster('rule', 'what lets hosts join'),
       reply: z.object({ ok: z.string() }),
       run: ({ params, actor }) => {
         enrolment.revokeToken(params.id ?? '', actor.by);
@@ -110,3 +111,13 @@ export function joinRoutes(store: Store, enrolment: Enrolment, views: Pick<Views
     }),
   ];
 }
+
+/** Its id is no secret; whether the rest is right is not known yet. */
+function byJoinToken({ body }: { body: unknown }): Proven {
+  const { token } = (body ?? {}) as { token?: unknown };
+  const id = /^orca-join\.(j-[0-9a-f]{8})\./.exec(typeof token === 'string' ? token : '')?.[1];
+  return id === undefined ? { kind: 'nobody', by: 'nobody' } : { kind: 'join-token', by: id };
+}
+
+const byCertificate = ({ from }: Pick<Call<unknown, unknown>, 'from'>): Proven =>
+  from.peer === null ? { kind: 'nobody', by: 'nobody' } : { kind: 'node', by: from.peer.node };

@@ -1,16 +1,17 @@
 /** `GET /services/{name}/logs`: the lines of all its allocations, as their agents send them. */
 import { z } from 'zod';
 import { type LogFrame, logFrameSchema } from '../../shared/api.js';
-import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Allocation } from '../../shared/model.js';
 import { groupSchema, type LogLine } from '../../shared/protocol.js';
 import type { Store } from '../store/store.js';
 import { KEPT_ROLLOUTS } from '../store/transaction.js';
+import { projectOf } from './access.js';
 import { findService } from './find-service.js';
 import type { Live } from './ports.js';
 import { iso } from './rollout-view.js';
-import { flag, isSet, type Route, route, unset } from './route.js';
+import { type Call, flag, isSet, type Route, route, unset } from './route.js';
+import { readSince } from './since.js';
 
 interface LogsQuery {
   tail: number | null;
@@ -18,10 +19,15 @@ interface LogsQuery {
   group: string | null;
 }
 
+type LogsCall = Pick<Call<unknown, { project?: string | undefined }>, 'params' | 'query' | 'holder'>;
+
 const DEFAULT_TAIL = 100;
 
 export function logsRoute(store: Store, live: Live): Route {
+  const keyOf = ({ params, query, holder }: LogsCall): string =>
+    findService(store, params.name ?? '', query.project ?? null, holder);
   return route('GET /services/:name/logs', {
+    touches: { what: 'projects', does: 'read', of: (call) => [projectOf(keyOf(call))] },
     summary: 'Log lines, newline-delimited JSON; goes on with ?follow=true',
     query: z.object({
       project: unset(z.string()),
@@ -31,8 +37,9 @@ export function logsRoute(store: Store, live: Live): Route {
       group: unset(groupSchema),
     }),
     reply: logFrameSchema,
-    run: ({ params, query, signal }) => {
-      const key = findService(store, params.name ?? '', query.project ?? null);
+    run: (call) => {
+      const { query, signal } = call;
+      const key = keyOf(call);
       const sinceMs = readSince(query.since);
       const wanted = {
         tail: query.tail ?? (sinceMs === null ? DEFAULT_TAIL : null),
@@ -45,16 +52,6 @@ export function logsRoute(store: Store, live: Live): Route {
       return { kind: 'lines', lines };
     },
   });
-}
-
-/** `10m` (that long ago), or a time that Date can read. */
-function readSince(text: string | undefined): number | null {
-  if (text === undefined) return null;
-  const ago = parseDuration(text);
-  const atMs = ago === null ? Date.parse(text) : Date.now() - ago;
-  if (Number.isNaN(atMs))
-    throw new OrcaError('BODY_INVALID', `since: "${text}" is neither a duration nor a time`);
-  return atMs;
 }
 
 const allocationsOf = (store: Store, key: string, { group }: LogsQuery): Allocation[] =>

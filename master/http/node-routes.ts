@@ -1,6 +1,7 @@
 /** What is asked of a node; `:id` takes its id, its name or its address. */
 import { z } from 'zod';
 import { labelChangeSchema, nodeRoleSchema, nodeUpgradeReplySchema } from '../../shared/api-nodes.js';
+import { ofCluster } from './access.js';
 import type { Commands, UpgradeNode } from './ports.js';
 import { answer, flag, isSet, type Route, route } from './route.js';
 
@@ -33,6 +34,7 @@ export function nodeRoutes(commands: Commands, upgrade: UpgradeNode): Route[] {
   return [
     ...Object.entries(verbs).map(([verb, { summary, done, run }]) =>
       route(`POST /cluster/nodes/:id/${verb}`, {
+        touches: ofCluster('change', 'a node'),
         summary,
         reply: ok,
         run: ({ params, actor }) => {
@@ -42,6 +44,7 @@ export function nodeRoutes(commands: Commands, upgrade: UpgradeNode): Route[] {
       }),
     ),
     route('POST /cluster/nodes/:id/labels', {
+      touches: ofCluster('change', 'a node'),
       summary: 'Sets and removes labels; what runs is not moved by it',
       body: labelChangeSchema,
       reply: z.object({ labels: z.record(z.string(), z.string()) }),
@@ -52,7 +55,7 @@ export function nodeRoutes(commands: Commands, upgrade: UpgradeNode): Route[] {
     }),
     route('POST /cluster/nodes/:id/role', {
       summary: 'Gives a node the ingress role (it runs Caddy), or takes it away',
-      access: 'admin',
+      touches: ofCluster('rule', 'what a node is'),
       body: nodeRoleSchema,
       reply: ok,
       run: ({ params, body, actor }) => {
@@ -62,7 +65,7 @@ export function nodeRoutes(commands: Commands, upgrade: UpgradeNode): Route[] {
     }),
     route('POST /cluster/nodes/:id/upgrade', {
       summary: 'Has its agent replace itself by what this master serves; its status says what comes of it',
-      access: 'admin',
+      touches: ofCluster('rule', 'what a node is'),
       reply: nodeUpgradeReplySchema,
       run: async ({ params, actor }) => {
         const { isThere, ...upgraded } = await upgrade(params.id ?? '', actor.by);
@@ -71,7 +74,7 @@ export function nodeRoutes(commands: Commands, upgrade: UpgradeNode): Route[] {
     }),
     route('DELETE /cluster/nodes/:id', {
       summary: 'Forgets a node and its certificate; ?force=true also gives up what is on it',
-      access: 'admin',
+      touches: ofCluster('rule', 'what a node is'),
       query: z.object({ force: flag }),
       reply: ok,
       run: ({ params, query, actor }) => {

@@ -36,7 +36,7 @@ function operationOf(route: Route): object {
     parameters: [...pathParameters, ...queryParameters(route.query)],
     ...(route.body ? { requestBody: { content: json(jsonSchema(route.body)) } } : {}),
     responses: { '200': { description: 'Done', ...reply }, default: error },
-    ...(route.access === 'open' ? { security: [] } : {}),
+    ...(route.touches.what === 'open' ? { security: [] } : {}),
   };
 }
 

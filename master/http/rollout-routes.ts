@@ -6,11 +6,13 @@ import { z } from 'zod';
 import { planReplySchema, refusedPlan } from '../../shared/api.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
+import { projectOf } from './access.js';
 import { findService } from './find-service.js';
 import type { Commands } from './ports.js';
-import { type Answer, answer, flag, isSet, type Route, route, unset } from './route.js';
+import { type Answer, answer, type Call, flag, isSet, type Route, route, unset } from './route.js';
 
 const inProject = z.object({ project: unset(z.string()) });
+type ServiceCall = Pick<Call<unknown, { project?: string | undefined }>, 'params' | 'query' | 'holder'>;
 const dryRun = inProject.extend({ dry_run: flag });
 const ok = z.object({ ok: z.string() });
 const begun = ok.extend({ rollout: z.string().nullable() });
@@ -21,11 +23,17 @@ const message = z.string().trim().max(MAX_MESSAGE);
 const MAINTENANCE = 'This service is being worked on and will be back soon.';
 
 export function rolloutRoutes(store: Store, commands: Commands): Route[] {
-  const keyOf = (call: { params: Record<string, string>; query: { project?: string | undefined } }): string =>
-    findService(store, call.params.name ?? '', call.query.project ?? null);
+  const keyOf = (call: ServiceCall): string =>
+    findService(store, call.params.name ?? '', call.query.project ?? null, call.holder);
+  const changes = {
+    what: 'projects',
+    does: 'change',
+    of: (call: ServiceCall) => [projectOf(keyOf(call))],
+  } as const;
 
   return [
     route('POST /services/:name/rollback', {
+      touches: changes,
       summary: 'Takes a canary away; without one, back to the release before, or to the one named',
       body: z.object({ to: unset(z.union([z.string(), z.number()])) }),
       query: dryRun,
@@ -40,6 +48,7 @@ export function rolloutRoutes(store: Store, commands: Commands): Route[] {
       },
     }),
     route('POST /services/:name/promote', {
+      touches: changes,
       summary: 'Makes the canary stable; with a weight only moves its share of the traffic',
       body: z.object({ weight: unset(weight) }),
       query: dryRun,
@@ -54,6 +63,7 @@ export function rolloutRoutes(store: Store, commands: Commands): Route[] {
       },
     }),
     route('POST /services/:name/redeploy', {
+      touches: changes,
       summary: 'Pulls the image again and rolls',
       query: inProject,
       reply: begun,
@@ -64,6 +74,7 @@ export function rolloutRoutes(store: Store, commands: Commands): Route[] {
     }),
     ...(['pause', 'resume'] as const).map((verb) =>
       route(`POST /services/:name/${verb}`, {
+        touches: changes,
         summary: verb === 'pause' ? 'Holds the rollout that is under way' : 'Lets a held rollout go on',
         query: inProject,
         reply: ok,
@@ -75,6 +86,7 @@ export function rolloutRoutes(store: Store, commands: Commands): Route[] {
       }),
     ),
     route('POST /services/:name/maintenance', {
+      touches: changes,
       summary: 'Answers 503 with a page and keeps the containers, or ends that',
       body: z.object({ on: z.boolean(), message: unset(message) }),
       query: inProject,

@@ -9,6 +9,7 @@ import { problemsOf } from '../../shared/config/explain.js';
 import { keyText } from '../../shared/config/problem.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Peer } from '../../shared/model.js';
+import type { Holder, Touches } from './access.js';
 import type { Actor } from './ports.js';
 
 export interface Call<B, Q> {
@@ -16,6 +17,10 @@ export interface Call<B, Q> {
   query: Q;
   body: B;
   actor: Actor;
+  /** Whose token it is, for what may be shown; without one, one who sees nothing. */
+  holder: Holder;
+  /** When that is good no more, ms; null: never, or there is none. */
+  expiresAtMs: number | null;
   /** Where the request came from, and which node its client certificate proves. */
   from: { address: string; peer: Peer | null };
   /** The request itself: its headers, and for a `raw` route its body, which nobody has read. */
@@ -28,7 +33,7 @@ export type Answer =
   | { kind: 'data'; status: number; data: unknown }
   /** Newline-delimited JSON. */
   | { kind: 'lines'; lines: AsyncIterable<unknown> }
-  | { kind: 'text'; text: string }
+  | { kind: 'text'; text: string; type?: string }
   /** What is no JSON; the answer is cut short when the stream fails. */
   | { kind: 'bytes'; type: string; stream: Readable };
 
@@ -40,14 +45,14 @@ export interface Route {
   body: z.ZodType | null;
   query: z.ZodType | null;
   reply: z.ZodType | null;
-  /** Needs a token whose role may change things. */
-  changes: boolean;
-  /** `open`: needs no token at all; `admin`: a token of that role; null: any token, as far as `changes` allows. */
-  access: 'open' | 'admin' | null;
+  /** What it touches, by which it is decided who may (`access.ts`). */
+  touches: Touches<Call<unknown, unknown>>;
   /** Bytes of a body; null: as much as any path takes. */
   maxBody: number | null;
   /** The body is left on the socket, for the handler to read. */
   raw: boolean;
+  /** Not below /api/v1, and in no document. */
+  isRoot?: true;
   run(call: Call<unknown, unknown>): Promise<Answer>;
 }
 
@@ -56,7 +61,7 @@ interface Definition<B extends z.ZodType, Q extends z.ZodType> {
   body?: B;
   query?: Q;
   reply?: z.ZodType;
-  access?: 'open' | 'admin';
+  touches: Touches<Call<z.output<B>, z.output<Q>>>;
   maxBody?: number;
   raw?: boolean;
   run(call: Call<z.output<B>, z.output<Q>>): Answer | Promise<Answer>;
@@ -69,7 +74,12 @@ export function route<B extends z.ZodType = z.ZodUnknown, Q extends z.ZodType = 
 ): Route {
   const [method, path = '/'] = at.split(' ') as [Route['method'], string];
   const { body, query } = definition;
-  const changes = method !== 'GET';
+  const isWhole = method !== 'GET';
+  const fit = (call: Call<unknown, unknown>): Call<z.output<B>, z.output<Q>> => ({
+    ...call,
+    body: fitting(body, call.body, { what: 'the body', isWhole }) as z.output<B>,
+    query: fitting(query, call.query, { what: 'the query', isWhole }) as z.output<Q>,
+  });
   return {
     method,
     path,
@@ -77,17 +87,21 @@ export function route<B extends z.ZodType = z.ZodUnknown, Q extends z.ZodType = 
     body: body ?? null,
     query: query ?? null,
     reply: definition.reply ?? null,
-    changes,
-    access: definition.access ?? null,
+    touches: fitted(definition.touches, fit),
     maxBody: definition.maxBody ?? null,
     raw: definition.raw ?? false,
-    run: async (call) =>
-      definition.run({
-        ...call,
-        body: fitting(body, call.body, { what: 'the body', isWhole: changes }) as z.output<B>,
-        query: fitting(query, call.query, { what: 'the query', isWhole: changes }) as z.output<Q>,
-      }),
+    run: async (call) => definition.run(fit(call)),
   };
+}
+
+/** What it asks of a call is asked of one that fits the schemas. */
+function fitted<C>(
+  touches: Touches<C>,
+  fit: (call: Call<unknown, unknown>) => C,
+): Touches<Call<unknown, unknown>> {
+  if (touches.what === 'projects') return { ...touches, of: (call) => touches.of(fit(call)) };
+  if (touches.what === 'open') return { ...touches, who: (call) => touches.who(call as C) };
+  return touches;
 }
 
 export const answer = (data: unknown, status = 200): Answer => ({ kind: 'data', status, data });

@@ -17,6 +17,8 @@ import { dnsLabel } from '../../shared/config/fields.js';
 import { messageOf, OrcaError } from '../../shared/errors.js';
 import { secretKey, secretNameProblem, secretWords } from '../../shared/secret-reference.js';
 import type { Store } from '../store/store.js';
+import { beyond, ofCluster, ownPart, seesProject } from './access.js';
+import { secretFor } from './own-part.js';
 import type { Actor, Commands, SecretFacts, Secrets } from './ports.js';
 import { answer, flag, isSet, type Route, route, unset } from './route.js';
 
@@ -61,25 +63,35 @@ export function secretRoutes(
 
   return [
     route('GET /secrets', {
+      touches: ownPart,
       summary:
         'The secrets, without their values: all, or with ?project= those that its services can refer to',
       query: inProject,
       reply: secretsReplySchema,
-      run: ({ query }) => {
+      run: ({ query, holder }) => {
         const wanted = query.project ?? null;
         const found = secrets
           .list()
-          .filter(({ project }) => wanted === null || project === null || project === wanted);
+          .filter(({ project }) => wanted === null || project === null || project === wanted)
+          .flatMap((secret) => secretFor(holder, secret) ?? []);
         return answer({ secrets: found.map(viewOf) });
       },
     }),
     route('GET /secrets/:key', {
+      touches: ownPart,
       summary: 'One secret, without its value',
       query: inProject,
       reply: secretViewSchema,
-      run: ({ params, query }) => answer(viewOf(secrets.one(query.project ?? null, params.key ?? ''))),
+      run: ({ params, query, holder }) => {
+        const project = query.project ?? null;
+        if (project !== null && !seesProject(holder, project))
+          throw beyond(holder, `the project ${project} is beyond that`);
+        const found = secretFor(holder, secrets.one(project, params.key ?? ''));
+        return answer(found && viewOf(found));
+      },
     }),
     route('POST /secrets', {
+      touches: { what: 'projects', does: 'change', of: ({ query }) => [query.project ?? null] },
       summary: 'Sets several secrets, all or none',
       query: inProject,
       body: setSecretsSchema,
@@ -92,6 +104,7 @@ export function secretRoutes(
       },
     }),
     route('POST /secrets/:key', {
+      touches: { what: 'projects', does: 'change', of: ({ query }) => [query.project ?? null] },
       summary: 'Sets a secret of all projects, or with ?project= of that one',
       query: inProject,
       body: setSecretSchema,
@@ -103,6 +116,7 @@ export function secretRoutes(
       },
     }),
     route('DELETE /secrets/:key', {
+      touches: { what: 'projects', does: 'change', of: ({ query }) => [query.project ?? null] },
       summary: 'Forgets a secret with all values it has had; one in use only with ?force=true',
       query: inProject.extend({ force: flag, redeploy: flag }),
       reply: secretsChangedSchema,
@@ -116,7 +130,7 @@ export function secretRoutes(
     }),
     route('POST /cluster/rotate-key', {
       summary: "Seals the store's private keys and secrets with a new key",
-      access: 'admin',
+      touches: ofCluster('rule', 'the key that everything is sealed with'),
       reply: keyRotatedSchema,
       run: () => {
         const unreadable = secrets.rotateKey();

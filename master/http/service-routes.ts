@@ -4,21 +4,29 @@ import { historyReplySchema } from '../../shared/api.js';
 import { rebalanceReplySchema, rebalanceRequestSchema } from '../../shared/api-nodes.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
+import { projectOf } from './access.js';
 import { findService } from './find-service.js';
 import type { Commands } from './ports.js';
 import { asItStands, iso, rolloutSummary } from './rollout-view.js';
-import { answer, flag, isSet, type Route, route, unset } from './route.js';
+import { answer, type Call, flag, isSet, type Route, route, unset } from './route.js';
 
 const inProject = z.object({ project: unset(z.string()) });
+type ServiceCall = Pick<Call<unknown, { project?: string | undefined }>, 'params' | 'query' | 'holder'>;
 const ok = z.object({ ok: z.string() });
 
 export function serviceRoutes(store: Store, commands: Commands): Route[] {
-  const keyOf = (call: { params: Record<string, string>; query: { project?: string | undefined } }): string =>
-    findService(store, call.params.name ?? '', call.query.project ?? null);
+  const keyOf = (call: ServiceCall): string =>
+    findService(store, call.params.name ?? '', call.query.project ?? null, call.holder);
+  const changes = {
+    what: 'projects',
+    does: 'change',
+    of: (call: ServiceCall) => [projectOf(keyOf(call))],
+  } as const;
   const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1);
 
   return [
     route('POST /services/:name/scale', {
+      touches: changes,
       summary: 'Sets the number of replicas',
       body: z.object({ replicas: z.number().int().min(0).max(1_000) }),
       query: inProject,
@@ -30,6 +38,7 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
       },
     }),
     route('POST /services/:name/stop', {
+      touches: changes,
       summary: 'Stops it and keeps its configuration',
       query: inProject,
       reply: ok,
@@ -41,6 +50,7 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
       },
     }),
     route('POST /services/:name/start', {
+      touches: changes,
       summary: 'Starts it again',
       query: inProject,
       reply: ok,
@@ -51,6 +61,7 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
       },
     }),
     route('DELETE /services/:name', {
+      touches: changes,
       summary: 'Stops it; with ?purge=true removes it',
       query: inProject.extend({ purge: flag }),
       reply: ok,
@@ -63,6 +74,7 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
       },
     }),
     route('DELETE /projects/:name', {
+      touches: { what: 'projects', does: 'change', of: ({ params }) => [params.name ?? ''] },
       summary: 'Stops all services of a project',
       reply: z.object({ ok: z.string(), stopped: z.array(z.string()) }),
       run: ({ params }) => {
@@ -73,6 +85,7 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
       },
     }),
     route('POST /services/:name/rebalance', {
+      touches: changes,
       summary: 'Spreads its copies evenly again, start-first',
       query: inProject,
       body: rebalanceRequestSchema,
@@ -87,6 +100,7 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
       },
     }),
     route('GET /services/:name/history', {
+      touches: { what: 'projects', does: 'read', of: (call) => [projectOf(keyOf(call))] },
       summary: 'Its kept releases and its rollouts, newest first',
       query: inProject,
       reply: historyReplySchema,

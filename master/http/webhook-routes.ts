@@ -17,9 +17,11 @@ import { OrcaError } from '../../shared/errors.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
 import { KEPT_DELIVERIES } from '../store/put-delivery.js';
 import type { Store } from '../store/store.js';
+import { beyond, type Holder, ownPart, projectOf } from './access.js';
 import { findService } from './find-service.js';
+import { seesService } from './own-part.js';
 import type { Hooks } from './ports.js';
-import { answer, type Route, route } from './route.js';
+import { answer, type Call, type Route, route } from './route.js';
 import { deliveryView, webhookView } from './webhook-view.js';
 
 export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
@@ -30,49 +32,69 @@ export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
     return webhookView(webhook, hooks.place(webhook).url, last ? shown(last) : null);
   };
   /** Newest first, of every webhook that is meant. */
-  const deliveriesOf = (named: string): DeliveryView[] =>
-    webhooksNamed(store, named)
+  const deliveriesOf = ({ params, holder }: HookCall): DeliveryView[] =>
+    webhooksNamed(store, params.id ?? '', holder)
       .flatMap(({ id }) => store.deliveries(id, KEPT_DELIVERIES))
       .sort((a, b) => (a.id < b.id ? 1 : -1))
       .slice(0, KEPT_DELIVERIES)
       .map(shown);
+  const serviceOf = ({ body, holder }: { body: { service_name: string }; holder: Holder }): string =>
+    findService(store, body.service_name, null, holder);
+  const ofHook = {
+    what: 'projects',
+    of: ({ params, holder }: HookCall) =>
+      webhooksNamed(store, params.id ?? '', holder).map(({ service }) => projectOf(service)),
+  } as const;
 
   return [
     route('GET /webhooks', {
+      touches: ownPart,
       summary: 'The webhooks, each with its last delivery',
       reply: webhooksReplySchema,
-      run: () => answer({ webhooks: store.webhooks().map(viewOf) }),
+      run: ({ holder }) => {
+        const seen = store.webhooks().filter(({ service }) => seesService(holder, service));
+        return answer({ webhooks: seen.map(viewOf) });
+      },
     }),
     route('POST /webhooks', {
+      touches: { what: 'projects', does: 'change', of: (call) => [projectOf(serviceOf(call))] },
       summary: 'Has pushes to a repository deploy a service; the secret is in no other answer',
       body: addWebhookSchema,
       reply: webhookAddedSchema,
-      run: ({ body, actor }) => {
-        const service = findService(store, body.service_name);
-        const { webhook, secret } = hooks.add(service, body, actor.by);
+      run: (call) => {
+        const { body, actor } = call;
+        const { webhook, secret } = hooks.add(serviceOf(call), body, actor.by);
         return answer({ ...viewOf(webhook), secret, is_public: hooks.place(webhook).isPublic }, 201);
       },
     }),
     route('DELETE /webhooks/:id', {
+      touches: { ...ofHook, does: 'change' },
       summary: 'Forgets a webhook, its secret and its deliveries',
       reply: z.object({ ok: z.string() }),
-      run: ({ params, actor }) => {
-        const { id, repo } = theOne(store, params.id ?? '');
+      run: ({ params, actor, holder }) => {
+        const { id, repo } = theOne(store, params.id ?? '', holder);
         hooks.remove(id, actor.by);
         return answer({ ok: `the webhook ${id} of ${repo} is removed` });
       },
     }),
     route('GET /webhooks/:id/deliveries', {
+      touches: { ...ofHook, does: 'read' },
       summary: 'Its kept deliveries, newest first, and what came of each',
       reply: deliveriesReplySchema,
-      run: ({ params }) => answer({ deliveries: deliveriesOf(params.id ?? '') }),
+      run: (call) => answer({ deliveries: deliveriesOf(call) }),
     }),
     route('GET /webhooks/:id/invocations', {
+      touches: { ...ofHook, does: 'read' },
       summary: 'The same, as clients of the Rust Orca ask for it',
       reply: invocationsReplySchema,
-      run: ({ params }) => answer({ invocations: deliveriesOf(params.id ?? '') }),
+      run: (call) => answer({ invocations: deliveriesOf(call) }),
     }),
     route('POST /webhooks/deliveries/:id/redeliver', {
+      touches: {
+        what: 'projects',
+        does: 'change',
+        of: ({ params }) => deliveryProject(store, params.id ?? ''),
+      },
       summary: 'Takes the push of a delivery once more',
       reply: redeliveredSchema,
       run: ({ params, actor }) => {
@@ -81,30 +103,40 @@ export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
       },
     }),
     route('POST /webhooks/:id/test', {
+      touches: { ...ofHook, does: 'change' },
       summary: 'Sends a signed ping to it through its public URL and says what came of that',
       reply: webhookTestSchema,
-      run: async ({ params }) => answer(await hooks.test(theOne(store, params.id ?? ''))),
+      run: async ({ params, holder }) => answer(await hooks.test(theOne(store, params.id ?? '', holder))),
     }),
   ];
 }
 
-/** By id, else all of the service. Throws NOT_FOUND. */
-function webhooksNamed(store: Store, named: string): Webhook[] {
-  const byId = store.webhook(named);
+type HookCall = Pick<Call<unknown, unknown>, 'params' | 'holder'>;
+
+function deliveryProject(store: Store, id: string): string[] {
+  const service = store.delivery(id)?.service;
+  return service === undefined ? [] : [projectOf(service)];
+}
+
+/** By id, else all of the service, of those that the caller sees. Throws NOT_FOUND. */
+function webhooksNamed(store: Store, named: string, holder: Holder): Webhook[] {
+  const seen = store.webhooks().filter(({ service }) => seesService(holder, service));
+  const byId = seen.find(({ id }) => id === named);
   if (byId) return [byId];
-  const found = store
-    .webhooks()
-    .filter(({ service }) => service === named || service.slice(service.indexOf('/') + 1) === named);
+  const found = seen.filter(
+    ({ service }) => service === named || service.slice(service.indexOf('/') + 1) === named,
+  );
   if (found.length > 0) return found;
+  if (holder.projects !== null) throw beyond(holder, `there is no webhook "${named}" in that`);
   throw new OrcaError('NOT_FOUND', `no webhook is called "${named}", and no service of that name has one`, {
     hint: 'See `orca webhooks` for those there are.',
   });
 }
 
-function theOne(store: Store, named: string): Webhook {
-  const [first, ...more] = webhooksNamed(store, named);
+function theOne(store: Store, named: string, holder: Holder): Webhook {
+  const [first, ...more] = webhooksNamed(store, named, holder);
   if (first && more.length === 0) return first;
-  const ids = webhooksNamed(store, named).map(({ id }) => id);
+  const ids = [first, ...more].flatMap((one) => one?.id ?? []);
   throw new OrcaError('CONFLICT', `"${named}" has ${ids.length} webhooks: ${ids.join(', ')}`, {
     hint: 'Name one of them by its id.',
   });

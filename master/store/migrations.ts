@@ -19,6 +19,8 @@ export const migrations: readonly ((tables: Tables) => void)[] = [
   migrateStandingRollouts,
   migratePresence,
   migrateSecrets,
+  // 7: new tables alone.
+  () => undefined,
 ];
 
 /** The version of the schema that this Orca writes. */

@@ -1,13 +1,17 @@
 /** Reads of the store, the same inside a transaction (which sees its own writes) and outside. */
+import type { AuditEntry } from '../../shared/api-audit.js';
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
+import { AUDIT_ANCHOR, AUDIT_HEAD, markIn } from './audit-marks.js';
 import {
   type AcmeRecord,
+  type AuditMark,
   allocationPrefix,
   deliveryKey,
   type JoinToken,
   type NodeIdentity,
   type OwnCertificate,
+  padded,
   releaseKey,
   rolloutKey,
   type SecretRecord,
@@ -41,6 +45,12 @@ export interface Reader {
   acmeRecords(): AcmeRecord[];
   acmeRecord(name: string): AcmeRecord | undefined;
   tokens(): Token[];
+  token(name: string): Token | undefined;
+  /** Throws when what is there is no JSON. */
+  auditEntry(number: number): AuditEntry | undefined;
+  /** The last entry, and the last that was removed for its age. */
+  auditHead(): AuditMark;
+  auditAnchor(): AuditMark;
   joinTokens(): JoinToken[];
   joinToken(id: string): JoinToken | undefined;
   identities(): NodeIdentity[];
@@ -104,6 +114,10 @@ export function createReader(tables: Tables): Reader {
     acmeRecords: () => tables.acme.values(),
     acmeRecord: (name) => tables.acme.get(name),
     tokens: () => tables.tokens.values(),
+    token: (name) => tables.tokens.get(name),
+    auditEntry: (number) => tables.audit.get(padded(number)),
+    auditHead: () => markIn(tables, AUDIT_HEAD),
+    auditAnchor: () => markIn(tables, AUDIT_ANCHOR),
     joinTokens: () => tables.joinTokens.values(),
     joinToken: (id) => tables.joinTokens.get(id),
     identities: () => tables.identities.values(),

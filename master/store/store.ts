@@ -30,6 +30,8 @@ export interface Store extends Reader {
   watch(listener: (changes: Changes) => void): () => void;
   /** For what is kept in memory of the store: calls the listener as soon as a read would find another answer, within a batch too. */
   follow(listener: (changes: Changes) => void): void;
+  /** Calls `also` at the end of each write that changed something, in its transaction: what it writes is one with that. */
+  alongside(also: (tx: Transaction, changes: Changes) => void): void;
   /** What changed since it was last planned; the planner takes keys out as it plans them. */
   readonly dirty: { services: Set<string>; nodes: Set<string> };
   /** Marks everything as changed. */
@@ -56,6 +58,7 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
   const reader = createReader(tables);
   const listeners = new Set<(changes: Changes) => void>();
   const followers = new Set<(changes: Changes) => void>();
+  const companions = new Set<(tx: Transaction, changes: Changes) => void>();
   const dirty = { services: new Set<string>(), nodes: new Set<string>() };
   let commits = 0;
   let isFull = false;
@@ -97,7 +100,12 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     markAll,
     write(body) {
       const changes = noChanges();
-      const run = () => body(createTransaction(tables, changes));
+      const run = (): ReturnType<typeof body> => {
+        const tx = createTransaction(tables, changes);
+        const answer = body(tx);
+        if (changes.any) for (const also of companions) also(tx, changes);
+        return answer;
+      };
       const answer = group === null ? commit(changes, run) : env.transaction(run);
       tell(followers, changes);
       if (group === null) publish(changes);
@@ -128,6 +136,9 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     },
     follow(listener) {
       followers.add(listener);
+    },
+    alongside(also) {
+      companions.add(also);
     },
     copyTo: env.copyTo,
     close: () => env.close(),

@@ -1,4 +1,6 @@
 /** Which tables the store has, what each holds, and how its keys are made. */
+import type { AuditEntry } from '../../shared/api-audit.js';
+import type { Role } from '../../shared/api-tokens.js';
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
 import { UNKNOWN_HOST_NAME } from '../../shared/pinned-name.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
@@ -63,11 +65,29 @@ export interface AcmeRecord {
   problem: { atMs: number; reason: string; todo: string | null } | null;
 }
 
-/** An API token: only its SHA-256 is kept. */
+/** An API token: only the SHA-256 (hex) of its text is kept, without the CA's fingerprint. */
 export interface Token {
-  hash: string;
   name: string;
+  /** Of its text; null: an admin's of before, whose text has none. */
+  id: string | null;
+  hash: string;
+  role: Role;
+  /** Null: all. */
+  projects: string[] | null;
+  createdBy: string;
+  /** When it got this value. */
   createdAtMs: number;
+  /** For how long it is good from then on; null: for ever. */
+  ttlMs: number | null;
+  revokedAtMs: number | null;
+  /** The value before, as long as it is taken too. */
+  previous: { hash: string; untilMs: number } | null;
+}
+
+/** An entry of the chain by its number and hash. */
+export interface AuditMark {
+  number: number;
+  hash: string;
 }
 
 /** What lets hosts join; of its secret only the SHA-256 (hex) is kept. */
@@ -129,6 +149,8 @@ export interface Tables {
   /** By name. */
   acme: Table<AcmeRecord>;
   tokens: Table<Token>;
+  /** By number. */
+  audit: Table<AuditEntry>;
   joinTokens: Table<JoinToken>;
   /** By node id. */
   identities: Table<NodeIdentity>;
@@ -166,6 +188,7 @@ export function openTables(env: Environment): Tables {
     ownCertificates: env.table('own-certificates'),
     acme: env.table('acme'),
     tokens: env.table('tokens'),
+    audit: env.table('audit'),
     joinTokens: env.table('join-tokens'),
     identities: env.table('identities'),
     secrets: env.table('secrets'),

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
+import { type AccessWrites, accessWrites } from './access-writes.js';
 import type { Table } from './database.js';
 import { holdKey, removedKey } from './hold.js';
 import { dropWebhook, putDelivery, trimDeliveries } from './put-delivery.js';
@@ -23,7 +24,6 @@ import {
   type SecretRecord,
   type SiteCertificate,
   type Tables,
-  type Token,
 } from './tables.js';
 
 /** What a commit changed. */
@@ -45,7 +45,7 @@ export interface Changes {
   any: boolean;
 }
 
-export interface Transaction extends Reader {
+export interface Transaction extends Reader, AccessWrites {
   putService(service: Service): void;
   /** What the service waits for, as people are shown it. */
   putWaits(key: string, waits: string[]): void;
@@ -71,7 +71,6 @@ export interface Transaction extends Reader {
   deleteOwnCertificate(id: string): void;
   putAcme(record: AcmeRecord): void;
   deleteAcme(name: string): void;
-  putToken(token: Token): void;
   putJoinToken(token: JoinToken): void;
   deleteJoinToken(id: string): void;
   putAddress(key: string, address: string): void;
@@ -141,6 +140,7 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
 
   return {
     ...createReader(tables),
+    ...accessWrites(tables, { put, remove }),
     putService(service) {
       if (put(tables.services, service.key, service)) serviceChanged(service.key);
     },
@@ -236,9 +236,6 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     },
     deleteAcme(name) {
       remove(tables.acme, name);
-    },
-    putToken(token) {
-      put(tables.tokens, token.name, token);
     },
     putJoinToken(token) {
       put(tables.joinTokens, token.id, token);

@@ -8,6 +8,7 @@ import type { SecurityRules } from '../permit.js';
 import { LIVENESS_MS } from '../protocol.js';
 import { type AcmeConfig, acmeConfigOf, acmeSchema, checkAcme } from './acme.js';
 import { addressRangeProblem } from './address-range.js';
+import { accessKeys, type ConfigToken, checkTokens, tokensOf, tokenTable } from './cluster-access.js';
 import { type Document, invalidFile, readDocument } from './document.js';
 import { problemsOf } from './explain.js';
 import { domain, duration, labels, nonEmpty, port, text } from './fields.js';
@@ -46,6 +47,7 @@ const clusterSchema = z.strictObject({
       api_port: port.optional(),
       api_bind: nonEmpty.optional(),
       api_tokens: z.array(nonEmpty).optional(),
+      ...accessKeys,
     })
     .optional(),
   acme: acmeSchema.optional(),
@@ -63,15 +65,7 @@ const clusterSchema = z.strictObject({
       z.strictObject({ name: nonEmpty.optional(), address: nonEmpty.optional(), labels: labels.optional() }),
     )
     .optional(),
-  token: z
-    .array(
-      z.strictObject({
-        name: nonEmpty,
-        value: nonEmpty,
-        role: z.enum(['admin', 'deployer', 'viewer']).optional(),
-      }),
-    )
-    .optional(),
+  token: z.array(tokenTable).optional(),
   api_tokens: z.array(nonEmpty).optional(),
 });
 type ClusterTable = z.output<typeof clusterSchema>;
@@ -106,8 +100,9 @@ export interface ClusterConfig {
   security: SecurityRules;
   /** Labels for nodes that join, matched by name or address. */
   nodes: { name: string | null; address: string | null; labels: Record<string, string> }[];
-  /** Of the Rust Orca's `[[token]]` and `api_tokens`; the latter have the role admin. */
-  tokens: { name: string; value: string; role: 'admin' | 'deployer' | 'viewer' }[];
+  tokens: ConfigToken[];
+  /** How long entries of the audit trail are kept. */
+  auditRetentionMs: number | null;
 }
 
 /** The configuration in `text`; `file` is how errors name it. Throws CONFIG_INVALID with every problem and its line. */
@@ -153,7 +148,12 @@ function checkCluster(table: ClusterTable): Problem[] {
     const message = `must not be below silence (${formatDuration(silenceMs)})`;
     problems.push({ path: ['cluster', 'lost_after'], message });
   }
-  return [...problems, ...checkAcme(table.acme), ...checkNodes(table.node ?? [])];
+  return [
+    ...problems,
+    ...checkAcme(table.acme),
+    ...checkNodes(table.node ?? []),
+    ...checkTokens(table.token ?? []),
+  ];
 }
 
 function checkNodes(nodes: NonNullable<ClusterTable['node']>): Problem[] {
@@ -216,14 +216,8 @@ function configOf(table: ClusterTable): ClusterConfig {
       address: one.address ?? null,
       labels: one.labels ?? {},
     })),
-    tokens: [
-      ...(token ?? []).map((one) => ({
-        name: one.name,
-        value: one.value,
-        role: one.role ?? ('admin' as const),
-      })),
-      ...bareTokens.map((value, index) => ({ name: `api_tokens[${index}]`, value, role: 'admin' as const })),
-    ],
+    tokens: tokensOf(token ?? [], bareTokens),
+    auditRetentionMs: cluster.audit_retention ?? null,
   };
 }
 

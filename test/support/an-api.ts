@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Test } from 'tap';
+import { createAccess } from '../../master/access.js';
 import { openAuthority } from '../../master/authority.js';
 import { createEnrol } from '../../master/control/enrol.js';
 import { createJoinTokens } from '../../master/control/join-tokens.js';
@@ -17,7 +18,6 @@ import { openStore, type Store } from '../../master/store/store.js';
 import { createHooks } from '../../master/webhooks.js';
 import { OrcaError } from '../../shared/errors.js';
 import { NOTHING_ALLOWED, type SecurityRules } from '../../shared/permit.js';
-import { hashSecret } from '../../shared/secret-hash.js';
 import { aNode, anAllocation, aRelease, aRollout, aService } from './a-model.js';
 
 export interface Asked {
@@ -38,6 +38,7 @@ export async function anApi(
   const store = openStore(join(folder, 'cluster.db'));
   t.teardown(async () => {
     await app.close();
+    access.stop();
     await store.close();
     rmSync(folder, { recursive: true });
   });
@@ -86,7 +87,24 @@ export async function anApi(
   const authority = openAuthority(folder, Date.now());
   const joinTokens = createJoinTokens(store, authority.caFingerprint);
   const { keys } = authority;
-  const { app } = await createApi({
+  const access = createAccess({
+    ...{
+      home: folder,
+      store,
+      version: '1',
+      caFingerprint: authority.caFingerprint,
+      log: createLogger('silent'),
+    },
+    settings: () => ({
+      auditRetentionMs: 86_400_000,
+      tokens: [
+        { name: 'admin', role: 'admin', projects: null, value: 'good' },
+        { name: 'hands', role: 'deployer', projects: null, value: 'push' },
+        { name: 'eyes', role: 'viewer', projects: null, value: 'look' },
+      ],
+    }),
+  });
+  const { app, routes } = await createApi({
     store,
     commands,
     secrets: {
@@ -126,11 +144,7 @@ export async function anApi(
       home: '/var/lib/orca',
       security: more.security ?? NOTHING_ALLOWED,
     }),
-    tokens: () => [
-      { name: 'admin', role: 'admin', hash: hashSecret('good') },
-      { name: 'hands', role: 'deployer', hash: hashSecret('push') },
-      { name: 'eyes', role: 'viewer', hash: hashSecret('look') },
-    ],
+    access,
     reload: async () => 'done',
     adopt: { show: async () => nothingToAdopt, apply: async () => nothingToAdopt },
     backup: async () => Readable.from(['the archive']),
@@ -159,7 +173,7 @@ export async function anApi(
       json: answer.body.startsWith('{') ? answer.json() : null,
     };
   };
-  return { store, asked, call };
+  return { store, asked, call, app, access, routes, folder };
 }
 
 const noCertificates: Omit<Certificates, 'ca'> = {

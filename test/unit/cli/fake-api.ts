@@ -44,16 +44,14 @@ export interface FakeApi {
 /** `own`: what it shows under any name but the master's, as an API with a domain does. */
 export async function startFakeApi(own?: Made): Promise<FakeApi> {
   const home = mkdtempSync(join(tmpdir(), 'orca-cli-'));
-  const { certPem, keyPem } = openAuthority(home, Date.now()).issueServer(
-    ['127.0.0.1', 'localhost', MASTER_NAME],
-    Date.now(),
-  );
+  const authority = openAuthority(home, Date.now());
+  const { certPem, keyPem } = authority.issueServer(['127.0.0.1', 'localhost', MASTER_NAME], Date.now());
   const answers = new Map<string, FakeAnswer[]>();
   const asked: Asked[] = [];
   const held = new Set<ServerResponse>();
   const context = own && createSecureContext(own);
   const shown: SecureContextOptions & TlsOptions = {
-    ...{ cert: certPem, key: keyPem },
+    ...{ cert: certPem + authority.caPem, key: keyPem },
     SNICallback: (name, done) => done(null, name === MASTER_NAME ? undefined : context),
   };
   const server = createServer(shown, (request, response) => {

@@ -9,6 +9,8 @@ export interface RunOptions {
   terminal?: boolean;
   /** What standard input holds. */
   stdin?: string;
+  /** What a person at the terminal answers to a question; absent: there is nobody. */
+  says?: boolean;
 }
 
 export interface Running {
@@ -33,6 +35,7 @@ export function start(argv: string[], options: RunOptions): Running {
       written.out += Buffer.from(bytes).toString('latin1');
     },
     readSecret: async () => options.stdin ?? '',
+    confirm: async () => options.says ?? null,
     env: { ORCA_HOME: options.home, PATH: process.env.PATH, ...options.env },
     cwd: options.cwd ?? options.home,
     isTerminal: options.terminal ?? false,

@@ -11,6 +11,7 @@ t.test('how long the certificate of a node lasts is shown in days', async (t) =>
   const output = createOutput({
     ...{ out: write, err: write, env: {}, cwd: '/', isTerminal: false, columns: 80, rows: 9 },
     readSecret: async () => '',
+    confirm: async () => null,
     outBytes: async () => undefined,
     onInterrupt: () => () => undefined,
   });

@@ -22,7 +22,7 @@ t.test('an empty file leaves everything unset', async (t) => {
 
 t.test('every setting is read', async (t) => {
   const text =
-    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nservice_range = "10.9.0.0/20"\nsilence = "10s"\nlost_after = "2m"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = false\neab_kid = "k"\neab_key = "s"\nresolvers = ["1.1.1.1", "[::1]:53"]\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\ntrusted_proxies = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "192.0.2.7"]\n';
+    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nservice_range = "10.9.0.0/20"\nsilence = "10s"\nlost_after = "2m"\naudit_retention = "30d"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = false\neab_kid = "k"\neab_key = "s"\nresolvers = ["1.1.1.1", "[::1]:53"]\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\ntrusted_proxies = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "192.0.2.7"]\n';
   t.same(await parseClusterToml(text, 'c'), {
     name: 'p',
     domain: 'orca.example.com',
@@ -50,6 +50,7 @@ t.test('every setting is read', async (t) => {
     security: { allowedMounts: [], privileged: false, newPrivileges: false, capAdd: [] },
     nodes: [],
     tokens: [],
+    auditRetentionMs: 30 * 86_400_000,
   });
 });
 
@@ -71,6 +72,20 @@ t.test('what services may reach is nothing, unless it stands there', async (t) =
     ['cap_add = ["NET_ADMIM"]', /security\.cap_add\[0\]: .*did you mean "NET_ADMIN"/],
   ] as const)
     t.match(await refused(`[security]\n${lines}\n`), says);
+});
+
+t.test('tokens have roles, and projects unless they are of an admin', async (t) => {
+  const table = (more: string) => `[[token]]\nname = "a"\nvalue = "v"\n${more}`;
+  const { tokens } = await parseClusterToml(
+    `${table('role = "viewer"\nprojects = ["shop"]')}\n${table('')}`,
+    'c',
+  );
+  t.same(tokens, [
+    { name: 'a', value: 'v', role: 'viewer', projects: ['shop'] },
+    { name: 'a', value: 'v', role: 'admin', projects: null },
+  ]);
+  t.match(await refused(table('projects = ["shop"]')), /:4:1: token\[0\].projects: needs role/);
+  t.match(await refused('[cluster]\naudit_retention = "1h"'), /audit_retention: must be a time/);
 });
 
 t.test('what of ACME does not go together is refused', async (t) => {
