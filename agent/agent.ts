@@ -2,13 +2,14 @@
  * An agent put together: memory → converger → link and ingress. What the master says goes to the converger and the
  * ingress at once, and to disk behind it; what they observe goes to the master, and to disk for the next start.
  */
+
+import type { DiscoveryObserved } from '../shared/discovery-observed.js';
 import { messageOf } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
 import type {
   AgentMessage,
   AllocationObserved,
   Assignment,
-  DiscoveryObserved,
   Endpoint,
   IngressObserved,
   NodeFacts,

@@ -3,11 +3,11 @@
  * specs, the planner writes what is desired, agents write what is observed.
  */
 
+import type { DiscoveryObserved } from './discovery-observed.js';
 import type { Figures } from './figures.js';
 import type { Act, JobRecord, RequestSource, Verdict } from './model-life.js';
 import type {
   AllocationObserved,
-  DiscoveryObserved,
   EngineObserved,
   Group,
   ImageObserved,

@@ -4,14 +4,8 @@
  */
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Allocation, Node, Peer, Presence } from '../../shared/model.js';
-import type {
-  AllocationObserved,
-  DiscoveryObserved,
-  IngressObserved,
-  NodeFacts,
-  Status,
-  Traffic,
-} from '../../shared/protocol.js';
+import type { DiscoveryObserved } from '../../shared/discovery-observed.js';
+import type { AllocationObserved, IngressObserved, NodeFacts, Status, Traffic } from '../../shared/protocol.js';
 import type { Upgrade } from '../../shared/upgrade.js';
 import { aNewNode } from '../store/new-node.js';
 import type { Transaction } from '../store/transaction.js';

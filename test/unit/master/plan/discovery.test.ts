@@ -5,7 +5,7 @@ import { planService } from '../../../../master/plan/plan.js';
 import type { ServiceState } from '../../../../master/plan/snapshot.js';
 import { contains, readAddress, readRange } from '../../../../shared/ipv4.js';
 import type { Allocation, Node } from '../../../../shared/model.js';
-import type { DiscoveryObserved } from '../../../../shared/protocol.js';
+import type { DiscoveryObserved } from '../../../../shared/discovery-observed.js';
 import {
   aNode,
   anAllocation,
