@@ -15,6 +15,7 @@ import type {
   NodeFacts,
   Status,
 } from '../shared/protocol.js';
+import type { AgentCarrier } from './carry/lazy.js';
 import { type Converger, startConverge } from './converge.js';
 import type { ContainerDns, Engine, ObservedNetwork } from './engine.js';
 import { type CountedFigures, type Link, startLink, type Work } from './link.js';
@@ -61,6 +62,8 @@ export interface AgentOptions<I, D> {
   /** Absent: names are left to Docker. */
   createDiscovery?: (onChange: () => void) => DiscoveryPart<D>;
   secretFiles?: SecretFiles;
+  /** Loads what carries images that no registry has; absent: this agent carries none. */
+  carrier?: AgentCarrier;
   /** Null: it can't replace itself. */
   upgrades?: Upgrades | null;
   log: Log;
@@ -101,6 +104,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     ownTags,
     onChange: () => changed(),
     ...(options.secretFiles ? { secretFiles: options.secretFiles } : {}),
+    ...(options.carrier ? { carrier: options.carrier.get } : {}),
     log,
     ...(options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs }),
   });
@@ -111,9 +115,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
   }, ADOPTION_MS);
   const status = (): Omit<Status, 'type' | 'number'> | null => {
     isAdopting &&= state.ingress?.observed() == null;
-    return isAdopting
-      ? null
-      : statusOf(converger, state.ingress, discovery, memory.problem(), options.upgrades?.observed() ?? null);
+    return isAdopting ? null : statusOf(converger, state.ingress, discovery, memory.problem(), options);
   };
   const changed = (): void => {
     const seen = converger.observe();
@@ -135,10 +137,12 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     const table = assignment.discovery && discovery?.decode(assignment.discovery);
     if (table) discovery?.apply(table);
     converger.assign(assignment);
+    if (assignment.carry) options.carrier?.apply(assignment.carry);
     if (isServed) ingress().apply(wanted, assignment.revision);
   };
   memory.watch(() => state.link?.changed());
   options.upgrades?.watch(() => state.link?.changed());
+  options.carrier?.watch(() => state.link?.changed());
   const logs = createLogs(engine, converger.facts);
   const recall = createRecall({
     engine,
@@ -161,6 +165,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     else if (message.type === 'logs-open') logs.open(message, reply);
     else if (message.type === 'recall') recall.answer(message, reply);
     else if (message.type === 'upgrade') options.upgrades?.begin(message);
+    else if (message.type === 'relay-open') options.carrier?.relay(message.id);
     else logs.close(message.id);
   };
 
@@ -187,7 +192,10 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
   const renewal = startRenewal({
     masterUrl: settings.masterUrl,
     credentials: options.credentials,
-    onRenewed: () => state.link?.reconnect(),
+    onRenewed: () => {
+      state.link?.reconnect();
+      options.carrier?.renewed();
+    },
     log,
   });
   return {
@@ -197,7 +205,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
       logs.closeAll();
       recall.endAll();
       await Promise.all([renewal.stop(), state.link?.stop(), converger.stop(), state.ingress?.stop()]);
-      await discovery?.stop();
+      await Promise.all([discovery?.stop(), options.carrier?.stop()]);
       await memory.settled();
     },
   };
@@ -208,19 +216,20 @@ function statusOf(
   ingress: { observed(): IngressObserved | null } | null,
   discovery: { observed(): DiscoveryObserved | null } | null,
   disk: string | null,
-  upgrade: Status['upgrade'],
+  { upgrades, carrier }: Pick<AgentOptions<unknown, unknown>, 'upgrades' | 'carrier'>,
 ): Omit<Status, 'type' | 'number'> | null {
-  const seen = converger.observe();
-  return (
-    seen && {
-      ...seen,
-      observedAtMs: Date.now(),
-      ingress: ingress?.observed() ?? null,
-      discovery: discovery?.observed() ?? null,
-      disk,
-      upgrade,
-    }
-  );
+  const observed = converger.observe();
+  if (observed === null) return null;
+  const { carry, ...seen } = observed;
+  return {
+    ...seen,
+    ...(carry && carrier ? { carry: { ...carry, ...carrier.observed() } } : {}),
+    observedAtMs: Date.now(),
+    ingress: ingress?.observed() ?? null,
+    discovery: discovery?.observed() ?? null,
+    disk,
+    upgrade: upgrades?.observed() ?? null,
+  };
 }
 
 /** Null: it may be taken. The same revision again is what a master sends after a reconnect. */

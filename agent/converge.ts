@@ -3,6 +3,8 @@
  * So a slow pull or a long stop of one allocation holds up no other. Woken by the engine's events, by assignments, by
  * steps that end and by time; every cause takes the same path. Refuses to act before an assignment is known.
  */
+
+import type { CarryFetch, CarryObserved } from '../shared/carry.js';
 import { messageOf } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
 import { startLoop } from '../shared/loop.js';
@@ -13,17 +15,19 @@ import type {
   ImageObserved,
   SentSecrets,
 } from '../shared/protocol.js';
+import type { Carrier } from './carry/carrier.js';
 import { type ContainerDns, type Engine, EngineError, type ObservedNetwork } from './engine.js';
 import { execute } from './execute.js';
 import { emptyFacts, type Facts } from './facts.js';
 import { type Look, NOT_ASKED, startLook } from './look.js';
 import { type Plan, plan } from './plan.js';
+import { carryObserved } from './plan-fetch.js';
 import { createProbes } from './probes.js';
 import { pruneFacts } from './prune.js';
 import { createReporter } from './report.js';
 import { noSecretFiles, type SecretFiles } from './secret-files.js';
 import { hideValues, keptSecrets, withoutValues } from './secrets.js';
-import { allocationKey, type Step } from './step.js';
+import { allocationKey, imageKey, type Step } from './step.js';
 import { withAdvice } from './words.js';
 
 export interface ConvergeOptions {
@@ -38,6 +42,8 @@ export interface ConvergeOptions {
   ownTags: string[];
   /** Absent: nothing has secrets as files. */
   secretFiles?: SecretFiles;
+  /** What brings images here that no registry has; absent: nothing does. */
+  carrier?: () => Pick<Carrier, 'fetch'>;
   onChange: () => void;
   log: Log;
   /** The slow full look. */
@@ -49,6 +55,8 @@ export interface Observation {
   engine: EngineObserved;
   allocations: AllocationObserved[];
   images: ImageObserved[];
+  /** Of the images that no registry has; null: the master speaks of none. */
+  carry: Pick<CarryObserved, 'holds' | 'lacks'> | null;
 }
 
 export interface Converger {
@@ -106,6 +114,7 @@ export function startConverge(options: ConvergeOptions): Converger {
       publishAddress: publishAddress(),
       dnsFor: (project: string) => dnsFor(project) ?? null,
       secretFiles,
+      carrier: options.carrier ?? noCarrier,
       refresh: look.refresh,
       onProgress: loop.wake,
     };
@@ -146,6 +155,7 @@ export function startConverge(options: ConvergeOptions): Converger {
     assign(next) {
       const moved = assignment?.cluster !== next.cluster;
       facts.secrets = keptSecrets(facts.secrets, next);
+      takeCarry(facts, next);
       assignment = withoutValues(next);
       if (moved) look.wake();
       loop.wake();
@@ -163,6 +173,7 @@ export function startConverge(options: ConvergeOptions): Converger {
           .report(assignment, latest, facts, state, Date.now())
           .map((one) => withoutSecrets(one, facts.secrets)),
         images: latest?.images ?? [],
+        carry: assignment?.carry ? carryObserved(assignment, facts) : null,
       };
     },
     facts: () => facts,
@@ -173,6 +184,21 @@ export function startConverge(options: ConvergeOptions): Converger {
     },
   };
 }
+
+/** A fetch for which the master now names other nodes is tried at once. */
+function takeCarry(facts: Facts, { carry = nothingCarried, keep }: Assignment): void {
+  const said = ({ sources }: CarryFetch): string => JSON.stringify(sources);
+  const before = new Map(facts.carry.fetch.map((one) => [one.imageId, said(one)]));
+  for (const one of carry.fetch)
+    if (before.get(one.imageId) !== said(one)) facts.failures.delete(imageKey(one.imageId));
+  facts.carry = carry;
+  facts.keep = keep;
+}
+
+const nothingCarried = { watch: [], fetch: [], serve: [] };
+const noCarrier = (): never => {
+  throw new EngineError('refused', 'this agent carries no images');
+};
 
 /** Allocations that have a container, or get one. */
 const liveIds = ({ allocations }: Assignment, facts: Facts): Set<string> =>

@@ -2,12 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-
-export interface RegistryAuth {
-  username: string;
-  password: string;
-  serveraddress: string;
-}
+import type { RegistryAuth } from './engine.js';
 
 /** Null: none known. Credential helpers are not asked. */
 export async function registryAuth(ref: string): Promise<RegistryAuth | null> {
@@ -33,7 +28,8 @@ export function authFor(ref: string, configText: string): RegistryAuth | null {
   }
 }
 
-function registryOf(ref: string): string {
+/** `docker.io` where the reference names none. */
+export function registryOf(ref: string): string {
   const first = ref.split('/')[0] ?? '';
   return ref.includes('/') && (/[.:]/.test(first) || first === 'localhost') ? first : 'docker.io';
 }

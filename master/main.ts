@@ -12,6 +12,7 @@ import { adminToken, knownToken } from './admin-token.js';
 import { openAuthority } from './authority.js';
 import { clearBackups, makeBackup } from './backup/backup.js';
 import { finishSwap } from './backup/swap.js';
+import { createCarry } from './carrying.js';
 import { createAdopt } from './control/adopt.js';
 import { createAssignments } from './control/assignments.js';
 import { createCertificates } from './control/certificates.js';
@@ -118,19 +119,19 @@ async function construct(
   certificates.ensure(states.all(), Date.now());
   const cluster = authority.clusterId;
   const discovery = createDiscovery({ store, states, cluster, range: () => settings.serviceRange });
+  const peer = createPeers(authority.caPem);
+  const carrying = createCarry({ store, states, peer, log, tell: (node, id) => dispatch.relay(node, id) });
   const secretValues = createSecretValues(store, authority.keys.unseal);
   const assignments = createAssignments({
     store,
     states,
     secretsFor: secretValues.sentFor,
     certificates,
-    discovery,
-    cluster,
+    ...{ discovery, carrying, cluster },
     proxy: () => settings.proxy,
     challenges: acme.challenges,
     domain: () => settings.domain,
   });
-  const peer = createPeers(authority.caPem);
   let localId = '';
   const nodes = createDescribeNode(
     () => settings.nodes,
@@ -139,7 +140,7 @@ async function construct(
   const dispatch = createDispatch({
     store,
     log,
-    peer,
+    ...{ peer, relay: carrying.relay },
     cluster: authority.clusterId,
     assignmentFor: assignments.forHello,
     compared: assignments.compared,
@@ -236,8 +237,7 @@ async function construct(
     store,
     states,
     certificates,
-    discovery,
-    assignments,
+    ...{ discovery, carrying, assignments },
     presence: () => settings.presence,
     onSilence: recordSilence,
     send: dispatch.assign,

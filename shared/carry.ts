@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 
-/** A node that has the image. `port`: where its agent serves images; null: nowhere yet, or only through the master. */
+/** A node that has the image. `port`: where its agent serves images; null: it is reached through the master only. */
 export const carrySourceSchema = z.object({
   node: z.string(),
   name: z.string(),
@@ -42,7 +42,7 @@ export type Carry = z.infer<typeof carrySchema>;
 export const carryObservedSchema = z.object({
   holds: z.array(z.string()),
   lacks: z.array(z.string()),
-  /** Where the agent serves images; null: it does not listen. */
+  /** Where the agent serves images; 0: through the master only, since it could not listen; null: it does not serve any yet. */
   port: z.number().int().nullable(),
   /** Why it can't serve what it is asked to; null: it can, or is not asked. */
   problem: z.string().nullable(),

@@ -2,10 +2,17 @@
  * What agents report, written into the store: the only writer of `observed` fields. A report that says nothing new
  * writes nothing. The services that a change concerns are planned again.
  */
+
+import type { DiscoveryObserved } from '../../shared/discovery-observed.js';
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Allocation, Node, Peer, Presence } from '../../shared/model.js';
-import type { DiscoveryObserved } from '../../shared/discovery-observed.js';
-import type { AllocationObserved, IngressObserved, NodeFacts, Status, Traffic } from '../../shared/protocol.js';
+import type {
+  AllocationObserved,
+  IngressObserved,
+  NodeFacts,
+  Status,
+  Traffic,
+} from '../../shared/protocol.js';
 import type { Upgrade } from '../../shared/upgrade.js';
 import { aNewNode } from '../store/new-node.js';
 import type { Transaction } from '../store/transaction.js';
@@ -105,6 +112,7 @@ export function recordStatus(tx: Transaction, id: string, status: Status, nowMs:
     engine: status.engine,
     disk: status.disk ?? null,
     upgrade: status.upgrade ?? null,
+    carry: status.carry ?? null,
     images: status.images,
     discovery: status.discovery ?? null,
     ingressObserved: status.ingress && { ...status.ingress, traffic: status.ingress.traffic.map(settled) },

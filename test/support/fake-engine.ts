@@ -245,6 +245,9 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
       onPercent(43);
       images.set(reference, image);
     },
+    async push(reference) {
+      await called('push', reference);
+    },
     async keptTags() {
       await called('keptTags');
       return new Map(tags);

@@ -1,0 +1,55 @@
+/**
+ * Keeps who carries which image to whom (`plan/carry`), and says whose assignment it changes. Nodes that lack nothing cost a
+ * comparison; nothing is computed while none lacks anything.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { type CarryPart, carryParts, needsOn } from '../plan/carry.js';
+import type { Store } from '../store/store.js';
+import type { States } from './states.js';
+
+export interface Carrying {
+  /** What a node fetches and serves now. */
+  partOf(node: string): CarryPart;
+  /** Brings it up to date; answers the nodes that it has changed for. */
+  ensure(): string[];
+  /** The node `reader` may read something from `holder` now. */
+  mayRead(reader: string, holder: string): boolean;
+}
+
+const NOTHING: CarryPart = { fetch: [], serve: [] };
+
+export function createCarrying(store: Pick<Store, 'follow'>, states: States): Carrying {
+  const said = new Map<string, string>();
+  const stale = new Set<string>();
+  let isStale = true;
+  let parts = new Map<string, CarryPart>();
+  store.follow(({ nodes, services }) => {
+    for (const id of nodes) stale.add(id);
+    if (services.size > 0) isStale ||= parts.size > 0;
+  });
+  /** True when what a changed node says of images is something else than before. */
+  const isNews = (id: string): boolean => {
+    const node = states.node(id);
+    const { carry = null, connectedAtMs = null } = node ?? {};
+    const now = carry === null ? '' : JSON.stringify([carry, connectedAtMs !== null, node?.facts.address]);
+    const before = said.get(id) ?? '';
+    if (now === '') said.delete(id);
+    else said.set(id, now);
+    return now !== before;
+  };
+  return {
+    partOf: (node) => parts.get(node) ?? NOTHING,
+    ensure() {
+      for (const id of stale) isStale = isNews(id) || isStale;
+      stale.clear();
+      if (!isStale) return [];
+      isStale = false;
+      const before = parts;
+      parts = carryParts(states.nodes(), (node) => needsOn(node, states.on(node)));
+      const concerned = new Set([...before.keys(), ...parts.keys()]);
+      return [...concerned].filter((id) => !isDeepStrictEqual(before.get(id), parts.get(id)));
+    },
+    mayRead: (reader, holder) =>
+      (parts.get(holder)?.serve ?? []).some(({ readers }) => readers.includes(reader)),
+  };
+}
