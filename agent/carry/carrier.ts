@@ -110,11 +110,16 @@ export function createCarrier(options: CarrierOptions): Carrier {
     },
     async fetch(wanted, tags, tell) {
       const identity = await readIdentity(credentials);
-      await fetchImage(
+      const beganMs = Date.now();
+      const came = await fetchImage(
         carry.fetch.find(({ imageId }) => imageId === wanted.imageId) ?? wanted,
         tags,
         { engine, loopback, signal: ended.signal, reach: (source) => reach(source, identity, masterUrl) },
         tell,
+      );
+      log.info(
+        { imageId: wanted.imageId, ...came, ms: Date.now() - beganMs },
+        'an image came from another node',
       );
     },
     relay(id) {

@@ -26,6 +26,13 @@ export interface FetchParts {
   signal: AbortSignal;
 }
 
+/** How it came; `bytes`: of layers and manifests, as they were sent. */
+export interface Came {
+  from: string;
+  via: Via;
+  bytes: number;
+}
+
 export type Tell = (words: string) => void;
 
 const ASK_AGAIN_MS = 400;
@@ -40,7 +47,7 @@ export async function fetchImage(
   tags: readonly string[],
   parts: FetchParts,
   tell: Tell,
-): Promise<void> {
+): Promise<Came> {
   const problems: string[] = [];
   for (const source of sources) {
     const isLast = source === sources.at(-1);
@@ -62,7 +69,7 @@ interface Wanted {
   isLast: boolean;
 }
 
-async function fetchFrom(source: CarrySource, wanted: Wanted, parts: FetchParts, tell: Tell): Promise<void> {
+async function fetchFrom(source: CarrySource, wanted: Wanted, parts: FetchParts, tell: Tell): Promise<Came> {
   const { imageId, ref } = wanted;
   const hex = hexOfImage(imageId);
   if (hex === null) throw new EngineError('refused', `${imageId} is no image id`);
@@ -77,9 +84,10 @@ async function fetchFrom(source: CarrySource, wanted: Wanted, parts: FetchParts,
     const digest = await untilReady(line.agent, hex, source, signal, (percent) =>
       tell(`${source.name} gets ${ref} ready, ${percent} %`),
     );
-    await pull({ digest, hex, line: line.agent, signal }, wanted, source, parts, (percent) =>
+    const bytes = await pull({ digest, hex, line: line.agent, signal }, wanted, source, parts, (percent) =>
       tell(`fetching ${ref} from ${from()}, ${percent} %`),
     );
+    return { from: source.name, via: line.via(), bytes };
   } finally {
     line.agent.destroy();
   }
@@ -167,7 +175,7 @@ async function pull(
   source: CarrySource,
   { engine, loopback }: FetchParts,
   onPercent: (percent: number) => void,
-): Promise<void> {
+): Promise<number> {
   const way = await loopback.open('from', hex, { agent: line });
   const pulled = `${way.repository}@${digest}`;
   try {
@@ -185,6 +193,7 @@ async function pull(
     }
     for (const tag of tags) await engine.tag(imageId, tag);
     if (tags.length > 0) await engine.untag(pulled);
+    return way.bytes();
   } finally {
     way.close();
   }

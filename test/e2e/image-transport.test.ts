@@ -1,0 +1,146 @@
+/**
+ * Three real hosts without a registry: an image that is on one of them runs on all, comes once and only as far as it lacks there,
+ * straight or through the master, and from another that has it when the first is gone.
+ */
+import t from 'tap';
+import { startCluster } from '../support/cluster.js';
+import { dockerCall, dockerJson } from '../support/docker.js';
+import { withLayer } from '../support/layered-image.js';
+import { serviceToml } from '../support/service-toml.js';
+import type { BedHost } from '../support/testbed.js';
+import { waitFor } from '../support/wait-for.js';
+
+const cluster = await startCluster(3, { lostAfter: '10m' });
+t.teardown(() => cluster.stop());
+const { orca, bed } = cluster;
+const [, second, third] = bed.hosts as [BedHost, BedHost, BedHost];
+const MiB = 1024 ** 2;
+const BASE = 12 * MiB;
+
+const file = (image: string, replicas: number, lines: string[] = []) =>
+  serviceToml({ name: 'app', image, replicas, port: null, lines: ['pull = "never"', ...lines] });
+
+interface Came {
+  from: string;
+  via: string;
+  bytes: number;
+}
+
+/** What came to a host of an image, as its agent says. */
+function came(host: string, imageId: string): Came[] {
+  const log = host === 'h1' ? orca.log() : cluster.agentLog(host);
+  return log.split('\n').flatMap((line) => {
+    const at = line.indexOf('{');
+    if (at < 0 || !line.includes('an image came')) return [];
+    const said = JSON.parse(line.slice(at)) as Came & { imageId: string };
+    return said.imageId === imageId ? [said] : [];
+  });
+}
+
+async function imagesOf(replicas: number): Promise<Record<string, string[]>> {
+  await orca.serviceThat(
+    'app',
+    'to be ready everywhere',
+    ({ allocations }) =>
+      allocations.length === replicas && allocations.every(({ state }) => state === 'ready'),
+  );
+  const seen = await cluster.containers();
+  return Object.fromEntries(
+    [...seen].map(([host, all]) => [host, all.filter((c) => c.State === 'running').map((c) => c.ImageID)]),
+  );
+}
+
+let first = '';
+t.test('an image that is on one host comes to the others', async (t) => {
+  await withLayer({ tag: 'carried:base', from: null, bytes: BASE }, second.docker);
+  first = await withLayer({ tag: 'carried:1', from: 'carried:base', bytes: MiB }, second.docker);
+  await orca.deployed(file('carried:1', 3));
+  t.same(await imagesOf(3), { h1: [first], h2: [first], h3: [first] });
+  for (const host of ['h1', 'h3']) {
+    const [one, ...more] = came(host, first);
+    t.match(one, { from: 'h2', via: 'direct' });
+    t.ok(one && one.bytes > BASE + MiB, `${one?.bytes} bytes`);
+    t.same(more, []);
+  }
+  t.same(came('h2', first), []);
+});
+
+t.test('of the next one only the layer that is new is sent', async (t) => {
+  const next = await withLayer({ tag: 'carried:2', from: 'carried:base', bytes: MiB }, second.docker);
+  await orca.deployed(file('carried:2', 3));
+  t.same(await imagesOf(3), { h1: [next], h2: [next], h3: [next] });
+  for (const host of ['h1', 'h3']) {
+    const [one] = came(host, next);
+    t.ok(one && one.bytes > MiB && one.bytes < 1.2 * MiB, `${one?.bytes} bytes`);
+  }
+});
+
+t.test('through the master, where a host can not be reached by the others', async (t) => {
+  const reject = ['INPUT', '-p', 'tcp', '--dport', '6881', '-j', 'REJECT'];
+  second.run(['iptables', '-I', ...reject]);
+  const next = await withLayer({ tag: 'carried:3', from: 'carried:base', bytes: MiB }, second.docker);
+  await orca.deployed(file('carried:3', 3));
+  t.same(await imagesOf(3), { h1: [next], h2: [next], h3: [next] });
+  for (const host of ['h1', 'h3']) t.match(came(host, next), [{ from: 'h2', via: 'master' }]);
+  second.run(['iptables', '-D', ...reject]);
+});
+
+t.test('from another one that has it by now, when the first is gone', { timeout: 120_000 }, async (t) => {
+  const { id } = await imageOn(second, 'carried:3');
+  await cluster.killAgent(second);
+  await without(third, id);
+  await waitFor('the image to be back', async () => came('h3', id).length === 2, { timeoutMs: 60_000 });
+  t.match(came('h3', id)[1], { from: 'h1' });
+  cluster.startAgent(second);
+  await cluster.nodeThat('h2', 'to be back', ({ state }) => state === 'ready');
+  t.same(await imagesOf(3), { h1: [id], h2: [id], h3: [id] });
+});
+
+t.test(
+  'the reason is shown while nobody has it, and it goes on when one is back',
+  { timeout: 120_000 },
+  async (t) => {
+    const lone = await withLayer({ tag: 'carried:4', from: 'carried:base', bytes: MiB }, second.docker);
+    await orca.deployed(file('carried:4', 1, ['[service.placement]', 'node = "h3"']));
+    await cluster.killAgent(second);
+    await without(third, lone);
+    const { allocations } = await orca.serviceThat(
+      'app',
+      'to say what it waits for',
+      (service) => service.allocations.some(({ reason }) => /h2/.test(reason ?? '')),
+      60_000,
+    );
+    t.match(
+      allocations[0]?.reason,
+      /carried:4 is not on this node; h2 has it and can't be reached: .*; through the master: /,
+    );
+    t.equal(allocations[0]?.state, 'pulling');
+    cluster.startAgent(second);
+    await orca.serviceThat('app', 'to be up again', (s) => s.allocations[0]?.state === 'ready', 60_000);
+    t.match(came('h3', lone), [{ from: 'h2' }, { from: 'h2' }]);
+  },
+);
+
+t.test('an image that is nowhere fails the deploy, with what to do', async (t) => {
+  const { code, stderr, stdout } = await orca.deploy(file('carried:none', 1));
+  t.equal(code, 1);
+  t.match(
+    stderr + stdout,
+    /image "carried:none" is on no node \(asked: .*h2.*\) and pull is "never"; load it on one of them/,
+  );
+});
+
+async function imageOn(host: BedHost, tag: string): Promise<{ id: string }> {
+  const { Id } = await dockerJson<{ Id: string }>('GET', `/images/${tag}/json`, undefined, host.docker);
+  return { id: Id };
+}
+
+/** As if its disk had been cleared: container and image go while its agent is away. */
+async function without(host: BedHost, imageId: string): Promise<void> {
+  await cluster.killAgent(host);
+  for (const { Id } of (await cluster.containers()).get(host.name) ?? [])
+    await dockerCall('DELETE', `/containers/${Id}?force=true`, undefined, host.docker);
+  const removed = await dockerCall('DELETE', `/images/${imageId}?force=true`, undefined, host.docker);
+  if (removed.status !== 200) throw new Error(removed.text);
+  cluster.startAgent(host);
+}
