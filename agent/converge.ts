@@ -155,6 +155,7 @@ export function startConverge(options: ConvergeOptions): Converger {
     assign(next) {
       const moved = assignment?.cluster !== next.cluster;
       facts.secrets = keptSecrets(facts.secrets, next);
+      facts.registries = next.registries ?? {};
       takeCarry(facts, next);
       assignment = withoutValues(next);
       if (moved) look.wake();

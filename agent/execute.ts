@@ -13,6 +13,7 @@ import {
 import type { Facts } from './facts.js';
 import { resolveImage } from './images.js';
 import { fetchWords } from './plan-fetch.js';
+import { sentAuth } from './registry-auth.js';
 import type { SecretFiles } from './secret-files.js';
 import { envWith, filesWith } from './secrets.js';
 import type { Step, StepOf } from './step.js';
@@ -50,7 +51,8 @@ const executors: Executors = {
   },
 
   async 'resolve-image'(step, { engine, facts, onProgress }) {
-    const image = await resolveImage(engine, step, (percent) => {
+    const registry = { ...engine, pull: pullAs(engine, facts) };
+    const image = await resolveImage(registry, step, (percent) => {
       facts.percents.set(step.key, percent);
       onProgress();
     }).finally(() => facts.percents.delete(step.key));
@@ -136,6 +138,12 @@ const executors: Executors = {
     facts.ownTags.delete(step.tag);
   },
 };
+
+/** With what the master has said of its registry. */
+function pullAs(engine: Engine, facts: Facts): Engine['pull'] {
+  return async (reference, onPercent) =>
+    await engine.pull(reference, onPercent, { auth: sentAuth(reference, facts.registries) });
+}
 
 /** Somebody may have loaded it here meanwhile. */
 async function fetchHere(

@@ -3,7 +3,7 @@
  * came of the steps so far. The converger alone writes it; the plan reads.
  */
 import type { Carry } from '../shared/carry.js';
-import type { ImageKeep, SentSecrets } from '../shared/protocol.js';
+import type { Assignment, ImageKeep, SentSecrets } from '../shared/protocol.js';
 import type { ObservedContainer, ObservedImage, ObservedNetwork } from './engine.js';
 
 /** How a running container answers. `condemned`: its liveness failed, it is to be replaced. */
@@ -60,6 +60,8 @@ export interface Facts {
   attempts: Map<string, number>;
   /** Values of secrets, by id: in memory, and sealed on disk. Never in a step, a label, a log or an answer. */
   secrets: SentSecrets;
+  /** Who pulls, by registry; in memory only. */
+  registries: NonNullable<Assignment['registries']>;
 }
 
 export function emptyFacts(): Facts {
@@ -81,5 +83,6 @@ export function emptyFacts(): Facts {
     lastExits: new Map(),
     attempts: new Map(),
     secrets: {},
+    registries: {},
   };
 }

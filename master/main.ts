@@ -25,6 +25,7 @@ import { createNodeCommands } from './control/node-commands.js';
 import { createOwnCertificates } from './control/own-certificates.js';
 import { createOwnCommands } from './control/own-commands.js';
 import { startReconcile } from './control/reconcile.js';
+import { createRegistries } from './control/registries.js';
 import { createSecretValues } from './control/secret-values.js';
 import { createSecrets } from './control/secrets.js';
 import { createStates } from './control/states.js';
@@ -121,13 +122,14 @@ async function construct(
   const discovery = createDiscovery({ store, states, cluster, range: () => settings.serviceRange });
   const peer = createPeers(authority.caPem);
   const carrying = createCarry({ store, states, peer, log, tell: (node, id) => dispatch.relay(node, id) });
+  const registries = createRegistries(store, states, authority.keys);
   const secretValues = createSecretValues(store, authority.keys.unseal);
   const assignments = createAssignments({
     store,
     states,
     secretsFor: secretValues.sentFor,
     certificates,
-    ...{ discovery, carrying, cluster },
+    ...{ discovery, carrying, registries, cluster },
     proxy: () => settings.proxy,
     challenges: acme.challenges,
     domain: () => settings.domain,
@@ -174,6 +176,7 @@ async function construct(
   let port = 0;
   const api = await createApi({
     store,
+    registries,
     secrets: { ...secrets, rotateKey: () => authority.keys.rotate(store) },
     commands: {
       ...commands,

@@ -49,6 +49,14 @@ export const carryObservedSchema = z.object({
 });
 export type CarryObserved = z.infer<typeof carryObservedSchema>;
 
+/** Who a node is at a registry, from the master's memory to the agent's. */
+export const registryAuthSchema = z.object({
+  username: z.string(),
+  password: z.string().nullable(),
+  reason: z.string().nullable(),
+});
+export type SentRegistry = z.infer<typeof registryAuthSchema>;
+
 /** A node wants to read from this one and can't reach it: it waits at the master's `/relay` under this id. */
 export const relayOpenSchema = z.object({ type: z.literal('relay-open'), id: z.string() });
 export type RelayOpen = z.infer<typeof relayOpenSchema>;

@@ -10,7 +10,7 @@
  * dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `closeCodes`.
  */
 import { z } from 'zod';
-import { carryObservedSchema, carrySchema, relayOpenSchema } from './carry.js';
+import { carryObservedSchema, carrySchema, registryAuthSchema, relayOpenSchema } from './carry.js';
 import { discoveryObservedSchema } from './discovery-observed.js';
 import { figuresSchema } from './figures.js';
 import { containerSpecSchema } from './spec.js';
@@ -102,6 +102,8 @@ export const assignmentSchema = z.object({
   counters: z.record(z.string(), z.number().int()).optional(),
   /** Of images that no registry has. Absent: nothing, or an older master's. */
   carry: carrySchema.optional(),
+  /** By registry: who pulls there, or why that is not known. In memory only. Absent: nothing is known. */
+  registries: z.record(z.string(), registryAuthSchema).optional(),
 });
 export type Assignment = z.infer<typeof assignmentSchema>;
 export type SentSecrets = NonNullable<Assignment['secrets']>;

@@ -18,6 +18,7 @@ import type { Store } from '../store/store.js';
 import type { Carrying } from './carry.js';
 import type { Certificates } from './certificates.js';
 import type { Discovery } from './discovery.js';
+import type { Registries } from './registries.js';
 import type { SecretValues } from './secret-values.js';
 import type { States } from './states.js';
 
@@ -60,6 +61,8 @@ export function createAssignments(options: {
   domain?: () => string | null;
   /** The values that allocations need; absent: no secrets are known here. */
   secretsFor?: SecretValues['sentFor'];
+  /** Who pulls from registries; absent: nothing is known of any. */
+  registries?: Pick<Registries, 'sentFor' | 'mark'>;
   /** What a CA is answered now. */
   challenges?: () => NonNullable<IngressSettings['challenges']>;
 }): Assignments {
@@ -93,14 +96,25 @@ export function createAssignments(options: {
     const parts = servicesFor(node).map((state) => `${state.service.key} ${marks(id, state)}`);
     const ingress = node.ingress ? contentOf(node).ingress : null;
     const carry = options.carrying?.partOf(id) ?? null;
-    return fingerprint([names.mark, labels, cordoned, ingress, parts.sort(), carry, node.facts.carries]);
+    return fingerprint([
+      names.mark,
+      labels,
+      cordoned,
+      ingress,
+      parts.sort(),
+      carry,
+      node.facts.carries,
+      options.registries?.mark(),
+    ]);
   };
 
   const made = (node: Node, revision: number): Assignment => {
     const { table } = options.discovery.tableFor(node.id);
     const content = contentOf(node, table);
     const secrets = options.secretsFor?.(content.allocations);
-    return { ...content, ...(secrets ? { secrets } : {}), revision, madeAtMs: Date.now() };
+    const registries = options.registries?.sentFor(content);
+    const handed = { ...(secrets ? { secrets } : {}), ...(registries ? { registries } : {}) };
+    return { ...content, ...handed, revision, madeAtMs: Date.now() };
   };
   /** Persists the revision first: what was sent is never unknown to the store. */
   const assign = (node: Node, atLeast: number): Assignment => {

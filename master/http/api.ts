@@ -38,10 +38,12 @@ import type {
   Hooks,
   Live,
   NodeFiles,
+  Registries,
   Secrets,
   Settings,
   UpgradeNode,
 } from './ports.js';
+import { registryRoutes } from './registry-routes.js';
 import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
 import { secretRoutes } from './secret-routes.js';
@@ -57,6 +59,7 @@ export interface ApiOptions {
   commands: Commands;
   certificates: Certificates;
   secrets: Secrets;
+  registries: Registries;
   enrolment: Enrolment;
   hooks: Hooks;
   nodeFiles: NodeFiles;
@@ -134,6 +137,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>, h
     ...certificateRoutes(options.certificates, views),
     ...serviceRoutes(store, commands),
     ...secretRoutes(store, options.secrets, commands),
+    ...registryRoutes(options.registries),
     ...rolloutRoutes(store, commands),
     ...joinRoutes(store, options.enrolment, views),
     ...webhookRoutes(store, options.hooks),
