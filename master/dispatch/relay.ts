@@ -21,6 +21,8 @@ export interface RelayOptions {
   /** Tells a node that somebody waits under this id. Throws NODE_UNREACHABLE. */
   tell(node: string, id: string): void;
   log: Log;
+  /** How long the other end may take to come. */
+  comeMs?: number;
 }
 
 /** True: the request was for the relay, and is answered. */
@@ -65,7 +67,7 @@ export function createRelay(options: RelayOptions): Relay {
     const timer = setTimeout(() => {
       drop(id);
       refuse(socket, 504, 'that node did not come to the master');
-    }, COME_MS);
+    }, options.comeMs ?? COME_MS);
     waiting.set(id, { holder, socket, timer });
     try {
       options.tell(holder, id);

@@ -18,7 +18,11 @@ const MiB = 1024 ** 2;
 const BASE = 12 * MiB;
 
 const file = (image: string, replicas: number, lines: string[] = []) =>
-  serviceToml({ name: 'app', image, replicas, port: null, lines: ['pull = "never"', ...lines] });
+  serviceToml({
+    ...{ name: 'app', image, replicas, port: null, lines: ['pull = "never"'] },
+    readiness: ['command = ["/bin/echo"]', 'interval_secs = 0.2'],
+    deploy: ['stop_grace_secs = 0.2', 'max_surge = 3', ...lines],
+  });
 
 interface Came {
   from: string;
@@ -58,7 +62,7 @@ t.test('an image that is on one host comes to the others', async (t) => {
   t.same(await imagesOf(3), { h1: [first], h2: [first], h3: [first] });
   for (const host of ['h1', 'h3']) {
     const [one, ...more] = came(host, first);
-    t.match(one, { from: 'h2', via: 'direct' });
+    t.equal(one?.via, 'direct');
     t.ok(one && one.bytes > BASE + MiB, `${one?.bytes} bytes`);
     t.same(more, []);
   }
@@ -81,7 +85,11 @@ t.test('through the master, where a host can not be reached by the others', asyn
   const next = await withLayer({ tag: 'carried:3', from: 'carried:base', bytes: MiB }, second.docker);
   await orca.deployed(file('carried:3', 3));
   t.same(await imagesOf(3), { h1: [next], h2: [next], h3: [next] });
-  for (const host of ['h1', 'h3']) t.match(came(host, next), [{ from: 'h2', via: 'master' }]);
+  const all = ['h1', 'h3'].flatMap((host) => came(host, next));
+  t.equal(all.length, 2);
+  t.ok(all.some(({ from, via }) => from === 'h2' && via === 'master'));
+  // The second may have come from the first, which can be reached.
+  t.ok(all.every(({ from, via }) => (from === 'h2') === (via === 'master')));
   second.run(['iptables', '-D', ...reject]);
 });
 
@@ -104,19 +112,24 @@ t.test(
     await orca.deployed(file('carried:4', 1, ['[service.placement]', 'node = "h3"']));
     await cluster.killAgent(second);
     await without(third, lone);
+    const waits = (one: { reason: string | null }): boolean => /h2 has it and can't/.test(one.reason ?? '');
     const { allocations } = await orca.serviceThat(
       'app',
       'to say what it waits for',
-      (service) => service.allocations.some(({ reason }) => /h2/.test(reason ?? '')),
+      (service) => service.allocations.some(waits),
       60_000,
     );
-    t.match(
-      allocations[0]?.reason,
-      /carried:4 is not on this node; h2 has it and can't be reached: .*; through the master: /,
-    );
-    t.equal(allocations[0]?.state, 'pulling');
+    t.match(allocations.find(waits), {
+      state: 'pulling',
+      reason: /carried:4 is not on this node; h2 has it and can't be reached: .*; through the master: /,
+    });
     cluster.startAgent(second);
-    await orca.serviceThat('app', 'to be up again', (s) => s.allocations[0]?.state === 'ready', 60_000);
+    await orca.serviceThat(
+      'app',
+      'to be up again',
+      (s) => s.allocations.some(({ node, state }) => node === 'h3' && state === 'ready'),
+      60_000,
+    );
     t.match(came('h3', lone), [{ from: 'h2' }, { from: 'h2' }]);
   },
 );
