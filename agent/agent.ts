@@ -137,6 +137,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     const table = assignment.discovery && discovery?.decode(assignment.discovery);
     if (table) discovery?.apply(table);
     converger.assign(assignment);
+    options.carrier?.setRegistries(assignment.registries ?? {});
     if (assignment.carry) options.carrier?.apply(assignment.carry);
     if (isServed) ingress().apply(wanted, assignment.revision);
   };

@@ -188,7 +188,7 @@ export function startConverge(options: ConvergeOptions): Converger {
 
 /** A fetch for which the master now names other nodes is tried at once. */
 function takeCarry(facts: Facts, { carry = nothingCarried, keep }: Assignment): void {
-  const said = ({ sources }: CarryFetch): string => JSON.stringify(sources);
+  const said = ({ sources, from, reason }: CarryFetch): string => JSON.stringify([sources, from, reason]);
   const before = new Map(facts.carry.fetch.map((one) => [one.imageId, said(one)]));
   for (const one of carry.fetch)
     if (before.get(one.imageId) !== said(one)) facts.failures.delete(imageKey(one.imageId));

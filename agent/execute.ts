@@ -154,7 +154,8 @@ async function fetchHere(
 ): Promise<void> {
   if ((await engine.image(wanted.imageId)) !== null) {
     for (const tag of tags) await engine.tag(wanted.imageId, tag);
-  } else if (wanted.sources.length === 0) throw new EngineError('refused', fetchWords(wanted));
+  } else if (wanted.sources.length === 0 && wanted.from === undefined)
+    throw new EngineError('refused', fetchWords(wanted));
   else await carrier().fetch(wanted, tags, tell);
 }
 

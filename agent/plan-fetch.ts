@@ -1,6 +1,7 @@
 /** PURE: how an image that no registry has comes here, and what is said of it meanwhile. */
 import type { CarryFetch, CarryObserved } from '../shared/carry.js';
 import type { AllocationAssignment, Assignment } from '../shared/protocol.js';
+import { registryOf } from '../shared/registry-host.js';
 import type { Facts } from './facts.js';
 import { imageKey, type Step } from './step.js';
 
@@ -27,7 +28,8 @@ export function planFetch(
 }
 
 /** What is said before anything has been tried. */
-export function fetchWords({ ref, sources, reason }: CarryFetch): string {
+export function fetchWords({ ref, sources, reason, from }: CarryFetch): string {
+  if (from !== undefined) return `fetching ${ref} from ${registryOf(from)}`;
   return sources.length > 0
     ? `fetching ${ref} from ${sources.map(({ name }) => name).join(', ')}`
     : `${ref} is not on this node; ${reason ?? 'no other node has it'}`;

@@ -11,8 +11,10 @@ export function createCarry(options: {
   states: States;
   peer(socket: unknown): Peer | null;
   tell(node: string, id: string): void;
+  /** What images are pushed below; null: they go from node to node. */
+  prefix(): string | null;
   log: Log;
 }): Pick<Carrying, 'partOf' | 'ensure'> & { relay: Relay } {
-  const carrying = createCarrying(options.store, options.states);
+  const carrying = createCarrying(options.store, options.states, options.prefix);
   return { ...carrying, relay: createRelay({ ...options, mayRead: carrying.mayRead }) };
 }

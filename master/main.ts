@@ -121,7 +121,9 @@ async function construct(
   const cluster = authority.clusterId;
   const discovery = createDiscovery({ store, states, cluster, range: () => settings.serviceRange });
   const peer = createPeers(authority.caPem);
-  const carrying = createCarry({ store, states, peer, log, tell: (node, id) => dispatch.relay(node, id) });
+  const prefix = (): string | null => settings.imagesPrefix;
+  const tell = (node: string, id: string): void => dispatch.relay(node, id);
+  const carrying = createCarry({ store, states, peer, log, tell, prefix });
   const registries = createRegistries(store, states, authority.keys);
   const secretValues = createSecretValues(store, authority.keys.unseal);
   const assignments = createAssignments({
@@ -176,7 +178,6 @@ async function construct(
   let port = 0;
   const api = await createApi({
     store,
-    registries,
     secrets: { ...secrets, rotateKey: () => authority.keys.rotate(store) },
     commands: {
       ...commands,
@@ -193,7 +194,7 @@ async function construct(
       revokeToken: joinTokens.revoke,
     },
     hooks: createHooks({ store, authority, settings: () => settings, apiPort: () => port }),
-    nodeFiles,
+    ...{ nodeFiles, registries },
     upgrade: createUpgrade({
       store,
       isLocal: (id) => id === localId,

@@ -54,6 +54,8 @@ export interface MasterSettings {
   presence: PresenceTiming;
   /** What services get their virtual addresses from, as `10.213.0.0/16`. */
   serviceRange: string;
+  /** Of `[registry]`: `host/repository`; null: images are carried from node to node. */
+  imagesPrefix: string | null;
   proxy: { httpPort: number; httpsPort: number; caddy: string; trustedProxies: string[] };
   nodes: ClusterConfig['nodes'];
   tokens: ClusterConfig['tokens'];
@@ -111,6 +113,7 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
       lostAfterMs: config.lostAfterMs ?? LOST_AFTER_MS,
     },
     serviceRange: config.serviceRange ?? SERVICE_RANGE,
+    imagesPrefix: config.imagesPrefix,
     nodes: config.nodes,
     tokens: config.tokens,
   };

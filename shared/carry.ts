@@ -13,12 +13,14 @@ export const carrySourceSchema = z.object({
 });
 export type CarrySource = z.infer<typeof carrySourceSchema>;
 
-/** An image that this node needs and lacks; the first source is asked first. `reason`: why there is none. */
+/** An image that this node needs and lacks; the first source is asked first. `reason`: why there is none. `from`: where the cluster's
+ *  registry has it (`host/name@sha256:…`), which is then the only source. */
 export const carryFetchSchema = z.object({
   imageId: z.string(),
   ref: z.string(),
   sources: z.array(carrySourceSchema),
   reason: z.string().nullable(),
+  from: z.string().optional(),
 });
 export type CarryFetch = z.infer<typeof carryFetchSchema>;
 
@@ -30,11 +32,25 @@ export const carryServeSchema = z.object({
 });
 export type CarryServe = z.infer<typeof carryServeSchema>;
 
+/** An image that this node is to push to the cluster's registry, as `to`. */
+export const carryPushSchema = z.object({ imageId: z.string(), ref: z.string(), to: z.string() });
+export type CarryPush = z.infer<typeof carryPushSchema>;
+
+/** What came of it: `at` is where the registry has it, by digest; or the reason why it has not. */
+export const carryPushedSchema = z.object({
+  imageId: z.string(),
+  at: z.string().nullable(),
+  reason: z.string().nullable(),
+});
+export type CarryPushed = z.infer<typeof carryPushedSchema>;
+
 export const carrySchema = z.object({
   /** Ids of images that no registry has: the agent says of each whether it is here, and never pulls it. */
   watch: z.array(z.string()),
   fetch: z.array(carryFetchSchema),
   serve: z.array(carryServeSchema),
+  /** Absent: none. */
+  push: z.array(carryPushSchema).optional(),
 });
 export type Carry = z.infer<typeof carrySchema>;
 
@@ -46,6 +62,8 @@ export const carryObservedSchema = z.object({
   port: z.number().int().nullable(),
   /** Why it can't serve what it is asked to; null: it can, or is not asked. */
   problem: z.string().nullable(),
+  /** Absent: none. */
+  pushed: z.array(carryPushedSchema).optional(),
 });
 export type CarryObserved = z.infer<typeof carryObservedSchema>;
 

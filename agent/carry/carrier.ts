@@ -4,15 +4,16 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Carry, type CarryFetch, hexOfImage } from '../../shared/carry.js';
+import { type Carry, type CarryFetch, type CarryPushed, hexOfImage } from '../../shared/carry.js';
 import { messageOf } from '../../shared/errors.js';
 import { type IdentityPaths, readIdentity } from '../../shared/identity-files.js';
 import type { Log } from '../../shared/log.js';
 import { startLoop } from '../../shared/loop.js';
-import type { Engine } from '../engine.js';
+import type { Engine, RegistryAuth } from '../engine.js';
 import { fetchImage, type Tell } from './fetch.js';
 import { type Loopback, openLoopback } from './loopback.js';
 import { createPreparer } from './prepare.js';
+import { createPusher } from './pusher.js';
 import { reach, relayed } from './reach.js';
 import { carryPaths, registryProcess } from './registry-process.js';
 import { IMAGES_PORT, type ImageServer, startImageServer } from './server.js';
@@ -26,6 +27,7 @@ export interface Carrier {
   relay(id: string): void;
   /** Another certificate is in place. */
   renewed(): void;
+  pushed(): CarryPushed[];
   port(): number | null;
   problem(): string | null;
   stop(): Promise<void>;
@@ -38,6 +40,8 @@ export interface CarrierOptions {
   advertise: string | null;
   credentials: IdentityPaths;
   engine: Engine;
+  /** Who this node is at a registry, as the master has said. */
+  auth: (reference: string) => RegistryAuth | null;
   onChange: () => void;
   log: Log;
   /** Without a request for so long the registry is ended, and what nobody needs is removed. */
@@ -51,6 +55,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
   const registry = registryProcess(paths);
   const loopback = stableLoopback(join(paths.folder, 'port'));
   const preparer = createPreparer({ engine, loopback, registry, log });
+  const pusher = createPusher({ engine, auth: options.auth, onChange: () => changed(), log });
   const ended = new AbortController();
   let carry: Carry = { watch: [], fetch: [], serve: [] };
   let server: ImageServer | null = null;
@@ -83,6 +88,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
     return listening;
   };
   const pass = async (): Promise<void> => {
+    pusher.pass(carry.push ?? []);
     if (carry.serve.length > 0 && server === null) await listen();
     const isIdle = inFlight === 0 && Date.now() - usedAtMs >= idleMs && !preparer.isBusy();
     if (!isIdle || !registry.isThere()) return;
@@ -91,6 +97,10 @@ export function createCarrier(options: CarrierOptions): Carrier {
     const kept = [...carry.watch, ...carry.serve.map(({ imageId }) => imageId)];
     const removed = await sweep(paths, new Set(kept.flatMap((id) => hexOfImage(id) ?? [])));
     if (removed !== null) log.info({ removed }, 'removed from what this node serves');
+  };
+  const changed = (): void => {
+    options.onChange();
+    loop.wake();
   };
   const loop = startLoop(pass, {
     everyMs: Math.max(1_000, idleMs / 4),
@@ -105,16 +115,24 @@ export function createCarrier(options: CarrierOptions): Carrier {
   return {
     apply(next) {
       carry = next;
+      pusher.again();
       if (next.serve.length > 0) onUse(0);
       loop.wake();
     },
     async fetch(wanted, tags, tell) {
       const identity = await readIdentity(credentials);
       const beganMs = Date.now();
+      const newest = carry.fetch.find(({ imageId }) => imageId === wanted.imageId) ?? wanted;
       const came = await fetchImage(
-        carry.fetch.find(({ imageId }) => imageId === wanted.imageId) ?? wanted,
+        newest,
         tags,
-        { engine, loopback, signal: ended.signal, reach: (source) => reach(source, identity, masterUrl) },
+        {
+          engine,
+          auth: options.auth,
+          loopback,
+          signal: ended.signal,
+          reach: (source) => reach(source, identity, masterUrl),
+        },
         tell,
       );
       log.info(
@@ -131,6 +149,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
       take().catch((error) => log.warn({ reason: messageOf(error) }, 'a relayed connection failed'));
     },
     renewed: () => void readIdentity(credentials).then((identity) => server?.renew(identity)),
+    pushed: () => pusher.pushed(),
     port: () => server?.port ?? null,
     problem: () => problem,
     async stop() {

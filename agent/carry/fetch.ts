@@ -14,13 +14,15 @@ import {
   preparedSchema,
 } from '../../shared/carry.js';
 import { messageOf } from '../../shared/errors.js';
-import { type Engine, EngineError } from '../engine.js';
+import { registryOf } from '../../shared/registry-host.js';
+import { type Engine, EngineError, type RegistryAuth } from '../engine.js';
 import type { Loopback } from './loopback.js';
 import type { Reached, Via } from './reach.js';
 
 export interface FetchParts {
   engine: Engine;
   loopback: Loopback;
+  auth: (reference: string) => RegistryAuth | null;
   /** A new connection to that node, proved. */
   reach: (source: CarrySource) => Promise<Reached>;
   signal: AbortSignal;
@@ -29,8 +31,9 @@ export interface FetchParts {
 /** How it came; `bytes`: of layers and manifests, as they were sent. */
 export interface Came {
   from: string;
-  via: Via;
-  bytes: number;
+  via: Via | 'registry';
+  /** Null: Docker's own business. */
+  bytes: number | null;
 }
 
 export type Tell = (words: string) => void;
@@ -43,11 +46,12 @@ const STUCK_MS = 5 * 60_000;
 
 /** `tags`: what keeps it here. Rejects with an `EngineError` that says of each node why it did not come from there. */
 export async function fetchImage(
-  { imageId, ref, sources }: CarryFetch,
+  { imageId, ref, sources, from }: CarryFetch,
   tags: readonly string[],
   parts: FetchParts,
   tell: Tell,
 ): Promise<Came> {
+  if (from !== undefined) return await fetchFromRegistry({ imageId, ref, tags }, from, parts, tell);
   const problems: string[] = [];
   for (const source of sources) {
     const isLast = source === sources.at(-1);
@@ -59,6 +63,31 @@ export async function fetchImage(
     }
   }
   throw new EngineError('refused', `${ref} is not on this node; ${problems.join('; ')}`);
+}
+
+async function fetchFromRegistry(
+  wanted: Omit<Wanted, 'isLast'>,
+  at: string,
+  { engine, auth, signal }: FetchParts,
+  tell: Tell,
+): Promise<Came> {
+  const host = registryOf(at);
+  tell(`fetching ${wanted.ref} from ${host}`);
+  await engine
+    .pull(at, (percent) => tell(`fetching ${wanted.ref} from ${host}, ${percent} %`), {
+      auth: auth(at),
+      signal,
+    })
+    .catch((error: unknown) => {
+      if (error instanceof EngineError && error.kind === 'down') throw error;
+      throw new EngineError(
+        'refused',
+        `${wanted.ref} could not be fetched from ${at}: ${messageOf(error)}`,
+        error,
+      );
+    });
+  await takePulled(engine, at, wanted, host);
+  return { from: host, via: 'registry', bytes: null };
 }
 
 interface Wanted {
@@ -184,17 +213,28 @@ async function pull(
       if (error instanceof EngineError && error.kind === 'down') throw error;
       throw new Error(`fetching it from ${source.name} broke off: ${messageOf(error)}`, { cause: error });
     });
-    const image = await engine.image(pulled);
-    if (image?.id !== imageId) {
-      await engine.untag(pulled);
-      throw new Error(
-        `what came from ${source.name} for ${ref} is not the image that this release was made from (${image?.id.slice(7, 19) ?? 'none'}): the two nodes' Docker keep images in another way`,
-      );
-    }
-    for (const tag of tags) await engine.tag(imageId, tag);
-    if (tags.length > 0) await engine.untag(pulled);
+    await takePulled(engine, pulled, { imageId, ref, tags }, source.name);
     return way.bytes();
   } finally {
     way.close();
   }
+}
+
+/** It is what the release was made from, or it is not taken. */
+async function takePulled(
+  engine: Engine,
+  pulled: string,
+  { imageId, ref, tags }: Omit<Wanted, 'isLast'>,
+  from: string,
+): Promise<void> {
+  const image = await engine.image(pulled);
+  if (image?.id !== imageId) {
+    await engine.untag(pulled);
+    throw new EngineError(
+      'refused',
+      `what came from ${from} for ${ref} is not the image that this release was made from (${image?.id.slice(7, 19) ?? 'none'}): the two nodes' Docker keep images in another way`,
+    );
+  }
+  for (const tag of tags) await engine.tag(imageId, tag);
+  if (tags.length > 0) await engine.untag(pulled);
 }

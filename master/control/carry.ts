@@ -18,7 +18,15 @@ export interface Carrying {
 
 const NOTHING: CarryPart = { fetch: [], serve: [] };
 
-export function createCarrying(store: Pick<Store, 'follow'>, states: States): Carrying {
+/** In `meta`: where the registry has images that no other has, by image id. */
+const PUSHED = 'pushed-images';
+
+/** `prefix`: what images are pushed below; null: they go from node to node. */
+export function createCarrying(
+  store: Pick<Store, 'follow' | 'meta' | 'write'>,
+  states: States,
+  prefix: () => string | null = () => null,
+): Carrying {
   const said = new Map<string, string>();
   const stale = new Set<string>();
   let isStale = true;
@@ -45,11 +53,28 @@ export function createCarrying(store: Pick<Store, 'follow'>, states: States): Ca
       if (!isStale) return [];
       isStale = false;
       const before = parts;
-      parts = carryParts(states.nodes(), (node) => needsOn(node, states.on(node)));
+      const below = prefix();
+      const registry = below === null ? null : { prefix: below, pushed: keepPushed(store, states) };
+      parts = carryParts(states.nodes(), (node) => needsOn(node, states.on(node)), registry);
       const concerned = new Set([...before.keys(), ...parts.keys()]);
       return [...concerned].filter((id) => !isDeepStrictEqual(before.get(id), parts.get(id)));
     },
     mayRead: (reader, holder) =>
       (parts.get(holder)?.serve ?? []).some(({ readers }) => readers.includes(reader)),
   };
+}
+
+/** With what nodes have said since; what no kept release is made of is forgotten. */
+function keepPushed(store: Pick<Store, 'meta' | 'write'>, states: States): Record<string, string> {
+  const before = (store.meta(PUSHED) as Record<string, string> | undefined) ?? {};
+  const said = states.nodes().flatMap(({ carry }) => carry?.pushed ?? []);
+  const all = {
+    ...before,
+    ...Object.fromEntries(said.flatMap(({ imageId, at }) => (at ? [[imageId, at]] : []))),
+  };
+  if (Object.keys(all).length === 0) return all;
+  const needed = new Set(states.all().flatMap(({ releases }) => releases.map(({ image }) => image.id)));
+  const kept = Object.fromEntries(Object.entries(all).filter(([imageId]) => needed.has(imageId)));
+  if (!isDeepStrictEqual(kept, before)) store.write((tx) => tx.putMeta(PUSHED, kept));
+  return kept;
 }

@@ -26,7 +26,7 @@ export interface Registries {
   /** Throws REGISTRY_NOT_FOUND. */
   logout(host: string, by: string): string;
   /** What a node with this content pulls with; absent: nothing. */
-  sentFor(content: Pick<Assignment, 'images' | 'allocations'>): Assignment['registries'];
+  sentFor(content: Pick<Assignment, 'images' | 'allocations' | 'carry'>): Assignment['registries'];
   /** Changes with what is kept. */
   mark(): string;
 }
@@ -76,9 +76,14 @@ export function createRegistries(
       store.markAll();
       return host;
     },
-    sentFor({ images, allocations }) {
+    sentFor({ images, allocations, carry }) {
       const running = allocations.filter(({ desired }) => desired === 'running');
-      const refs = [...images.map(({ ref }) => ref), ...running.map(({ container }) => container.image)];
+      const refs = [
+        ...images.map(({ ref }) => ref),
+        ...running.map(({ container }) => container.image),
+        ...(carry?.fetch ?? []).flatMap(({ from }) => from ?? []),
+        ...(carry?.push ?? []).map(({ to }) => to),
+      ];
       const found = [...new Set(refs.map(registryOf))].sort().flatMap((host) => {
         const record = registryIn(store, host);
         return record ? [[host, opened(record, keys.unseal)] as const] : [];

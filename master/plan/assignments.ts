@@ -178,7 +178,7 @@ function carryOf(
   part: CarryPart = { fetch: [], serve: [] },
 ): Pick<Assignment, 'carry'> {
   const watch = [...new Set(shares.flatMap(({ share }) => share.carried))].sort();
-  const isNone = watch.length + part.fetch.length + part.serve.length === 0;
+  const isNone = watch.length + part.fetch.length + part.serve.length + (part.push?.length ?? 0) === 0;
   return isNone || facts.carries !== true ? {} : { carry: { watch, ...part } };
 }
 

@@ -2,7 +2,7 @@
  * Which node fetches which image from which other ones, for images that no registry has. Pure. A node gets what an allocation of
  * its own is made of and what it says it lacks; who serves an image hears by name who may read it, and nobody else may.
  */
-import type { Carry, CarrySource } from '../../shared/carry.js';
+import type { Carry, CarryFetch, CarrySource } from '../../shared/carry.js';
 import type { Node, Release } from '../../shared/model.js';
 import type { ServiceState } from './snapshot.js';
 
@@ -34,9 +34,16 @@ export type CarryPart = Omit<Carry, 'watch'>;
 /** More than this many nodes are not named to one that fetches. */
 const MAX_SOURCES = 5;
 
+/** Where images are pushed instead, and what is there already, by image id. */
+export interface CarryRegistry {
+  prefix: string;
+  pushed: Readonly<Record<string, string>>;
+}
+
 export function carryParts(
   nodes: readonly Node[],
   needs: (node: string) => readonly CarryNeed[],
+  registry: CarryRegistry | null = null,
 ): Map<string, CarryPart> {
   const parts = new Map<string, CarryPart>();
   const partOf = (node: string): CarryPart => {
@@ -50,12 +57,43 @@ export function carryParts(
     if (lacks.length === 0) continue;
     for (const need of needs(reader.id).filter(({ imageId }) => lacks.includes(imageId))) {
       const holders = holdersOf(need.imageId, reader, sorted);
+      if (registry !== null) {
+        const { fetch, pusher } = byRegistry(need, holders, registry);
+        partOf(reader.id).fetch.push(fetch);
+        if (pusher !== null) order(partOf(pusher.id), need, registry);
+        continue;
+      }
       const sources = holders.flatMap(sourceOf).slice(0, MAX_SOURCES);
       partOf(reader.id).fetch.push({ ...need, sources, reason: reasonOf(need, holders, sources) });
       for (const holder of holders.slice(0, MAX_SOURCES)) grant(partOf(holder.id), need, reader.id);
     }
   }
   return parts;
+}
+
+function byRegistry(
+  need: CarryNeed,
+  holders: readonly Node[],
+  { prefix, pushed }: CarryRegistry,
+): { fetch: CarryFetch; pusher: Node | null } {
+  const at = Object.hasOwn(pushed, need.imageId) ? pushed[need.imageId] : undefined;
+  if (at?.startsWith(`${prefix}/`))
+    return { fetch: { ...need, sources: [], reason: null, from: at }, pusher: null };
+  const live = holders.filter(({ connectedAtMs }) => connectedAtMs !== null);
+  // The same for every reader, so that it is pushed once.
+  const [pusher = null] = live.sort((a, b) => (a.id < b.id ? -1 : 1));
+  const failed = pusher?.carry?.pushed?.find(({ imageId }) => imageId === need.imageId)?.reason ?? null;
+  const reason =
+    pusher === null ? reasonOf(need, holders, []) : `${pusher.facts.name} pushes it to ${prefix}`;
+  return { fetch: { ...need, sources: [], reason: failed ?? reason }, pusher };
+}
+
+function order(part: CarryPart, { imageId, ref }: CarryNeed, { prefix }: CarryRegistry): void {
+  const all = part.push ?? [];
+  part.push = all;
+  if (all.some((one) => one.imageId === imageId)) return;
+  const name = /([a-z0-9._-]+?)(:[^/]*)?(@.*)?$/.exec(ref)?.[1] ?? 'image';
+  all.push({ imageId, ref, to: `${prefix}/${name}:${imageId.replace(/^sha256:/, '').slice(0, 16)}` });
 }
 
 /** Those that are connected first; each reader begins at another one, so that many at once are not all at the same. */

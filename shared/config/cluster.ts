@@ -7,12 +7,14 @@ import { z } from 'zod';
 import { formatDuration } from '../duration.js';
 import { LIVENESS_MS } from '../protocol.js';
 import { addressRangeProblem } from './address-range.js';
+import { checkNodes } from './check-nodes.js';
 import { type Document, invalidFile, readDocument } from './document.js';
 import { problemsOf } from './explain.js';
 import { domain, duration, labels, nonEmpty, port, text } from './fields.js';
 import { refuseRustKeys } from './legacy.js';
 import { isTable, withoutUnset } from './plain.js';
 import type { Problem } from './problem.js';
+import { imagesPrefix, registrySchema } from './registry.js';
 import { serviceRangeProblem } from './service-range.js';
 
 const hostPort = text((value) =>
@@ -68,6 +70,7 @@ const clusterSchema = z.strictObject({
       trusted_proxies: z.array(text(addressRangeProblem)).optional(),
     })
     .optional(),
+  registry: registrySchema.optional(),
   node: z
     .array(
       z.strictObject({ name: nonEmpty.optional(), address: nonEmpty.optional(), labels: labels.optional() }),
@@ -123,6 +126,8 @@ export interface ClusterConfig {
     caddy: string | null;
     trustedProxies: string[];
   };
+  /** What images that no registry has are pushed below: `host/repository`. */
+  imagesPrefix: string | null;
   /** Labels for nodes that join, matched by name or address. */
   nodes: { name: string | null; address: string | null; labels: Record<string, string> }[];
   /** Of the Rust Orca's `[[token]]` and `api_tokens`; the latter have the role admin. */
@@ -212,19 +217,6 @@ function isAddress(text: string): boolean {
   return isIP(text) !== 0 || isIP(readHostPort(text)?.host ?? '') !== 0;
 }
 
-function checkNodes(nodes: NonNullable<ClusterTable['node']>): Problem[] {
-  return nodes.flatMap((node, index): Problem[] => {
-    if (node.name === undefined && node.address === undefined) {
-      return [
-        { path: ['node', index], message: 'needs name (or address): the node that the labels are for' },
-      ];
-    }
-    const first = nodes.findIndex((other) => other.name !== undefined && other.name === node.name);
-    const twice = first >= 0 && first < index;
-    return twice ? [{ path: ['node', index, 'name'], message: `"${node.name}" is listed twice` }] : [];
-  });
-}
-
 function isLoopback(listen: string): boolean {
   const host = readHostPort(listen)?.host ?? '';
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
@@ -238,7 +230,15 @@ async function refused(document: Document, file: string, problems: Problem[]): P
   );
 }
 
-function configOf({ cluster = {}, acme, proxy, node, token, api_tokens }: ClusterTable): ClusterConfig {
+function configOf({
+  cluster = {},
+  acme,
+  proxy,
+  registry,
+  node,
+  token,
+  api_tokens,
+}: ClusterTable): ClusterConfig {
   const older = cluster.api_port !== undefined || cluster.api_bind !== undefined;
   const olderListen = older
     ? `${bracketed(cluster.api_bind ?? '0.0.0.0')}:${cluster.api_port ?? 6880}`
@@ -272,6 +272,7 @@ function configOf({ cluster = {}, acme, proxy, node, token, api_tokens }: Cluste
       caddy: proxy?.caddy ?? null,
       trustedProxies: [...new Set(proxy?.trusted_proxies ?? [])],
     },
+    imagesPrefix: imagesPrefix(registry),
     nodes: (node ?? []).map((one) => ({
       name: one.name ?? null,
       address: one.address ?? null,

@@ -2,10 +2,13 @@
  * Three real hosts without a registry: an image that is on one of them runs on all, comes once and only as far as it lacks there,
  * straight or through the master, and from another that has it when the first is gone.
  */
+import { appendFileSync } from 'node:fs';
 import t from 'tap';
 import { startCluster } from '../support/cluster.js';
 import { dockerCall, dockerJson } from '../support/docker.js';
 import { withLayer } from '../support/layered-image.js';
+import { registryPassword, registryUser, startRegistry } from '../support/real-registry.js';
+import { foundBelow } from '../support/search-bytes.js';
 import { serviceToml } from '../support/service-toml.js';
 import type { BedHost } from '../support/testbed.js';
 import { waitFor } from '../support/wait-for.js';
@@ -142,6 +145,46 @@ t.test('an image that is nowhere fails the deploy, with what to do', async (t) =
     /image "carried:none" is on no node \(asked: .*h2.*\) and pull is "never"; load it on one of them/,
   );
 });
+
+t.test(
+  'with a registry it is pushed there and pulled from there, by who logged in',
+  { timeout: 120_000 },
+  async (t) => {
+    const registry = await startRegistry(bed.names.gateway);
+    t.teardown(() => registry.stop());
+    appendFileSync(
+      `${orca.home}/cluster.toml`,
+      `\n[registry]\nhost = "${registry.host}"\nrepository = "team/images"\n`,
+    );
+    t.equal((await orca.run(['reload'])).code, 0);
+    const login = ['registry', 'login', registry.host, '--username', registryUser];
+    const pushed = await withLayer({ tag: 'carried:5', from: 'carried:base', bytes: MiB }, second.docker);
+    t.equal((await orca.run(login, { stdin: 'a wrong password\n' })).code, 0);
+    t.equal((await orca.deploy(file('carried:5', 3), ['--detach'])).code, 0);
+    const refused =
+      /team\/images\/carried:\w+ could not be pushed: .*(unauthorized|no basic auth).*orca registry login/;
+    await orca.serviceThat('app', 'to say why', ({ allocations }) =>
+      allocations.some(({ reason }) => refused.test(reason ?? '')),
+    );
+    t.equal((await orca.run(login, { stdin: `${registryPassword}\n` })).code, 0);
+    await orca.serviceThat(
+      'app',
+      'to be rolled out',
+      (s) => s.status === 'running' && s.allocations.length === 3,
+      60_000,
+    );
+    t.same(await imagesOf(3), { h1: [pushed], h2: [pushed], h3: [pushed] });
+    for (const host of ['h1', 'h3']) t.match(came(host, pushed), [{ via: 'registry', from: registry.host }]);
+    t.match((await orca.run(['registry', 'list'])).stdout, new RegExp(`${registry.host}\\s+${registryUser}`));
+    const homes = [orca.home, ...[second, third].map(({ folder }) => `${folder}/orca`)];
+    t.same(
+      homes.flatMap((home) => foundBelow(home, [registryPassword])),
+      [],
+      'the password is in no file',
+    );
+    t.notMatch(orca.log() + cluster.agentLog('h2') + cluster.agentLog('h3'), registryPassword);
+  },
+);
 
 async function imageOn(host: BedHost, tag: string): Promise<{ id: string }> {
   const { Id } = await dockerJson<{ Id: string }>('GET', `/images/${tag}/json`, undefined, host.docker);

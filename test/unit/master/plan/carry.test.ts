@@ -96,3 +96,25 @@ t.test('a reason stands where nobody can be asked yet', async (t) => {
   const unheard = reasonWith(aNodeThat('a', { ...has, port: 0 }));
   t.match(unheard, { sources: [{ node: 'a', port: null }], reason: null }, 'through the master');
 });
+
+t.test('with a registry one that has it pushes it there, and everybody pulls it from there', async (t) => {
+  const nodes = (pushed?: CarryObserved['pushed']) => [
+    aNodeThat('a', { holds: [image.id], ...(pushed ? { pushed } : {}) }),
+    aNodeThat('b', { holds: [image.id] }),
+    aNodeThat('c', { lacks: [image.id] }),
+    aNodeThat('d', { lacks: [image.id] }),
+  ];
+  const registry = { prefix: 'r.test/orca', pushed: {} };
+  const parts = carryParts(nodes(), everybody, registry);
+  t.same(parts.get('a')?.push, [{ ...need, to: 'r.test/orca/app:1' }], 'once, and by one');
+  t.equal(parts.has('b'), false);
+  t.match(parts.get('c')?.fetch, [{ sources: [], reason: 'host-a pushes it to r.test/orca' }]);
+  const failed = nodes([{ imageId: image.id, at: null, reason: 'unauthorized' }]);
+  t.match(carryParts(failed, everybody, registry).get('d')?.fetch, [{ reason: 'unauthorized' }]);
+  const at = 'r.test/orca/app@sha256:d';
+  const there = carryParts(nodes(), everybody, { ...registry, pushed: { [image.id]: at } });
+  t.same(there.get('c')?.fetch, [{ ...need, sources: [], reason: null, from: at }]);
+  t.equal(there.has('a'), false, 'nobody has to have it any more');
+  const elsewhere = { prefix: 'other.test/orca', pushed: { [image.id]: at } };
+  t.match(carryParts(nodes(), everybody, elsewhere).get('a')?.push, [{ to: 'other.test/orca/app:1' }]);
+});
