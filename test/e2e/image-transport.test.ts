@@ -4,6 +4,7 @@
  */
 import { appendFileSync } from 'node:fs';
 import t from 'tap';
+import { type Came, cameIn } from '../support/came.js';
 import { startCluster } from '../support/cluster.js';
 import { dockerCall, dockerJson } from '../support/docker.js';
 import { withLayer } from '../support/layered-image.js';
@@ -27,22 +28,9 @@ const file = (image: string, replicas: number, lines: string[] = []) =>
     deploy: ['stop_grace_secs = 0.2', 'max_surge = 3', ...lines],
   });
 
-interface Came {
-  from: string;
-  via: string;
-  bytes: number;
-}
-
 /** What came to a host of an image, as its agent says. */
-function came(host: string, imageId: string): Came[] {
-  const log = host === 'h1' ? orca.log() : cluster.agentLog(host);
-  return log.split('\n').flatMap((line) => {
-    const at = line.indexOf('{');
-    if (at < 0 || !line.includes('an image came')) return [];
-    const said = JSON.parse(line.slice(at)) as Came & { imageId: string };
-    return said.imageId === imageId ? [said] : [];
-  });
-}
+const came = (host: string, imageId: string): Came[] =>
+  cameIn(host === 'h1' ? orca.log() : cluster.agentLog(host), imageId);
 
 async function imagesOf(replicas: number): Promise<Record<string, string[]>> {
   await orca.serviceThat(
@@ -66,7 +54,7 @@ t.test('an image that is on one host comes to the others', async (t) => {
   for (const host of ['h1', 'h3']) {
     const [one, ...more] = came(host, first);
     t.equal(one?.via, 'direct');
-    t.ok(one && one.bytes > BASE + MiB, `${one?.bytes} bytes`);
+    t.ok(Number(one?.bytes) > BASE + MiB, `${one?.bytes} bytes`);
     t.same(more, []);
   }
   t.same(came('h2', first), []);
@@ -78,7 +66,7 @@ t.test('of the next one only the layer that is new is sent', async (t) => {
   t.same(await imagesOf(3), { h1: [next], h2: [next], h3: [next] });
   for (const host of ['h1', 'h3']) {
     const [one] = came(host, next);
-    t.ok(one && one.bytes > MiB && one.bytes < 1.2 * MiB, `${one?.bytes} bytes`);
+    t.ok(Number(one?.bytes) > MiB && Number(one?.bytes) < 1.2 * MiB, `${one?.bytes} bytes`);
   }
 });
 
