@@ -10,7 +10,7 @@ import { KEPT_PREFIX } from './labels.js';
 import { advancePull, noProgress } from './pull-progress.js';
 import { registryAuth } from './registry-auth.js';
 
-type Images = Pick<Engine, 'image' | 'pull' | 'push' | 'keptTags' | 'tag' | 'untag'>;
+type Images = Pick<Engine, 'image' | 'pull' | 'push' | 'keptTags' | 'tag' | 'untag' | 'passingReferences'>;
 
 export function dockerImages(docker: Docker): Images {
   return {
@@ -37,6 +37,14 @@ export function dockerImages(docker: Docker): Images {
     async tag(imageId, tag) {
       const repo = repositoryOf(tag);
       await ask(ANSWER_MS, () => docker.getImage(imageId).tag({ repo, tag: tag.slice(repo.length + 1) }));
+    },
+    async passingReferences(port) {
+      const prefix = `127.0.0.1:${port}/`;
+      const filters = { reference: [`${prefix}*/*`] };
+      const listed = await ask(ANSWER_MS, (abortSignal) => docker.listImages({ filters, abortSignal }));
+      return listed
+        .flatMap(({ RepoTags, RepoDigests }) => [...(RepoTags ?? []), ...(RepoDigests ?? [])])
+        .filter((reference) => reference.startsWith(prefix));
     },
     async untag(tag) {
       await askMaybe(WORK_MS, (abortSignal) => docker.getImage(tag).remove({ noprune: true, abortSignal }));

@@ -143,6 +143,8 @@ export interface Engine {
   keptTags(): Promise<Map<string, string>>;
   tag(imageId: string, tag: string): Promise<void>;
   untag(tag: string): Promise<void>;
+  /** The tags and digests that begin with `127.0.0.1:PORT/`: what carrying an image puts on it (`agent/carry`). */
+  passingReferences(port: number): Promise<string[]>;
 }
 
 export type EngineErrorKind =

@@ -11,7 +11,7 @@ import type { Log } from '../../shared/log.js';
 import { startLoop } from '../../shared/loop.js';
 import type { Engine, RegistryAuth } from '../engine.js';
 import { fetchImage, type Tell } from './fetch.js';
-import { type Loopback, openLoopback } from './loopback.js';
+import { openLoopback } from './loopback.js';
 import { createPreparer } from './prepare.js';
 import { createPusher } from './pusher.js';
 import { reach, relayed } from './reach.js';
@@ -53,7 +53,11 @@ export function createCarrier(options: CarrierOptions): Carrier {
   const paths = carryPaths(join(home, 'images'));
   mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
   const registry = registryProcess(paths);
-  const loopback = stableLoopback(join(paths.folder, 'port'));
+  const portFile = join(paths.folder, 'port');
+  const loopback = openLoopback(
+    () => portIn(portFile),
+    (port) => writeFileSync(portFile, `${port}\n`, { mode: 0o600 }),
+  );
   const preparer = createPreparer({ engine, loopback, registry, log });
   const pusher = createPusher({ engine, auth: options.auth, onChange: () => changed(), log });
   const ended = new AbortController();
@@ -61,6 +65,8 @@ export function createCarrier(options: CarrierOptions): Carrier {
   let server: ImageServer | null = null;
   let listening: Promise<ImageServer> | null = null;
   let inFlight = 0;
+  let fetching = 0;
+  let isClear = false;
   let problem: string | null = null;
   let usedAtMs = Date.now();
   const onUse = (change: 1 | -1 | 0): void => {
@@ -76,7 +82,6 @@ export function createCarrier(options: CarrierOptions): Carrier {
       serve: () => carry.serve,
       ...{ preparer, registry, onUse },
     });
-    problem = server.port === 0 ? 'its agent could not listen for other nodes' : null;
     options.onChange();
     return server;
   };
@@ -87,16 +92,36 @@ export function createCarrier(options: CarrierOptions): Carrier {
     });
     return listening;
   };
-  const pass = async (): Promise<void> => {
-    pusher.pass(carry.push ?? []);
-    if (carry.serve.length > 0 && server === null) await listen();
+  /** What an agent before this one, or a fetch that was cut off, has left on images. */
+  const clearPassing = async (): Promise<void> => {
+    if (isClear || fetching > 0 || preparer.isBusy()) return;
+    const port = portIn(portFile);
+    const found = port === 0 ? [] : await engine.passingReferences(port);
+    for (const reference of found) await engine.untag(reference);
+    isClear = true;
+  };
+  const clearStore = async (): Promise<void> => {
     const isIdle = inFlight === 0 && Date.now() - usedAtMs >= idleMs && !preparer.isBusy();
     if (!isIdle || !registry.isThere()) return;
-    await registry.stop();
+    const ids = [...carry.watch, ...carry.serve.map(({ imageId }) => imageId)];
+    const kept = new Set(ids.flatMap((id) => hexOfImage(id) ?? []));
     preparer.forget();
-    const kept = [...carry.watch, ...carry.serve.map(({ imageId }) => imageId)];
-    const removed = await sweep(paths, new Set(kept.flatMap((id) => hexOfImage(id) ?? [])));
+    const removed = await registry.rest(() => sweep(paths, kept));
     if (removed !== null) log.info({ removed }, 'removed from what this node serves');
+  };
+  const pass = async (): Promise<void> => {
+    pusher.pass(carry.push ?? []);
+    if (carry.serve.length > 0) await listen();
+    // While Docker does not answer, it is tried again with the next pass.
+    await clearPassing().catch(() => undefined);
+    await clearStore();
+    say(server?.port === 0 ? 'its agent could not listen for other nodes' : null);
+  };
+  const say = (now: string | null): void => {
+    if (now === problem) return;
+    problem = now;
+    if (now !== null) log.warn({ reason: now }, 'images for other nodes');
+    options.onChange();
   };
   const changed = (): void => {
     options.onChange();
@@ -105,11 +130,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
   const loop = startLoop(pass, {
     everyMs: Math.max(1_000, idleMs / 4),
     retryMs: 10_000,
-    onError(error) {
-      problem = messageOf(error);
-      log.warn({ reason: problem }, 'images for other nodes');
-      options.onChange();
-    },
+    onError: (error) => say(messageOf(error)),
   });
 
   return {
@@ -122,6 +143,7 @@ export function createCarrier(options: CarrierOptions): Carrier {
     async fetch(wanted, tags, tell) {
       const identity = await readIdentity(credentials);
       const beganMs = Date.now();
+      fetching += 1;
       const newest = carry.fetch.find(({ imageId }) => imageId === wanted.imageId) ?? wanted;
       const came = await fetchImage(
         newest,
@@ -134,7 +156,10 @@ export function createCarrier(options: CarrierOptions): Carrier {
           reach: (source) => reach(source, identity, masterUrl),
         },
         tell,
-      );
+      ).finally(() => {
+        fetching -= 1;
+        isClear = false;
+      });
       log.info(
         { imageId: wanted.imageId, ...came, ms: Date.now() - beganMs },
         'an image came from another node',
@@ -161,9 +186,5 @@ export function createCarrier(options: CarrierOptions): Carrier {
   };
 }
 
-function stableLoopback(file: string): Loopback {
-  return openLoopback(
-    () => (existsSync(file) ? Number(readFileSync(file, 'utf8')) || 0 : 0),
-    (port) => writeFileSync(file, `${port}\n`, { mode: 0o600 }),
-  );
-}
+/** The port that Docker knows from before; 0: none. */
+const portIn = (file: string): number => (existsSync(file) ? Number(readFileSync(file, 'utf8')) || 0 : 0);

@@ -23,7 +23,7 @@ export function forward(
   incoming: IncomingMessage,
   answer: ServerResponse,
   { path, socketPath, agent }: Upstream,
-  onBytes: (bytes: number) => void = () => undefined,
+  heard: { onBytes?: (bytes: number) => void; onStatus?: (status: number) => void } = {},
 ): void {
   const sent = request({
     ...(socketPath === undefined ? {} : { socketPath }),
@@ -33,7 +33,8 @@ export function forward(
   sent.setTimeout(IDLE_MS, () => sent.destroy(new Error('it says nothing any more')));
   sent.on('response', (response) => {
     answer.writeHead(response.statusCode ?? 502, handedOn(response));
-    response.on('data', (chunk: Buffer) => onBytes(chunk.length));
+    heard.onStatus?.(response.statusCode ?? 502);
+    response.on('data', (chunk: Buffer) => heard.onBytes?.(chunk.length));
     pipeline(response, answer, () => undefined);
   });
   sent.on('error', (error) => refuse(answer, 502, messageOf(error)));

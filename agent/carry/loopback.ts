@@ -62,8 +62,10 @@ export function openLoopback(port: () => number, onPort: (port: number) => void)
         request,
         answer,
         { ...open.upstream, path: request.url?.replace('/v2/from/', '/v2/img/') ?? '' },
-        (n) => {
-          open.bytes += n;
+        {
+          onBytes: (n) => {
+            open.bytes += n;
+          },
         },
       );
   };

@@ -17,6 +17,8 @@ export interface RegistryProcess {
   ensure(): Promise<void>;
   /** Ends it, also one that an earlier agent started. */
   stop(): Promise<void>;
+  /** Ends it and works on what it stores; who needs it meanwhile waits. */
+  rest<T>(work: () => Promise<T>): Promise<T>;
   /** True when a process of it may live. */
   isThere(): boolean;
 }
@@ -50,6 +52,7 @@ const END_MS = 3_000;
 
 export function registryProcess(paths: CarryPaths, program = REGISTRY_PROGRAM): RegistryProcess {
   let starting: Promise<void> | null = null;
+  let resting: Promise<unknown> = Promise.resolve();
   const start = async (): Promise<void> => {
     if (await answers(paths.socket)) return;
     await end(paths);
@@ -59,17 +62,24 @@ export function registryProcess(paths: CarryPaths, program = REGISTRY_PROGRAM): 
     writeFileSync(paths.pid, `${child.pid}\n`, { mode: 0o600 });
     await untilUp(paths, child);
   };
+  const stop = async (): Promise<void> => {
+    await starting?.catch(() => undefined);
+    await end(paths);
+  };
   return {
     socket: paths.socket,
-    ensure: () => {
+    async ensure() {
+      await resting;
       starting ??= start().finally(() => {
         starting = null;
       });
-      return starting;
+      await starting;
     },
-    async stop() {
-      await starting?.catch(() => undefined);
-      await end(paths);
+    stop,
+    rest(work) {
+      const done = stop().then(work);
+      resting = done.catch(() => undefined);
+      return done;
     },
     isThere: () => existsSync(paths.pid),
   };

@@ -98,7 +98,18 @@ function handle(
     refuse(answer, 405, 'images are only read here');
   else
     registry.ensure().then(
-      () => forward(request, answer, { path: url, socketPath: registry.socket }),
+      () =>
+        forward(
+          request,
+          answer,
+          { path: url, socketPath: registry.socket },
+          {
+            // Somebody has cleared the store: it is pushed anew when it is asked for again.
+            onStatus: (status) => {
+              if (status === 404) preparer.forget();
+            },
+          },
+        ),
       (error: Error) => refuse(answer, 503, error.message),
     );
 }

@@ -256,6 +256,10 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
       await called('tag', tag);
       tags.set(tag, imageId);
     },
+    async passingReferences(port) {
+      await called('passingReferences', `${port}`);
+      return [...tags.keys()].filter((tag) => tag.startsWith(`127.0.0.1:${port}/`));
+    },
     async untag(tag) {
       await called('untag', tag);
       tags.delete(tag);

@@ -28,7 +28,13 @@ async function aServer(test: Test, serve: CarryServe[]) {
     identity: { ca: authority.caPem, cert: own.certPem, key: own.keyPem },
     ...{ host: '127.0.0.1', port: 0, serve: () => serve, onUse: () => undefined },
     preparer: { ask: () => ({ state: 'ready', digest }), isBusy: () => false, forget: () => undefined },
-    registry: { socket, ensure: async () => undefined, stop: async () => undefined, isThere: () => true },
+    registry: {
+      socket,
+      ensure: async () => undefined,
+      stop: async () => undefined,
+      isThere: () => true,
+      rest: (work) => work(),
+    },
   });
   test.teardown(() => {
     server.stop();
