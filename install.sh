@@ -142,6 +142,7 @@ find_packages() {
   wanted=
   docker_answers || command -v dockerd >/dev/null 2>&1 || wanted="$wanted docker.io"
   command -v caddy >/dev/null 2>&1 || wanted="$wanted caddy"
+  want_registry
   command -v git >/dev/null 2>&1 || wanted="$wanted git"
   command -v ip >/dev/null 2>&1 || wanted="$wanted iproute2"
   [ -e /etc/ssl/certs/ca-certificates.crt ] || wanted="$wanted ca-certificates"
@@ -150,6 +151,11 @@ find_packages() {
   elif ! command -v npm >/dev/null 2>&1 && ! node_is_new_enough node; then
     wanted="$wanted npm"
   fi
+}
+
+# Images that no registry has are served to other nodes by it. A node can do without.
+want_registry() {
+  command -v docker-registry >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1 || wanted="$wanted docker-registry"
 }
 
 install_packages() {
@@ -162,6 +168,13 @@ install_packages() {
   apt-get update >"$log" 2>&1 || fail "apt-get update failed: $(apt_error)"
   # From Debian 13 on the client is a package of its own.
   case $wanted in *docker.io*) ! apt-cache show docker-cli >/dev/null 2>&1 || wanted="$wanted docker-cli" ;; esac
+  case $wanted in *docker-registry*)
+    if ! apt-cache show docker-registry >/dev/null 2>&1; then
+      wanted=$(echo "$wanted" | sed 's/ docker-registry//')
+      say "docker-registry is not to be had here: images that are only on this host can't be carried to other nodes"
+    fi
+    ;;
+  esac
   # shellcheck disable=SC2086 # a list of packages
   apt-get install -y --no-install-recommends iptables $wanted >>"$log" 2>&1 || fail "apt-get install failed: $(apt_error)"
   for package in $(installed_packages); do
@@ -170,6 +183,10 @@ install_packages() {
   # The package starts a Caddy of its own on port 80; Orca runs Caddy itself.
   if noted package | grep -qx caddy && [ -d /run/systemd/system ]; then
     systemctl disable --now caddy >/dev/null 2>&1 || true
+  fi
+  # And that one listens on port 5000; Orca runs it when it is needed, on a socket.
+  if noted package | grep -qx docker-registry && [ -d /run/systemd/system ]; then
+    systemctl disable --now docker-registry >/dev/null 2>&1 || true
   fi
 }
 
@@ -647,6 +664,7 @@ prepare_home() {
 find_docker() {
   wanted=
   docker_answers || command -v dockerd >/dev/null 2>&1 || wanted=" docker.io"
+  want_registry
 }
 
 put_in_place() {

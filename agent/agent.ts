@@ -2,18 +2,20 @@
  * An agent put together: memory → converger → link and ingress. What the master says goes to the converger and the
  * ingress at once, and to disk behind it; what they observe goes to the master, and to disk for the next start.
  */
+
+import type { DiscoveryObserved } from '../shared/discovery-observed.js';
 import { messageOf } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
 import type {
   AgentMessage,
   AllocationObserved,
   Assignment,
-  DiscoveryObserved,
   Endpoint,
   IngressObserved,
   NodeFacts,
   Status,
 } from '../shared/protocol.js';
+import type { AgentCarrier } from './carry/lazy.js';
 import { type Converger, startConverge } from './converge.js';
 import type { ContainerDns, Engine, ObservedNetwork } from './engine.js';
 import { type CountedFigures, type Link, startLink, type Work } from './link.js';
@@ -62,6 +64,8 @@ export interface AgentOptions<I, D> {
   createDiscovery?: (onChange: () => void) => DiscoveryPart<D>;
   secretFiles?: SecretFiles;
   mountLock?: MountLock;
+  /** Loads what carries images that no registry has; absent: this agent carries none. */
+  carrier?: AgentCarrier;
   /** Null: it can't replace itself. */
   upgrades?: Upgrades | null;
   log: Log;
@@ -103,6 +107,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     onChange: () => changed(),
     ...(options.secretFiles ? { secretFiles: options.secretFiles } : {}),
     ...(options.mountLock ? { mountLock: options.mountLock } : {}),
+    ...(options.carrier ? { carrier: options.carrier.get } : {}),
     log,
     ...(options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs }),
   });
@@ -113,9 +118,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
   }, ADOPTION_MS);
   const status = (): Omit<Status, 'type' | 'number'> | null => {
     isAdopting &&= state.ingress?.observed() == null;
-    return isAdopting
-      ? null
-      : statusOf(converger, state.ingress, discovery, memory.problem(), options.upgrades?.observed() ?? null);
+    return isAdopting ? null : statusOf(converger, state.ingress, discovery, memory.problem(), options);
   };
   const changed = (): void => {
     const seen = converger.observe();
@@ -137,10 +140,13 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     const table = assignment.discovery && discovery?.decode(assignment.discovery);
     if (table) discovery?.apply(table);
     converger.assign(assignment);
+    options.carrier?.setRegistries(assignment.registries ?? {});
+    if (assignment.carry) options.carrier?.apply(assignment.carry);
     if (isServed) ingress().apply(wanted, assignment.revision);
   };
   memory.watch(() => state.link?.changed());
   options.upgrades?.watch(() => state.link?.changed());
+  options.carrier?.watch(() => state.link?.changed());
   const logs = createLogs(engine, converger.facts);
   const recall = createRecall({
     engine,
@@ -163,6 +169,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     else if (message.type === 'logs-open') logs.open(message, reply);
     else if (message.type === 'recall') recall.answer(message, reply);
     else if (message.type === 'upgrade') options.upgrades?.begin(message);
+    else if (message.type === 'relay-open') options.carrier?.relay(message.id);
     else logs.close(message.id);
   };
 
@@ -189,7 +196,10 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
   const renewal = startRenewal({
     masterUrl: settings.masterUrl,
     credentials: options.credentials,
-    onRenewed: () => state.link?.reconnect(),
+    onRenewed: () => {
+      state.link?.reconnect();
+      options.carrier?.renewed();
+    },
     log,
   });
   return {
@@ -199,7 +209,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
       logs.closeAll();
       recall.endAll();
       await Promise.all([renewal.stop(), state.link?.stop(), converger.stop(), state.ingress?.stop()]);
-      await discovery?.stop();
+      await Promise.all([discovery?.stop(), options.carrier?.stop()]);
       await memory.settled();
     },
   };
@@ -210,19 +220,20 @@ function statusOf(
   ingress: { observed(): IngressObserved | null } | null,
   discovery: { observed(): DiscoveryObserved | null } | null,
   disk: string | null,
-  upgrade: Status['upgrade'],
+  { upgrades, carrier }: Pick<AgentOptions<unknown, unknown>, 'upgrades' | 'carrier'>,
 ): Omit<Status, 'type' | 'number'> | null {
-  const seen = converger.observe();
-  return (
-    seen && {
-      ...seen,
-      observedAtMs: Date.now(),
-      ingress: ingress?.observed() ?? null,
-      discovery: discovery?.observed() ?? null,
-      disk,
-      upgrade,
-    }
-  );
+  const observed = converger.observe();
+  if (observed === null) return null;
+  const { carry, ...seen } = observed;
+  return {
+    ...seen,
+    ...(carry && carrier ? { carry: { ...carry, ...carrier.observed() } } : {}),
+    observedAtMs: Date.now(),
+    ingress: ingress?.observed() ?? null,
+    discovery: discovery?.observed() ?? null,
+    disk,
+    upgrade: upgrades?.observed() ?? null,
+  };
 }
 
 /** Null: it may be taken. The same revision again is what a master sends after a reconnect. */

@@ -3,6 +3,8 @@
  * So a slow pull or a long stop of one allocation holds up no other. Woken by the engine's events, by assignments, by
  * steps that end and by time; every cause takes the same path. Refuses to act before an assignment is known.
  */
+
+import type { CarryFetch, CarryObserved } from '../shared/carry.js';
 import { messageOf } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
 import { startLoop } from '../shared/loop.js';
@@ -13,18 +15,20 @@ import type {
   ImageObserved,
   SentSecrets,
 } from '../shared/protocol.js';
+import type { Carrier } from './carry/carrier.js';
 import { type ContainerDns, type Engine, EngineError, type ObservedNetwork } from './engine.js';
 import { execute } from './execute.js';
 import { emptyFacts, type Facts } from './facts.js';
 import { type Look, NOT_ASKED, startLook } from './look.js';
 import type { MountLock } from './mount-sources.js';
 import { type Plan, plan } from './plan.js';
+import { carryObserved } from './plan-fetch.js';
 import { createProbes } from './probes.js';
 import { pruneFacts } from './prune.js';
 import { createReporter } from './report.js';
 import { noSecretFiles, type SecretFiles } from './secret-files.js';
 import { hideValues, keptSecrets, withoutValues } from './secrets.js';
-import { allocationKey, type Step } from './step.js';
+import { allocationKey, imageKey, type Step } from './step.js';
 import { withAdvice } from './words.js';
 
 export interface ConvergeOptions {
@@ -41,6 +45,8 @@ export interface ConvergeOptions {
   secretFiles?: SecretFiles;
   /** Absent: the node allows what the cluster does. */
   mountLock?: MountLock;
+  /** What brings images here that no registry has; absent: nothing does. */
+  carrier?: () => Pick<Carrier, 'fetch'>;
   onChange: () => void;
   log: Log;
   /** The slow full look. */
@@ -52,6 +58,8 @@ export interface Observation {
   engine: EngineObserved;
   allocations: AllocationObserved[];
   images: ImageObserved[];
+  /** Of the images that no registry has; null: the master speaks of none. */
+  carry: Pick<CarryObserved, 'holds' | 'lacks'> | null;
 }
 
 export interface Converger {
@@ -110,6 +118,7 @@ export function startConverge(options: ConvergeOptions): Converger {
       dnsFor: (project: string) => dnsFor(project) ?? null,
       secretFiles,
       mountLock: options.mountLock ?? { home: '/var/lib/orca', folders: null },
+      carrier: options.carrier ?? noCarrier,
       refresh: look.refresh,
       onProgress: loop.wake,
     };
@@ -150,6 +159,8 @@ export function startConverge(options: ConvergeOptions): Converger {
     assign(next) {
       const moved = assignment?.cluster !== next.cluster;
       facts.secrets = keptSecrets(facts.secrets, next);
+      facts.registries = next.registries ?? {};
+      takeCarry(facts, next);
       assignment = withoutValues(next);
       if (moved) look.wake();
       loop.wake();
@@ -167,6 +178,7 @@ export function startConverge(options: ConvergeOptions): Converger {
           .report(assignment, latest, facts, state, Date.now())
           .map((one) => withoutSecrets(one, facts.secrets)),
         images: latest?.images ?? [],
+        carry: assignment?.carry ? carryObserved(assignment, facts) : null,
       };
     },
     facts: () => facts,
@@ -177,6 +189,21 @@ export function startConverge(options: ConvergeOptions): Converger {
     },
   };
 }
+
+/** A fetch for which the master now names other nodes is tried at once. */
+function takeCarry(facts: Facts, { carry = nothingCarried, keep }: Assignment): void {
+  const said = ({ sources, from, reason }: CarryFetch): string => JSON.stringify([sources, from, reason]);
+  const before = new Map(facts.carry.fetch.map((one) => [one.imageId, said(one)]));
+  for (const one of carry.fetch)
+    if (before.get(one.imageId) !== said(one)) facts.failures.delete(imageKey(one.imageId));
+  facts.carry = carry;
+  facts.keep = keep;
+}
+
+const nothingCarried = { watch: [], fetch: [], serve: [] };
+const noCarrier = (): never => {
+  throw new EngineError('refused', 'this agent carries no images');
+};
 
 /** Allocations that have a container, or get one. */
 const liveIds = ({ allocations }: Assignment, facts: Facts): Set<string> =>

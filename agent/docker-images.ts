@@ -1,4 +1,6 @@
 /** The images' part of the engine port on dockerode, for both image stores (classic and containerd). */
+import { addAbortSignal, type Readable } from 'node:stream';
+import { messageOf } from '../shared/errors.js';
 import { ANSWER_MS, ask, askMaybe, toEngineError, WORK_MS } from './docker-errors.js';
 import { jsonLines } from './docker-streams.js';
 import type { Docker } from './dockerode.js';
@@ -8,7 +10,7 @@ import { KEPT_PREFIX } from './labels.js';
 import { advancePull, noProgress } from './pull-progress.js';
 import { registryAuth } from './registry-auth.js';
 
-type Images = Pick<Engine, 'image' | 'pull' | 'keptTags' | 'tag' | 'untag'>;
+type Images = Pick<Engine, 'image' | 'pull' | 'push' | 'keptTags' | 'tag' | 'untag' | 'passingReferences'>;
 
 export function dockerImages(docker: Docker): Images {
   return {
@@ -16,7 +18,14 @@ export function dockerImages(docker: Docker): Images {
       const found = await askMaybe(ANSWER_MS, () => docker.getImage(reference).inspect());
       return found && { id: found.Id, digest: digestOf(reference, found.RepoDigests ?? []) };
     },
-    pull: (reference, onPercent) => pull(docker, reference, onPercent),
+    async pull(reference, onPercent, { auth = null, signal } = {}) {
+      const authconfig = auth ?? (await registryAuth(reference));
+      const options = authconfig === null ? {} : { authconfig };
+      await followed(docker.pull(reference, options), onPercent, signal);
+    },
+    async push(reference, authconfig, onPercent) {
+      await followed(docker.getImage(reference).push({ authconfig }), onPercent);
+    },
     async keptTags() {
       const filters = { reference: [`${KEPT_PREFIX}*/*`] };
       const listed = await ask(ANSWER_MS, (abortSignal) => docker.listImages({ filters, abortSignal }));
@@ -28,6 +37,14 @@ export function dockerImages(docker: Docker): Images {
     async tag(imageId, tag) {
       const repo = repositoryOf(tag);
       await ask(ANSWER_MS, () => docker.getImage(imageId).tag({ repo, tag: tag.slice(repo.length + 1) }));
+    },
+    async passingReferences(port) {
+      const prefix = `127.0.0.1:${port}/`;
+      const filters = { reference: [`${prefix}*/*`] };
+      const listed = await ask(ANSWER_MS, (abortSignal) => docker.listImages({ filters, abortSignal }));
+      return listed
+        .flatMap(({ RepoTags, RepoDigests }) => [...(RepoTags ?? []), ...(RepoDigests ?? [])])
+        .filter((reference) => reference.startsWith(prefix));
     },
     async untag(tag) {
       await askMaybe(WORK_MS, (abortSignal) => docker.getImage(tag).remove({ noprune: true, abortSignal }));
@@ -41,17 +58,21 @@ function digestOf(reference: string, digests: string[]): string | null {
   return digests.find((digest) => repositoryOf(digest) === repository) ?? digests[0] ?? null;
 }
 
-/** Docker answers 200 and says in the stream what went wrong. */
-async function pull(docker: Docker, reference: string, onPercent: (percent: number) => void): Promise<void> {
-  const auth = await registryAuth(reference);
+/** Docker answers 200 and says in the stream what went wrong; it stops when nobody reads on. */
+async function followed(
+  begun: Promise<NodeJS.ReadableStream>,
+  onPercent: (percent: number) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   const progress = noProgress();
   try {
-    const stream = await docker.pull(reference, auth === null ? {} : { authconfig: auth });
-    for await (const line of jsonLines(stream as AsyncIterable<Buffer>)) {
+    const stream = addAbortSignal(signal ?? new AbortController().signal, (await begun) as Readable);
+    for await (const line of jsonLines(stream)) {
       if (typeof line.error === 'string') throw new EngineError('refused', line.error);
       if (advancePull(progress, line)) onPercent(progress.percent);
     }
   } catch (error) {
+    if (signal?.aborted) throw new EngineError('refused', messageOf(signal.reason), error);
     throw toEngineError(error);
   }
 }

@@ -61,6 +61,13 @@ export interface ObservedImage {
   digest: string | null;
 }
 
+/** How a registry is shown who asks. */
+export interface RegistryAuth {
+  username: string;
+  password: string;
+  serveraddress: string;
+}
+
 /** What a container is made from; everything is decided, nothing is looked up on the way. */
 export interface ContainerRequest {
   cluster: string;
@@ -128,11 +135,19 @@ export interface Engine {
   removeNetwork(id: string): Promise<void>;
   /** By reference or id; null when it is not on this node. Never asks a registry. */
   image(reference: string): Promise<ObservedImage | null>;
-  pull(reference: string, onPercent: (percent: number) => void): Promise<void>;
+  /** `auth` null: what `docker login` left on this host, if anything. An aborted one rejects. */
+  pull(
+    reference: string,
+    onPercent: (percent: number) => void,
+    options?: { auth?: RegistryAuth | null; signal?: AbortSignal },
+  ): Promise<void>;
+  push(reference: string, auth: RegistryAuth, onPercent: (percent: number) => void): Promise<void>;
   /** The tags below `orca.local/`. */
   keptTags(): Promise<Map<string, string>>;
   tag(imageId: string, tag: string): Promise<void>;
   untag(tag: string): Promise<void>;
+  /** The tags and digests that begin with `127.0.0.1:PORT/`: what carrying an image puts on it (`agent/carry`). */
+  passingReferences(port: number): Promise<string[]>;
 }
 
 export type EngineErrorKind =

@@ -2,10 +2,19 @@
  * Does what a step says: one executor for each kind, complete by type. No decisions here: an executor calls the engine and
  * puts what it then observed into the facts; what the engine refuses rejects with `EngineError`.
  */
-import type { ContainerDns, ContainerRequest, Engine, ObservedContainer } from './engine.js';
+import type { Carrier } from './carry/carrier.js';
+import {
+  type ContainerDns,
+  type ContainerRequest,
+  type Engine,
+  EngineError,
+  type ObservedContainer,
+} from './engine.js';
 import type { Facts } from './facts.js';
 import { resolveImage } from './images.js';
 import { type MountLock, realMounts } from './mount-sources.js';
+import { fetchWords } from './plan-fetch.js';
+import { sentAuth } from './registry-auth.js';
 import type { SecretFiles } from './secret-files.js';
 import { envWith, filesWith } from './secrets.js';
 import type { Step, StepOf } from './step.js';
@@ -19,6 +28,8 @@ export interface ExecuteContext {
   dnsFor(project: string): ContainerDns | null;
   secretFiles: SecretFiles;
   mountLock: MountLock;
+  /** What brings images here that no registry has. */
+  carrier(): Pick<Carrier, 'fetch'>;
   /** Looks at one container again and puts what it is now into the facts. */
   refresh(id: string): Promise<void>;
   onProgress(): void;
@@ -42,12 +53,23 @@ const executors: Executors = {
   },
 
   async 'resolve-image'(step, { engine, facts, onProgress }) {
-    const image = await resolveImage(engine, step, (percent) => {
+    const registry = { ...engine, pull: pullAs(engine, facts) };
+    const image = await resolveImage(registry, step, (percent) => {
       facts.percents.set(step.key, percent);
       onProgress();
     }).finally(() => facts.percents.delete(step.key));
     if (step.want !== null) facts.resolved.set(step.want, image);
     if (step.imageId !== null) facts.missing.delete(step.imageId);
+  },
+
+  async 'fetch-image'({ key, wanted, tags }, { engine, facts, carrier, onProgress }) {
+    const tell = (words: string): void => {
+      facts.doing.set(key, words);
+      onProgress();
+    };
+    await fetchHere(engine, carrier, { wanted, tags }, tell).finally(() => facts.doing.delete(key));
+    facts.missing.delete(wanted.imageId);
+    for (const tag of tags) facts.tags.set(tag, wanted.imageId);
   },
 
   async 'create-container'(step, context) {
@@ -123,6 +145,26 @@ const executors: Executors = {
     facts.ownTags.delete(step.tag);
   },
 };
+
+/** With what the master has said of its registry. */
+function pullAs(engine: Engine, facts: Facts): Engine['pull'] {
+  return async (reference, onPercent) =>
+    await engine.pull(reference, onPercent, { auth: sentAuth(reference, facts.registries) });
+}
+
+/** Somebody may have loaded it here meanwhile. */
+async function fetchHere(
+  engine: Engine,
+  carrier: ExecuteContext['carrier'],
+  { wanted, tags }: Pick<StepOf<'fetch-image'>, 'wanted' | 'tags'>,
+  tell: (words: string) => void,
+): Promise<void> {
+  if ((await engine.image(wanted.imageId)) !== null) {
+    for (const tag of tags) await engine.tag(wanted.imageId, tag);
+  } else if (wanted.sources.length === 0 && wanted.from === undefined)
+    throw new EngineError('refused', fetchWords(wanted));
+  else await carrier().fetch(wanted, tags, tell);
+}
 
 const exitCodeOf = (container: ObservedContainer | undefined): number | null => container?.exitCode ?? null;
 

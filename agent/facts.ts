@@ -2,7 +2,8 @@
  * Everything the plan is a function of, apart from the assignment and the time: what was observed of the engine, and what
  * came of the steps so far. The converger alone writes it; the plan reads.
  */
-import type { SentSecrets } from '../shared/protocol.js';
+import type { Carry } from '../shared/carry.js';
+import type { Assignment, ImageKeep, SentSecrets } from '../shared/protocol.js';
 import type { ObservedContainer, ObservedImage, ObservedNetwork } from './engine.js';
 
 /** How a running container answers. `condemned`: its liveness failed, it is to be replaced. */
@@ -43,6 +44,12 @@ export interface Facts {
   taken: Set<string>;
   /** Percent of pulls under way, by step key. */
   percents: Map<string, number>;
+  /** What a step under way is at, in words, by step key. */
+  doing: Map<string, string>;
+  /** What the master says of images that no registry has. */
+  carry: Carry;
+  /** The tags that keep images here. */
+  keep: ImageKeep[];
   /** By step key. */
   failures: Map<string, StepFailure>;
   health: Map<string, Health>;
@@ -53,6 +60,8 @@ export interface Facts {
   attempts: Map<string, number>;
   /** Values of secrets, by id: in memory, and sealed on disk. Never in a step, a label, a log or an answer. */
   secrets: SentSecrets;
+  /** Who pulls, by registry; in memory only. */
+  registries: NonNullable<Assignment['registries']>;
 }
 
 export function emptyFacts(): Facts {
@@ -65,11 +74,15 @@ export function emptyFacts(): Facts {
     missing: new Set(),
     taken: new Set(),
     percents: new Map(),
+    doing: new Map(),
+    carry: { watch: [], fetch: [], serve: [] },
+    keep: [],
     failures: new Map(),
     health: new Map(),
     logs: new Map(),
     lastExits: new Map(),
     attempts: new Map(),
     secrets: {},
+    registries: {},
   };
 }

@@ -3,8 +3,9 @@
  * containers, Caddy and the resolver running. Works without a master (from the assignment on disk) and without Docker
  * (says so, and tries again).
  */
-import { writeSync } from 'node:fs';
+import { existsSync, writeSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { messageOf, OrcaError } from '../shared/errors.js';
@@ -35,10 +36,11 @@ export async function agentProgram(argv: string[]): Promise<void> {
   // Without it there is no session either, and what this node remembers goes on.
   const caPem = await readFile(paths.credentials.ca, 'utf8').catch(() => null);
   const master = caPem === null ? {} : { master: { url: settings.masterUrl, caPem } };
+  const engine = dockerEngine(settings.docker);
   const agent = await startAgent({
     settings,
     credentials: paths.credentials,
-    engine: dockerEngine(settings.docker),
+    engine,
     memory: openMemory(paths.folder, (problem) =>
       problem === null
         ? log.info({}, 'what this agent remembers is on disk again')
@@ -49,6 +51,14 @@ export async function agentProgram(argv: string[]): Promise<void> {
     createIngress: (onChange) => ingressPart(parts, { ...place, ...master, onChange }, log),
     secretFiles: parts.openSecretFiles(paths.home),
     mountLock: parts.mountLock(paths.home, process.env),
+    carrier: parts.lazyCarrier(
+      () => import('./carry/carrier.js'),
+      {
+        ...{ home: paths.home, masterUrl: settings.masterUrl, advertise: settings.advertise, log },
+        ...{ credentials: paths.credentials, engine },
+      },
+      existsSync(join(paths.home, 'images', 'registry.pid')),
+    ),
     hasIngress: () => parts.ingressRuns(paths.home),
     createDiscovery: (onChange) => discoveryPart(parts, { ...place, onChange }, log),
     log,
@@ -94,14 +104,16 @@ async function loadParts() {
     import('../discovery/discovery.js'),
     import('../discovery/table.js'),
   ]);
-  const [{ openPrograms }, { openUpgrades }, { openSecretFiles }, { mountLock }] = await Promise.all([
-    import('./programs.js'),
-    import('./upgrade.js'),
-    import('./secret-files.js'),
-    import('./mount-sources.js'),
-  ]);
+  const [{ openPrograms }, { openUpgrades }, { openSecretFiles }, { mountLock }, { lazyCarrier }] =
+    await Promise.all([
+      import('./programs.js'),
+      import('./upgrade.js'),
+      import('./secret-files.js'),
+      import('./mount-sources.js'),
+      import('./carry/lazy.js'),
+    ]);
   const roles = { createIngress, ingressRuns, ingressSchema, createDiscovery, tableSchema };
-  const own = { openPrograms, openUpgrades, openSecretFiles, mountLock };
+  const own = { openPrograms, openUpgrades, openSecretFiles, mountLock, lazyCarrier };
   return { startAgent, dockerEngine, openMemory, nodeFacts, ...own, ...roles };
 }
 

@@ -85,7 +85,8 @@ export function openMemory(
   };
 }
 
-function assignmentText(key: NodeKey, { secrets, ...assignment }: Assignment): string {
+/** Credentials for registries are not kept at all: a pull that needs them needs the master too. */
+function assignmentText(key: NodeKey, { secrets, registries: _, ...assignment }: Assignment): string {
   const isPlain = secrets === undefined || Object.keys(secrets).length === 0;
   return JSON.stringify(
     isPlain ? assignment : { ...assignment, sealedSecrets: key.seal(JSON.stringify(secrets)) },

@@ -27,6 +27,7 @@ export function nodeFacts({ name, advertise }: AgentSettings): NodeFacts {
     recalls: true,
     secrets: true,
     httpOnly: true,
+    carries: true,
   };
 }
 

@@ -4,6 +4,7 @@ import type { AllocationAssignment } from '../shared/protocol.js';
 import type { ObservedContainer } from './engine.js';
 import type { Facts } from './facts.js';
 import { containerName, networkName } from './labels.js';
+import { type Fetching, planFetch } from './plan-fetch.js';
 import { missingSecret } from './secrets.js';
 import { type AllocationPlan, type Shown, show } from './shown.js';
 import { allocationKey, imageKey, networkKey, type Step } from './step.js';
@@ -28,7 +29,10 @@ export function planMake(making: Making): AllocationPlan {
     const step: Step = { kind: 'create-network', key, project: allocation.project, name: network };
     return answer(making, step, 'pending', `making network ${network}`);
   }
-  if (facts.missing.has(allocation.imageId)) return fetchImage(making);
+  if (facts.missing.has(allocation.imageId)) {
+    const fetching = planFetch(allocation, facts);
+    return fetching === null ? pullImage(making) : shownAs(making, fetching);
+  }
   const missing = missingSecret(allocation.container, facts.secrets);
   if (missing !== null) return wait(making, missing);
   const step: Step = {
@@ -50,7 +54,13 @@ function wait({ allocation, facts, container, after }: Making, why: string): All
   return { steps: [], shown, wakeAtMs: null };
 }
 
-function fetchImage(making: Making): AllocationPlan {
+/** What a fetch meets is no fault of the release: it is shown, and tried again for as long as the rollout waits. */
+function shownAs({ allocation, facts, container }: Making, { step, words }: Fetching): AllocationPlan {
+  const shown = show(allocation, facts, { state: 'pulling', reason: words, container });
+  return { steps: [step], shown, wakeAtMs: null };
+}
+
+function pullImage(making: Making): AllocationPlan {
   const { imageId, container } = making.allocation;
   const key = imageKey(imageId);
   const percent = making.facts.percents.get(key);

@@ -33,6 +33,7 @@ export function pruneFacts(
   for (const key of running.keys()) keys.add(key);
   drop(facts.failures, keys);
   drop(facts.percents, keys);
+  drop(facts.doing, keys);
   drop(facts.resolved, wants);
   drop(facts.missing, images);
   drop(facts.attempts, allocations);

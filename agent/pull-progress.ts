@@ -1,4 +1,4 @@
-/** PURE: Docker's pull stream → one percent over the bytes of all layers. It never goes back. */
+/** PURE: Docker's stream of a pull or a push → one percent over the bytes of all layers. It never goes back. */
 
 /** One line of the stream, as far as it is read. */
 export interface PullLine {
@@ -20,10 +20,10 @@ export function advancePull(progress: PullProgress, line: PullLine): boolean {
   const { id, status, progressDetail } = line;
   if (typeof id !== 'string' || typeof status !== 'string') return false;
   const layer = progress.layers.get(id);
-  if (status === 'Downloading') {
+  if (status === 'Downloading' || status === 'Pushing') {
     const current = numberOf(progressDetail?.current);
     progress.layers.set(id, { current, total: Math.max(numberOf(progressDetail?.total), current) });
-  } else if (layer && /^(Download complete|Pull complete|Verifying|Extracting)/.test(status)) {
+  } else if (layer && /^(Download complete|Pull complete|Verifying|Extracting|Pushed)/.test(status)) {
     layer.current = layer.total;
   }
   const layers = [...progress.layers.values()];

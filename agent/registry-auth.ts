@@ -1,13 +1,10 @@
-/** Credentials that `docker login` left on this node (`auths` of Docker's config.json), read again at each pull. */
+/** Who pulls: as the master has said, or else as `docker login` on this node has (`auths` of Docker's config.json), read again at each pull. */
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-
-export interface RegistryAuth {
-  username: string;
-  password: string;
-  serveraddress: string;
-}
+import type { SentRegistry } from '../shared/carry.js';
+import { registryOf, serverAddressOf } from '../shared/registry-host.js';
+import { EngineError, type RegistryAuth } from './engine.js';
 
 /** Null: none known. Credential helpers are not asked. */
 export async function registryAuth(ref: string): Promise<RegistryAuth | null> {
@@ -33,7 +30,14 @@ export function authFor(ref: string, configText: string): RegistryAuth | null {
   }
 }
 
-function registryOf(ref: string): string {
-  const first = ref.split('/')[0] ?? '';
-  return ref.includes('/') && (/[.:]/.test(first) || first === 'localhost') ? first : 'docker.io';
+/** What the master has said of the registry of `ref`; null: nothing. Throws with the reason when it could not be opened. */
+export function sentAuth(
+  ref: string,
+  registries: Readonly<Record<string, SentRegistry>>,
+): RegistryAuth | null {
+  const host = registryOf(ref);
+  const sent = Object.hasOwn(registries, host) ? registries[host] : undefined;
+  if (sent === undefined) return null;
+  if (sent.password === null) throw new EngineError('refused', sent.reason ?? `no password for ${host}`);
+  return { username: sent.username, password: sent.password, serveraddress: serverAddressOf(host) };
 }

@@ -25,7 +25,7 @@ const heldValue = (secrets: SentSecrets, id: string): string | undefined =>
   Object.hasOwn(secrets, id) ? (secrets[id]?.value ?? undefined) : undefined;
 
 /** The assignment as it may be remembered, told and logged: without values. */
-export function withoutValues({ secrets: _, ...assignment }: Assignment): Assignment {
+export function withoutValues({ secrets: _, registries: __, ...assignment }: Assignment): Assignment {
   return assignment;
 }
 

@@ -1,4 +1,5 @@
 /** Steps as data: what the plan wants done, complete enough to be done without a further decision. */
+import type { CarryFetch } from '../shared/carry.js';
 import type { AllocationAssignment, ImageWant } from '../shared/protocol.js';
 
 /** Steps with one key never run at the same time; steps with different keys do. */
@@ -18,6 +19,8 @@ export type Step = Keyed &
         pull: ImageWant['pull'];
         imageId: string | null;
       }
+    /** From a node that has it, for no registry does; `tags` keep it here. */
+    | { kind: 'fetch-image'; wanted: CarryFetch; tags: string[] }
     | {
         kind: 'create-container';
         name: string;

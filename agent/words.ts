@@ -39,7 +39,7 @@ const advice: [RegExp, string][] = [
   [/non-overlapping|predefined address pools/i, 'remove unused networks (`docker network prune`)'],
   [
     /unauthorized|authentication required|denied: |access denied/i,
-    'run `docker login` for that registry on this node',
+    'log in to that registry: `orca registry login HOST --username USER`, or `docker login` on this node',
   ],
   [
     /manifest unknown|manifest for .* not found|repository does not exist|not found: manifest/i,

@@ -3,6 +3,7 @@
  * Orcas in temporary homes and leaves nothing behind; prints only what it has measured.
  */
 import { benchCanary } from './canary.js';
+import { benchCarry } from './carry.js';
 import { benchDeploy } from './deploy.js';
 import { writeReport } from './document.js';
 import { machineFacts } from './machine.js';
@@ -29,6 +30,7 @@ const benchmarks: Record<
   split: { rounds: 10, run: benchSplit },
   simulation: { rounds: 20, run: benchSimulation },
   swarm: { rounds: 3, run: benchSwarm },
+  carry: { rounds: 5, run: benchCarry },
   webhooks: { rounds: 10, run: benchWebhooks },
 };
 

@@ -11,6 +11,7 @@ export const benchmarkNames = [
   'simulation',
   'swarm',
   'webhooks',
+  'carry',
 ] as const;
 export type BenchmarkName = (typeof benchmarkNames)[number];
 

@@ -5,7 +5,7 @@
 
 /** Runs `orca server` with its own flags, untouched. */
 export async function runServer(argv: string[]): Promise<void> {
-  const { masterProgram } = await import('../master/main.js');
+  const { masterProgram } = await import('../master/program.js');
   await masterProgram(argv);
 }
 

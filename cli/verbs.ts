@@ -140,6 +140,12 @@ export const verbs: Verb[] = [
     load: async () => (await import('./commands/nodes.js')).nodes,
   },
   {
+    usage: 'registry [action] [host]',
+    summary: 'who pulls images from a registry; login (the password from standard input), list, logout',
+    options: [['-u, --username <name>', 'login: the user there'], json],
+    load: async () => (await import('./commands/registry.js')).registry,
+  },
+  {
     usage: 'join-token <create|list|revoke> [id]',
     summary: 'what lets hosts join: make a token (shown once), list them, or revoke one',
     options: [

@@ -5,9 +5,10 @@
  * the agent); what it says of draining allocations was acknowledged by the companion before; where names can't be served there
  * is a reason. It claims nothing of the host as long as nothing runs on it, and gives back what it claimed.
  */
+
+import type { DiscoveryObserved } from '../shared/discovery-observed.js';
 import { messageOf } from '../shared/errors.js';
 import { type Loop, startLoop } from '../shared/loop.js';
-import type { DiscoveryObserved } from '../shared/protocol.js';
 import { type HostNetwork, hostNetwork } from './host-network.js';
 import { hostResolvers } from './host-resolvers.js';
 import { type Answer, createKeeper, type Keeper } from './keeper.js';

@@ -3,7 +3,6 @@
  * local agent. A start that can't succeed says why in one line and has changed nothing that runs.
  */
 import { join } from 'node:path';
-import { messageOf } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
 import type { Log } from '../shared/log.js';
@@ -13,6 +12,7 @@ import { secretsIn } from './acme/dns-options.js';
 import { openAuthority } from './authority.js';
 import { clearBackups, makeBackup } from './backup/backup.js';
 import { finishSwap } from './backup/swap.js';
+import { createCarry } from './carrying.js';
 import { createAdopt } from './control/adopt.js';
 import { createAssignments } from './control/assignments.js';
 import { createCertificates } from './control/certificates.js';
@@ -25,6 +25,7 @@ import { createNodeCommands } from './control/node-commands.js';
 import { createOwnCertificates } from './control/own-certificates.js';
 import { createOwnCommands } from './control/own-commands.js';
 import { startReconcile } from './control/reconcile.js';
+import { createRegistries } from './control/registries.js';
 import { createSecretValues } from './control/secret-values.js';
 import { createSecrets } from './control/secrets.js';
 import { createStates } from './control/states.js';
@@ -33,7 +34,6 @@ import { watchOwn } from './control/watch-own.js';
 import { createCrowd } from './crowd.js';
 import { createDispatch } from './dispatch/dispatch.js';
 import { recordSilence, recordStart } from './dispatch/reports.js';
-import { readFlags } from './flags.js';
 import { checkHomeFiles, closeStore } from './home-files.js';
 import { createApi } from './http/api.js';
 import { createLogger } from './http/logger.js';
@@ -130,18 +130,21 @@ async function construct(
   certificates.ensure(states.all(), Date.now());
   const cluster = authority.clusterId;
   const discovery = createDiscovery({ store, states, cluster, range: () => settings.serviceRange });
+  const peer = createPeers(authority.caPem);
+  const prefix = (): string | null => settings.imagesPrefix;
+  const tell = (node: string, id: string): void => dispatch.relay(node, id);
+  const carrying = createCarry({ store, states, peer, log, tell, prefix });
+  const registries = createRegistries(store, states, authority.keys);
   const assignments = createAssignments({
     store,
     states,
     secretsFor: secretValues.sentFor,
     certificates,
-    discovery,
-    cluster,
+    ...{ discovery, carrying, registries, cluster },
     proxy: () => settings.proxy,
     challenges: acme.challenges,
     domain: () => settings.domain,
   });
-  const peer = createPeers(authority.caPem);
   let localId = '';
   const nodes = createDescribeNode(
     () => settings.nodes,
@@ -150,7 +153,7 @@ async function construct(
   const dispatch = createDispatch({
     store,
     log,
-    peer,
+    ...{ peer, relay: carrying.relay },
     cluster: authority.clusterId,
     assignmentFor: assignments.forHello,
     compared: assignments.compared,
@@ -202,7 +205,7 @@ async function construct(
       revokeToken: joinTokens.revoke,
     },
     hooks: createHooks({ store, authority, settings: () => settings, apiPort: () => port }),
-    nodeFiles,
+    ...{ nodeFiles, registries },
     upgrade: createUpgrade({
       store,
       isLocal: (id) => id === localId,
@@ -252,8 +255,7 @@ async function construct(
     store,
     states,
     certificates,
-    discovery,
-    assignments,
+    ...{ discovery, carrying, assignments },
     presence: () => settings.presence,
     onSilence: recordSilence,
     send: dispatch.assign,
@@ -268,21 +270,6 @@ async function construct(
   if (settings.runsAgent) undo.push(runLocalAgent({ home, restart: local.changed, log }).stop);
   log.info({ url, home, version }, 'the master is up');
   return { url, reload, stop: () => runAll(undo) };
-}
-
-/** `orca server`: runs until SIGTERM or SIGINT; SIGHUP reads cluster.toml again. Throws OrcaErrors of the start. `more` is for tests. */
-export async function masterProgram(argv: string[], more: Pick<MasterOptions, 'store'> = {}): Promise<void> {
-  const master = await startMaster({ ...readFlags(argv), ...more });
-  process.on('SIGHUP', () => {
-    master
-      .reload()
-      .catch((error) => process.stderr.write(`orca server: reload refused: ${messageOf(error)}\n`));
-  });
-  await new Promise<void>((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
-  });
-  await master.stop();
 }
 
 function tellUnreadable(log: Log, places: readonly string[]): void {

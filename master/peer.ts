@@ -6,19 +6,16 @@
 import { X509Certificate } from 'node:crypto';
 import { TLSSocket } from 'node:tls';
 import type { Peer } from '../shared/model.js';
+import { nodeOfCertificate } from '../shared/node-certificate.js';
 import { BACKDATE_MS } from './authority.js';
-
-/** extendedKeyUsage clientAuth (RFC 5280 4.2.1.12): a site's certificate is of the same CA, and names no node. */
-const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 
 export function createPeers(caPem: string): (socket: unknown) => Peer | null {
   const ca = new X509Certificate(caPem);
   return (socket) => {
     if (!(socket instanceof TLSSocket)) return null;
     const certificate = socket.getPeerX509Certificate();
-    if (!certificate?.checkIssued(ca) || !certificate.verify(ca.publicKey)) return null;
-    const node = /^CN=([^\n]+)$/.exec(certificate.subject)?.[1];
-    if (node === undefined || !certificate.keyUsage?.includes(CLIENT_AUTH)) return null;
+    const node = nodeOfCertificate(certificate, ca);
+    if (certificate === undefined || node === null) return null;
     // OpenSSL's verdict stands; why it said no does not matter, since signature and use are checked above.
     const expiresAtMs = Date.parse(certificate.validTo);
     const dates = { issuedAtMs: Date.parse(certificate.validFrom) + BACKDATE_MS, expiresAtMs };

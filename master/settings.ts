@@ -51,6 +51,8 @@ export interface MasterSettings {
   presence: PresenceTiming;
   /** What services get their virtual addresses from, as `10.213.0.0/16`. */
   serviceRange: string;
+  /** Of `[registry]`: `host/repository`; null: images are carried from node to node. */
+  imagesPrefix: string | null;
   proxy: { httpPort: number; httpsPort: number; caddy: string; trustedProxies: string[] };
   /** What services may reach beyond their containers. */
   security: SecurityRules;
@@ -114,6 +116,7 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
     },
     serviceRange: config.serviceRange ?? SERVICE_RANGE,
     security: config.security,
+    imagesPrefix: config.imagesPrefix,
     nodes: config.nodes,
     tokens: config.tokens,
     auditRetentionMs: config.auditRetentionMs ?? AUDIT_RETENTION_MS,

@@ -77,6 +77,7 @@ export const errorTable = {
     exit: 1,
     hint: 'Its stored value was changed outside of Orca: set it anew, or restore a backup.',
   },
+  REGISTRY_NOT_FOUND: { status: 404, exit: 1, hint: 'See `orca registry list` for those there are.' },
   KEY_MISSING: {
     status: 500,
     exit: 1,

@@ -3,11 +3,12 @@
  * specs, the planner writes what is desired, agents write what is observed.
  */
 
+import type { CarryObserved } from './carry.js';
+import type { DiscoveryObserved } from './discovery-observed.js';
 import type { Figures } from './figures.js';
 import type { Act, JobRecord, RequestSource, Verdict } from './model-life.js';
 import type {
   AllocationObserved,
-  DiscoveryObserved,
   EngineObserved,
   Group,
   ImageObserved,
@@ -71,6 +72,8 @@ export interface ResolvedImage {
   ref: string;
   id: string;
   digest: string | null;
+  /** The node that had it, for what no registry has; absent: a registry has it, or nobody knows. */
+  node?: string;
 }
 
 /** An immutable numbered copy of a spec with the image it resolved to. */
@@ -135,6 +138,8 @@ export interface Rollout {
   inherits?: string[];
   /** Its pre_deploy job, once that has ended. Absent: it had none, or it has not. */
   job?: JobRecord;
+  /** Its image is on no registry and not on `node`: all nodes are asked for it. Absent: `node` alone is. */
+  isSearching?: true;
 }
 
 /** The node that the client certificate of a connection proves. */
@@ -260,6 +265,8 @@ export interface Node {
   /** Why its agent can't write its files; absent or null: it can. */
   disk?: string | null;
   upgrade?: UpgradeObserved | null;
+  /** Of images that no registry has; absent or null: it says nothing of any. */
+  carry?: CarryObserved | null;
   images: ImageObserved[];
   ingressObserved: IngressObserved | null;
   /** What it says of names; absent or null: nothing yet. */

@@ -10,6 +10,8 @@
  * dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `closeCodes`.
  */
 import { z } from 'zod';
+import { carryObservedSchema, carrySchema, registryAuthSchema, relayOpenSchema } from './carry.js';
+import { discoveryObservedSchema } from './discovery-observed.js';
 import { figuresSchema } from './figures.js';
 import { containerSpecSchema } from './spec.js';
 import { upgradeObservedSchema, upgradeSchema } from './upgrade.js';
@@ -98,6 +100,10 @@ export const assignmentSchema = z.object({
   madeAtMs: z.number().optional(),
   /** By service: the number that its next allocation gets; kept for the master, and no reason for a new assignment. */
   counters: z.record(z.string(), z.number().int()).optional(),
+  /** Of images that no registry has. Absent: nothing, or an older master's. */
+  carry: carrySchema.optional(),
+  /** By registry: who pulls there, or why that is not known. In memory only. Absent: nothing is known. */
+  registries: z.record(z.string(), registryAuthSchema).optional(),
 });
 export type Assignment = z.infer<typeof assignmentSchema>;
 export type SentSecrets = NonNullable<Assignment['secrets']>;
@@ -117,6 +123,8 @@ export const masterMessageSchema = z.discriminatedUnion('type', [
   /** What runs on this node, and what the agent remembers; asked only of agents whose facts say `recalls`. */
   z.object({ type: z.literal('recall'), id: z.string(), cluster: z.string() }),
   upgradeSchema,
+  /** Only to agents whose facts say `carries`. */
+  relayOpenSchema,
   z.object({ type: z.literal('ping'), number: z.number().int() }),
   z.object({ type: z.literal('pong'), number: z.number().int() }),
 ]);
@@ -187,17 +195,6 @@ export const ingressObservedSchema = z.object({
 });
 export type IngressObserved = z.infer<typeof ingressObservedSchema>;
 
-/** What a node says of names: `off` and `down` have a reason; `off`: containers there have Docker's names only. */
-export const discoveryObservedSchema = z.object({
-  state: z.enum(['running', 'down', 'off']),
-  reason: z.string().nullable(),
-  /** Whose containers may connect by name from here. */
-  projects: z.array(z.string()),
-  /** Allocations that get no new connection from here, with those that are open. */
-  draining: z.array(z.object({ allocation: z.string(), connections: z.number().int() })),
-});
-export type DiscoveryObserved = z.infer<typeof discoveryObservedSchema>;
-
 /** What is shown with every event of a node. */
 const shortText = z.string().max(255);
 
@@ -218,6 +215,8 @@ export const nodeFactsSchema = z.object({
   httpOnly: z.boolean().optional(),
   /** It can replace itself, and runs from a program of this name; absent: it can't, or does not know how. */
   program: shortText.optional(),
+  /** It carries images that no registry has (`shared/carry`); absent: an older agent. */
+  carries: z.boolean().optional(),
 });
 export type NodeFacts = z.infer<typeof nodeFactsSchema>;
 
@@ -243,6 +242,7 @@ export const statusSchema = z.object({
   ingress: ingressObservedSchema.nullable(),
   discovery: discoveryObservedSchema.nullable().optional(),
   upgrade: upgradeObservedSchema.nullable().optional(),
+  carry: carryObservedSchema.optional(),
 });
 export type Status = z.infer<typeof statusSchema>;
 

@@ -15,8 +15,10 @@ import { assignmentOf, type IngressSettings, markOfPart, shareOf } from '../plan
 import type { ServiceState } from '../plan/snapshot.js';
 import { dropHold, type Hold, holdOf, putHold, rememberedWhy } from '../store/hold.js';
 import type { Store } from '../store/store.js';
+import type { Carrying } from './carry.js';
 import type { Certificates } from './certificates.js';
 import type { Discovery } from './discovery.js';
+import type { Registries } from './registries.js';
 import type { SecretValues } from './secret-values.js';
 import type { States } from './states.js';
 
@@ -51,12 +53,16 @@ export function createAssignments(options: {
   states: States;
   certificates: Certificates;
   discovery: Discovery;
+  /** Absent: no images are carried. */
+  carrying?: Pick<Carrying, 'partOf'>;
   cluster: string;
   proxy: () => ProxySettings;
   /** The cluster's own name. */
   domain?: () => string | null;
   /** The values that allocations need; absent: no secrets are known here. */
   secretsFor?: SecretValues['sentFor'];
+  /** Who pulls from registries; absent: nothing is known of any. */
+  registries?: Pick<Registries, 'sentFor' | 'mark'>;
   /** What a CA is answered now. */
   challenges?: () => NonNullable<IngressSettings['challenges']>;
 }): Assignments {
@@ -70,6 +76,7 @@ export function createAssignments(options: {
       node,
       services: servicesFor(node),
       ...(discovery === undefined ? {} : { discovery }),
+      ...(options.carrying ? { carry: options.carrying.partOf(node.id) } : {}),
       unreachable: node.ingress ? silent() : new Set(),
       ingress: {
         ...options.proxy(),
@@ -88,14 +95,26 @@ export function createAssignments(options: {
     const names = options.discovery.tableFor(id);
     const parts = servicesFor(node).map((state) => `${state.service.key} ${marks(id, state)}`);
     const ingress = node.ingress ? contentOf(node).ingress : null;
-    return fingerprint([names.mark, labels, cordoned, ingress, parts.sort()]);
+    const carry = options.carrying?.partOf(id) ?? null;
+    return fingerprint([
+      names.mark,
+      labels,
+      cordoned,
+      ingress,
+      parts.sort(),
+      carry,
+      node.facts.carries,
+      options.registries?.mark(),
+    ]);
   };
 
   const made = (node: Node, revision: number): Assignment => {
     const { table } = options.discovery.tableFor(node.id);
     const content = contentOf(node, table);
     const secrets = options.secretsFor?.(content.allocations);
-    return { ...content, ...(secrets ? { secrets } : {}), revision, madeAtMs: Date.now() };
+    const registries = options.registries?.sentFor(content);
+    const handed = { ...(secrets ? { secrets } : {}), ...(registries ? { registries } : {}) };
+    return { ...content, ...handed, revision, madeAtMs: Date.now() };
   };
   /** Persists the revision first: what was sent is never unknown to the store. */
   const assign = (node: Node, atLeast: number): Assignment => {
@@ -168,14 +187,20 @@ function createMarks(cluster: string): (node: string, state: ServiceState) => st
 function createParts(states: States): (node: Node) => ServiceState[] {
   let all: ServiceState[] = [];
   let others: ServiceState[] = [];
+  /** What no registry has is kept where it came from. */
+  let origins: ServiceState[] = [];
   return (node) => {
     if (node.ingress) return states.all();
     if (all !== states.all()) {
       all = states.all();
       others = all.filter((s) => s.allocations.length === 0 || s.rollout?.node != null);
+      origins = all.filter((s) => s.releases.some(({ image }) => image.node !== undefined));
     }
-    const own = others.filter((s) => s.allocations.length === 0 || s.rollout?.node === node.id);
-    return [...new Set([...states.on(node.id), ...own])];
+    const own = others.filter(
+      (s) => s.allocations.length === 0 || s.rollout?.node === node.id || s.rollout?.isSearching,
+    );
+    const from = origins.filter((s) => s.releases.some(({ image }) => image.node === node.id));
+    return [...new Set([...states.on(node.id), ...own, ...from])];
   };
 }
 

@@ -19,6 +19,7 @@ import type { Store } from '../store/store.js';
 import type { Transaction } from '../store/transaction.js';
 import { apply } from './apply.js';
 import type { Assignments } from './assignments.js';
+import type { Carrying } from './carry.js';
 import type { Certificates } from './certificates.js';
 import type { Discovery } from './discovery.js';
 import { stepDrains } from './drains.js';
@@ -30,6 +31,8 @@ export interface ReconcileOptions {
   states: States;
   certificates: Certificates;
   discovery: Discovery;
+  /** Absent: no images are carried. */
+  carrying?: Pick<Carrying, 'ensure'>;
   assignments: Assignments;
   presence(): PresenceTiming;
   /** Writes how the silence of a node was judged. */
@@ -107,6 +110,7 @@ export function startReconcile(options: ReconcileOptions): Loop {
       options.certificates.ensure(states.all(), Date.now());
       for (const id of options.discovery.ensure()) store.dirty.nodes.add(id);
     }
+    for (const id of options.carrying?.ensure() ?? []) store.dirty.nodes.add(id);
     const unsent = new Map<string, unknown>();
     await each(store, store.dirty.nodes, unsent, (id) => assignOne(options, id));
     const touchedAtMs = touchedNodes.size > 0 ? touchedDueMs : NEVER;
@@ -258,7 +262,9 @@ function concernedNodes(states: States, services: ReadonlySet<string>): Set<stri
   for (const key of services) {
     const state = states.get(key);
     const own = state?.allocations.map(({ node }) => node) ?? [];
-    for (const id of own.length > 0 ? own : nodes.map((node) => node.id)) concerned.add(id);
+    const isEverywhere = own.length === 0 || state?.rollout?.isSearching;
+    for (const id of isEverywhere ? nodes.map((node) => node.id) : own) concerned.add(id);
+    for (const { image } of state?.releases ?? []) if (image.node !== undefined) concerned.add(image.node);
     if (state?.rollout?.node) concerned.add(state.rollout.node);
   }
   return concerned;

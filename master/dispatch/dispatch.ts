@@ -231,6 +231,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   };
 
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    if (options.relay?.(request, socket, head)) return;
     if (request.url?.split('?')[0] !== '/agent') {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
@@ -285,6 +286,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       store.write((tx) => recordAsked(tx, node, message));
       session.send(message);
     },
+    relay: (node, id) => liveOf(node).session.send({ type: 'relay-open', id }),
     stop: async () => {
       unwatch();
       for (const { session } of live.values()) session.close(1001, 'the master stops');

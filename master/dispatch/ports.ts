@@ -5,6 +5,7 @@ import type { Counted, Peer } from '../../shared/model.js';
 import type { Assignment, LogLine, NodeFacts, Recalled } from '../../shared/protocol.js';
 import type { Upgrade } from '../../shared/upgrade.js';
 import type { Store } from '../store/store.js';
+import type { Relay } from './relay.js';
 import type { NodeDescription } from './reports.js';
 
 export interface LogRequest {
@@ -32,6 +33,8 @@ export interface Dispatch {
   recall(node: string): Promise<Recalled>;
   /** Throws NODE_UNREACHABLE without a session. */
   upgrade(node: string, message: Upgrade): void;
+  /** Tells a node that another one waits for it under this id. Throws NODE_UNREACHABLE without a session. */
+  relay(node: string, id: string): void;
   /** Ends all sessions. */
   stop(): Promise<void>;
 }
@@ -52,6 +55,8 @@ export interface DispatchOptions {
   describeNode(node: string, facts: NodeFacts): NodeDescription;
   /** Which node the client certificate of a socket proves. */
   peer(socket: unknown): Peer | null;
+  /** Takes connections between nodes; absent: there are none. */
+  relay?: Relay;
   /** Called with the services whose figures have changed. */
   onFigures?(services: string[]): void;
   /** Of sessions that begin from now on. */

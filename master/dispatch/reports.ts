@@ -2,11 +2,12 @@
  * What agents report, written into the store: the only writer of `observed` fields. A report that says nothing new
  * writes nothing. The services that a change concerns are planned again.
  */
+
+import type { DiscoveryObserved } from '../../shared/discovery-observed.js';
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Allocation, Node, Peer, Presence } from '../../shared/model.js';
 import type {
   AllocationObserved,
-  DiscoveryObserved,
   IngressObserved,
   NodeFacts,
   Status,
@@ -113,6 +114,7 @@ export function recordStatus(tx: Transaction, id: string, status: Status, nowMs:
     engine: status.engine,
     disk: status.disk ?? null,
     upgrade: status.upgrade ?? null,
+    carry: status.carry ?? null,
     images: status.images,
     discovery: status.discovery ?? null,
     ingressObserved: status.ingress && { ...status.ingress, traffic: status.ingress.traffic.map(settled) },

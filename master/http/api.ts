@@ -44,10 +44,12 @@ import type {
   Hooks,
   Live,
   NodeFiles,
+  Registries,
   Secrets,
   Settings,
   UpgradeNode,
 } from './ports.js';
+import { registryRoutes } from './registry-routes.js';
 import { rolloutRoutes } from './rollout-routes.js';
 import { type Answer, answer, type Route, route } from './route.js';
 import { secretRoutes } from './secret-routes.js';
@@ -65,6 +67,7 @@ export interface ApiOptions {
   commands: Commands;
   certificates: Certificates;
   secrets: Secrets;
+  registries: Registries;
   enrolment: Enrolment;
   hooks: Hooks;
   nodeFiles: NodeFiles;
@@ -159,6 +162,7 @@ function allRoutes(options: ApiOptions, { views, guessing, page }: Parts, hooks:
     ...certificateRoutes(options.certificates, views),
     ...serviceRoutes(store, commands),
     ...secretRoutes(store, options.secrets, commands),
+    ...registryRoutes(options.registries),
     ...rolloutRoutes(store, commands),
     ...joinRoutes(store, options.enrolment, views),
     ...webhookRoutes(store, options.hooks),

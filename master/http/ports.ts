@@ -57,6 +57,15 @@ export interface Commands {
   ): { allocation: { id: string }; from: string; to: string }[];
 }
 
+/** Credentials at image registries, but for passwords. */
+export interface Registries {
+  list(): { host: string; username: string; setAtMs: number; by: string; usedBy: string[] }[];
+  /** Answers the host as it is kept. Throws BODY_INVALID. */
+  login(given: { host: string; username: string; password: string }, by: string): string;
+  /** Throws REGISTRY_NOT_FOUND. */
+  logout(host: string, by: string): string;
+}
+
 /** A secret, but for its value. */
 export interface SecretFacts {
   project: string | null;

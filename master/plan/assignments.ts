@@ -6,6 +6,7 @@ import type { Table } from '../../discovery/table.js';
 import type { Certificate, Ingress, Route } from '../../proxy-config/route.js';
 import type { Allocation, Node, Release } from '../../shared/model.js';
 import type { AllocationAssignment, Assignment, ImageKeep, ImageWant } from '../../shared/protocol.js';
+import { type CarryPart, isCarried } from './carry.js';
 import { hstsOf } from './hsts.js';
 import { jobContainer } from './jobs.js';
 import { keepTagOf } from './names.js';
@@ -24,6 +25,8 @@ export interface AssignmentInput {
   unreachable: ReadonlySet<string>;
   /** The names that its containers may use. */
   discovery?: Table;
+  /** What it fetches and serves of images that no registry has. */
+  carry?: CarryPart;
 }
 
 /** What ingress nodes need besides routes. A route's domain without a certificate is left out until it has one. */
@@ -52,9 +55,11 @@ export function assignmentOf({
   ingress,
   unreachable,
   discovery,
+  carry,
 }: AssignmentInput): Omit<Assignment, 'revision'> {
   const sorted = [...services].sort((a, b) => (a.service.key < b.service.key ? -1 : 1));
-  const parts = sorted.map((state) => partOf(node.id, shareOf(cluster, state), state.allocations));
+  const shares = sorted.map((state) => ({ share: shareOf(cluster, state), state }));
+  const parts = shares.map(({ share, state }) => partOf(node.id, share, state.allocations));
   return {
     type: 'assignment',
     cluster,
@@ -63,6 +68,7 @@ export function assignmentOf({
     keep: parts.flatMap((part) => part.keep),
     ingress: node.ingress ? { ...ingressOf(sorted, routesOf(sorted, unreachable), ingress) } : null,
     ...(discovery === undefined ? {} : { discovery: { ...discovery } }),
+    ...carryOf(node, shares, carry),
     node: { labels: node.labels, cordoned: node.cordoned },
     counters: Object.fromEntries(sorted.map(({ service: s }) => [s.key, s.planned.nextAllocation])),
   };
@@ -76,9 +82,11 @@ export interface Share {
   origin: ServiceOrigin;
   /** The release that a rolling update starts now. */
   trial: { release: number; sinceMs: number } | null;
-  /** The image that is resolved now, and the node that does it. */
-  want: { node: string; image: ImageWant } | null;
+  /** The image that is resolved now, and the node that does it; null: all of them look for it. */
+  want: { node: string | null; image: ImageWant } | null;
   keep: ImageKeep[];
+  /** Ids of its images that no registry has. */
+  carried: string[];
 }
 
 export function shareOf(cluster: string, state: ServiceState): Share {
@@ -96,6 +104,7 @@ export function shareOf(cluster: string, state: ServiceState): Share {
     trial: isRolling ? { release: rollout.release ?? 0, sinceMs: rollout.startedAtMs } : null,
     want: imageWant(state),
     keep: keeps(cluster, state),
+    carried: [...new Set(releases.filter(isCarried).map(({ image }) => image.id))].sort(),
   };
 }
 
@@ -123,7 +132,7 @@ export function partOf(
       const release = share.releases.find((r) => r.number === placed.release);
       return release ? [allocationOf(placed, release, share)] : [];
     }),
-    images: share.want?.node === node ? [share.want.image] : [],
+    images: share.want && (share.want.node ?? node) === node ? [share.want.image] : [],
     keep: share.keep,
   };
 }
@@ -162,12 +171,27 @@ function isOnTrial({ desired, group, release, createdAtMs }: Placed, { trial }: 
   return trial !== null && release === trial.release && createdAtMs >= trial.sinceMs;
 }
 
+/** Absent where the node has no part in any, or an agent that does not know of them. */
+function carryOf(
+  { facts }: Node,
+  shares: readonly { share: Share }[],
+  part: CarryPart = { fetch: [], serve: [] },
+): Pick<Assignment, 'carry'> {
+  const watch = [...new Set(shares.flatMap(({ share }) => share.carried))].sort();
+  const isNone = watch.length + part.fetch.length + part.serve.length + (part.push?.length ?? 0) === 0;
+  return isNone || facts.carries !== true ? {} : { carry: { watch, ...part } };
+}
+
 /* ---- images ------------------------------------------------------------------------------------------------------ */
 
 function imageWant({ rollout, releases }: ServiceState): Share['want'] {
   if (rollout?.state !== 'preparing' || rollout.node === null) return null;
-  const { id, node, spec } = rollout;
-  const { image, pull } = spec.container;
+  const { id, spec } = rollout;
+  const { image, pull: asked } = spec.container;
+  // What is looked for everywhere is what somebody has put there: no registry is asked.
+  const { node, pull } = rollout.isSearching
+    ? { node: null, pull: 'never' as const }
+    : { node: rollout.node, pull: asked };
   if (rollout.kind === 'rollback') {
     const stored = releases.find((release) => release.number === rollout.release)?.image;
     const once = pull === 'never' ? pull : 'if-not-present';

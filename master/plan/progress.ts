@@ -13,6 +13,7 @@ import type { Finished } from './finish.js';
 import { type Groups, isGone } from './groups.js';
 import { intentsOf } from './intent.js';
 import { place } from './place.js';
+import { findImage } from './search.js';
 import { doubtOf, type Seen } from './seen.js';
 import { type Slots, slotsOf } from './slots.js';
 import type { ServiceSnapshot } from './snapshot.js';
@@ -76,6 +77,10 @@ export interface Preparation {
   node: Node | null;
   refusal: string | null;
   image: ImageObserved | null;
+  /** The node that has it, once one is known to. */
+  from: Node | null;
+  /** There are nodes beside `node` that may have it. */
+  hasOthers: boolean;
   /** `depends_on` services of which none is ready, with what is known of them. */
   missing: string[];
 }
@@ -151,10 +156,17 @@ function preparationOf(snapshot: ServiceSnapshot, rollout: Rollout): Preparation
   const chosen = snapshot.nodes.find((view) => view.node.id === rollout.node)?.node ?? null;
   const choice = chosen && doubtOf(chosen) === null ? null : place(rollout.spec, snapshot.nodes, []);
   const node = choice === null ? chosen : choice.node;
+  const found = findImage(
+    rollout,
+    node,
+    snapshot.nodes.map((view) => view.node),
+  );
   return {
     node,
     refusal: choice?.refusal ?? null,
-    image: node?.images.find((image) => image.id === rollout.id) ?? null,
+    image: found.image,
+    from: found.node,
+    hasOthers: snapshot.nodes.some((view) => view.node !== node && view.node.facts.carries === true),
     missing: rollout.spec.dependsOn.flatMap((name) => {
       const sibling = snapshot.siblings.find((s) => s.name === name);
       if (!sibling) return [`waits for ${name}: no such service in project ${snapshot.service.project}`];

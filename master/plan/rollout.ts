@@ -10,9 +10,10 @@
  * (`intent`). What a canary does is in `canary`.
  */
 import { canonicalJson } from '../../shared/fingerprint.js';
-import type { Failure, Release, Rollout } from '../../shared/model.js';
+import type { Failure, Release, ResolvedImage, Rollout } from '../../shared/model.js';
 import { isRouted } from '../../shared/spec.js';
 import { advanceCanary, newCanary } from './canary.js';
+import { isCarried } from './carry.js';
 import { failureOfCulprit, failureOfDeadline, failureOfImage, failureOfJob } from './failure.js';
 import { withJob } from './jobs.js';
 import type { Progress } from './progress.js';
@@ -64,6 +65,7 @@ function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
   if (isStable && !before.paused) return begin(before, progress, stored, nowMs);
   const { node, refusal, image } = progress.preparation;
   const rollout = { ...before, node: node?.id ?? before.node };
+  if (image?.state === 'failed' && isElsewhere(rollout, progress)) return search(rollout, progress, nowMs);
   if (image?.state === 'failed')
     return fail(rollout, failureOfImage(image.reason, rollout, nowMs), progress, nowMs);
   const imageId = image?.state === 'ready' ? image.imageId : null;
@@ -72,7 +74,7 @@ function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
   if (imageId !== null && missing.length === 0) {
     if (needsRoom(rollout, progress) && rollout.spec.deploy.preDeploy === null)
       return makeRoom(rollout, nowMs);
-    const resolved = { ref: rollout.spec.container.image, id: imageId, digest: image?.digest ?? null };
+    const resolved = resolvedImage(rollout, progress, imageId);
     return begin(rollout, progress, newRelease(rollout, progress.nextRelease, resolved, nowMs), nowMs);
   }
   if (isOverdue(rollout, progress, nowMs)) {
@@ -86,13 +88,32 @@ function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
   return stay(rollout, waits, deadlineOf(rollout));
 }
 
+/** No registry has it, so that another node may. */
+function isElsewhere({ isSearching, spec, kind }: Rollout, { stored, preparation }: Progress): boolean {
+  if (isSearching || !preparation.hasOthers) return false;
+  return spec.container.pull === 'never' || (kind === 'rollback' && stored !== null && isCarried(stored));
+}
+
+function search(rollout: Rollout, { preparation }: Progress, nowMs: number): Step {
+  const where = preparation.node === null ? 'there' : `on ${preparation.node.facts.name}`;
+  const reason = `${rollout.spec.container.image} is not ${where}: the other nodes are asked for it`;
+  return move({ ...rollout, isSearching: true, reason, progressAtMs: nowMs }, reason);
+}
+
+function resolvedImage({ spec }: Rollout, { preparation }: Progress, id: string): ResolvedImage {
+  const { image, from } = preparation;
+  const resolved = { ref: spec.container.image, id, digest: image?.digest ?? null };
+  return isCarried({ image: resolved, spec }) && from !== null ? { ...resolved, node: from.id } : resolved;
+}
+
 /** What else has to hold before allocations are made. */
 function missingFor(rollout: Rollout, { preparation }: Progress): string[] {
   return [...preparation.missing, ...(rollout.paused ? [pausedWords(rollout)] : [])];
 }
 
-function imageWait({ spec }: Rollout, { preparation }: Progress): string {
+function imageWait({ spec, isSearching }: Rollout, { preparation }: Progress): string {
   const { node, refusal, image } = preparation;
+  if (isSearching) return `image ${spec.container.image} is being looked for on all nodes`;
   if (node === null) return `no node can take it: ${refusal}`;
   const percent = image?.percent == null ? '' : ` ${Math.round(image.percent)} %`;
   const verb = image?.state === 'pulling' ? `pulling${percent}` : 'is being looked up';

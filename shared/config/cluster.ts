@@ -8,6 +8,7 @@ import type { SecurityRules } from '../permit.js';
 import { LIVENESS_MS } from '../protocol.js';
 import { type AcmeConfig, acmeConfigOf, acmeSchema, checkAcme } from './acme.js';
 import { addressRangeProblem } from './address-range.js';
+import { checkNodes } from './check-nodes.js';
 import { accessKeys, type ConfigToken, checkTokens, tokensOf, tokenTable } from './cluster-access.js';
 import { type Document, invalidFile, readDocument } from './document.js';
 import { problemsOf } from './explain.js';
@@ -16,6 +17,7 @@ import { readHostPort } from './host-port.js';
 import { refuseRustKeys } from './legacy.js';
 import { isTable, withoutUnset } from './plain.js';
 import type { Problem } from './problem.js';
+import { imagesPrefix, registrySchema } from './registry.js';
 import { securityRulesOf, securitySchema } from './security.js';
 import { serviceRangeProblem } from './service-range.js';
 
@@ -60,6 +62,7 @@ const clusterSchema = z.strictObject({
     })
     .optional(),
   security: securitySchema.optional(),
+  registry: registrySchema.optional(),
   node: z
     .array(
       z.strictObject({ name: nonEmpty.optional(), address: nonEmpty.optional(), labels: labels.optional() }),
@@ -98,6 +101,8 @@ export interface ClusterConfig {
     trustedProxies: string[];
   };
   security: SecurityRules;
+  /** What images that no registry has are pushed below: `host/repository`. */
+  imagesPrefix: string | null;
   /** Labels for nodes that join, matched by name or address. */
   nodes: { name: string | null; address: string | null; labels: Record<string, string> }[];
   tokens: ConfigToken[];
@@ -156,19 +161,6 @@ function checkCluster(table: ClusterTable): Problem[] {
   ];
 }
 
-function checkNodes(nodes: NonNullable<ClusterTable['node']>): Problem[] {
-  return nodes.flatMap((node, index): Problem[] => {
-    if (node.name === undefined && node.address === undefined) {
-      return [
-        { path: ['node', index], message: 'needs name (or address): the node that the labels are for' },
-      ];
-    }
-    const first = nodes.findIndex((other) => other.name !== undefined && other.name === node.name);
-    const twice = first >= 0 && first < index;
-    return twice ? [{ path: ['node', index, 'name'], message: `"${node.name}" is listed twice` }] : [];
-  });
-}
-
 function isLoopback(listen: string): boolean {
   const host = readHostPort(listen)?.host ?? '';
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
@@ -183,7 +175,7 @@ async function refused(document: Document, file: string, problems: Problem[]): P
 }
 
 function configOf(table: ClusterTable): ClusterConfig {
-  const { cluster = {}, acme, proxy, security, node, token, api_tokens } = table;
+  const { cluster = {}, acme, proxy, security, registry, node, token, api_tokens } = table;
   const older = cluster.api_port !== undefined || cluster.api_bind !== undefined;
   const olderListen = older
     ? `${bracketed(cluster.api_bind ?? '0.0.0.0')}:${cluster.api_port ?? 6880}`
@@ -211,6 +203,7 @@ function configOf(table: ClusterTable): ClusterConfig {
       trustedProxies: [...new Set(proxy?.trusted_proxies ?? [])],
     },
     security: securityRulesOf(security),
+    imagesPrefix: imagesPrefix(registry),
     nodes: (node ?? []).map((one) => ({
       name: one.name ?? null,
       address: one.address ?? null,

@@ -194,6 +194,15 @@ export async function engineContract(t: Test, under: EngineUnderTest): Promise<v
     t.match(await engine.image(image.ref), { id: image.id });
   });
 
+  await t.test('what carrying an image puts on it is found by its port, and taken off', async (t) => {
+    const [own, other] = ['127.0.0.1:2/img/a:latest', '127.0.0.1:3/img/a:latest'];
+    for (const tag of [own, other]) await engine.tag(image.id, tag);
+    t.same(await engine.passingReferences(2), [own]);
+    for (const tag of [own, other]) await engine.untag(tag);
+    t.same(await engine.passingReferences(2), []);
+    t.match(await engine.image(image.ref), { id: image.id });
+  });
+
   await t.test('what is not there: null, nothing to do, or not-found', async (t) => {
     t.equal(await engine.container('nobody'), null);
     await engine.stop('nobody', 0);

@@ -8,6 +8,7 @@ import { createAccess } from '../../master/access.js';
 import { openAuthority } from '../../master/authority.js';
 import { createEnrol } from '../../master/control/enrol.js';
 import { createJoinTokens } from '../../master/control/join-tokens.js';
+import { createRegistries } from '../../master/control/registries.js';
 import { createSecrets } from '../../master/control/secrets.js';
 import { createStates } from '../../master/control/states.js';
 import { createApi } from '../../master/http/api.js';
@@ -111,6 +112,7 @@ export async function anApi(
       ...createSecrets({ store, states: createStates(store), ...keys }),
       rotateKey: () => keys.rotate(store),
     },
+    registries: createRegistries(store, createStates(store), keys),
     certificates: { ...noCertificates, ca: authority.caPem, ...more.certificates },
     enrolment: {
       ...createEnrol(store, authority, () => 'c'),

@@ -4,7 +4,7 @@
  * file it lives. Flags are those of `orca server`.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { masterProgram } from '../../master/main.js';
+import { masterProgram } from '../../master/program.js';
 
 await masterProgram(process.argv.slice(2), {
   store: {

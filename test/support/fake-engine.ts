@@ -245,6 +245,9 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
       onPercent(43);
       images.set(reference, image);
     },
+    async push(reference) {
+      await called('push', reference);
+    },
     async keptTags() {
       await called('keptTags');
       return new Map(tags);
@@ -252,6 +255,10 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
     async tag(imageId, tag) {
       await called('tag', tag);
       tags.set(tag, imageId);
+    },
+    async passingReferences(port) {
+      await called('passingReferences', `${port}`);
+      return [...tags.keys()].filter((tag) => tag.startsWith(`127.0.0.1:${port}/`));
     },
     async untag(tag) {
       await called('untag', tag);

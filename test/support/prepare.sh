@@ -15,6 +15,7 @@ need() { # need PROGRAM PACKAGE
 
 need "${ORCA_TEST_DOCKERD:-dockerd}" docker.io
 need "${ORCA_TEST_CADDY:-caddy}" caddy
+need docker-registry docker-registry
 need busybox busybox-static
 need ip iproute2
 need iptables iptables
@@ -36,6 +37,7 @@ if [ -n "$missing" ]; then
   command -v apt-get >/dev/null 2>&1 || fail "missing:$missing. Install them with this system's package manager"
   echo "prepare: installing$missing"
   had_caddy=$(command -v caddy || true)
+  had_registry=$(command -v docker-registry || true)
   log=$(mktemp)
   export DEBIAN_FRONTEND=noninteractive
   # shellcheck disable=SC2086 # a list of packages
@@ -46,6 +48,9 @@ if [ -n "$missing" ]; then
   # Debian's caddy package starts a service on port 80, which the tests have no use for.
   if [ -z "$had_caddy" ] && [ -d /run/systemd/system ]; then
     systemctl disable --now caddy >/dev/null 2>&1 || true
+  fi
+  if [ -z "$had_registry" ] && [ -d /run/systemd/system ]; then
+    systemctl disable --now docker-registry >/dev/null 2>&1 || true
   fi
 fi
 

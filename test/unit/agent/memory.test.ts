@@ -21,6 +21,15 @@ t.test('the newest assignment is remembered, readable by its owner only', async 
   t.same(await readdir(folder), ['assignment.json'], 'no draft is left');
 });
 
+t.test('credentials for registries are in no file', async (t) => {
+  const folder = join(t.testdir(), 'agent');
+  const memory = openMemory(folder, (problem) => t.equal(problem, null));
+  const registries = { 'r.test': { username: 'me', password: 'open sesame', reason: null } };
+  memory.keepAssignment(anAssignment({ revision: 1, registries }));
+  await memory.settled();
+  t.notMatch(await readFile(join(folder, 'assignment.json'), 'utf8'), /sesame|registries/);
+});
+
 t.test('what can not be read is nothing remembered', async (t) => {
   const folder = t.testdir({
     'assignment.json': '{"type":"assignm',

@@ -92,6 +92,7 @@ async function converge(engine: FakeEngine, assignment: Assignment, clock: Clock
         dnsFor: () => null,
         secretFiles: noSecretFiles,
         mountLock: { home: '/var/lib/orca', folders: null },
+        carrier: () => ({ fetch: async () => undefined }),
         refresh: async () => undefined,
         onProgress: () => undefined,
       }).catch((error: unknown) => {

@@ -176,3 +176,31 @@ t.test('names fit where they are used, and stay apart', async (t) => {
   t.match(dnsLabel('___'), /^x-[0-9a-f]{6}$/);
   t.match(keepTagOf('c1', 'Shop', 'api', 3), /^orca\.local\/c1\/shop-[0-9a-f]{6}\/api:v3$/);
 });
+
+t.test('an agent that carries hears of images that no registry has; another one nothing', async (t) => {
+  const image = { ref: 'app:1', id: 'sha256:1', digest: null };
+  const pulled = { ...image, id: 'sha256:2', digest: 'app@sha256:d' };
+  const state = aState({
+    releases: [
+      { ...aRelease(1), image },
+      { ...aRelease(2), image: pulled },
+    ],
+    allocations: [anAllocation(1)],
+  });
+  const carrying = aNode();
+  carrying.facts.carries = true;
+  t.same(assign(state, carrying).carry, { watch: ['sha256:1'], fetch: [], serve: [] });
+  t.equal(assign(state).carry, undefined);
+  const onlyPulled = aState({ releases: [{ ...aRelease(2), image: pulled }] });
+  t.equal(assign(onlyPulled, carrying).carry, undefined);
+});
+
+t.test('all nodes are asked for an image while it is looked for, and no registry', async (t) => {
+  const spec = aSpec({ container: { image: 'app:1', pull: 'never' } });
+  const rollout = aRollout({ state: 'preparing', node: 'n1', spec });
+  const images = (isSearching: boolean, node: string) =>
+    assign(aState({ rollout: isSearching ? { ...rollout, isSearching } : rollout }), aNode(node)).images;
+  t.match(images(false, 'n1'), [{ ref: 'app:1' }]);
+  t.same(images(false, 'n2'), []);
+  t.match(images(true, 'n2'), [{ id: rollout.id, ref: 'app:1', pull: 'never' }]);
+});

@@ -3,9 +3,9 @@ import t from 'tap';
 import { freeAddress, namedServiceOf } from '../../../../master/plan/discovery.js';
 import { planService } from '../../../../master/plan/plan.js';
 import type { ServiceState } from '../../../../master/plan/snapshot.js';
+import type { DiscoveryObserved } from '../../../../shared/discovery-observed.js';
 import { contains, readAddress, readRange } from '../../../../shared/ipv4.js';
 import type { Allocation, Node } from '../../../../shared/model.js';
-import type { DiscoveryObserved } from '../../../../shared/protocol.js';
 import {
   aNode,
   anAllocation,

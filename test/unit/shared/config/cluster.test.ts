@@ -15,6 +15,7 @@ t.test('an empty file leaves everything unset', async (t) => {
     lostAfterMs: null,
     acme: { directory: null, trustedRoots: [], staging: false },
     proxy: { httpPort: null, httpsPort: null, caddy: null },
+    imagesPrefix: null,
     nodes: [],
     tokens: [],
   });
@@ -22,7 +23,7 @@ t.test('an empty file leaves everything unset', async (t) => {
 
 t.test('every setting is read', async (t) => {
   const text =
-    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nservice_range = "10.9.0.0/20"\nsilence = "10s"\nlost_after = "2m"\naudit_retention = "30d"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = false\neab_kid = "k"\neab_key = "s"\nresolvers = ["1.1.1.1", "[::1]:53"]\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\ntrusted_proxies = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "192.0.2.7"]\n';
+    '[cluster]\nname = "p"\ndomain = "Orca.example.com"\nacme_email = "a@b.c"\ncert_dir = "certs"\nlog_level = "warn"\nlisten = "[::1]:6880"\nhttp_listen = "127.0.0.1:6881"\ndocker = "unix:///x"\nadvertise = "10.0.0.1"\nagent = false\nservice_range = "10.9.0.0/20"\nsilence = "10s"\nlost_after = "2m"\naudit_retention = "30d"\n[acme]\ndirectory = "https://ca/dir"\ntrusted_roots = ["a.pem"]\nstaging = false\neab_kid = "k"\neab_key = "s"\nresolvers = ["1.1.1.1", "[::1]:53"]\n[proxy]\nhttp_port = 8080\nhttps_port = 8443\ncaddy = "/usr/bin/caddy"\ntrusted_proxies = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "192.0.2.7"]\n[registry]\nhost = "Registry.test:5000"\nrepository = "team/orca"\n';
   t.same(await parseClusterToml(text, 'c'), {
     name: 'p',
     domain: 'orca.example.com',
@@ -48,6 +49,7 @@ t.test('every setting is read', async (t) => {
       trustedProxies: ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32'],
     },
     security: { allowedMounts: [], privileged: false, newPrivileges: false, capAdd: [] },
+    imagesPrefix: 'registry.test:5000/team/orca',
     nodes: [],
     tokens: [],
     auditRetentionMs: 30 * 86_400_000,
@@ -86,6 +88,23 @@ t.test('tokens have roles, and projects unless they are of an admin', async (t) 
   ]);
   t.match(await refused(table('projects = ["shop"]')), /:4:1: token\[0\].projects: needs role/);
   t.match(await refused('[cluster]\naudit_retention = "1h"'), /audit_retention: must be a time/);
+});
+
+t.test('a registry is a host and a path of names', async (t) => {
+  const read = async (lines: string) => (await parseClusterToml(`[registry]\n${lines}`, 'c')).imagesPrefix;
+  t.equal(await read('host = "index.docker.io"\nrepository = "me"'), 'docker.io/me');
+  t.equal(await read('host = "r.test"'), 'r.test/orca');
+  for (const [lines, says] of [
+    ['host = "https://r.test/path"', /:2:1: registry.host: must be the host of a registry/],
+    ['host = "me"', /registry.host: must be the host/],
+    ['repository = "a"', /registry.host: is (required|missing)/],
+    [
+      'host = "r.test"\nrepository = "Team/../x"',
+      /:3:1: registry.repository: must be a path of lower case names/,
+    ],
+    ['host = "r.test"\npassword = "x"', /:3:1: registry.password: /],
+  ] as const)
+    t.match(await refused(`[registry]\n${lines}`), says, lines);
 });
 
 t.test('what of ACME does not go together is refused', async (t) => {

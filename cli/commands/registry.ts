@@ -1,0 +1,61 @@
+/** `orca registry`: login, list and logout. The password comes from standard input, goes to the master and is never printed. */
+import type { RegistriesReply, RegistryChanged } from '../../shared/api-registries.js';
+import { OrcaError } from '../../shared/errors.js';
+import { cleaned } from '../clean.js';
+import { type Context, optionText } from '../context.js';
+import { localTime } from '../time.js';
+
+export async function registry(context: Context): Promise<number> {
+  const [action = 'list', host, more] = context.args;
+  const known = ['login', 'list', 'logout'];
+  if (!known.includes(action))
+    throw new OrcaError('USAGE', `there is no "orca registry ${action}"; there are ${known.join(', ')}`);
+  if (action === 'list' ? host !== undefined : more !== undefined)
+    throw new OrcaError('USAGE', `orca registry ${action} takes less than that`);
+  if (action === 'list') return await list(context);
+  if (host === undefined)
+    throw new OrcaError('USAGE', `say which: orca registry ${action} HOST, such as registry.example.com`);
+  return action === 'login' ? await login(context, host) : await logout(context, host);
+}
+
+async function login(context: Context, host: string): Promise<number> {
+  const username = optionText(context.options, 'username');
+  if (username === undefined)
+    throw new OrcaError('USAGE', `say who: orca registry login ${host} --username USER < FILE`);
+  const password = (await context.io.readSecret(`password of ${username} at ${host}: `)).replace(
+    /\r?\n$/,
+    '',
+  );
+  if (password === '')
+    throw new OrcaError('USAGE', 'there was no password on standard input; nothing was changed');
+  const client = await context.connect();
+  return say(context, await client.post<RegistryChanged>('/registries', { host, username, password }));
+}
+
+async function logout(context: Context, host: string): Promise<number> {
+  const client = await context.connect();
+  return say(context, await client.delete<RegistryChanged>(`/registries/${encodeURIComponent(host)}`));
+}
+
+async function list(context: Context): Promise<number> {
+  const reply = await (await context.connect()).get<RegistriesReply>('/registries');
+  if (context.json) context.output.json(reply);
+  else if (reply.registries.length === 0)
+    context.output.line(
+      'no credentials; `orca registry login HOST --username USER` reads a password from standard input',
+    );
+  else
+    context.output.table(
+      ['REGISTRY', 'USER', 'SET', 'BY', 'USED BY'],
+      cleaned(reply).registries.map(({ host, username, set_at, by, used_by }) => [
+        ...[host, username, localTime(set_at), by, used_by.join(', ')],
+      ]),
+    );
+  return 0;
+}
+
+function say({ output, json }: Context, reply: RegistryChanged): number {
+  if (json) output.json(reply);
+  else output.line(cleaned(reply).ok);
+  return 0;
+}

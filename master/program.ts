@@ -1,0 +1,19 @@
+/** The master as a program. */
+import { messageOf } from '../shared/errors.js';
+import { readFlags } from './flags.js';
+import { type MasterOptions, startMaster } from './main.js';
+
+/** `orca server`: runs until SIGTERM or SIGINT; SIGHUP reads cluster.toml again. Throws OrcaErrors of the start. `more` is for tests. */
+export async function masterProgram(argv: string[], more: Pick<MasterOptions, 'store'> = {}): Promise<void> {
+  const master = await startMaster({ ...readFlags(argv), ...more });
+  process.on('SIGHUP', () => {
+    master
+      .reload()
+      .catch((error) => process.stderr.write(`orca server: reload refused: ${messageOf(error)}\n`));
+  });
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve());
+  });
+  await master.stop();
+}

@@ -1,0 +1,31 @@
+/** Bodies of the HTTP API about registries. A password goes in; none ever comes out. */
+import { z } from 'zod';
+
+const MAX_PASSWORD_BYTES = 16 * 1024;
+
+/** What is wrong with it is said without it. */
+const password = z.custom<string>(
+  (given) => typeof given === 'string' && given !== '' && Buffer.byteLength(given) <= MAX_PASSWORD_BYTES,
+  `must be text of 1 to ${MAX_PASSWORD_BYTES} bytes`,
+);
+
+export const registryLoginSchema = z.object({
+  host: z.string().min(1).max(255),
+  username: z.string().min(1).max(255),
+  password,
+});
+export type RegistryLogin = z.infer<typeof registryLoginSchema>;
+
+export const registryViewSchema = z.object({
+  host: z.string(),
+  username: z.string(),
+  set_at: z.string(),
+  by: z.string(),
+  /** `project/name` of the services whose images are there. */
+  used_by: z.array(z.string()),
+});
+export const registriesReplySchema = z.object({ registries: z.array(registryViewSchema) });
+export type RegistriesReply = z.infer<typeof registriesReplySchema>;
+
+export const registryChangedSchema = z.object({ ok: z.string() });
+export type RegistryChanged = z.infer<typeof registryChangedSchema>;

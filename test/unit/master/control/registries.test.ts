@@ -1,0 +1,79 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { openAuthority } from '../../../../master/authority.js';
+import { createRegistries } from '../../../../master/control/registries.js';
+import { createStates } from '../../../../master/control/states.js';
+import { aService } from '../../../support/a-model.js';
+import { aStore } from '../../../support/a-store.js';
+import { anAllocation } from '../../agent/an.js';
+
+const given = { host: 'https://R.test:5000/v2/', username: 'me', password: 'open sesame' };
+const content = (...images: string[]) => ({
+  images: [],
+  allocations: images.map((image) => anAllocation({ container: { image } })),
+});
+
+function aControl(t: Test) {
+  const folder = mkdtempSync(join(tmpdir(), 'orca-registries-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const { keys } = openAuthority(folder, Date.now());
+  const store = aStore(t);
+  return { store, keys, registries: createRegistries(store, createStates(store), keys) };
+}
+
+t.test('a password goes to the nodes that pull from there, and is shown to nobody', async (t) => {
+  const { store, registries } = aControl(t);
+  store.write((tx) => tx.putService(aService({}, { image: 'r.test:5000/app:1' })));
+  t.equal(registries.login(given, 'admin'), 'r.test:5000');
+  t.same(registries.sentFor(content('r.test:5000/app:1', 'r.test:5000/other:2')), {
+    'r.test:5000': { username: 'me', password: 'open sesame', reason: null },
+  });
+  t.equal(registries.sentFor(content('app:1', 'r.test/app:1')), undefined);
+  t.match(registries.list(), [{ host: 'r.test:5000', username: 'me', by: 'admin', usedBy: ['shop/api'] }]);
+  t.notMatch(JSON.stringify([registries.list(), store.events(10)]), /sesame/);
+  t.notMatch(JSON.stringify(store.meta('registries')), /sesame/);
+});
+
+t.test('it is sealed anew with another key, and one that was changed is a reason', async (t) => {
+  const { store, keys, registries } = aControl(t);
+  registries.login({ ...given, host: 'docker.io' }, 'admin');
+  const before = JSON.stringify(store.meta('registries'));
+  keys.rotate(store);
+  t.not(JSON.stringify(store.meta('registries')), before);
+  t.match(registries.sentFor(content('app:1')), { 'docker.io': { password: 'open sesame' } });
+  const record = (store.meta('registries') as Record<string, object>)['docker.io'];
+  store.write((tx) =>
+    tx.putMeta('registries', { 'docker.io': { ...record, sealedPassword: 'x'.repeat(60) } }),
+  );
+  t.match(registries.sentFor(content('app:1')), {
+    'docker.io': { password: null, reason: /can't be read: .*`orca registry login docker.io` sets it anew/ },
+  });
+});
+
+t.test('logging out, and what is no registry', async (t) => {
+  const { registries } = aControl(t);
+  registries.login(given, 'admin');
+  const mark = registries.mark();
+  t.equal(registries.logout('r.test:5000', 'admin'), 'r.test:5000');
+  t.not(registries.mark(), mark);
+  t.throws(() => registries.logout('r.test:5000', 'admin'), { code: 'REGISTRY_NOT_FOUND' });
+  for (const host of ['', 'me', 'r.test/app', 'a b.test', '-x.test', 'http://r.test'])
+    t.throws(
+      () => registries.login({ ...given, host }, 'admin'),
+      { code: 'BODY_INVALID', message: /is no registry/ },
+      host,
+    );
+});
+
+t.test('no file of the store has it in plain', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'orca-registries-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const { store, registries } = aControl(t);
+  registries.login(given, 'admin');
+  await store.copyTo(folder);
+  const files = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'latin1'));
+  t.ok(files.length > 0);
+  for (const text of files) t.notOk(text.includes('sesame'));
+});
