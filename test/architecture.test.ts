@@ -35,7 +35,7 @@ const mayImport: [path: string, ...imports: string[]][] = [
     'cli/programs.ts',
     'shared/',
     'cli/',
-    'dynamic master/main.ts',
+    'dynamic master/program.ts',
     'dynamic master/backup/restore.ts',
     'dynamic agent/main.ts',
   ],

@@ -77,7 +77,7 @@ t.test('token lists with roles, expiry, last use and who guesses, rotates and re
   const { out, err } = await orca(['token', 'list'], fake);
   t.match(
     out,
-    /ci +deployer of shop +2026\S+ \S+ +1m 5s ago from 192\.0\.2\.7 +made +admin\nhands +deployer +never +never +cluster\.toml\nold .* revoked/,
+    /ci +deployer of shop +2026\S+ \S+ +1m \d+s ago from 192\.0\.2\.7 +made +admin\nhands +deployer +never +never +cluster\.toml\nold .* revoked/,
   );
   t.match(err, /slowed: 40 wrong tokens came from 203\.0\.113\.9/);
   const rotated = await orca(['token', 'rotate', 'ci', '--overlap', '1h'], fake);

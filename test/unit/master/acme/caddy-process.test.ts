@@ -98,6 +98,7 @@ t.test('it dies with the process that started it', async (t) => {
     () => existsSync(join(home, 'pid')) && Number(readFileSync(join(home, 'pid'), 'utf8')),
   );
   t.ok(identityOf(pid));
+  await waitFor('it to be known', () => existsSync(join(home, 'one', 'pid.json')));
   master.kill('SIGKILL');
   await waitFor('it to be gone', () => identityOf(pid) === null);
   t.ok(existsSync(join(home, 'one', 'pid.json')), 'its folder is for the next one to remove');
