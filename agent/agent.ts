@@ -14,6 +14,7 @@ import type {
   NodeFacts,
   Status,
 } from '../shared/protocol.js';
+import type { Builder } from './build/builder.js';
 import { type Converger, startConverge } from './converge.js';
 import type { ContainerDns, Engine, ObservedNetwork } from './engine.js';
 import { type CountedFigures, type Link, startLink, type Work } from './link.js';
@@ -60,6 +61,8 @@ export interface AgentOptions<I, D> {
   /** Absent: names are left to Docker. */
   createDiscovery?: (onChange: () => void) => DiscoveryPart<D>;
   secretFiles?: SecretFiles;
+  /** Absent: nothing is built here. */
+  builder?: Builder;
   /** Null: it can't replace itself. */
   upgrades?: Upgrades | null;
   log: Log;
@@ -100,6 +103,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     ownTags,
     onChange: () => changed(),
     ...(options.secretFiles ? { secretFiles: options.secretFiles } : {}),
+    builder: options.builder ?? null,
     log,
     ...(options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs }),
   });
@@ -138,7 +142,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
   };
   memory.watch(() => state.link?.changed());
   options.upgrades?.watch(() => state.link?.changed());
-  const logs = createLogs(engine, converger.facts);
+  const logs = createLogs(engine, converger.facts, options.builder);
   const recall = createRecall({
     engine,
     assignment: converger.assignment,

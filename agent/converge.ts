@@ -13,6 +13,7 @@ import type {
   ImageObserved,
   SentSecrets,
 } from '../shared/protocol.js';
+import type { Builder } from './build/builder.js';
 import { type ContainerDns, type Engine, EngineError, type ObservedNetwork } from './engine.js';
 import { execute } from './execute.js';
 import { emptyFacts, type Facts } from './facts.js';
@@ -36,6 +37,8 @@ export interface ConvergeOptions {
   remembered: AllocationObserved[];
   /** Image tags that earlier assignments of this node asked for. */
   ownTags: string[];
+  /** Absent: nothing is built here. */
+  builder?: Builder | null;
   /** Absent: nothing has secrets as files. */
   secretFiles?: SecretFiles;
   onChange: () => void;
@@ -94,6 +97,7 @@ export function startConverge(options: ConvergeOptions): Converger {
   const publishAddress = (): string => options.publishAddress ?? look.version()?.bridgeAddress ?? '127.0.0.1';
 
   const secretFiles = options.secretFiles ?? noSecretFiles;
+  const builder = options.builder ?? null;
   const dnsFor = options.dnsFor ?? ((): null => null);
   const isHeld = (step: Step): boolean =>
     step.kind === 'create-container' && dnsFor(step.allocation.project) === undefined;
@@ -106,6 +110,7 @@ export function startConverge(options: ConvergeOptions): Converger {
       publishAddress: publishAddress(),
       dnsFor: (project: string) => dnsFor(project) ?? null,
       secretFiles,
+      builder,
       refresh: look.refresh,
       onProgress: loop.wake,
     };
@@ -125,7 +130,8 @@ export function startConverge(options: ConvergeOptions): Converger {
     if (assignment && look.isComplete()) {
       const nowMs = Date.now();
       pruneFacts(facts, assignment, running);
-      secretFiles.keep(liveIds(assignment, facts));
+      if (builder) followBuilds(builder, assignment, facts);
+      secretFiles.keep(new Set([...liveIds(assignment, facts), ...(builder?.running() ?? [])]));
       probes.follow(assignment);
       latest = plan(assignment, facts, nowMs);
       if (look.observed().state === 'up') {
@@ -172,6 +178,15 @@ export function startConverge(options: ConvergeOptions): Converger {
       await Promise.all([loop.stop(), look.stop()]);
     },
   };
+}
+
+/** What nobody wants any more ends; of the rest the facts say how far it is. */
+function followBuilds(builder: Builder, { images }: Assignment, facts: Facts): void {
+  builder.keep(new Set(images.flatMap(({ build }) => build?.id ?? [])));
+  for (const { id, build } of images) {
+    const observed = build ? builder.observed(build.id) : null;
+    if (observed) facts.builds.set(id, { ...observed });
+  }
 }
 
 /** Allocations that have a container, or get one. */

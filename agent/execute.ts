@@ -2,7 +2,14 @@
  * Does what a step says: one executor for each kind, complete by type. No decisions here: an executor calls the engine and
  * puts what it then observed into the facts; what the engine refuses rejects with `EngineError`.
  */
-import type { ContainerDns, ContainerRequest, Engine, ObservedContainer } from './engine.js';
+import type { Builder } from './build/builder.js';
+import {
+  type ContainerDns,
+  type ContainerRequest,
+  type Engine,
+  EngineError,
+  type ObservedContainer,
+} from './engine.js';
 import type { Facts } from './facts.js';
 import { resolveImage } from './images.js';
 import type { SecretFiles } from './secret-files.js';
@@ -17,6 +24,8 @@ export interface ExecuteContext {
   /** What a new container of a project asks about names. */
   dnsFor(project: string): ContainerDns | null;
   secretFiles: SecretFiles;
+  /** Null: nothing is built here. */
+  builder: Builder | null;
   /** Looks at one container again and puts what it is now into the facts. */
   refresh(id: string): Promise<void>;
   onProgress(): void;
@@ -46,6 +55,11 @@ const executors: Executors = {
     }).finally(() => facts.percents.delete(step.key));
     if (step.want !== null) facts.resolved.set(step.want, image);
     if (step.imageId !== null) facts.missing.delete(step.imageId);
+  },
+
+  async 'build-image'(step, { facts, cluster, builder, onProgress }) {
+    if (!builder) throw new EngineError('refused', 'this agent builds nothing');
+    facts.resolved.set(step.want, await builder.build(step.order, cluster, facts.secrets, onProgress));
   },
 
   async 'create-container'(step, context) {

@@ -5,6 +5,7 @@
  */
 import { writeSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { messageOf, OrcaError } from '../shared/errors.js';
@@ -35,10 +36,12 @@ export async function agentProgram(argv: string[]): Promise<void> {
   // Without it there is no session either, and what this node remembers goes on.
   const caPem = await readFile(paths.credentials.ca, 'utf8').catch(() => null);
   const master = caPem === null ? {} : { master: { url: settings.masterUrl, caPem } };
+  const engine = dockerEngine(settings.docker);
+  const secretFiles = parts.openSecretFiles(paths.home);
   const agent = await startAgent({
     settings,
     credentials: paths.credentials,
-    engine: dockerEngine(settings.docker),
+    engine,
     memory: openMemory(paths.folder, (problem) =>
       problem === null
         ? log.info({}, 'what this agent remembers is on disk again')
@@ -47,7 +50,8 @@ export async function agentProgram(argv: string[]): Promise<void> {
     facts: () => ({ ...nodeFacts(settings), ...(programs ? { program: programs.own } : {}) }),
     upgrades,
     createIngress: (onChange) => ingressPart(parts, { ...place, ...master, onChange }, log),
-    secretFiles: parts.openSecretFiles(paths.home),
+    secretFiles,
+    builder: parts.createBuilder({ engine, secretFiles, folder: join(paths.folder, 'builds') }),
     hasIngress: () => parts.ingressRuns(paths.home),
     createDiscovery: (onChange) => discoveryPart(parts, { ...place, onChange }, log),
     log,
@@ -93,13 +97,14 @@ async function loadParts() {
     import('../discovery/discovery.js'),
     import('../discovery/table.js'),
   ]);
-  const [{ openPrograms }, { openUpgrades }, { openSecretFiles }] = await Promise.all([
+  const [{ openPrograms }, { openUpgrades }, { openSecretFiles }, { createBuilder }] = await Promise.all([
     import('./programs.js'),
     import('./upgrade.js'),
     import('./secret-files.js'),
+    import('./build/builder.js'),
   ]);
   const roles = { createIngress, ingressRuns, ingressSchema, createDiscovery, tableSchema };
-  const own = { openPrograms, openUpgrades, openSecretFiles };
+  const own = { openPrograms, openUpgrades, openSecretFiles, createBuilder };
   return { startAgent, dockerEngine, openMemory, nodeFacts, ...own, ...roles };
 }
 

@@ -1,5 +1,5 @@
 /** What a node says of itself in hello. */
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import {
   arch,
   availableParallelism,
@@ -9,7 +9,7 @@ import {
   release,
   totalmem,
 } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NodeFacts } from '../shared/protocol.js';
 import type { AgentSettings } from './settings.js';
@@ -26,7 +26,20 @@ export function nodeFacts({ name, advertise }: AgentSettings): NodeFacts {
     pid: process.pid,
     recalls: true,
     secrets: true,
+    builds: hasProgram('git'),
   };
+}
+
+function hasProgram(name: string): boolean {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** The first address that is not a loopback or one of Docker's bridges. */

@@ -34,6 +34,7 @@ export function pruneFacts(
   drop(facts.failures, keys);
   drop(facts.percents, keys);
   drop(facts.resolved, wants);
+  drop(facts.builds, wants);
   drop(facts.missing, images);
   drop(facts.attempts, allocations);
   drop(facts.lastExits, allocations);

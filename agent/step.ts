@@ -1,4 +1,5 @@
 /** Steps as data: what the plan wants done, complete enough to be done without a further decision. */
+import type { BuildOrder } from '../shared/build.js';
 import type { AllocationAssignment, ImageWant } from '../shared/protocol.js';
 
 /** Steps with one key never run at the same time; steps with different keys do. */
@@ -18,6 +19,7 @@ export type Step = Keyed &
         pull: ImageWant['pull'];
         imageId: string | null;
       }
+    | { kind: 'build-image'; want: string; order: BuildOrder }
     | {
         kind: 'create-container';
         name: string;

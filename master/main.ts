@@ -16,6 +16,7 @@ import { createAdopt } from './control/adopt.js';
 import { createAssignments } from './control/assignments.js';
 import { createCertificates } from './control/certificates.js';
 import { createCommands } from './control/commands.js';
+import { createDeployKeys } from './control/deploy-keys.js';
 import { createDescribeNode } from './control/describe-node.js';
 import { createDiscovery } from './control/discovery.js';
 import { createEnrol } from './control/enrol.js';
@@ -174,6 +175,7 @@ async function construct(
   const api = await createApi({
     store,
     secrets: { ...secrets, rotateKey: () => authority.keys.rotate(store) },
+    deployKeys: createDeployKeys(store, secrets),
     commands: {
       ...commands,
       ...createNodeCommands({ store, states, nodes, isLocal: (id) => id === localId }),
@@ -246,7 +248,7 @@ async function construct(
   undo.push(reconcile.stop);
   undo.push(watchOwn({ store, states, own, onChange: serveAnew, log }).stop);
   undo.push(acme.start());
-  undo.push(startHooks(store, commands.redeploy, log).stop);
+  undo.push(startHooks(store, commands, log).stop);
   const url = `https://${reachable(settings.listen.host)}:${port}`;
   writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);
   if (settings.runsAgent) undo.push(runLocalAgent({ home, restart: local.changed, log }).stop);

@@ -8,7 +8,7 @@ import type { Log } from '../shared/log.js';
 import type { Loop } from '../shared/loop.js';
 import type { Provider, Webhook } from '../shared/webhook.js';
 import type { Authority } from './authority.js';
-import { createBringOut } from './control/bring-out.js';
+import { commitBuilder, createBringOut } from './control/bring-out.js';
 import { startDeliver } from './control/deliver.js';
 import { createReceive } from './control/receive.js';
 import { createWebhooks } from './control/webhooks.js';
@@ -47,8 +47,13 @@ function secretOf({ id, sealedSecret }: Webhook, { unseal }: HooksOptions['autho
   }
 }
 
-export function startHooks(store: Store, redeploy: Redeploy, log: Log): Loop {
-  return startDeliver({ store, bringOut: createBringOut(redeploy, null), nowMs: Date.now, log });
+export function startHooks(
+  store: Store,
+  { redeploy, rebuild }: { redeploy: Redeploy; rebuild: Parameters<typeof commitBuilder>[0] },
+  log: Log,
+): Loop {
+  const bringOut = createBringOut(redeploy, commitBuilder(rebuild));
+  return startDeliver({ store, bringOut, nowMs: Date.now, log });
 }
 
 type Redeploy = (...args: [...Parameters<Commands['redeploy']>, tag: string | null]) => string | null;

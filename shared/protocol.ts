@@ -10,6 +10,7 @@
  * dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `closeCodes`.
  */
 import { z } from 'zod';
+import { buildObservedSchema, buildOrderSchema } from './build.js';
 import { figuresSchema } from './figures.js';
 import { containerSpecSchema } from './spec.js';
 import { upgradeObservedSchema, upgradeSchema } from './upgrade.js';
@@ -70,6 +71,7 @@ export const imageWantSchema = z.object({
   pull: z.enum(['always', 'never', 'if-not-present']),
   /** That very image, whatever `ref` names by now; null: the one that it names. */
   imageId: z.string().nullable().default(null),
+  build: buildOrderSchema.optional(), // how it is made here; absent: it is found or pulled
 });
 export type ImageWant = z.infer<typeof imageWantSchema>;
 
@@ -161,6 +163,7 @@ export const imageObservedSchema = z.object({
   /** `repo@sha256:…` where a registry knows it, else null. */
   digest: z.string().nullable(),
   reason: z.string().nullable(),
+  build: buildObservedSchema.optional(),
 });
 export type ImageObserved = z.infer<typeof imageObservedSchema>;
 
@@ -215,6 +218,8 @@ export const nodeFactsSchema = z.object({
   recalls: z.boolean().optional(),
   /** It puts secrets in place of their references; absent: an older agent, which would leave these as they are. */
   secrets: z.boolean().optional(),
+  /** It builds from source; absent: an older agent, or a host without git. */
+  builds: z.boolean().optional(),
   /** It can replace itself, and runs from a program of this name; absent: it can't, or does not know how. */
   program: shortText.optional(),
 });

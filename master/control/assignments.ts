@@ -94,7 +94,7 @@ export function createAssignments(options: {
   const made = (node: Node, revision: number): Assignment => {
     const { table } = options.discovery.tableFor(node.id);
     const content = contentOf(node, table);
-    const secrets = options.secretsFor?.(content.allocations);
+    const secrets = options.secretsFor?.(content.allocations, content.images);
     return { ...content, ...(secrets ? { secrets } : {}), revision, madeAtMs: Date.now() };
   };
   /** Persists the revision first: what was sent is never unknown to the store. */

@@ -18,6 +18,7 @@ import type { Store } from '../store/store.js';
 import { adoptRoutes } from './adopt-routes.js';
 import { authenticate, authorize, type KnownToken } from './authenticate.js';
 import { backupRoute } from './backup-route.js';
+import { buildRoutes } from './build-routes.js';
 import { certificateRoutes } from './certificate-routes.js';
 import { clusterRoutes } from './cluster-routes.js';
 import { deployRoutes } from './deploy-routes.js';
@@ -34,6 +35,7 @@ import type {
   Adopt,
   Certificates,
   Commands,
+  DeployKeys,
   Enrolment,
   Hooks,
   Live,
@@ -57,6 +59,7 @@ export interface ApiOptions {
   commands: Commands;
   certificates: Certificates;
   secrets: Secrets;
+  deployKeys: DeployKeys;
   enrolment: Enrolment;
   hooks: Hooks;
   nodeFiles: NodeFiles;
@@ -138,6 +141,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>, h
     ...joinRoutes(store, options.enrolment, views),
     ...webhookRoutes(store, options.hooks),
     ...hooks,
+    ...buildRoutes(store, commands, live, options.deployKeys),
     logsRoute(store, live),
     ...adoptRoutes(options.adopt, (id) => store.node(id)?.facts.name ?? id),
     backupRoute(store, options.backup),

@@ -6,6 +6,7 @@ import type { Table } from '../../discovery/table.js';
 import type { Certificate, Ingress, Route } from '../../proxy-config/route.js';
 import type { Allocation, Node, Release } from '../../shared/model.js';
 import type { AllocationAssignment, Assignment, ImageKeep, ImageWant } from '../../shared/protocol.js';
+import { isBuilt, orderOf } from './builds.js';
 import { hstsOf } from './hsts.js';
 import { jobContainer } from './jobs.js';
 import { keepTagOf } from './names.js';
@@ -168,6 +169,10 @@ function imageWant({ rollout, releases }: ServiceState): Share['want'] {
   if (rollout?.state !== 'preparing' || rollout.node === null) return null;
   const { id, node, spec } = rollout;
   const { image, pull } = spec.container;
+  if (isBuilt(rollout) && spec.build) {
+    const build = orderOf(rollout, spec.build);
+    return { node, image: { id, ref: image, pull: 'never', imageId: null, build } };
+  }
   if (rollout.kind === 'rollback') {
     const stored = releases.find((release) => release.number === rollout.release)?.image;
     const once = pull === 'never' ? pull : 'if-not-present';

@@ -10,14 +10,22 @@
  * (`intent`). What a canary does is in `canary`.
  */
 import { canonicalJson } from '../../shared/fingerprint.js';
-import type { Failure, Release, Rollout } from '../../shared/model.js';
+import type { Failure, Node, Release, ResolvedImage, Rollout } from '../../shared/model.js';
+import type { ImageObserved } from '../../shared/protocol.js';
 import { isRouted } from '../../shared/spec.js';
+import { buildWait, isBuilt, waitsSinceMs } from './builds.js';
 import { advanceCanary, newCanary } from './canary.js';
-import { failureOfCulprit, failureOfDeadline, failureOfImage, failureOfJob } from './failure.js';
+import {
+  failureOfBuild,
+  failureOfCulprit,
+  failureOfDeadline,
+  failureOfImage,
+  failureOfJob,
+} from './failure.js';
 import { withJob } from './jobs.js';
 import type { Progress } from './progress.js';
 import { advancePromotion } from './promotion.js';
-import { newRelease } from './releases.js';
+import { newRelease, withBuild } from './releases.js';
 import {
   counted,
   deadlineOf,
@@ -63,19 +71,24 @@ function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
   const isStable = stored !== null && stored.number === progress.stable?.number;
   if (isStable && !before.paused) return begin(before, progress, stored, nowMs);
   const { node, refusal, image } = progress.preparation;
-  const rollout = { ...before, node: node?.id ?? before.node };
-  if (image?.state === 'failed')
-    return fail(rollout, failureOfImage(image.reason, rollout, nowMs), progress, nowMs);
+  const rollout = onNode(before, node, nowMs);
+  if (image?.state === 'failed' || rollout.cancelled) {
+    const failure = isBuilt(rollout) ? failureOfBuild : failureOfImage;
+    return fail(rollout, failure(image, rollout, nowMs), progress, nowMs);
+  }
   const imageId = image?.state === 'ready' ? image.imageId : null;
   const missing = missingFor(rollout, progress);
   const waits = [...(imageId === null ? [imageWait(rollout, progress)] : []), ...missing];
   if (imageId !== null && missing.length === 0) {
     if (needsRoom(rollout, progress) && rollout.spec.deploy.preDeploy === null)
       return makeRoom(rollout, nowMs);
-    const resolved = { ref: rollout.spec.container.image, id: imageId, digest: image?.digest ?? null };
-    return begin(rollout, progress, newRelease(rollout, progress.nextRelease, resolved, nowMs), nowMs);
+    const fresh = newRelease(rollout, progress.nextRelease, resolvedOf(rollout, imageId, image), nowMs);
+    return begin(rollout, progress, withBuild(fresh, rollout, image), nowMs);
   }
-  if (isOverdue(rollout, progress, nowMs)) {
+  const sinceMs = waitsSinceMs(rollout, image);
+  if (sinceMs === null) return stay(rollout, waits);
+  const waiting = { ...rollout, progressAtMs: sinceMs };
+  if (isOverdue(waiting, progress, nowMs)) {
     return fail(
       rollout,
       failureOfDeadline(refusal === null ? waits : [refusal], rollout, nowMs),
@@ -83,7 +96,18 @@ function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
       nowMs,
     );
   }
-  return stay(rollout, waits, deadlineOf(rollout));
+  return stay(rollout, waits, deadlineOf(waiting));
+}
+
+/** The deadline of one that is built elsewhere now begins anew. */
+function onNode(before: Rollout, node: Node | null, nowMs: number): Rollout {
+  if (node === null || node.id === before.node) return before;
+  const isMoved = isBuilt(before) && before.node !== null;
+  return { ...before, node: node.id, ...(isMoved ? { progressAtMs: nowMs } : {}) };
+}
+
+function resolvedOf({ spec }: Rollout, id: string, image: ImageObserved | null): ResolvedImage {
+  return { ref: image?.build?.tag ?? spec.container.image, id, digest: image?.digest ?? null };
 }
 
 /** What else has to hold before allocations are made. */
@@ -91,9 +115,10 @@ function missingFor(rollout: Rollout, { preparation }: Progress): string[] {
   return [...preparation.missing, ...(rollout.paused ? [pausedWords(rollout)] : [])];
 }
 
-function imageWait({ spec }: Rollout, { preparation }: Progress): string {
+function imageWait({ kind, spec }: Rollout, { preparation }: Progress): string {
   const { node, refusal, image } = preparation;
   if (node === null) return `no node can take it: ${refusal}`;
+  if (isBuilt({ kind, spec })) return buildWait(spec, node, image);
   const percent = image?.percent == null ? '' : ` ${Math.round(image.percent)} %`;
   const verb = image?.state === 'pulling' ? `pulling${percent}` : 'is being looked up';
   return `image ${spec.container.image} ${verb} on ${node.facts.name}`;

@@ -1,9 +1,11 @@
 /** Reads of the store, the same inside a transaction (which sees its own writes) and outside. */
+import { type Build, rolloutOfBuild } from '../../shared/build.js';
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
 import {
   type AcmeRecord,
   allocationPrefix,
+  buildKey,
   deliveryKey,
   type JoinToken,
   type NodeIdentity,
@@ -58,6 +60,9 @@ export interface Reader {
   deliveries(webhook: string, limit: number): Delivery[];
   /** Those that wait or deploy: of one service, oldest first, or of all. */
   openDeliveries(service?: string): Delivery[];
+  build(id: string): Build | undefined;
+  /** Newest first; of one service. */
+  builds(service: string, limit: number): Build[];
   /** The newest `limit` events, oldest first. */
   events(limit: number): ClusterEvent[];
   eventsAfter(number: number): ClusterEvent[];
@@ -116,6 +121,11 @@ export function createReader(tables: Tables): Reader {
     deliveries: (webhook, limit) => tables.deliveries.last(`${webhook}|`, limit),
     openDeliveries: (service) =>
       present(tables.openDeliveries.values(service === undefined ? '' : `${service}|`).map(delivery)),
+    build: (id) => {
+      const service = tables.rolloutServices.get(rolloutOfBuild(id));
+      return service === undefined ? undefined : tables.builds.get(buildKey(service, id));
+    },
+    builds: (service, limit) => tables.builds.last(`${service}|`, limit),
     events: (limit) => tables.events.last('', limit).reverse(),
     eventsAfter: (number) =>
       tables.events

@@ -2,12 +2,22 @@
  * What must hold between the keys of one service, once each value is right alone: impossible combinations are named
  * here, each with what to do.
  */
+import { checkBuild } from './build-schema.js';
 import { checkDeploy } from './check-deploy.js';
 import { checkHttps } from './check-https.js';
 import type { Problem } from './problem.js';
 import type { ProbeTable, ServiceTable } from './service-schema.js';
 
-const checks = [checkImage, checkRouting, checkHealth, checkNames, checkStorage, checkPorts, checkDeploy];
+const checks = [
+  checkImage,
+  checkRouting,
+  checkHealth,
+  checkNames,
+  checkStorage,
+  checkPorts,
+  checkDeploy,
+  checkSource,
+];
 
 /**
  * Every impossible combination in one service; empty when there is none. What looks at a key of `broken` (wrong by
@@ -167,6 +177,17 @@ function checkPorts(service: ServiceTable): Problem[] {
   if (service.host_port !== undefined && service.port === undefined) {
     problems.push({ path: ['host_port'], message: 'needs port: the port inside the container' });
   }
+  return problems;
+}
+
+function checkSource(service: ServiceTable): Problem[] {
+  const problems = checkBuild(service.build);
+  const key = service.pull === undefined ? 'pull_policy' : 'pull';
+  if (service.build && service[key] !== undefined && service[key] !== 'never')
+    problems.push({
+      path: [key],
+      message: 'has no effect with [service.build]: what is built is not pulled',
+    });
   return problems;
 }
 

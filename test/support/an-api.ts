@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Test } from 'tap';
 import { openAuthority } from '../../master/authority.js';
+import { createDeployKeys } from '../../master/control/deploy-keys.js';
 import { createEnrol } from '../../master/control/enrol.js';
 import { createJoinTokens } from '../../master/control/join-tokens.js';
 import { createSecrets } from '../../master/control/secrets.js';
@@ -52,6 +53,7 @@ export async function anApi(
     renew: noting('renew', 'r-9'),
     promote: noting('promote', 'r-9'),
     planPromote: noting('planPromote', aPlan('update')),
+    cancelBuild: noting('cancelBuild', undefined),
     pause: noting('pause', undefined),
     resume: noting('resume', undefined),
     maintenance: noting('maintenance', undefined),
@@ -80,11 +82,13 @@ export async function anApi(
   const authority = openAuthority(folder, Date.now());
   const joinTokens = createJoinTokens(store, authority.caFingerprint);
   const { keys } = authority;
+  const secrets = createSecrets({ store, states: createStates(store), ...keys });
   const { app } = await createApi({
     store,
     commands,
+    deployKeys: createDeployKeys(store, secrets),
     secrets: {
-      ...createSecrets({ store, states: createStates(store), ...keys }),
+      ...secrets,
       rotateKey: () => keys.rotate(store),
     },
     certificates: { ...noCertificates, ca: authority.caPem, ...more.certificates },

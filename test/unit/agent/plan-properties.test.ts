@@ -91,6 +91,7 @@ async function converge(engine: FakeEngine, assignment: Assignment, clock: Clock
         publishAddress: '127.0.0.1',
         dnsFor: () => null,
         secretFiles: noSecretFiles,
+        builder: null,
         refresh: async () => undefined,
         onProgress: () => undefined,
       }).catch((error: unknown) => {
