@@ -2,6 +2,7 @@
  * An agent put together: memory → converger → link and ingress. What the master says goes to the converger and the
  * ingress at once, and to disk behind it; what they observe goes to the master, and to disk for the next start.
  */
+import type { Cleanup } from '../shared/cleanup.js';
 import { messageOf } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
 import type {
@@ -15,6 +16,7 @@ import type {
   Status,
 } from '../shared/protocol.js';
 import type { Builder } from './build/builder.js';
+import { cleanUp } from './cleanup.js';
 import { type Converger, startConverge } from './converge.js';
 import type { ContainerDns, Engine, ObservedNetwork } from './engine.js';
 import { type CountedFigures, type Link, startLink, type Work } from './link.js';
@@ -159,11 +161,17 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     if (accepted === null) memory.keepAssignment({ ...assignment, secrets: converger.facts().secrets });
     log.info(receipt, 'assignment');
   };
+  const onCleanup = async (message: Cleanup, reply: (m: AgentMessage) => Promise<void>): Promise<void> => {
+    const cluster = converger.assignment()?.cluster ?? null;
+    const cleaned = await cleanUp(message, { engine, cluster, facts: converger.facts() });
+    await reply(cleaned).catch(() => undefined);
+  };
   const onMessage = (message: Work, reply: (m: AgentMessage) => Promise<void>): void => {
     if (message.type === 'assignment') onAssignment(message, reply);
     else if (message.type === 'logs-open') logs.open(message, reply);
     else if (message.type === 'recall') recall.answer(message, reply);
     else if (message.type === 'upgrade') options.upgrades?.begin(message);
+    else if (message.type === 'cleanup') void onCleanup(message, reply);
     else logs.close(message.id);
   };
 

@@ -190,6 +190,12 @@ export const verbs: Verb[] = [
     load: async () => (await import('./commands/deploy-key.js')).deployKey,
   },
   {
+    usage: 'cleanup',
+    summary: 'remove images that were built and that no kept release needs',
+    options: [dryRun, json],
+    load: async () => (await import('./commands/cleanup.js')).cleanup,
+  },
+  {
     usage: 'certs [action] [name]',
     summary:
       'what names are served with; add or rm a certificate of yours, retry NAME what failed, ca prints the root of the cluster',

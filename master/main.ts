@@ -16,7 +16,6 @@ import { createAdopt } from './control/adopt.js';
 import { createAssignments } from './control/assignments.js';
 import { createCertificates } from './control/certificates.js';
 import { createCommands } from './control/commands.js';
-import { createDeployKeys } from './control/deploy-keys.js';
 import { createDescribeNode } from './control/describe-node.js';
 import { createDiscovery } from './control/discovery.js';
 import { createEnrol } from './control/enrol.js';
@@ -43,6 +42,7 @@ import { createNodeFiles } from './node-files.js';
 import { createPeers } from './peer.js';
 import { createPublicCertificates } from './public-certificates.js';
 import { type MasterFlags, type MasterSettings, readSettings, restartNotes } from './settings.js';
+import { createSources } from './sources.js';
 import { openStore, type StoreOptions } from './store/store.js';
 import { readVersion } from './version.js';
 import { createHooks, startHooks } from './webhooks.js';
@@ -171,11 +171,12 @@ async function construct(
   const secrets = createSecrets({ store, states, ...authority.keys });
   secrets.sweep();
   const commands = createCommands(store, states, secretValues);
+  const sources = createSources({ store, states, secrets, ask: dispatch.cleanup });
   let port = 0;
   const api = await createApi({
     store,
     secrets: { ...secrets, rotateKey: () => authority.keys.rotate(store) },
-    deployKeys: createDeployKeys(store, secrets),
+    ...sources.parts,
     commands: {
       ...commands,
       ...createNodeCommands({ store, states, nodes, isLocal: (id) => id === localId }),
@@ -248,6 +249,7 @@ async function construct(
   undo.push(reconcile.stop);
   undo.push(watchOwn({ store, states, own, onChange: serveAnew, log }).stop);
   undo.push(acme.start());
+  undo.push(sources.start(log));
   undo.push(startHooks(store, commands, log).stop);
   const url = `https://${reachable(settings.listen.host)}:${port}`;
   writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);

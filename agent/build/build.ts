@@ -195,7 +195,8 @@ async function accessOf(
     const token = secretOf(order.token, 'build.token', secrets).trim();
     const user = token.includes(':') ? token : `x-access-token:${token}`;
     const header = `Authorization: Basic ${Buffer.from(user).toString('base64')}`;
-    return { ...base, config: [[`http.${order.repo}.extraHeader`, header]] };
+    // Its submodules on the same server are read with it too; no other server is told.
+    return { ...base, config: [[`http.${new URL(order.repo).origin}/.extraHeader`, header]] };
   }
   if (order.deployKey === null) return base;
   const value = `${secretOf(order.deployKey, 'build.deploy_key', secrets).trim()}\n`;

@@ -36,7 +36,7 @@ export async function clone(order: Order, sha: string, folder: string, place: Pl
   await git(['config', 'remote.origin.url', order.repo], here);
   await asked(order, () => fetchCommit(order, sha, here));
   await git(['checkout', '--quiet', '--detach', '--force', sha], here);
-  await withSubmodules(here);
+  await withSubmodules(order, here);
   await withLfs(here);
   const shown = await git(['log', '-1', '--format=%an%x00%s%x00%ct', sha], here);
   const [author = '', subject = '', seconds = '0'] = shown.trim().split('\0');
@@ -52,11 +52,7 @@ async function fetchCommit({ repo, ref }: Order, sha: string, here: GitOptions):
     await git([...fetch, '--depth=1', '--', repo, sha], here);
     return;
   } catch (error) {
-    if (
-      !(error instanceof GitError) ||
-      !/not our ref|unadvertised|does not allow request|couldn't find remote ref/i.test(error.words)
-    )
-      throw error;
+    if (!isUnadvertised(error)) throw error;
   }
   for (const depth of DEPTHS) {
     const how = depth > 0 ? [`--depth=${depth}`] : (await isShallow(here)) ? ['--unshallow'] : [];
@@ -81,18 +77,27 @@ async function has(sha: string, here: GitOptions): Promise<boolean> {
 const isShallow = async (here: GitOptions): Promise<boolean> =>
   (await git(['rev-parse', '--is-shallow-repository'], here)).trim() === 'true';
 
-async function withSubmodules(here: GitOptions): Promise<void> {
+async function withSubmodules(order: Order, here: GitOptions): Promise<void> {
   const listed = await git(['ls-files', '-z', '--', '.gitmodules'], here);
   if (listed === '') return;
   const update = ['submodule', 'update', '--init', '--recursive', '--progress'];
-  try {
-    await git([...update, '--depth=1'], here);
-  } catch (error) {
-    if (!(error instanceof GitError)) throw error;
-    here.onLine('a submodule could not be had by its commit alone; it is cloned whole');
-    await git(update, here);
-  }
+  await asked({ ...order, repo: 'a submodule' }, async () => {
+    try {
+      await git([...update, '--depth=1'], here);
+    } catch (error) {
+      if (!isUnadvertised(error)) throw error;
+      here.onLine('orca: a submodule can not be had by its commit alone; it is cloned whole');
+      await git(update, here);
+    }
+  });
 }
+
+/** The server gives no commit by its name. */
+const isUnadvertised = (error: unknown): boolean =>
+  error instanceof GitError &&
+  /not our ref|unadvertised|does not allow request|couldn't find remote ref|did not contain/i.test(
+    error.words,
+  );
 
 async function withLfs(here: GitOptions): Promise<void> {
   if (!(await usesLfs(here))) return;

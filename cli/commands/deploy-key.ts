@@ -10,7 +10,7 @@ export async function deployKey(context: Context): Promise<number> {
     throw new OrcaError('USAGE', 'say what for: orca deploy-key create SERVICE');
   const project = optionText(context.options, 'project');
   const replace = context.options.replace === true || undefined;
-  const reply = await (await context.connect()).post<DeployKeyReply>('/deploy-keys', {
+  const reply = await (await context.connect()).post<DeployKeyReply>('/keys/deploy', {
     service,
     project,
     replace,

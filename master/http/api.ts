@@ -34,6 +34,7 @@ import type {
   Actor,
   Adopt,
   Certificates,
+  CleanUp,
   Commands,
   DeployKeys,
   Enrolment,
@@ -60,6 +61,7 @@ export interface ApiOptions {
   certificates: Certificates;
   secrets: Secrets;
   deployKeys: DeployKeys;
+  cleanUp: CleanUp;
   enrolment: Enrolment;
   hooks: Hooks;
   nodeFiles: NodeFiles;
@@ -141,7 +143,7 @@ function allRoutes(options: ApiOptions, views: ReturnType<typeof createViews>, h
     ...joinRoutes(store, options.enrolment, views),
     ...webhookRoutes(store, options.hooks),
     ...hooks,
-    ...buildRoutes(store, commands, live, options.deployKeys),
+    ...buildRoutes(store, commands, live, options),
     logsRoute(store, live),
     ...adoptRoutes(options.adopt, (id) => store.node(id)?.facts.name ?? id),
     backupRoute(store, options.backup),

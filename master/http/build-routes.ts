@@ -5,6 +5,7 @@ import {
   buildLineSchema,
   buildsReplySchema,
   buildViewSchema,
+  cleanupReplySchema,
   deployKeyReplySchema,
 } from '../../shared/api-builds.js';
 import { type Build, buildLogName, isOver } from '../../shared/build.js';
@@ -14,7 +15,7 @@ import { KEPT_ROLLOUTS } from '../store/transaction.js';
 import { buildView } from './build-view.js';
 import { findService } from './find-service.js';
 import { nextChange } from './follow.js';
-import type { Commands, DeployKeys, Live } from './ports.js';
+import type { CleanUp, Commands, DeployKeys, Live } from './ports.js';
 import { iso } from './rollout-view.js';
 import { answer, flag, isSet, type Route, route, unset } from './route.js';
 
@@ -25,7 +26,7 @@ export function buildRoutes(
   store: Store,
   commands: Pick<Commands, 'cancelBuild'>,
   live: Pick<Live, 'openLogs'>,
-  keys: DeployKeys,
+  { deployKeys, cleanUp }: { deployKeys: DeployKeys; cleanUp: CleanUp },
 ): Route[] {
   const nameOf = (id: string): string => store.node(id)?.facts.name ?? id;
   const view = (build: Build) => buildView(build, nameOf, Date.now());
@@ -75,11 +76,17 @@ export function buildRoutes(
         return answer({ ok: `the build ${build.id} is cancelled; what runs goes on` });
       },
     }),
-    route('POST /deploy-keys', {
+    route('POST /keys/deploy', {
       summary: 'Makes a key that reads the repository of a service; the private half becomes a secret',
       body: z.object({ service: z.string(), project: unset(z.string()), replace: unset(z.boolean()) }),
       reply: deployKeyReplySchema,
-      run: ({ body, actor }) => answer(keys.create(body, actor.by), 201),
+      run: ({ body, actor }) => answer(deployKeys.create(body, actor.by), 201),
+    }),
+    route('POST /cleanup', {
+      summary: 'Removes images that were built and that no kept release needs',
+      body: z.object({ dry_run: unset(z.boolean()) }),
+      reply: cleanupReplySchema,
+      run: async ({ body }) => answer(await cleanUp(body.dry_run === true)),
     }),
   ];
 }

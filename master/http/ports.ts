@@ -1,6 +1,6 @@
 /** What the API asks of the rest of the master. Implemented by control and dispatch, put together in main. */
 import type { ClusterInfo, DeployReply, PlanReply } from '../../shared/api.js';
-import type { DeployKeyReply } from '../../shared/api-builds.js';
+import type { CleanupReply, DeployKeyReply } from '../../shared/api-builds.js';
 import type { CreateJoinToken, JoinReply, JoinRequest, RenewReply } from '../../shared/api-join.js';
 import type { AddWebhook, WebhookTest } from '../../shared/api-webhooks.js';
 import type { Allocation, Counted, Peer, Release, Rollout, Service } from '../../shared/model.js';
@@ -58,6 +58,9 @@ export interface Commands {
     by: string,
   ): { allocation: { id: string }; from: string; to: string }[];
 }
+
+/** Removes images that were built and that nothing needs, on every node that builds; dry: only says which. */
+export type CleanUp = (isDry: boolean) => Promise<CleanupReply>;
 
 /** Refusals are OrcaErrors and have changed nothing. */
 export interface DeployKeys {

@@ -87,6 +87,7 @@ export async function anApi(
     store,
     commands,
     deployKeys: createDeployKeys(store, secrets),
+    cleanUp: async () => ({ nodes: [] }),
     secrets: {
       ...secrets,
       rotateKey: () => keys.rotate(store),
