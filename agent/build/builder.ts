@@ -59,10 +59,13 @@ export function createBuilder(options: {
   let current: string | null = null;
   let cleared: Promise<void> | null = null;
 
+  const tellAll = (): void => {
+    for (const [at, id] of queue.entries()) tellQueued(entries.get(id), at + (current === null ? 0 : 1));
+  };
   const next = (): void => {
     if (current !== null) return;
     current = queue.shift() ?? null;
-    for (const [at, id] of queue.entries()) tellQueued(entries.get(id), at + 1);
+    tellAll();
     if (current !== null) entries.get(current)?.start();
   };
   /** Resolves when it is its turn. */
@@ -72,11 +75,12 @@ export function createBuilder(options: {
       entry.ended.signal.addEventListener('abort', () => {
         const at = queue.indexOf(id);
         if (at >= 0) queue.splice(at, 1);
+        tellAll();
         reject(cancelled());
       });
       queue.push(id);
       queue.sort();
-      for (const [at, one] of queue.entries()) tellQueued(entries.get(one), at + (current === null ? 0 : 1));
+      tellAll();
       next();
     });
 

@@ -135,7 +135,7 @@ async function asked<T>({ repo, ref }: Order, ask: () => Promise<T>): Promise<T>
 const MEANINGS: [RegExp, string][] = [
   [
     /REMOTE HOST IDENTIFICATION HAS CHANGED|Host key verification failed/i,
-    'its host key is not the one that is known; if it was changed, remove its line from agent/known_hosts in the home of the node',
+    'its host key is not the one that is known; if it was changed, remove its line from agent/builds/known_hosts in the home of the node',
   ],
   [
     /Permission denied \(|publickey/i,
@@ -145,6 +145,7 @@ const MEANINGS: [RegExp, string][] = [
     /Authentication failed|could not read Username|HTTP Basic|\b40[13]\b/i,
     'it wants a token, or refuses the one it got; set build.token',
   ],
+  [/certificate/i, 'its certificate is not one that this node trusts'],
   [/Could not resolve host|Name or service not known|Temporary failure in name/i, 'its host has no address'],
   [
     /transport '.*' not allowed/i,

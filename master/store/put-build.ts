@@ -10,7 +10,7 @@ import { buildKey, rolloutKey, type Tables } from './tables.js';
 /** Writes the record of what `rollout` builds, as far as the rollout decides it. Nothing for one that builds nothing. */
 export function putBuildOf(tables: Tables, { put }: Pick<Writing, 'put'>, rollout: Rollout): void {
   const { kind, spec, service, id } = rollout;
-  if (kind === 'rollback' || spec.build === null) return;
+  if (kind === 'rollback' || !spec.build) return;
   const key = buildKey(service, buildIdOf(id));
   const before = tables.builds.get(key) ?? newBuild(rollout, spec.build);
   const name = (node: string): string => tables.nodes.get(node)?.facts.name ?? node;

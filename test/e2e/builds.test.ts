@@ -24,9 +24,10 @@ t.teardown(async () => {
 });
 await busyboxImage({ tag: 'orca-e2e/build-base:1' });
 
-const FROM = 'FROM orca-e2e/build-base:1';
-const serves = (...lines: string[]): string =>
-  `${[FROM, ...lines, 'CMD ["/bin/busybox","httpd","-f","-p","8080","-h","/data"]'].join('\n')}\n`;
+/** Its programs run as process 1, which heeds no SIGTERM. */
+const FROM = 'FROM orca-e2e/build-base:1\nSTOPSIGNAL SIGKILL';
+const HTTPD = 'CMD ["/bin/busybox","httpd","-f","-p","8080","-h","/data"]';
+const serves = (...lines: string[]): string => `${[FROM, ...lines, HTTPD].join('\n')}\n`;
 const app = servers.repository('app');
 const first = app.commit({ Dockerfile: serves('COPY page.txt /data/index.html'), 'page.txt': 'one' });
 
@@ -138,7 +139,6 @@ t.test('what can not be built fails with its reason, and what runs goes on', asy
   broken.commit({
     Dockerfile: `${FROM}\nRUN ["/bin/busybox","sh","-c","echo the last words; exit 3"]\n`,
     out: { link: '/etc' },
-    'Dockerfile.mount': `${FROM}\nRUN --mount=type=cache,target=/x echo\n`,
   });
   const key = 'insecure_http = true';
   const cases: [what: string, toml: string, words: RegExp][] = [
@@ -146,32 +146,12 @@ t.test('what can not be built fails with its reason, and what runs goes on', asy
     [
       'a branch that is gone',
       toml('bad', broken.http, key, 'branch = "gone"'),
-      /has no branch gone; push it there/,
-    ],
-    [
-      'no Dockerfile',
-      toml('bad', broken.http, key, 'dockerfile = "no/Dockerfile"'),
-      /the Dockerfile no\/Dockerfile is not in the repository/,
+      /has no branch gone; push it/,
     ],
     [
       'a context that leads out',
       toml('bad', broken.http, key, 'context = "out"', 'dockerfile = "Dockerfile"'),
       /context out is a link that leads out of the repository/,
-    ],
-    [
-      'a Dockerfile that leads out',
-      toml('bad', broken.http, key, 'dockerfile = "out/passwd"'),
-      /Dockerfile out\/passwd is a link that leads out/,
-    ],
-    [
-      'what needs BuildKit',
-      toml('bad', broken.http, key, 'dockerfile = "Dockerfile.mount"'),
-      /uses --mount, which only BuildKit knows/,
-    ],
-    [
-      'no repository',
-      toml('bad', broken.http.replace('broken', 'none'), key),
-      /could not be cloned: there is no such repository/,
     ],
     ['no token', toml('bad', app.https), /could not be cloned: it wants a token/],
   ];
@@ -225,7 +205,7 @@ t.test('a build that hangs is stopped in its time; one that is cancelled, at onc
   };
   await waitFor('its container to be gone', async () => (await steps()).length === 0);
   await orca.deploy(toml('slow', slow.http, 'insecure_http = true'), ['--detach']);
-  const under = await buildThat('slow', 'to be in its step', ({ reason }) => /step 2/.test(reason ?? ''));
+  const under = await buildThat('slow', 'to be in its step', ({ reason }) => /step 3/.test(reason ?? ''));
   await orca.deploy(toml('next', slow.http, 'insecure_http = true'), ['--detach']);
   await buildThat('next', 'to wait', ({ reason }) => reason === '1 build before this one');
   const cancelled = await orca.run(['builds', 'cancel', under.id]);
@@ -235,7 +215,7 @@ t.test('a build that hangs is stopped in its time; one that is cancelled, at onc
     reason: /was cancelled by admin/,
   });
   t.match(await orca.run(['builds', 'cancel', under.id]), { code: 1, stderr: /is over/ });
-  const next = await buildThat('next', 'to have its turn', ({ reason }) => /step 2/.test(reason ?? ''));
+  const next = await buildThat('next', 'to have its turn', ({ reason }) => /step 3/.test(reason ?? ''));
   await orca.run(['builds', 'cancel', next.id]);
   await waitFor('their containers to be gone', async () => (await steps()).length === 0);
 });
@@ -263,7 +243,7 @@ t.test('master and agent killed in the middle of a build: it is made all the sam
     Dockerfile: `${FROM}\nRUN ["/bin/sleep","3"]\nCMD ["/bin/sleep","1000000"]\n`,
   });
   await orca.deploy(toml('kept', kept.http, 'insecure_http = true'), ['--detach']);
-  await buildThat('kept', 'to be in its step', ({ reason }) => /step 2/.test(reason ?? ''));
+  await buildThat('kept', 'to be in its step', ({ reason }) => /step 3/.test(reason ?? ''));
   await killHard(orca.pid('agent'));
   await killHard(orca.pid('server'));
   await orca.startServer();
@@ -278,16 +258,16 @@ t.test('master and agent killed in the middle of a build: it is made all the sam
 
 t.test('images that no release needs are removed, and no others', async (t) => {
   const before = await imageCount();
-  const nothing = await orca.run(['cleanup', '--dry-run']);
-  t.match(nothing, { code: 0, stdout: /has nothing to remove/ });
+  t.match(await orca.run(['cleanup', '--dry-run']), { code: 0, stdout: /has nothing to remove/ });
   t.equal((await orca.run(['rm', 'kept'])).code, 0);
   await waitFor('kept to be gone', async () =>
     (await orca.status()).services.every(({ name }) => name !== 'kept'),
   );
-  const dry = await orca.run(['cleanup', '--dry-run']);
-  t.match(dry, { code: 0, stdout: /would remove orca-build\/e2e\/kept:/ });
-  const done = await orca.run(['cleanup']);
-  t.match(done, { code: 0, stdout: /removed orca-build\/e2e\/kept:/ });
+  t.match(await orca.run(['cleanup', '--dry-run']), {
+    code: 0,
+    stdout: /would remove orca-build\/e2e\/kept:/,
+  });
+  t.match(await orca.run(['cleanup']), { code: 0, stdout: /removed orca-build\/e2e\/kept:/ });
   t.match(await orca.run(['cleanup', '--dry-run']), { code: 0, stdout: /has nothing to remove/ });
   t.equal(await imageCount(), before);
   t.equal(await served(), 'one');

@@ -12,6 +12,7 @@ import { startGitServers } from '../support/git-servers.js';
 import { waitFor } from '../support/wait-for.js';
 
 const servers = await startGitServers();
+process.env.GIT_SSL_CAINFO = servers.caFile;
 t.teardown(() => servers.stop());
 const files = { Dockerfile: 'FROM scratch\n' };
 const key = makeKey('test');
@@ -100,7 +101,6 @@ t.test('keys that are not let in, or are none, are named; nothing of a build is 
   );
   await t.rejects(make(builder, anOrder(repository.https)), /it wants a token/);
   const order = anOrder(repository.https, { token: 'token' });
-  process.env.GIT_SSL_CAINFO = servers.caFile;
   await make(builder, order);
   t.notMatch(await logOf(builder, order), servers.token);
   t.same(readdirSync(folder).sort(), ['known_hosts', 'logs']);
@@ -112,7 +112,7 @@ t.test('a repository over a protocol that was not asked for is not read, also as
   inner.commit(files);
   const outer = servers.repository('outer');
   outer.commit(files);
-  outer.git('submodule', 'add', '--quiet', inner.http, 'lib');
+  outer.git('submodule', 'add', '--quiet', '../inner.git', 'lib');
   outer.git('config', '-f', '.gitmodules', 'submodule.lib.url', '/etc');
   outer.commit({});
   await t.rejects(
@@ -123,6 +123,28 @@ t.test('a repository over a protocol that was not asked for is not read, also as
     make(builder, anOrder(inner.http, { insecureHttp: false })),
     /protocol that is not allowed/,
   );
+});
+
+t.test('a Dockerfile that is not there, leads out or needs BuildKit is named', async (t) => {
+  const { builder } = aBuilder(t);
+  const repository = servers.repository('files');
+  const heredoc = 'FROM scratch\nRUN <<EOF\necho\nEOF\n';
+  const link = 'FROM scratch\nCOPY --link . .\n';
+  repository.commit({
+    ...files,
+    out: { link: '/etc' },
+    mount: 'FROM a\nRUN --mount=type=cache,target=/x make\n',
+    heredoc,
+    link,
+  });
+  const refused = (dockerfile: string) => make(builder, anOrder(repository.http, { dockerfile }));
+  await t.rejects(refused('no/Dockerfile'), /the Dockerfile no\/Dockerfile is not in the repository/);
+  await t.rejects(refused('out/passwd'), /the Dockerfile out\/passwd is a link that leads out/);
+  await t.rejects(refused('mount'), /mount uses --mount, which only BuildKit knows/);
+  await t.rejects(refused('heredoc'), /heredoc uses <<EOF, which only BuildKit knows/);
+  await t.rejects(refused('link'), /link uses --link, which only BuildKit knows/);
+  const none = anOrder(repository.http.replace('files', 'none'));
+  await t.rejects(make(builder, none), /could not be cloned: there is no such repository/);
 });
 
 t.test('no hook and no configuration of the repository runs anything', async (t) => {
