@@ -1,5 +1,6 @@
 /** What a node says of itself in hello. */
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import {
   arch,
   availableParallelism,
@@ -9,7 +10,7 @@ import {
   release,
   totalmem,
 } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NodeFacts } from '../shared/protocol.js';
 import type { AgentSettings } from './settings.js';
@@ -26,20 +27,19 @@ export function nodeFacts({ name, advertise }: AgentSettings): NodeFacts {
     pid: process.pid,
     recalls: true,
     secrets: true,
-    builds: hasProgram('git'),
+    builds: hasGit(),
   };
 }
 
-function hasProgram(name: string): boolean {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
-  return folders.some((folder) => {
-    try {
-      accessSync(join(folder, name), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+/** Git takes its configuration from the environment since 2.31, which is how builds keep it from everything else. */
+function hasGit(): boolean {
+  try {
+    const said = execFileSync('git', ['--version'], { encoding: 'utf8', timeout: 5_000, stdio: 'pipe' });
+    const [, major, minor] = /(\d+)\.(\d+)/.exec(said) ?? [];
+    return Number(major) * 1_000 + Number(minor) >= 2_031;
+  } catch {
+    return false;
+  }
 }
 
 /** The first address that is not a loopback or one of Docker's bridges. */

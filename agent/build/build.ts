@@ -8,6 +8,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { BuildObserved, BuildOrder } from '../../shared/build.js';
 import { formatDuration } from '../../shared/duration.js';
+import { messageOf } from '../../shared/errors.js';
 import { fingerprint } from '../../shared/fingerprint.js';
 import type { SentSecrets } from '../../shared/protocol.js';
 import { type BuiltImage, type Engine, EngineError, type ObservedImage } from '../engine.js';
@@ -200,7 +201,9 @@ async function accessOf(
   }
   if (order.deployKey === null) return base;
   const value = `${secretOf(order.deployKey, 'build.deploy_key', secrets).trim()}\n`;
-  const [key] = await secretFiles.write(order.id, [{ path: 'key', mode: 0o600, value }]);
+  const [key] = await secretFiles.write(order.id, [{ path: 'key', mode: 0o600, value }]).catch((cause) => {
+    throw new EngineError('refused', `the deploy key can not be kept in memory: ${messageOf(cause)}`, cause);
+  });
   return { ...base, env: await sshEnvironment({ folder: join(own, 'ssh'), pinned, key: key?.source ?? '' }) };
 }
 

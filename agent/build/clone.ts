@@ -145,6 +145,10 @@ const MEANINGS: [RegExp, string][] = [
     /Authentication failed|could not read Username|HTTP Basic|\b40[13]\b/i,
     'it wants a token, or refuses the one it got; set build.token',
   ],
+  [
+    /cannot run ssh|ssh: (not found|No such file)/i,
+    'there is no ssh on this node; install it (`apt-get install openssh-client`)',
+  ],
   [/certificate/i, 'its certificate is not one that this node trusts'],
   [/Could not resolve host|Name or service not known|Temporary failure in name/i, 'its host has no address'],
   [

@@ -14,7 +14,12 @@ export function recordBuilds(
     const before = observed && tx.build(buildIdOf(id));
     if (!before || before.node !== node || isOver(before)) continue;
     const commit = observed.commit ?? before.commit;
-    tx.putBuild({ ...before, ...observed, commit, ...toldBefore(tx, before, { ...observed, commit }) });
+    tx.putBuild({
+      ...before,
+      ...bounded(observed),
+      commit,
+      ...toldBefore(tx, before, { ...observed, commit }),
+    });
     if (!isOver(observed)) continue;
     const name = tx.node(node)?.facts.name ?? node;
     tx.addEvent({
@@ -35,4 +40,14 @@ function toldBefore(
     .builds(service, KEPT_ROLLOUTS + 1)
     .find((one) => one.commit === commit && one.author !== null);
   return { author: known?.author ?? null, subject: known?.subject ?? null };
+}
+
+/** So much of what an agent says goes into the store. */
+const MAX_REASON = 4_000;
+const MAX_LINES = 20;
+const MAX_LINE = 1_000;
+
+function bounded(observed: BuildObserved): BuildObserved {
+  const lastLogs = observed.lastLogs.slice(-MAX_LINES).map((line) => line.slice(0, MAX_LINE));
+  return { ...observed, reason: observed.reason?.slice(0, MAX_REASON) ?? null, lastLogs };
 }

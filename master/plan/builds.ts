@@ -58,7 +58,7 @@ const mayBuild = (nodes: readonly NodeView[]): Filter => {
   const areChosen = nodes.some(({ node }) => node.labels[BUILD_LABEL] === 'true');
   return ({ node }) => {
     if (node.facts.builds !== true)
-      return 'without git, or with an agent that does not build (`orca nodes upgrade`)';
+      return 'without git 2.31, or with an agent that does not build (`orca nodes upgrade`)';
     const label = node.labels[BUILD_LABEL];
     return label === 'false' || (areChosen && label !== 'true')
       ? `not to build (label ${BUILD_LABEL})`

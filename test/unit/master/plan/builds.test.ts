@@ -77,7 +77,7 @@ t.test('a node builds that has git, is open, and is not told to leave it', async
   t.equal(chosen({ nodes: nodesOf(aNode('n1'), builder('n2')) }).node?.id, 'n2');
   t.match(
     chosen({ nodes: nodesOf(aNode('n1')) }).refusal,
-    /1 without git, or with an agent that does not build/,
+    /1 without git 2\.31, or with an agent that does not build/,
   );
   const never = builder('n1', { labels: { 'orca.build': 'false' } });
   t.match(
