@@ -139,10 +139,16 @@ t.test('what can not be built fails with its reason, and what runs goes on', asy
   broken.commit({
     Dockerfile: `${FROM}\nRUN ["/bin/busybox","sh","-c","echo the last words; exit 3"]\n`,
     out: { link: '/etc' },
+    'Dockerfile.large': `${FROM}\nRUN ["/bin/busybox","tail","/dev/zero"]\n`,
   });
   const key = 'insecure_http = true';
   const cases: [what: string, toml: string, words: RegExp][] = [
     ['a step that fails', toml('bad', broken.http, key), /non-zero code: 3[\s\S]*the last words/],
+    [
+      'a step that wants too much memory',
+      toml('bad', broken.http, key, 'dockerfile = "Dockerfile.large"', 'memory = "16Mi"'),
+      /137: it was killed, most likely for more memory than its 16 MiB/,
+    ],
     [
       'a branch that is gone',
       toml('bad', broken.http, key, 'branch = "gone"'),
