@@ -144,6 +144,7 @@ find_packages() {
   command -v caddy >/dev/null 2>&1 || wanted="$wanted caddy"
   want_registry
   command -v git >/dev/null 2>&1 || wanted="$wanted git"
+  command -v ssh >/dev/null 2>&1 || wanted="$wanted openssh-client"
   command -v ip >/dev/null 2>&1 || wanted="$wanted iproute2"
   [ -e /etc/ssl/certs/ca-certificates.crt ] || wanted="$wanted ca-certificates"
   if ! command -v node >/dev/null 2>&1 && [ ! -x "$lib/node_modules/node/bin/node" ]; then
@@ -665,6 +666,11 @@ find_docker() {
   wanted=
   docker_answers || command -v dockerd >/dev/null 2>&1 || wanted=" docker.io"
   want_registry
+  # To build from source it takes both; a node without them builds nothing, and is none the worse.
+  if command -v apt-get >/dev/null 2>&1; then
+    command -v git >/dev/null 2>&1 || wanted="$wanted git"
+    command -v ssh >/dev/null 2>&1 || wanted="$wanted openssh-client"
+  fi
 }
 
 put_in_place() {

@@ -3,6 +3,7 @@
  * ingress at once, and to disk behind it; what they observe goes to the master, and to disk for the next start.
  */
 
+import type { Cleanup } from '../shared/cleanup.js';
 import type { DiscoveryObserved } from '../shared/discovery-observed.js';
 import { messageOf } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
@@ -15,7 +16,9 @@ import type {
   NodeFacts,
   Status,
 } from '../shared/protocol.js';
+import type { Builder } from './build/builder.js';
 import type { AgentCarrier } from './carry/lazy.js';
+import { cleanUp } from './cleanup.js';
 import { type Converger, startConverge } from './converge.js';
 import type { ContainerDns, Engine, ObservedNetwork } from './engine.js';
 import { type CountedFigures, type Link, startLink, type Work } from './link.js';
@@ -66,6 +69,8 @@ export interface AgentOptions<I, D> {
   mountLock?: MountLock;
   /** Loads what carries images that no registry has; absent: this agent carries none. */
   carrier?: AgentCarrier;
+  /** Absent: nothing is built here. */
+  builder?: Builder;
   /** Null: it can't replace itself. */
   upgrades?: Upgrades | null;
   log: Log;
@@ -108,6 +113,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     ...(options.secretFiles ? { secretFiles: options.secretFiles } : {}),
     ...(options.mountLock ? { mountLock: options.mountLock } : {}),
     ...(options.carrier ? { carrier: options.carrier.get } : {}),
+    builder: options.builder ?? null,
     log,
     ...(options.lookEveryMs === undefined ? {} : { lookEveryMs: options.lookEveryMs }),
   });
@@ -147,7 +153,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
   memory.watch(() => state.link?.changed());
   options.upgrades?.watch(() => state.link?.changed());
   options.carrier?.watch(() => state.link?.changed());
-  const logs = createLogs(engine, converger.facts);
+  const logs = createLogs(engine, converger.facts, options.builder);
   const recall = createRecall({
     engine,
     assignment: converger.assignment,
@@ -164,12 +170,18 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     if (accepted === null) memory.keepAssignment({ ...assignment, secrets: converger.facts().secrets });
     log.info(receipt, 'assignment');
   };
+  const onCleanup = async (message: Cleanup, reply: (m: AgentMessage) => Promise<void>): Promise<void> => {
+    const cluster = converger.assignment()?.cluster ?? null;
+    const cleaned = await cleanUp(message, { engine, cluster, facts: converger.facts() });
+    await reply(cleaned).catch(() => undefined);
+  };
   const onMessage = (message: Work, reply: (m: AgentMessage) => Promise<void>): void => {
     if (message.type === 'assignment') onAssignment(message, reply);
     else if (message.type === 'logs-open') logs.open(message, reply);
     else if (message.type === 'recall') recall.answer(message, reply);
     else if (message.type === 'upgrade') options.upgrades?.begin(message);
     else if (message.type === 'relay-open') options.carrier?.relay(message.id);
+    else if (message.type === 'cleanup') void onCleanup(message, reply);
     else logs.close(message.id);
   };
 

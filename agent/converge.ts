@@ -15,6 +15,7 @@ import type {
   ImageObserved,
   SentSecrets,
 } from '../shared/protocol.js';
+import type { Builder } from './build/builder.js';
 import type { Carrier } from './carry/carrier.js';
 import { type ContainerDns, type Engine, EngineError, type ObservedNetwork } from './engine.js';
 import { execute } from './execute.js';
@@ -41,6 +42,8 @@ export interface ConvergeOptions {
   remembered: AllocationObserved[];
   /** Image tags that earlier assignments of this node asked for. */
   ownTags: string[];
+  /** Absent: nothing is built here. */
+  builder?: Builder | null;
   /** Absent: nothing has secrets as files. */
   secretFiles?: SecretFiles;
   /** Absent: the node allows what the cluster does. */
@@ -105,6 +108,7 @@ export function startConverge(options: ConvergeOptions): Converger {
   const publishAddress = (): string => options.publishAddress ?? look.version()?.bridgeAddress ?? '127.0.0.1';
 
   const secretFiles = options.secretFiles ?? noSecretFiles;
+  const builder = options.builder ?? null;
   const dnsFor = options.dnsFor ?? ((): null => null);
   const isHeld = (step: Step): boolean =>
     step.kind === 'create-container' && dnsFor(step.allocation.project) === undefined;
@@ -119,6 +123,7 @@ export function startConverge(options: ConvergeOptions): Converger {
       secretFiles,
       mountLock: options.mountLock ?? { home: '/var/lib/orca', folders: null },
       carrier: options.carrier ?? noCarrier,
+      builder,
       refresh: look.refresh,
       onProgress: loop.wake,
     };
@@ -138,7 +143,8 @@ export function startConverge(options: ConvergeOptions): Converger {
     if (assignment && look.isComplete()) {
       const nowMs = Date.now();
       pruneFacts(facts, assignment, running);
-      secretFiles.keep(liveIds(assignment, facts));
+      if (builder) followBuilds(builder, assignment, facts);
+      secretFiles.keep(new Set([...liveIds(assignment, facts), ...(builder?.running() ?? [])]));
       probes.follow(assignment);
       latest = plan(assignment, facts, nowMs);
       if (look.observed().state === 'up') {
@@ -204,6 +210,15 @@ const nothingCarried = { watch: [], fetch: [], serve: [] };
 const noCarrier = (): never => {
   throw new EngineError('refused', 'this agent carries no images');
 };
+
+/** What nobody wants any more ends; of the rest the facts say how far it is. */
+function followBuilds(builder: Builder, { images }: Assignment, facts: Facts): void {
+  builder.keep(new Set(images.flatMap(({ build }) => build?.id ?? [])));
+  for (const { id, build } of images) {
+    const observed = build ? builder.observed(build.id) : null;
+    if (observed) facts.builds.set(id, { ...observed });
+  }
+}
 
 /** Allocations that have a container, or get one. */
 const liveIds = ({ allocations }: Assignment, facts: Facts): Set<string> =>

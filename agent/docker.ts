@@ -1,5 +1,6 @@
 /** The engine port on dockerode: Docker Engine 20.10 (API 1.41) to the current one (API 1.56). */
 import { networkInterfaces } from 'node:os';
+import { dockerBuilds } from './docker-builds.js';
 import { dockerContainers } from './docker-containers.js';
 import { ANSWER_MS, ask, askMaybe, WORK_MS } from './docker-errors.js';
 import { dockerImages } from './docker-images.js';
@@ -14,6 +15,7 @@ export function dockerEngine(socket: string): Engine {
   return {
     ...dockerContainers(docker),
     ...dockerImages(docker),
+    ...dockerBuilds(docker),
     ...dockerNetworks(docker),
     async version() {
       const [version, bridge] = await Promise.all([

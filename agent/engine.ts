@@ -142,12 +142,44 @@ export interface Engine {
     options?: { auth?: RegistryAuth | null; signal?: AbortSignal },
   ): Promise<void>;
   push(reference: string, auth: RegistryAuth, onPercent: (percent: number) => void): Promise<void>;
+  /** Builds what `context` holds, as a tar; each line of its output goes to `onLine`. Rejects with Docker's words, or the signal's reason. */
+  build(
+    request: ImageBuild,
+    context: NodeJS.ReadableStream,
+    onLine: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<BuiltImage>;
+  /** Of images that carry the label `orca.build` and the cluster's. */
+  builtImages(cluster: string): Promise<BuiltImage[]>;
+  /** Takes the tag away, and with the last one the image and what it alone was made of; not of one that a container is made from. */
+  removeBuilt(tag: string): Promise<void>;
   /** The tags below `orca.local/`. */
   keptTags(): Promise<Map<string, string>>;
   tag(imageId: string, tag: string): Promise<void>;
   untag(tag: string): Promise<void>;
   /** The tags and digests that begin with `127.0.0.1:PORT/`: what carrying an image puts on it (`agent/carry`). */
   passingReferences(port: number): Promise<string[]>;
+}
+
+/** What Docker's builder is told; everything is decided. */
+export interface ImageBuild {
+  tag: string;
+  dockerfile: string;
+  args: Record<string, string>;
+  labels: Record<string, string>;
+  target: string | null;
+  platform: string | null;
+  /** Of each container that a step runs in. */
+  memoryBytes: number;
+  cpus: number;
+}
+
+export interface BuiltImage {
+  id: string;
+  tags: string[];
+  sizeBytes: number;
+  createdAtMs: number;
+  labels: Record<string, string>;
 }
 
 export type EngineErrorKind =

@@ -2,6 +2,8 @@
  * Does what a step says: one executor for each kind, complete by type. No decisions here: an executor calls the engine and
  * puts what it then observed into the facts; what the engine refuses rejects with `EngineError`.
  */
+
+import type { Builder } from './build/builder.js';
 import type { Carrier } from './carry/carrier.js';
 import {
   type ContainerDns,
@@ -30,6 +32,8 @@ export interface ExecuteContext {
   mountLock: MountLock;
   /** What brings images here that no registry has. */
   carrier(): Pick<Carrier, 'fetch'>;
+  /** Null: nothing is built here. */
+  builder: Builder | null;
   /** Looks at one container again and puts what it is now into the facts. */
   refresh(id: string): Promise<void>;
   onProgress(): void;
@@ -70,6 +74,11 @@ const executors: Executors = {
     await fetchHere(engine, carrier, { wanted, tags }, tell).finally(() => facts.doing.delete(key));
     facts.missing.delete(wanted.imageId);
     for (const tag of tags) facts.tags.set(tag, wanted.imageId);
+  },
+
+  async 'build-image'(step, { facts, cluster, builder, onProgress }) {
+    if (!builder) throw new EngineError('refused', 'this agent builds nothing');
+    facts.resolved.set(step.want, await builder.build(step.order, cluster, facts.secrets, onProgress));
   },
 
   async 'create-container'(step, context) {

@@ -2,6 +2,8 @@
  * Everything the plan is a function of, apart from the assignment and the time: what was observed of the engine, and what
  * came of the steps so far. The converger alone writes it; the plan reads.
  */
+
+import type { BuildObserved } from '../shared/build.js';
 import type { Carry } from '../shared/carry.js';
 import type { Assignment, ImageKeep, SentSecrets } from '../shared/protocol.js';
 import type { ObservedContainer, ObservedImage, ObservedNetwork } from './engine.js';
@@ -38,6 +40,8 @@ export interface Facts {
   ownTags: Set<string>;
   /** What image wants resolved to, by the want's id. */
   resolved: Map<string, ObservedImage>;
+  /** What is built here, by the want's id. */
+  builds: Map<string, BuildObserved>;
   /** Image ids a container could not be made from because they are not on this node. */
   missing: Set<string>;
   /** Container names that the engine said are taken, by something that is not this cluster's. */
@@ -71,6 +75,7 @@ export function emptyFacts(): Facts {
     tags: new Map(),
     ownTags: new Set(),
     resolved: new Map(),
+    builds: new Map(),
     missing: new Set(),
     taken: new Set(),
     percents: new Map(),

@@ -8,6 +8,8 @@ import { referringEnv } from './secrets.js';
 
 export const LABEL_CLUSTER = 'orca.cluster';
 export const LABEL_PROJECT = 'orca.project';
+/** Of an image that was built from source: the id of its build. */
+export const LABEL_BUILD = 'orca.build';
 /**
  * The allocation itself as JSON, with the names of its environment variables in place of their values; `references`: those that refer
  * to secrets, as they are written, for the container has them with the values.

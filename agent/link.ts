@@ -5,6 +5,7 @@
  */
 
 import { WebSocket } from 'ws';
+import { closeCodes } from '../shared/close-codes.js';
 import { closeReason } from '../shared/close-reason.js';
 import { messageOf } from '../shared/errors.js';
 import { type Identity, type IdentityPaths, readIdentity } from '../shared/identity-files.js';
@@ -12,7 +13,6 @@ import type { Log } from '../shared/log.js';
 import { pinnedName } from '../shared/pinned-name.js';
 import {
   type AgentMessage,
-  closeCodes,
   LIVENESS_MS,
   MAX_FRAME_BYTES,
   type MasterMessage,

@@ -2,8 +2,10 @@
  * The logs' side stream of a session: reads a container's log from the engine and sends it in batches. The next batch
  * is read only when the one before has left for the network, so a slow reader holds up the reading, not the memory.
  */
+import { buildOfLog } from '../shared/build.js';
 import { messageOf } from '../shared/errors.js';
 import type { AgentMessage, LogLine, MasterMessage } from '../shared/protocol.js';
+import type { Builder } from './build/builder.js';
 import type { Engine, ObservedContainer } from './engine.js';
 import type { Facts } from './facts.js';
 
@@ -18,16 +20,25 @@ export interface Logs {
 const MAX_BATCH_LINES = 500;
 const GATHER_MS = 20;
 
-export function createLogs(engine: Engine, facts: () => Facts): Logs {
+export function createLogs(engine: Engine, facts: () => Facts, builder: Builder | null = null): Logs {
   const streams = new Map<string, AbortController>();
+  /** Or why there are none. */
+  const linesOf = (request: LogsOpen, signal: AbortSignal): AsyncIterable<LogLine> | string => {
+    const { allocation } = request;
+    const build = builder && buildOfLog(allocation);
+    if (build) return builder.log(build, request, signal);
+    const container = newest(allocation, facts());
+    return container
+      ? engine.logs(container.id, request, signal)
+      : `${allocation} has no container on this node`;
+  };
   const run = async (
     request: LogsOpen,
     send: (message: AgentMessage) => Promise<void>,
     signal: AbortSignal,
   ): Promise<string | null> => {
-    const container = newest(request.allocation, facts());
-    if (!container) return `${request.allocation} has no container on this node`;
-    const lines = engine.logs(container.id, request, signal);
+    const lines = linesOf(request, signal);
+    if (typeof lines === 'string') return lines;
     for await (const batch of batches(lines)) {
       await send({ type: 'logs-lines', id: request.id, lines: batch });
     }

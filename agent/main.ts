@@ -37,6 +37,7 @@ export async function agentProgram(argv: string[]): Promise<void> {
   const caPem = await readFile(paths.credentials.ca, 'utf8').catch(() => null);
   const master = caPem === null ? {} : { master: { url: settings.masterUrl, caPem } };
   const engine = dockerEngine(settings.docker);
+  const secretFiles = parts.openSecretFiles(paths.home);
   const agent = await startAgent({
     settings,
     credentials: paths.credentials,
@@ -49,7 +50,6 @@ export async function agentProgram(argv: string[]): Promise<void> {
     facts: () => ({ ...nodeFacts(settings), ...(programs ? { program: programs.own } : {}) }),
     upgrades,
     createIngress: (onChange) => ingressPart(parts, { ...place, ...master, onChange }, log),
-    secretFiles: parts.openSecretFiles(paths.home),
     mountLock: parts.mountLock(paths.home, process.env),
     carrier: parts.lazyCarrier(
       () => import('./carry/carrier.js'),
@@ -59,6 +59,8 @@ export async function agentProgram(argv: string[]): Promise<void> {
       },
       existsSync(join(paths.home, 'images', 'registry.pid')),
     ),
+    secretFiles,
+    builder: parts.createBuilder({ engine, secretFiles, folder: join(paths.folder, 'builds') }),
     hasIngress: () => parts.ingressRuns(paths.home),
     createDiscovery: (onChange) => discoveryPart(parts, { ...place, onChange }, log),
     log,
@@ -104,16 +106,23 @@ async function loadParts() {
     import('../discovery/discovery.js'),
     import('../discovery/table.js'),
   ]);
-  const [{ openPrograms }, { openUpgrades }, { openSecretFiles }, { mountLock }, { lazyCarrier }] =
-    await Promise.all([
-      import('./programs.js'),
-      import('./upgrade.js'),
-      import('./secret-files.js'),
-      import('./mount-sources.js'),
-      import('./carry/lazy.js'),
-    ]);
+  const [
+    { openPrograms },
+    { openUpgrades },
+    { openSecretFiles },
+    { mountLock },
+    { lazyCarrier },
+    { createBuilder },
+  ] = await Promise.all([
+    import('./programs.js'),
+    import('./upgrade.js'),
+    import('./secret-files.js'),
+    import('./mount-sources.js'),
+    import('./carry/lazy.js'),
+    import('./build/builder.js'),
+  ]);
   const roles = { createIngress, ingressRuns, ingressSchema, createDiscovery, tableSchema };
-  const own = { openPrograms, openUpgrades, openSecretFiles, mountLock, lazyCarrier };
+  const own = { openPrograms, openUpgrades, openSecretFiles, mountLock, lazyCarrier, createBuilder };
   return { startAgent, dockerEngine, openMemory, nodeFacts, ...own, ...roles };
 }
 

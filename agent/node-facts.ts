@@ -1,4 +1,5 @@
 /** What a node says of itself in hello. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import {
   arch,
@@ -28,7 +29,19 @@ export function nodeFacts({ name, advertise }: AgentSettings): NodeFacts {
     secrets: true,
     httpOnly: true,
     carries: true,
+    builds: hasGit(),
   };
+}
+
+/** Git takes its configuration from the environment since 2.31, which is how builds keep it from everything else. */
+function hasGit(): boolean {
+  try {
+    const said = execFileSync('git', ['--version'], { encoding: 'utf8', timeout: 5_000, stdio: 'pipe' });
+    const [, major, minor] = /(\d+)\.(\d+)/.exec(said) ?? [];
+    return Number(major) * 1_000 + Number(minor) >= 2_031;
+  } catch {
+    return false;
+  }
 }
 
 /** The first address that is not a loopback or one of Docker's bridges. */

@@ -10,19 +10,26 @@ export function planImages(wants: ImageWant[], facts: Facts): { steps: Step[]; o
     (want) => !facts.resolved.has(want.id) && !facts.failures.has(imageKey(want.id)),
   );
   return {
-    steps: open.map(({ id, ref, pull, imageId }) => ({
-      kind: 'resolve-image',
-      key: imageKey(id),
-      want: id,
-      ref,
-      pull,
-      imageId,
-    })),
+    steps: open.map(stepOf),
     observed: ordered.map((want) => observe(want, facts)),
   };
 }
 
-function observe({ id, ref }: ImageWant, facts: Facts): ImageObserved {
+function stepOf({ id, ref, pull, imageId, build }: ImageWant): Step {
+  const key = imageKey(id);
+  if (build) return { kind: 'build-image', key, want: id, order: build };
+  return { kind: 'resolve-image', key, want: id, ref, pull, imageId };
+}
+
+function observe(want: ImageWant, facts: Facts): ImageObserved {
+  const build = facts.builds.get(want.id);
+  const seen = observeImage(want, facts);
+  if (!build) return seen;
+  // A failure that is about to be tried again is none yet.
+  return { ...seen, ...(seen.state === 'pulling' ? { reason: build.reason } : {}), build };
+}
+
+function observeImage({ id, ref }: ImageWant, facts: Facts): ImageObserved {
   const image = facts.resolved.get(id);
   const failure = facts.failures.get(imageKey(id));
   if (image) {

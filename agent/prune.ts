@@ -35,6 +35,7 @@ export function pruneFacts(
   drop(facts.percents, keys);
   drop(facts.doing, keys);
   drop(facts.resolved, wants);
+  drop(facts.builds, wants);
   drop(facts.missing, images);
   drop(facts.attempts, allocations);
   drop(facts.lastExits, allocations);

@@ -41,3 +41,26 @@ export function sentAuth(
   if (sent.password === null) throw new EngineError('refused', sent.reason ?? `no password for ${host}`);
   return { username: sent.username, password: sent.password, serveraddress: serverAddressOf(host) };
 }
+
+/** All that are known, by registry, as a build is given them for its base images; null: none. */
+export async function registriesAuth(): Promise<Record<string, Omit<RegistryAuth, 'serveraddress'>> | null> {
+  const folder = process.env.DOCKER_CONFIG ?? join(homedir(), '.docker');
+  const text = await readFile(join(folder, 'config.json'), 'utf8').catch(() => null);
+  const known = text === null ? {} : allAuths(text);
+  return Object.keys(known).length === 0 ? null : known;
+}
+
+function allAuths(configText: string): Record<string, Omit<RegistryAuth, 'serveraddress'>> {
+  try {
+    const { auths = {} } = JSON.parse(configText) as { auths?: Record<string, { auth?: string }> };
+    const pairs = Object.entries(auths).flatMap(([registry, { auth = '' }]) => {
+      const decoded = Buffer.from(auth, 'base64').toString();
+      const colon = decoded.indexOf(':');
+      if (colon < 1) return [];
+      return [[registry, { username: decoded.slice(0, colon), password: decoded.slice(colon + 1) }] as const];
+    });
+    return Object.fromEntries(pairs);
+  } catch {
+    return {};
+  }
+}

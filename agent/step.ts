@@ -1,4 +1,6 @@
 /** Steps as data: what the plan wants done, complete enough to be done without a further decision. */
+
+import type { BuildOrder } from '../shared/build.js';
 import type { CarryFetch } from '../shared/carry.js';
 import type { AllocationAssignment, ImageWant } from '../shared/protocol.js';
 
@@ -21,6 +23,7 @@ export type Step = Keyed &
       }
     /** From a node that has it, for no registry does; `tags` keep it here. */
     | { kind: 'fetch-image'; wanted: CarryFetch; tags: string[] }
+    | { kind: 'build-image'; want: string; order: BuildOrder }
     | {
         kind: 'create-container';
         name: string;

@@ -11,7 +11,7 @@ import { pack } from 'tar-stream';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** What the agent, its companions and cli/main import; the CLI's other commands are one file with their packages in it. */
-const PACKAGES = ['dns-packet', 'dockerode', 'picocolors', 'ws', 'zod'];
+const PACKAGES = ['@balena/dockerignore', 'dns-packet', 'dockerode', 'picocolors', 'tar-stream', 'ws', 'zod'];
 /** Never loaded: agent/dockerode.ts leaves them out. */
 const LEFT_OUT = /^(@grpc\/|protobufjs$|ssh2$|@types\/)/;
 const FOLDERS = ['dist/agent', 'dist/cli', 'dist/discovery', 'dist/proxy-config', 'dist/shared'];

@@ -182,6 +182,25 @@ export const verbs: Verb[] = [
     load: async () => (await import('./commands/webhooks.js')).webhooks,
   },
   {
+    usage: 'builds [action] [build]',
+    summary:
+      'what was built from source, of one service or of all; logs BUILD prints what one said, cancel BUILD gives it up',
+    options: [['-f, --follow', 'logs: go on to its end'], project, json],
+    load: async () => (await import('./commands/builds.js')).builds,
+  },
+  {
+    usage: 'deploy-key <create> <service>',
+    summary: "make a key that reads the service's repository; prints the public half",
+    options: [['--replace', 'in the place of the one that is there'], project, json],
+    load: async () => (await import('./commands/deploy-key.js')).deployKey,
+  },
+  {
+    usage: 'cleanup',
+    summary: 'remove images that were built and that no kept release needs',
+    options: [dryRun, json],
+    load: async () => (await import('./commands/cleanup.js')).cleanup,
+  },
+  {
     usage: 'certs [action] [name]',
     summary:
       'what names are served with; add or rm a certificate of yours, retry NAME what failed, ca prints the root of the cluster',

@@ -45,6 +45,7 @@ import { createNodeFiles } from './node-files.js';
 import { createPeers } from './peer.js';
 import { createPublicCertificates } from './public-certificates.js';
 import { type MasterFlags, type MasterSettings, readSettings, restartNotes } from './settings.js';
+import { createSources } from './sources.js';
 import { openStore, type StoreOptions } from './store/store.js';
 import { runAll } from './undo.js';
 import { readVersion } from './version.js';
@@ -185,11 +186,13 @@ async function construct(
   const secrets = createSecrets({ store, states, inCluster, ...authority.keys });
   secrets.sweep();
   const commands = createCommands(store, states, secretValues);
+  const sources = createSources({ store, states, secrets, ask: dispatch.cleanup });
   let port = 0;
   const crowd = createCrowd(log);
   const api = await createApi({
     store,
     secrets: { ...secrets, rotateKey: () => authority.keys.rotate(store) },
+    ...sources.parts,
     commands: {
       ...commands,
       ...createNodeCommands({ store, states, nodes, isLocal: (id) => id === localId }),
@@ -264,7 +267,8 @@ async function construct(
   undo.push(reconcile.stop);
   undo.push(watchOwn({ store, states, own, onChange: serveAnew, log }).stop);
   undo.push(acme.start());
-  undo.push(startHooks(store, commands.redeploy, authority.keys.unseal, log).stop);
+  undo.push(sources.start(log));
+  undo.push(startHooks(store, commands, authority.keys.unseal, log).stop);
   const url = `https://${reachable(settings.listen.host)}:${port}`;
   writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);
   if (settings.runsAgent) undo.push(runLocalAgent({ home, restart: local.changed, log }).stop);

@@ -7,7 +7,7 @@ import { OrcaError } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
 import type { Provider, Webhook } from '../shared/webhook.js';
 import type { Authority } from './authority.js';
-import { createBringOut } from './control/bring-out.js';
+import { commitBuilder, createBringOut } from './control/bring-out.js';
 import { startCommitStatuses } from './control/commit-statuses.js';
 import { startDeliver } from './control/deliver.js';
 import { createReceive } from './control/receive.js';
@@ -50,12 +50,13 @@ function secretOf({ id, sealedSecret }: Webhook, { unseal }: HooksOptions['autho
 
 export function startHooks(
   store: Store,
-  redeploy: Redeploy,
+  { redeploy, rebuild }: { redeploy: Redeploy; rebuild: Parameters<typeof commitBuilder>[0] },
   unseal: (sealed: string, bind: string) => string,
   log: Log,
 ): { stop: () => Promise<void> } {
   const nowMs = Date.now;
-  const deliver = startDeliver({ store, bringOut: createBringOut(redeploy, null), nowMs, log });
+  const bringOut = createBringOut(redeploy, commitBuilder(rebuild));
+  const deliver = startDeliver({ store, bringOut, nowMs, log });
   const statuses = startCommitStatuses({ store, unseal, post: postStatus, nowMs, log });
   return { stop: () => Promise.all([deliver.stop(), statuses.stop()]).then(() => undefined) };
 }

@@ -40,7 +40,7 @@ export type CanaryView = z.infer<typeof canaryViewSchema>;
 
 /** What a user did to a rollout that was under way. */
 export const actSchema = z.object({
-  verb: z.enum(['promote', 'weight', 'pause', 'resume', 'rollback', 'update']),
+  verb: z.enum(['promote', 'weight', 'pause', 'resume', 'rollback', 'update', 'cancel']),
   detail: z.string(),
   by: z.string(),
   source: z.string(),

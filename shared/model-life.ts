@@ -3,7 +3,7 @@
 export type RequestSource = 'cli' | 'api' | 'webhook';
 
 export interface Act {
-  verb: 'promote' | 'weight' | 'pause' | 'resume' | 'rollback' | 'update';
+  verb: 'promote' | 'weight' | 'pause' | 'resume' | 'rollback' | 'update' | 'cancel';
   detail: string;
   by: string;
   source: RequestSource;

@@ -3,6 +3,7 @@
  * specs, the planner writes what is desired, agents write what is observed.
  */
 
+import type { WantedCommit } from './build.js';
 import type { CarryObserved } from './carry.js';
 import type { DiscoveryObserved } from './discovery-observed.js';
 import type { Figures } from './figures.js';
@@ -85,6 +86,8 @@ export interface Release {
   /** Of the container part of the spec and the image id: equal means nothing to roll. */
   fingerprint: string;
   createdAtMs: number;
+  /** What it was built from, and where. Absent: it was not built here. */
+  built?: { build: string; commit: string; node: string };
 }
 
 export type RolloutState =
@@ -136,6 +139,10 @@ export interface Rollout {
   /** Domains that another service of the same deploy gives up for it: where nobody else has them, they are its own already while it
    *  prepares. Absent: none. */
   inherits?: string[];
+  /** What is to be built for it. Absent: nothing is, or the head of the service's branch. */
+  commit?: WantedCommit;
+  /** A user gave its build up. */
+  cancelled?: { by: string; atMs: number };
   /** Its pre_deploy job, once that has ended. Absent: it had none, or it has not. */
   job?: JobRecord;
   /** Its image is on no registry and not on `node`: all nodes are asked for it. Absent: `node` alone is. */

@@ -7,10 +7,12 @@
  * names its number or a newer one. Both sides send `ping` and answer `pong` on this channel, and close after
  * `LIVENESS_MS` of silence. A master that may know less than the agent asks `recall`, of agents that say they can, and is
  * answered with one `recalled` of that id. `figures` are counted up and complete, so that a lost one is made good by the next. `logs-*` messages are a side stream, keyed by the id the master chose. Unknown fields are
- * dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `closeCodes`.
+ * dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `close-codes`.
  */
 import { z } from 'zod';
+import { buildObservedSchema, buildOrderSchema } from './build.js';
 import { carryObservedSchema, carrySchema, registryAuthSchema, relayOpenSchema } from './carry.js';
+import { cleanedSchema, cleanupSchema } from './cleanup.js';
 import { discoveryObservedSchema } from './discovery-observed.js';
 import { figuresSchema } from './figures.js';
 import { containerSpecSchema } from './spec.js';
@@ -20,20 +22,6 @@ export const PROTOCOL_VERSION = 2;
 export const HEARTBEAT_MS = 5_000;
 export const LIVENESS_MS = 15_000;
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
-
-/** Why a session ends: code → what the other side is told and does. 1000/1001: normal, reconnect with back-off. */
-export const closeCodes = {
-  badMessage: 4400,
-  notAuthorized: 4401,
-  /** A node id that this master never issued, or that was removed. */
-  unknownNode: 4404,
-  silent: 4408,
-  replaced: 4409,
-  certificateExpired: 4410,
-  /** Another agent with the same identity is connected, and the two have replaced each other again and again. */
-  cloned: 4423,
-  versionMismatch: 4426,
-} as const;
 
 /** `job`: runs once before a rollout (`pre_deploy`), is never routed and never replaced. */
 export const groupSchema = z.enum(['stable', 'canary', 'job']);
@@ -72,6 +60,7 @@ export const imageWantSchema = z.object({
   pull: z.enum(['always', 'never', 'if-not-present']),
   /** That very image, whatever `ref` names by now; null: the one that it names. */
   imageId: z.string().nullable().default(null),
+  build: buildOrderSchema.optional(), // how it is made here; absent: it is found or pulled
 });
 export type ImageWant = z.infer<typeof imageWantSchema>;
 
@@ -125,6 +114,7 @@ export const masterMessageSchema = z.discriminatedUnion('type', [
   upgradeSchema,
   /** Only to agents whose facts say `carries`. */
   relayOpenSchema,
+  cleanupSchema, // asked only of agents whose facts say `builds`
   z.object({ type: z.literal('ping'), number: z.number().int() }),
   z.object({ type: z.literal('pong'), number: z.number().int() }),
 ]);
@@ -169,6 +159,7 @@ export const imageObservedSchema = z.object({
   /** `repo@sha256:…` where a registry knows it, else null. */
   digest: z.string().nullable(),
   reason: z.string().nullable(),
+  build: buildObservedSchema.optional(),
 });
 export type ImageObserved = z.infer<typeof imageObservedSchema>;
 
@@ -213,6 +204,8 @@ export const nodeFactsSchema = z.object({
   secrets: z.boolean().optional(),
   /** As an ingress it serves `http_only`; absent: an older agent, which would send those clients to HTTPS. */
   httpOnly: z.boolean().optional(),
+  /** It builds from source; absent: an older agent, or a host without git. */
+  builds: z.boolean().optional(),
   /** It can replace itself, and runs from a program of this name; absent: it can't, or does not know how. */
   program: shortText.optional(),
   /** It carries images that no registry has (`shared/carry`); absent: an older agent. */
@@ -290,6 +283,7 @@ export const agentMessageSchema = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('logs-end'), id: z.string(), reason: z.string().nullable() }),
   recalledSchema,
+  cleanedSchema,
   z.object({ type: z.literal('ping'), number: z.number().int() }),
   z.object({ type: z.literal('pong'), number: z.number().int() }),
 ]);

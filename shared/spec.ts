@@ -126,7 +126,18 @@ export const buildSpecSchema = z.object({
   deployKey: z.string().nullable(),
   paths: z.array(z.string()),
   args: z.record(z.string(), z.string()),
+  /** A secret, as the deploy key is: what an https:// repository asks for. */
+  token: z.string().optional(),
+  target: z.string().optional(),
+  platform: z.string().optional(),
+  insecureHttp: z.boolean().optional(),
+  timeoutMs: z.number().optional(),
+  memoryBytes: z.number().int().optional(),
+  cpus: z.number().optional(),
+  /** By name, the ids of the values that it is built with, as a container has them. */
+  secrets: z.record(z.string(), z.string()).optional(),
 });
+export type BuildSpec = z.infer<typeof buildSpecSchema>;
 
 /** What `Strict-Transport-Security` says. */
 export const hstsSpecSchema = z.object({

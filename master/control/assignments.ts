@@ -111,7 +111,7 @@ export function createAssignments(options: {
   const made = (node: Node, revision: number): Assignment => {
     const { table } = options.discovery.tableFor(node.id);
     const content = contentOf(node, table);
-    const secrets = options.secretsFor?.(content.allocations);
+    const secrets = options.secretsFor?.(content.allocations, content.images);
     const registries = options.registries?.sentFor(content);
     const handed = { ...(secrets ? { secrets } : {}), ...(registries ? { registries } : {}) };
     return { ...content, ...handed, revision, madeAtMs: Date.now() };

@@ -1,4 +1,5 @@
 /** How a push is brought out: what it begins, in one place. Refusals are OrcaErrors and have changed nothing. */
+import type { WantedCommit } from '../../shared/build.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Service } from '../../shared/model.js';
 import type { Delivery } from '../../shared/webhook.js';
@@ -12,19 +13,24 @@ export interface CommitBuilder {
 
 export type BringOut = (service: Service, delivery: Delivery, actor: Actor) => string;
 
-/** `builder` null: this Orca builds nothing, and no service can have `[service.build]` (service.toml refuses it by name). */
+type Rebuild = (key: string, actor: Actor, commit: WantedCommit | null) => string | null;
+
+/** A push that names its commit is built as of that, whatever was pushed since; one that does not, as of the branch's head. */
+export const commitBuilder = (rebuild: Rebuild): CommitBuilder => ({
+  buildAt: (service, { push }, actor) => {
+    const ref = push.ref ?? `refs/heads/${service.spec.build?.branch ?? 'main'}`;
+    const rollout = rebuild(service.key, actor, push.commit === null ? null : { sha: push.commit, ref });
+    if (rollout !== null) return rollout;
+    throw new OrcaError('CONFLICT', `${service.name} has nothing to build`);
+  },
+});
+
 export function createBringOut(
   redeploy: (key: string, actor: Actor, tag: string | null) => string | null,
-  builder: CommitBuilder | null,
+  builder: CommitBuilder,
 ): BringOut {
   return (service, delivery, actor) => {
-    if (service.spec.build !== null) {
-      if (builder) return builder.buildAt(service, delivery, actor);
-      throw new OrcaError(
-        'NOT_SUPPORTED',
-        `${service.name} is to be built from source, which is not there yet`,
-      );
-    }
+    if (service.spec.build !== null) return builder.buildAt(service, delivery, actor);
     const rollout = redeploy(service.key, actor, delivery.push.imageTag);
     if (rollout !== null) return rollout;
     throw new OrcaError('CONFLICT', `${service.name} has nothing to redeploy`);

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type DeployReply, type PlanReply, refusedPlan } from '../../shared/api.js';
+import type { WantedCommit } from '../../shared/build.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Rollout, Service } from '../../shared/model.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
@@ -18,6 +19,7 @@ import {
   type Changed,
   runningSpec,
 } from '../plan/begin.js';
+import { commitThatRuns, withCommit } from '../plan/begin-build.js';
 import { explain } from '../plan/explain.js';
 import { refuseImpossible } from '../plan/impossible.js';
 import { withInherited } from '../plan/requests.js';
@@ -108,7 +110,14 @@ export function createCommands(
       roll(key, actor, (current, context) => beginRedeploy(current, context, { tag, renewed })),
     /** What runs of it, or comes, deployed once more with the values that its secrets have now; the id of the rollout. */
     renew: (key: string, actor: Actor): string | null =>
-      roll(key, actor, (current, context) => beginDeploy(current, renewed(runningSpec(current)), context)),
+      roll(key, actor, (current, context) =>
+        withCommit(beginDeploy(current, renewed(runningSpec(current)), context), commitThatRuns(current)),
+      ),
+    /** Built from source as of that commit; null: the head of its branch. */
+    rebuild: (key: string, actor: Actor, commit: WantedCommit | null): string | null =>
+      roll(key, actor, (current, context) =>
+        withCommit(beginRedeploy(current, context, { renewed }), commit),
+      ),
     start: (key: string): void => change(key, 'start', beginStart),
     stop: (key: string): void => change(key, 'stop', beginStop),
     remove: (key: string): void => change(key, 'remove', beginRemove),

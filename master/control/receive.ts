@@ -87,10 +87,18 @@ function takeIn(tx: Transaction, call: HookCall, received: Received, nowMs: numb
   const deliveries = (own.length > 0 ? own : webhooks).map((webhook) => {
     const known = knownDelivery(tx, webhook, call);
     if (known) return { delivery: known, isDuplicate: true };
-    return { delivery: newDelivery(webhook, call, received, nowMs), isDuplicate: false };
+    return { delivery: newDelivery(forSource(tx, webhook), call, received, nowMs), isDuplicate: false };
   });
   for (const { delivery, isDuplicate } of deliveries) if (!isDuplicate) tx.putDelivery(delivery);
   return { isPing: received.kind === 'ping', deliveries };
+}
+
+/** What is built says itself which branch it is of and which paths, unless its webhook does. */
+function forSource(tx: Transaction, webhook: Webhook): Webhook {
+  const build = tx.service(webhook.service)?.spec.build;
+  if (!build || webhook.provider === 'generic') return webhook;
+  const branch = webhook.branch ?? (webhook.tag === null ? build.branch : null);
+  return { ...webhook, branch, paths: webhook.paths.length > 0 ? webhook.paths : build.paths };
 }
 
 /** GitHub's redeliveries have the id of the first, so that the same body under another id is somebody who repeats what they saw. */

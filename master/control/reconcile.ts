@@ -127,6 +127,9 @@ export function startReconcile(options: ReconcileOptions): Loop {
   });
   const unwatch = store.watch((changes) => {
     for (const id of concernedNodes(states, changes.services)) store.dirty.nodes.add(id);
+    // Also where nothing of it runs: what was wanted there of a rollout that is over (a build) ends.
+    for (const id of changes.rollouts) store.dirty.nodes.add(store.rollout(id)?.node ?? '');
+    store.dirty.nodes.delete('');
     concern(new Set([...changes.services, ...changes.touched]));
     if (touchedNodes.size === 0)
       touchedDueMs = Date.now() + Math.min(Math.max(GATHER * gatheredMs, MIN_GATHER_MS), MAX_GATHER_MS);

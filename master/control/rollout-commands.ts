@@ -1,9 +1,11 @@
 /** What users do to a rollout that is under way, and to the traffic of a service: each one transaction, told as an event. */
 import type { PlanReply } from '../../shared/api.js';
 import { refusedPlan } from '../../shared/api.js';
+import { rolloutOfBuild } from '../../shared/build.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Rollout, Service } from '../../shared/model.js';
 import { beginPause, beginPromote, beginResume } from '../plan/acts.js';
+import { cancelBuild } from '../plan/begin-build.js';
 import { explain, explainPromotion } from '../plan/explain.js';
 import { refuseRemoved } from '../plan/requests.js';
 import type { Begun, RequestContext, ServiceCurrent } from '../plan/snapshot.js';
@@ -80,6 +82,11 @@ export function createRolloutCommands(
           changes: begun.changes,
           steps: explain(begun, current, states.nodeViews(key)),
         };
+      }),
+    cancelBuild: (key: string, build: string, actor: Actor): void =>
+      void act(key, actor, ({ rollout }, context) => {
+        if (rollout?.id === rolloutOfBuild(build)) return cancelBuild(rollout, build, context);
+        throw new OrcaError('CONFLICT', `the build ${build} is over; there is nothing to cancel`);
       }),
     pause: (key: string, actor: Actor): void => void act(key, actor, beginPause),
     resume: (key: string, actor: Actor): void => void act(key, actor, beginResume),

@@ -3,7 +3,7 @@
  * opened at the moment when an assignment is sent. A value that can't be had is a reason that the node shows, never a crash.
  */
 import { OrcaError } from '../../shared/errors.js';
-import type { AllocationAssignment, SentSecrets } from '../../shared/protocol.js';
+import type { AllocationAssignment, ImageWant, SentSecrets } from '../../shared/protocol.js';
 import { keyOfValue, namesIn, secretKey, secretWords, valueId } from '../../shared/secret-reference.js';
 import type { ServiceSpec } from '../../shared/spec.js';
 import { withSecrets } from '../plan/secrets.js';
@@ -16,10 +16,13 @@ export interface SecretValues {
   pin(specs: readonly ServiceSpec[]): ServiceSpec[];
   /** Throws SECRET_MISSING when a value that the spec was deployed with is not kept any more. */
   refuseForgotten(spec: ServiceSpec): void;
-  /** What a node needs for its allocations; absent: nothing. */
-  sentFor(allocations: readonly AllocationAssignment[]): SentSecrets | undefined;
   /** The newest value of a secret of all projects, for what the master does itself; null: there is none that can be read. */
   ofAll(name: string): string | null;
+  /** What a node needs for its allocations and builds; absent: nothing. */
+  sentFor(
+    allocations: readonly AllocationAssignment[],
+    images?: readonly ImageWant[],
+  ): SentSecrets | undefined;
 }
 
 export function createSecretValues(
@@ -49,7 +52,7 @@ export function createSecretValues(
       );
       if (lines.length > 0) throw new OrcaError('SECRET_MISSING', lines.join('\n'), { details: lines });
       for (const { spec } of pinned)
-        for (const id of idsOf(spec))
+        for (const id of [...idsOf(spec), ...Object.values(spec.build?.secrets ?? {})])
           if (reveal(id).value === null)
             throw new OrcaError('SECRET_UNREADABLE', `${spec.name}: ${unreadable(keyOfValue(id))}`);
       return pinned.map(({ spec }) => spec);
@@ -63,12 +66,13 @@ export function createSecretValues(
         { hint: 'Deploy what you want to run instead: it gets the values that are set now.' },
       );
     },
-    sentFor(allocations) {
-      const ids = new Set(
-        allocations
+    sentFor(allocations, images = []) {
+      const ids = new Set([
+        ...allocations
           .filter(({ desired }) => desired === 'running')
           .flatMap(({ container }) => Object.values(container.secrets ?? {})),
-      );
+        ...images.flatMap(({ build }) => [build?.deployKey ?? [], build?.token ?? []].flat()),
+      ]);
       return ids.size === 0 ? undefined : Object.fromEntries([...ids].sort().map((id) => [id, reveal(id)]));
     },
   };
@@ -79,10 +83,16 @@ const idsOf = ({ container }: ServiceSpec): string[] => Object.values(container.
 const unreadable = (key: string): string =>
   `the stored value of the secret ${secretWords(key)} can't be read: it was changed or moved outside of Orca`;
 
-function missingLines({ name: service, container }: ServiceSpec, name: string): string[] {
+function missingLines({ name: service, container, build }: ServiceSpec, name: string): string[] {
+  const keys = build
+    ? (['deployKey', 'token'] as const).filter((key) => namesIn(build[key] ?? '').includes(name))
+    : [];
   const env = Object.entries(container.env).filter(([, value]) => namesIn(value).includes(name));
   const files = (container.secretFiles ?? []).filter(({ secret }) => secret === name);
-  return [...env.map(([key]) => `env.${key}`), ...files.map(({ path }) => `secret_files ${path}`)].map(
-    (what) => `${service}: ${what} needs the secret "${name}", which is not set`,
-  );
+  const source = keys.map((key) => (key === 'token' ? 'build.token' : 'build.deploy_key'));
+  return [
+    ...env.map(([key]) => `env.${key}`),
+    ...files.map(({ path }) => `secret_files ${path}`),
+    ...source,
+  ].map((what) => `${service}: ${what} needs the secret "${name}", which is not set`);
 }

@@ -1,6 +1,7 @@
 /** Who may open a session: a node that this master knows, with a certificate that has not expired. */
+
+import { closeCodes } from '../../shared/close-codes.js';
 import type { Peer } from '../../shared/model.js';
-import { closeCodes } from '../../shared/protocol.js';
 import { KNOWN_SINCE, removedKey } from '../store/hold.js';
 import type { Store } from '../store/store.js';
 

@@ -6,11 +6,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { closeCodes } from '../../shared/close-codes.js';
 import { messageOf, OrcaError } from '../../shared/errors.js';
 import type { Peer } from '../../shared/model.js';
 import {
   type AgentMessage,
-  closeCodes,
   HEARTBEAT_MS,
   LIVENESS_MS,
   MAX_FRAME_BYTES,
@@ -18,6 +18,7 @@ import {
   type Recalled,
 } from '../../shared/protocol.js';
 import { admit, knownTo } from './admit.js';
+import { type Cleanups, createCleanups } from './cleanups.js';
 import { type Claimant, createFights } from './fights.js';
 import { changedServices, type HeardFigures, heardFigures } from './figures.js';
 import { createInbox } from './inbox.js';
@@ -38,6 +39,7 @@ interface Live {
   address: string;
   peer: Peer | null;
   recalls: Recalls;
+  cleanups: Cleanups;
   hasSaidHello: boolean;
   /** Known from its hello on. */
   claimant: Claimant | null;
@@ -152,6 +154,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     else if (message.type === 'receipt') onReceipt(state, message);
     else if (message.type === 'figures') onFigures(state, message);
     else if (message.type === 'recalled') state.recalls.answered(message);
+    else if (message.type === 'cleaned') state.cleanups.answered(message);
     else if (message.type === 'logs-lines') state.logs.get(message.id)?.push(message.lines);
     else if (message.type === 'logs-end') state.logs.get(message.id)?.end(message.reason);
     return undefined;
@@ -175,6 +178,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     const { node } = state.session;
     for (const stream of state.logs.values()) stream.end('the node is gone');
     state.recalls.end();
+    state.cleanups.end();
     if (live.get(node) !== state) return undefined;
     store.write((tx) =>
       recordEnd(tx, node, reason, { heardAtMs: state.session.heardAtMs(), nowMs: Date.now() }),
@@ -221,6 +225,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       address,
       peer,
       recalls: createRecalls(options.cluster, (message) => state.session.send(message)),
+      cleanups: createCleanups((message) => state.session.send(message)),
       hasSaidHello: false,
       claimant: null,
       statusNumber: 0,
@@ -280,6 +285,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       state.session.send({ type: 'logs-open', id, ...request });
       return stream;
     },
+    cleanup: async (node, request) => await liveOf(node).cleanups.ask(request),
     recall: async (node) => await liveOf(node).recalls.ask(RECALL_MS),
     upgrade: (node, message) => {
       const { session } = liveOf(node);

@@ -1,5 +1,6 @@
 /** What dispatch is to the rest of the master, and what it asks of it. */
 import type { Server } from 'node:https';
+import type { Cleaned } from '../../shared/cleanup.js';
 import type { Log } from '../../shared/log.js';
 import type { Counted, Peer } from '../../shared/model.js';
 import type { Assignment, LogLine, NodeFacts, Recalled } from '../../shared/protocol.js';
@@ -29,6 +30,8 @@ export interface Dispatch {
   openLogs(node: string, request: LogRequest, signal: AbortSignal): AsyncIterable<LogLine[]>;
   /** Why the identity of a node is in doubt: two agents fight for it; null when none do. */
   conflict(node: string): string | null;
+  /** Has a node remove what it has built, but for `keep`. Throws NODE_UNREACHABLE without a session, or an answer in time. */
+  cleanup(node: string, request: { isDry: boolean; keep: string[] }): Promise<Cleaned>;
   /** What a node's agent says of all that it runs. Throws NODE_UNREACHABLE without a session, or an answer in time. */
   recall(node: string): Promise<Recalled>;
   /** Throws NODE_UNREACHABLE without a session. */

@@ -16,6 +16,7 @@ import type {
 import type { Upgrade } from '../../shared/upgrade.js';
 import { aNewNode } from '../store/new-node.js';
 import type { Transaction } from '../store/transaction.js';
+import { recordBuilds } from './build-reports.js';
 
 /** What the configuration says of a node. */
 export type NodeDescription = Pick<Node, 'ingress' | 'labels'>;
@@ -94,6 +95,7 @@ export function recordStatus(tx: Transaction, id: string, status: Status, nowMs:
   const node = tx.node(id);
   if (!node) return;
   recordAllocations(tx, id, status, nowMs);
+  recordBuilds(tx, id, status.images, nowMs);
   for (const image of status.images) {
     const before = node.images.find((i) => i.id === image.id);
     const service = tx.rollout(image.id)?.service;

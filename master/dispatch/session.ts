@@ -4,11 +4,11 @@
  * It decides nothing: what comes in is handed to its handlers.
  */
 import type { WebSocket } from 'ws';
+import { closeCodes } from '../../shared/close-codes.js';
 import { closeReason } from '../../shared/close-reason.js';
 import {
   type AgentMessage,
   type Assignment,
-  closeCodes,
   HEARTBEAT_MS,
   LIVENESS_MS,
   MAX_FRAME_BYTES,

@@ -22,6 +22,7 @@ import { auditRoutes } from './audit-routes.js';
 import { guessingLines } from './auth-metrics.js';
 import { createAuthenticate } from './authenticate.js';
 import { backupRoute } from './backup-route.js';
+import { buildRoutes } from './build-routes.js';
 import { certificateRoutes } from './certificate-routes.js';
 import { clusterRoutes } from './cluster-routes.js';
 import { deployRoutes } from './deploy-routes.js';
@@ -39,7 +40,9 @@ import type {
   Actor,
   Adopt,
   Certificates,
+  CleanUp,
   Commands,
+  DeployKeys,
   Enrolment,
   Hooks,
   Live,
@@ -68,6 +71,8 @@ export interface ApiOptions {
   certificates: Certificates;
   secrets: Secrets;
   registries: Registries;
+  deployKeys: DeployKeys;
+  cleanUp: CleanUp;
   enrolment: Enrolment;
   hooks: Hooks;
   nodeFiles: NodeFiles;
@@ -167,6 +172,7 @@ function allRoutes(options: ApiOptions, { views, guessing, page }: Parts, hooks:
     ...joinRoutes(store, options.enrolment, views),
     ...webhookRoutes(store, options.hooks),
     ...hooks,
+    ...buildRoutes(store, commands, live, options),
     logsRoute(store, live),
     ...adoptRoutes(options.adopt, (id) => store.node(id)?.facts.name ?? id),
     backupRoute(store, options.backup),

@@ -25,7 +25,6 @@ export function deployRoutes(
   /** The spec as it is deployed. */
   const usable = (spec: ServiceSpec): ServiceSpec => {
     const { domain, security, home } = settings();
-    refuseUnsupported(spec);
     refuseOwnName(spec, domain);
     refuseBadFiles(spec, certificates);
     return permit(spec, security, home);
@@ -97,15 +96,6 @@ function readSpecs(body: z.output<typeof deployBody>): ServiceSpec[] {
   throw new OrcaError('CONFIG_INVALID', problems.map((problem) => problem.message).join('\n'), {
     details: problems.flatMap((problem) => problem.details),
   });
-}
-
-/** Settings that parse, but that this version can't do yet. */
-function refuseUnsupported(spec: ServiceSpec): void {
-  if (spec.build)
-    throw new OrcaError(
-      'NOT_SUPPORTED',
-      `${spec.name}: [service.build] is not supported yet; build the image and name it with image`,
-    );
 }
 
 /** Under the cluster's own name the API is served, and nothing else. */

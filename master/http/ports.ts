@@ -1,5 +1,6 @@
 /** What the API asks of the rest of the master. Implemented by control and dispatch, put together in main. */
 import type { ClusterInfo, DeployReply, PlanReply } from '../../shared/api.js';
+import type { CleanupReply, DeployKeyReply } from '../../shared/api-builds.js';
 import type { CreateJoinToken, JoinReply, JoinRequest, RenewReply } from '../../shared/api-join.js';
 import type { AddWebhook, WebhookTest } from '../../shared/api-webhooks.js';
 import type { Allocation, Counted, Peer, Release, Rollout, Service } from '../../shared/model.js';
@@ -29,6 +30,8 @@ export interface Commands {
   /** Makes the canary stable; with a weight only moves its share of the traffic. The id of its rollout. */
   promote(service: string, weight: number | null, actor: Actor): string;
   planPromote(service: string, weight: number | null): PlanReply['services'][number];
+  /** Gives up what is being built; refuses with CONFLICT when that is over. */
+  cancelBuild(service: string, build: string, actor: Actor): void;
   /** Holds the open rollout, and lets it go on. */
   pause(service: string, actor: Actor): void;
   resume(service: string, actor: Actor): void;
@@ -64,6 +67,18 @@ export interface Registries {
   login(given: { host: string; username: string; password: string }, by: string): string;
   /** Throws REGISTRY_NOT_FOUND. */
   logout(host: string, by: string): string;
+}
+
+/** Removes images that were built and that nothing needs, on every node that builds; dry: only says which. */
+export type CleanUp = (isDry: boolean) => Promise<CleanupReply>;
+
+/** Refusals are OrcaErrors and have changed nothing. */
+export interface DeployKeys {
+  create(
+    request: { service: string; project?: string | undefined; replace?: boolean | undefined },
+    by: string,
+  ): DeployKeyReply;
+  projectOf(request: { service: string; project?: string | undefined }): string;
 }
 
 /** A secret, but for its value. */

@@ -56,7 +56,7 @@ export function serviceStatus(facts: ServiceFacts): ServiceStatus {
     name: service.name,
     project: service.project,
     ...heldUp(facts, verdict(facts, views, ready, wanted)),
-    image: stable?.spec.container.image ?? service.spec.container.image,
+    image: (stable?.built ? stable.image.ref : stable?.spec.container.image) ?? service.spec.container.image,
     runtime: 'container',
     domain,
     domains: service.spec.domains,

@@ -6,6 +6,7 @@ import type { Table } from '../../discovery/table.js';
 import type { Certificate, Ingress, Route } from '../../proxy-config/route.js';
 import type { Allocation, Node, Release } from '../../shared/model.js';
 import type { AllocationAssignment, Assignment, ImageKeep, ImageWant } from '../../shared/protocol.js';
+import { isBuilt, orderOf } from './builds.js';
 import { type CarryPart, isCarried } from './carry.js';
 import { hstsOf } from './hsts.js';
 import { jobContainer } from './jobs.js';
@@ -188,6 +189,10 @@ function imageWant({ rollout, releases }: ServiceState): Share['want'] {
   if (rollout?.state !== 'preparing' || rollout.node === null) return null;
   const { id, spec } = rollout;
   const { image, pull: asked } = spec.container;
+  if (isBuilt(rollout) && spec.build) {
+    const build = orderOf(rollout, spec.build);
+    return { node: rollout.node, image: { id, ref: image, pull: 'never', imageId: null, build } };
+  }
   // What is looked for everywhere is what somebody has put there: no registry is asked.
   const { node, pull } = rollout.isSearching
     ? { node: null, pull: 'never' as const }

@@ -77,7 +77,7 @@ export function beginRedeploy(
   const changes = changesOf(before, spec);
   return {
     action: 'roll',
-    changes: tag === null ? [`image: ${spec.container.image} is pulled again`, ...changes] : changes,
+    changes: tag === null ? [anewLine(spec), ...changes] : changes,
     service,
     rollout: newRollout('redeploy', service, spec, context, current.rollout),
     superseded: supersede(current.rollout, `a redeploy by ${context.by}`, context.nowMs),
@@ -192,7 +192,8 @@ function isNewContainer(current: ServiceCurrent, spec: ServiceSpec): boolean {
 
 /** The same deploy once more, while it is under way. */
 function brings(open: Rollout, spec: ServiceSpec): boolean {
-  if (open.kind !== 'deploy' || open.state === 'rolling_back') return false;
+  // What was pushed since is in no build that has begun.
+  if (open.kind !== 'deploy' || open.state === 'rolling_back' || spec.build !== null) return false;
   return isSameContainer(open.spec.container, spec.container);
 }
 
@@ -227,6 +228,9 @@ function asked({ service, rollout }: ServiceCurrent, spec: ServiceSpec, nowMs: n
   const isFree = service.planned.stable === null && standingOf(rollout) === null;
   return isFree ? updated(service, spec, nowMs) : { ...service, updatedAtMs: nowMs };
 }
+
+const anewLine = ({ build, container }: ServiceSpec): string =>
+  build === null ? `image: ${container.image} is pulled again` : `build: ${build.repo} is looked at again`;
 
 function nothing(service: Service): Begun {
   return { action: 'none', changes: [], service, rollout: null, superseded: null, following: null };

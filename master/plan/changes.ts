@@ -82,7 +82,7 @@ const fields: readonly (readonly [string, Show])[] = [
           .sort(),
       ),
   ],
-  ['build', ({ build }) => build && canonicalJson(build)],
+  ['build', ({ build }) => build && canonicalJson({ ...build, secrets: undefined })],
 ];
 
 /** A new service names what it says itself: the rest is as it is for any. */

@@ -1,6 +1,6 @@
 /** A plan in words, for `orca deploy --dry-run` and `orca diff`: in which order things will happen, and why so. Pure. */
 import { actingOf, type Rollout } from '../../shared/model.js';
-import type { ServiceSpec } from '../../shared/spec.js';
+import type { BuildSpec, ServiceSpec } from '../../shared/spec.js';
 import { canarySize, stepsOf } from './canary.js';
 import { refusalOf, sumUp } from './filters.js';
 import { allowedMissing, type Order, orderOf } from './order.js';
@@ -27,7 +27,7 @@ export function explain(begun: Begun, current: ServiceCurrent | null, nodes: rea
         ...(begun.rollout ? [checkLine(begun)] : []),
       ];
     case 'create':
-      return [...jobLine(begun), ...createLines(begun), ...placementLine(begun, nodes)];
+      return [...imageLine(begun), ...jobLine(begun), ...createLines(begun), ...placementLine(begun, nodes)];
     case 'roll':
       return [
         ...goneLines(begun, current),
@@ -86,12 +86,17 @@ function asked({ service, rollout }: Begun): ServiceSpec {
 
 /** What was kept may be gone since: a node looks before anything is touched. */
 function imageLine({ rollout }: Begun): string[] {
+  const build = rollout?.kind === 'rollback' ? null : rollout?.spec.build;
+  if (build) return [`${buildWords(build)}; nothing else is touched before that is done`];
   if (rollout?.kind !== 'rollback') return [];
   const { image } = rollout.spec.container;
   return [
     `looks for the image of v${rollout.release} (${image}), and pulls it where it is gone; without it nothing changes`,
   ];
 }
+
+const buildWords = ({ repo, branch }: BuildSpec): string =>
+  `builds the head of ${branch} of ${repo}, unless that was built already`;
 
 function jobLine(begun: Begun): string[] {
   const job = asked(begun).deploy.preDeploy;
@@ -103,6 +108,9 @@ function jobLine(begun: Begun): string[] {
 }
 
 function checkLine(begun: Begun): string {
+  const { build } = asked(begun);
+  if (build !== null)
+    return `${buildWords(build)}; rolls only if that makes another image than the one that runs`;
   return `looks whether ${asked(begun).container.image} is still the image that runs; rolls only if it is not`;
 }
 

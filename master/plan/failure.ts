@@ -1,5 +1,7 @@
 /** What is said of a rollout that fails: what happened, where, and what to do next. */
+import { buildIdOf } from '../../shared/build.js';
 import type { Canary, Failure, Rollout } from '../../shared/model.js';
+import type { ImageObserved } from '../../shared/protocol.js';
 import type { Seen } from './seen.js';
 
 /** An allocation that exited or can't be made. */
@@ -29,7 +31,8 @@ export function failureOfDeadline(blockers: readonly string[], rollout: Rollout,
 }
 
 /** The image could not be resolved. */
-export function failureOfImage(why: string | null, rollout: Rollout, nowMs: number): Failure {
+export function failureOfImage(image: ImageObserved | null, rollout: Rollout, nowMs: number): Failure {
+  const why = image?.reason ?? null;
   const { kind, release, spec } = rollout;
   const isBack = kind === 'rollback';
   const reason = `image ${spec.container.image}${isBack ? ` of v${release}` : ''}: ${why ?? 'it could not be resolved'}`;
@@ -37,6 +40,22 @@ export function failureOfImage(why: string | null, rollout: Rollout, nowMs: numb
     ? `Nothing was changed; \`orca history ${spec.name}\` lists the releases that are kept.`
     : "Mend the image's name or its registry, and deploy again.";
   return plainFailure(reason, `${reason}. ${advice}`, nowMs);
+}
+
+/** It could not be built, or was given up. */
+export function failureOfBuild(image: ImageObserved | null, rollout: Rollout, nowMs: number): Failure {
+  const id = buildIdOf(rollout.id);
+  const { by } = rollout.cancelled ?? {};
+  const reason =
+    by === undefined
+      ? `the build ${id} failed: ${image?.reason ?? 'it could not be made'}`
+      : `the build ${id} was cancelled by ${by}`;
+  const advice =
+    by === undefined
+      ? `Nothing was changed; \`orca builds logs ${id}\` shows all of it.`
+      : 'Nothing was changed.';
+  const lastLogs = (image?.build?.lastLogs ?? []).slice(-20);
+  return { ...plainFailure(reason, `${reason}. ${advice}`, nowMs), lastLogs };
 }
 
 /** The pre_deploy job did not end well; null: it was not even placed. `timeoutMs`: it had so long, and was not done. */

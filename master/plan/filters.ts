@@ -12,11 +12,17 @@ export interface Need {
   container: ContainerSpec;
 }
 
-type Filter = (view: NodeView, need: Need) => string | null;
+/** Why a node can't take it; null: it can, as far as this looks. */
+export type Filter = (view: NodeView, need: Need) => string | null;
 
 /** The first reason against `view`, or null when it is eligible. `view` counts everything that is on the node. */
 export function refusalOf(view: NodeView, need: Need): string | null {
-  for (const filter of filters) {
+  return refusedBy(filters, view, need);
+}
+
+/** The same for other filters. */
+export function refusedBy(all: readonly Filter[], view: NodeView, need: Need): string | null {
+  for (const filter of all) {
     const reason = filter(view, need);
     if (reason !== null) return reason;
   }
@@ -75,6 +81,9 @@ const keepsSecrets: Filter = ({ node }, { container }) =>
   container.secrets === undefined || node.facts.secrets === true
     ? null
     : 'with an agent that knows no secrets (`orca nodes upgrade`)';
+
+/** Of the node alone. */
+export const stateFilters: readonly Filter[] = [connected, open];
 
 const filters: readonly Filter[] = [
   ...[pinned, labelled, connected, open, keepsSecrets],

@@ -9,6 +9,7 @@ import {
 } from '../../shared/model.js';
 import type { ImageObserved } from '../../shared/protocol.js';
 import type { DeploySpec } from '../../shared/spec.js';
+import { builderOf, isBuilt } from './builds.js';
 import type { Finished } from './finish.js';
 import { type Groups, isGone } from './groups.js';
 import { intentsOf } from './intent.js';
@@ -154,7 +155,12 @@ function canaryCulprit({ holders }: Slots): Seen | null {
 
 function preparationOf(snapshot: ServiceSnapshot, rollout: Rollout): Preparation {
   const chosen = snapshot.nodes.find((view) => view.node.id === rollout.node)?.node ?? null;
-  const choice = chosen && doubtOf(chosen) === null ? null : place(rollout.spec, snapshot.nodes, []);
+  const isKept = chosen !== null && doubtOf(chosen) === null;
+  const choice = isBuilt(rollout)
+    ? builderOf(snapshot, rollout)
+    : isKept
+      ? null
+      : place(rollout.spec, snapshot.nodes, []);
   const node = choice === null ? chosen : choice.node;
   const found = findImage(
     rollout,

@@ -1,6 +1,8 @@
 /** Releases: what makes two of them equal, and which are kept. */
+import { buildIdOf } from '../../shared/build.js';
 import { fingerprint } from '../../shared/fingerprint.js';
 import type { Planned, Release, ResolvedImage, Rollout } from '../../shared/model.js';
+import type { ImageObserved } from '../../shared/protocol.js';
 import type { ContainerSpec } from '../../shared/spec.js';
 import type { Action, ServiceSnapshot } from './snapshot.js';
 
@@ -27,6 +29,13 @@ export function newRelease(rollout: Rollout, number: number, image: ResolvedImag
     fingerprint: releaseFingerprint(rollout.spec.container, image.id),
     createdAtMs: nowMs,
   };
+}
+
+/** With what it was built from; one that was not stays as it is. */
+export function withBuild(release: Release, { id, node }: Rollout, image: ImageObserved | null): Release {
+  const commit = image?.build?.commit;
+  if (!commit || node === null) return release;
+  return { ...release, built: { build: buildIdOf(id), commit, node } };
 }
 
 /** Drops what is older than the newest ten, unless it serves, served before that, runs somewhere, or a rollout goes to or from it. */

@@ -10,15 +10,22 @@
  * (`intent`). What a canary does is in `canary`.
  */
 import { canonicalJson } from '../../shared/fingerprint.js';
-import type { Failure, Release, ResolvedImage, Rollout } from '../../shared/model.js';
+import type { Failure, Node, Release, ResolvedImage, Rollout } from '../../shared/model.js';
 import { isRouted } from '../../shared/spec.js';
+import { buildWait, isBuilt, waitsSinceMs } from './builds.js';
 import { advanceCanary, newCanary } from './canary.js';
 import { isCarried } from './carry.js';
-import { failureOfCulprit, failureOfDeadline, failureOfImage, failureOfJob } from './failure.js';
+import {
+  failureOfBuild,
+  failureOfCulprit,
+  failureOfDeadline,
+  failureOfImage,
+  failureOfJob,
+} from './failure.js';
 import { withJob } from './jobs.js';
 import type { Progress } from './progress.js';
 import { advancePromotion } from './promotion.js';
-import { newRelease } from './releases.js';
+import { newRelease, withBuild } from './releases.js';
 import {
   counted,
   deadlineOf,
@@ -64,20 +71,25 @@ function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
   const isStable = stored !== null && stored.number === progress.stable?.number;
   if (isStable && !before.paused) return begin(before, progress, stored, nowMs);
   const { node, refusal, image } = progress.preparation;
-  const rollout = { ...before, node: node?.id ?? before.node };
+  const rollout = onNode(before, node, nowMs);
   if (image?.state === 'failed' && isElsewhere(rollout, progress)) return search(rollout, progress, nowMs);
-  if (image?.state === 'failed')
-    return fail(rollout, failureOfImage(image.reason, rollout, nowMs), progress, nowMs);
+  if (image?.state === 'failed' || rollout.cancelled) {
+    const failure = isBuilt(rollout) ? failureOfBuild : failureOfImage;
+    return fail(rollout, failure(image, rollout, nowMs), progress, nowMs);
+  }
   const imageId = image?.state === 'ready' ? image.imageId : null;
   const missing = missingFor(rollout, progress);
   const waits = [...(imageId === null ? [imageWait(rollout, progress)] : []), ...missing];
   if (imageId !== null && missing.length === 0) {
     if (needsRoom(rollout, progress) && rollout.spec.deploy.preDeploy === null)
       return makeRoom(rollout, nowMs);
-    const resolved = resolvedImage(rollout, progress, imageId);
-    return begin(rollout, progress, newRelease(rollout, progress.nextRelease, resolved, nowMs), nowMs);
+    const fresh = newRelease(rollout, progress.nextRelease, resolvedImage(rollout, progress, imageId), nowMs);
+    return begin(rollout, progress, withBuild(fresh, rollout, image), nowMs);
   }
-  if (isOverdue(rollout, progress, nowMs)) {
+  const sinceMs = waitsSinceMs(rollout, image);
+  if (sinceMs === null) return stay(rollout, waits);
+  const waiting = { ...rollout, progressAtMs: sinceMs };
+  if (isOverdue(waiting, progress, nowMs)) {
     return fail(
       rollout,
       failureOfDeadline(refusal === null ? waits : [refusal], rollout, nowMs),
@@ -85,12 +97,20 @@ function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
       nowMs,
     );
   }
-  return stay(rollout, waits, deadlineOf(rollout));
+  return stay(rollout, waits, deadlineOf(waiting));
+}
+
+/** The deadline of one that is built elsewhere now begins anew. */
+function onNode(before: Rollout, node: Node | null, nowMs: number): Rollout {
+  if (node === null || node.id === before.node) return before;
+  const isMoved = isBuilt(before) && before.node !== null;
+  return { ...before, node: node.id, ...(isMoved ? { progressAtMs: nowMs } : {}) };
 }
 
 /** No registry has it, so that another node may. */
-function isElsewhere({ isSearching, spec, kind }: Rollout, { stored, preparation }: Progress): boolean {
-  if (isSearching || !preparation.hasOthers) return false;
+function isElsewhere(rollout: Rollout, { stored, preparation }: Progress): boolean {
+  const { isSearching, spec, kind } = rollout;
+  if (isSearching || !preparation.hasOthers || isBuilt(rollout)) return false;
   return spec.container.pull === 'never' || (kind === 'rollback' && stored !== null && isCarried(stored));
 }
 
@@ -102,7 +122,8 @@ function search(rollout: Rollout, { preparation }: Progress, nowMs: number): Ste
 
 function resolvedImage({ spec }: Rollout, { preparation }: Progress, id: string): ResolvedImage {
   const { image, from } = preparation;
-  const resolved = { ref: spec.container.image, id, digest: image?.digest ?? null };
+  const ref = image?.build?.tag ?? spec.container.image;
+  const resolved = { ref, id, digest: image?.digest ?? null };
   return isCarried({ image: resolved, spec }) && from !== null ? { ...resolved, node: from.id } : resolved;
 }
 
@@ -111,10 +132,11 @@ function missingFor(rollout: Rollout, { preparation }: Progress): string[] {
   return [...preparation.missing, ...(rollout.paused ? [pausedWords(rollout)] : [])];
 }
 
-function imageWait({ spec, isSearching }: Rollout, { preparation }: Progress): string {
+function imageWait({ kind, spec, isSearching }: Rollout, { preparation }: Progress): string {
   const { node, refusal, image } = preparation;
   if (isSearching) return `image ${spec.container.image} is being looked for on all nodes`;
   if (node === null) return `no node can take it: ${refusal}`;
+  if (isBuilt({ kind, spec })) return buildWait(spec, node, image);
   const percent = image?.percent == null ? '' : ` ${Math.round(image.percent)} %`;
   const verb = image?.state === 'pulling' ? `pulling${percent}` : 'is being looked up';
   return `image ${spec.container.image} ${verb} on ${node.facts.name}`;

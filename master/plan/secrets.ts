@@ -2,8 +2,8 @@
  * Which value of a secret a container gets: decided when it is deployed, and kept in the release, so that a rollback and a copy
  * that is made anew get what was deployed. A name is looked up in the service's project, then among those of all. Pure.
  */
-import { keyOfValue, namesOf, secretKey } from '../../shared/secret-reference.js';
-import type { ContainerSpec, ServiceSpec } from '../../shared/spec.js';
+import { keyOfValue, namesIn, namesOf, secretKey } from '../../shared/secret-reference.js';
+import type { BuildSpec, ContainerSpec, ServiceSpec } from '../../shared/spec.js';
 import type { ServiceState } from './snapshot.js';
 
 /** The newest value of the secret with that key, by its id; null: there is no such secret. */
@@ -11,13 +11,33 @@ export type Newest = (key: string) => string | null;
 
 /** The spec with the newest values of the secrets that it refers to, and the names that there is none of. */
 export function withSecrets(spec: ServiceSpec, newest: Newest): { spec: ServiceSpec; missing: string[] } {
+  const { build, missing: lacking } = builtWith(spec, newest);
   const { secrets: _, ...container } = spec.container;
   const found = namesOf(container).map((name) => ({ name, id: lookUp(spec.project, name, newest) }));
-  const missing = found.filter(({ id }) => id === null).map(({ name }) => name);
-  if (found.length === 0) return { spec: { ...spec, container }, missing };
+  const own = found.filter(({ id }) => id === null).map(({ name }) => name);
+  const missing = [...new Set([...own, ...lacking])];
+  if (found.length === 0) return { spec: { ...spec, container, build }, missing };
   const secrets = Object.fromEntries(found.flatMap(({ name, id }) => (id === null ? [] : [[name, id]])));
-  return { spec: { ...spec, container: { ...container, secrets } }, missing };
+  return { spec: { ...spec, container: { ...container, secrets }, build }, missing };
 }
+
+/** The build with the values that it needs now. */
+function builtWith(
+  { project, build }: ServiceSpec,
+  newest: Newest,
+): { build: BuildSpec | null; missing: string[] } {
+  if (build === null) return { build, missing: [] };
+  const { secrets: _, ...plain } = build;
+  const found = namesOfBuild(build).map((name) => ({ name, id: lookUp(project, name, newest) }));
+  const missing = found.flatMap(({ name, id }) => (id === null ? [name] : []));
+  const secrets = Object.fromEntries(found.flatMap(({ name, id }) => (id === null ? [] : [[name, id]])));
+  return { build: found.length === 0 ? plain : { ...plain, secrets }, missing };
+}
+
+/** The names of the secrets that a build needs: for its repository. */
+export const namesOfBuild = ({ deployKey, token }: BuildSpec): string[] => [
+  ...new Set([deployKey, token].flatMap((reference) => (reference ? namesIn(reference) : []))),
+];
 
 function lookUp(project: string, name: string, newest: Newest): string | null {
   return newest(secretKey(project, name)) ?? newest(secretKey(null, name));
@@ -29,6 +49,7 @@ export function heldValues(states: readonly ServiceState[]): ReadonlySet<string>
     states.flatMap((state) => [
       ...state.releases.flatMap(({ spec }) => idsOf(spec.container)),
       ...standing(state).flatMap(idsOf),
+      ...buildsOf(state).flatMap(({ secrets }) => Object.values(secrets ?? {})),
     ]),
   );
 }
@@ -65,8 +86,11 @@ function valuesOf(
 ): { held: ReadonlySet<string>; wanted: ReadonlySet<string> } {
   const containers = inForce(state);
   const names = new Set(containers.flatMap(namesOf));
-  const wanted = [...names].flatMap((name) => lookUp(state.service.project, name, newest) ?? []);
-  return { held: new Set(containers.flatMap(idsOf)), wanted: new Set(wanted) };
+  const find = (name: string): string[] => [lookUp(state.service.project, name, newest) ?? []].flat();
+  // The next build gets the newest whatever it was built with before: nothing has to be deployed for that.
+  const toBuild = buildsOf(state).flatMap(namesOfBuild).flatMap(find);
+  const wanted = [...[...names].flatMap(find), ...toBuild];
+  return { held: new Set([...containers.flatMap(idsOf), ...toBuild]), wanted: new Set(wanted) };
 }
 
 /** What runs, or is to: of the releases that serve or come, and that have a copy. */
@@ -92,5 +116,9 @@ function standing({ service, rollout }: ServiceState): ContainerSpec[] {
   ];
   return specs.flatMap((spec) => (spec === undefined ? [] : [spec.container]));
 }
+
+/** What is built, or would be with the next push. */
+const buildsOf = ({ service, rollout }: ServiceState): BuildSpec[] =>
+  [service.spec.build, rollout?.spec.build, rollout?.undo?.spec.build].flatMap((build) => build ?? []);
 
 const idsOf = ({ secrets }: ContainerSpec): string[] => Object.values(secrets ?? {});

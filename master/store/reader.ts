@@ -1,5 +1,6 @@
 /** Reads of the store, the same inside a transaction (which sees its own writes) and outside. */
 import type { AuditEntry } from '../../shared/api-audit.js';
+import { type Build, rolloutOfBuild } from '../../shared/build.js';
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
 import { AUDIT_ANCHOR, AUDIT_HEAD, markIn } from './audit-marks.js';
@@ -7,6 +8,7 @@ import {
   type AcmeRecord,
   type AuditMark,
   allocationPrefix,
+  buildKey,
   deliveryKey,
   type JoinToken,
   type NodeIdentity,
@@ -70,6 +72,9 @@ export interface Reader {
   openDeliveries(service?: string): Delivery[];
   /** Whose commit is to be told something, oldest first. */
   owedReports(): Delivery[];
+  build(id: string): Build | undefined;
+  /** Newest first; of one service. */
+  builds(service: string, limit: number): Build[];
   /** The newest `limit` events, oldest first. */
   events(limit: number): ClusterEvent[];
   eventsAfter(number: number): ClusterEvent[];
@@ -133,6 +138,11 @@ export function createReader(tables: Tables): Reader {
     openDeliveries: (service) =>
       present(tables.openDeliveries.values(service === undefined ? '' : `${service}|`).map(delivery)),
     owedReports: () => present(tables.owedReports.keys().map(delivery)),
+    build: (id) => {
+      const service = tables.rolloutServices.get(rolloutOfBuild(id));
+      return service === undefined ? undefined : tables.builds.get(buildKey(service, id));
+    },
+    builds: (service, limit) => tables.builds.last(`${service}|`, limit),
     events: (limit) => tables.events.last('', limit).reverse(),
     eventsAfter: (number) =>
       tables.events

@@ -1,6 +1,7 @@
 /** Which tables the store has, what each holds, and how its keys are made. */
 import type { AuditEntry } from '../../shared/api-audit.js';
 import type { Role } from '../../shared/api-tokens.js';
+import type { Build } from '../../shared/build.js';
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
 import { UNKNOWN_HOST_NAME } from '../../shared/pinned-name.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
@@ -169,6 +170,8 @@ export interface Tables {
   owedReports: Table<string>;
   /** By which a call is known again → delivery id. */
   deliveryMarks: Table<string>;
+  /** `service|build id`. */
+  builds: Table<Build>;
   events: Table<ClusterEvent>;
   meta: Table<unknown>;
 }
@@ -199,6 +202,7 @@ export function openTables(env: Environment): Tables {
     openDeliveries: env.table('open-deliveries'),
     owedReports: env.table('owed-reports'),
     deliveryMarks: env.table('delivery-marks'),
+    builds: env.table('builds'),
     events: env.table('events'),
     meta: env.table('meta'),
   };
@@ -208,6 +212,7 @@ export function openTables(env: Environment): Tables {
 export const padded = (number: number): string => String(number).padStart(12, '0');
 export const releaseKey = (service: string, number: number): string => `${service}|${padded(number)}`;
 export const rolloutKey = (service: string, id: string): string => `${service}|${id}`;
+export const buildKey = (service: string, id: string): string => `${service}|${id}`;
 export const deliveryKey = (webhook: string, id: string): string => `${webhook}|${id}`;
 export type DeliveryMark = string;
 export const remoteMark = (webhook: string, remoteId: string): DeliveryMark => `${webhook}|id:${remoteId}`;

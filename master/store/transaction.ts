@@ -3,17 +3,20 @@
  * planned again. A write that changes nothing is not a change.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { Build } from '../../shared/build.js';
 import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Allocation, ClusterEvent, Node, Release, Rollout, Service } from '../../shared/model.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
 import { type AccessWrites, accessWrites } from './access-writes.js';
 import type { Table } from './database.js';
 import { holdKey, removedKey } from './hold.js';
+import { dropRollout, putBuildOf } from './put-build.js';
 import { dropWebhook, putDelivery, trimDeliveries } from './put-delivery.js';
 import { createReader, type Reader } from './reader.js';
 import { type Reseal, resealed } from './sealed.js';
 import {
   type AcmeRecord,
+  buildKey,
   byNodeKey,
   type JoinToken,
   type NodeIdentity,
@@ -80,6 +83,7 @@ export interface Transaction extends Reader, AccessWrites {
   putDelivery(delivery: Delivery): void;
   /** Forgets a webhook's deliveries beyond those that are kept. */
   trimDeliveries(webhook: string): void;
+  putBuild(build: Build): void;
   addEvent(event: Omit<ClusterEvent, 'number'>): void;
   putMeta(key: string, value: unknown): void;
   deleteMeta(key: string): void;
@@ -107,7 +111,6 @@ export const noChanges = (): Changes => ({
   any: false,
 });
 
-/** Puts what `more` changed to what `sum` did. */
 export function addChanges(sum: Changes, more: Changes): void {
   for (const key of more.services) sum.services.add(key);
   for (const key of more.touched) sum.touched.add(key);
@@ -153,7 +156,7 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     deleteService(key) {
       for (const release of tables.releases.values(`${key}|`))
         remove(tables.releases, releaseKey(key, release.number));
-      for (const rollout of tables.rollouts.values(`${key}|`)) dropRollout(tables, rollout, remove);
+      for (const old of tables.rollouts.values(`${key}|`)) dropRollout(tables, { remove }, old);
       remove(tables.activeRollouts, key);
       remove(tables.addresses, key);
       // Another service that is called the same later is not to be deployed by what this one's pushes were signed with.
@@ -171,11 +174,12 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     putRollout(rollout) {
       if (!put(tables.rollouts, rolloutKey(rollout.service, rollout.id), rollout)) return;
       put(tables.rolloutServices, rollout.id, rollout.service);
+      putBuildOf(tables, { put }, rollout);
       if (rollout.endedAtMs === null) put(tables.activeRollouts, rollout.service, rollout.id);
       else if (tables.activeRollouts.get(rollout.service) === rollout.id)
         remove(tables.activeRollouts, rollout.service);
       for (const old of tables.rollouts.last(`${rollout.service}|`, KEPT_ROLLOUTS + 1).slice(KEPT_ROLLOUTS))
-        if (old.endedAtMs !== null) dropRollout(tables, old, remove);
+        if (old.endedAtMs !== null) dropRollout(tables, { remove }, old);
       changes.rollouts.add(rollout.id);
       serviceChanged(rollout.service);
     },
@@ -258,6 +262,9 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
     putDelivery(delivery) {
       if (putDelivery(tables, { put, remove }, delivery)) changes.deliveries.add(delivery.service);
     },
+    putBuild(build) {
+      if (put(tables.builds, buildKey(build.service, build.id), build)) changes.explained.add(build.service);
+    },
     addEvent(event) {
       const newest = tables.events.last('', 1)[0]?.number ?? 0;
       const message = event.message.slice(0, MAX_EVENT_LENGTH);
@@ -281,15 +288,6 @@ export function createTransaction(tables: Tables, changes: Changes): Transaction
   };
 }
 
-/** As JSON: what is undefined is not there, and the order of keys is no difference. */
+/** As JSON: what is undefined is not there. */
 const isSame = (before: unknown, after: unknown): boolean =>
   isDeepStrictEqual(before, after) || canonicalJson(before) === canonicalJson(after);
-
-function dropRollout(
-  tables: Tables,
-  rollout: Rollout,
-  remove: <V>(table: Table<V>, key: string) => boolean,
-): void {
-  remove(tables.rollouts, rolloutKey(rollout.service, rollout.id));
-  remove(tables.rolloutServices, rollout.id);
-}

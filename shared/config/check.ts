@@ -2,6 +2,7 @@
  * What must hold between the keys of one service, once each value is right alone: impossible combinations are named
  * here, each with what to do.
  */
+import { checkBuild } from './build-schema.js';
 import { checkDeploy } from './check-deploy.js';
 import { checkHttps } from './check-https.js';
 import { checkConfinement } from './confinement.js';
@@ -17,6 +18,8 @@ const checks = [
   checkPorts,
   checkConfinement,
   checkDeploy,
+  checkDeploy,
+  checkSource,
 ];
 
 /**
@@ -178,6 +181,17 @@ function checkPorts(service: ServiceTable): Problem[] {
   if (service.host_port !== undefined && service.port === undefined) {
     problems.push({ path: ['host_port'], message: 'needs port: the port inside the container' });
   }
+  return problems;
+}
+
+function checkSource(service: ServiceTable): Problem[] {
+  const problems = checkBuild(service.build);
+  const key = service.pull === undefined ? 'pull_policy' : 'pull';
+  if (service.build && service[key] !== undefined && service[key] !== 'never')
+    problems.push({
+      path: [key],
+      message: 'has no effect with [service.build]: what is built is not pulled',
+    });
   return problems;
 }
 

@@ -4,6 +4,7 @@
  */
 
 import type { AnalysisSpec, ContainerSpec, DeploySpec, Probe, PullPolicy, ServiceSpec } from '../spec.js';
+import { buildOf } from './build-schema.js';
 import { confinementOf } from './confinement.js';
 import type { DeployTable, ProbeTable, ServiceTable } from './service-schema.js';
 
@@ -39,7 +40,8 @@ function containerOf(table: ServiceTable, project: string): ContainerSpec {
   const confinement = confinementOf(table);
   return {
     image,
-    pull: table.image === undefined ? 'never' : pullOf(table, image),
+    // What is built is on the node that built it, and in no registry.
+    pull: table.build ? 'never' : pullOf(table, image),
     command: listOrNull(table.command) ?? listOrNull(table.cmd),
     entrypoint: listOrNull(table.entrypoint),
     env: table.env ?? {},
@@ -147,18 +149,6 @@ function analysisOf(analysis: NonNullable<DeployTable['analysis']>): AnalysisSpe
 function preDeployOf(deploy: DeployTable): DeploySpec['preDeploy'] {
   const command = listOrNull(deploy.pre_deploy);
   return command && { command, timeoutMs: deploy.pre_deploy_timeout_secs ?? 300_000 };
-}
-
-function buildOf(build: NonNullable<ServiceTable['build']>): NonNullable<ServiceSpec['build']> {
-  return {
-    repo: build.repo,
-    branch: build.branch ?? 'main',
-    dockerfile: build.dockerfile ?? 'Dockerfile',
-    context: build.context ?? '.',
-    deployKey: build.deploy_key ?? null,
-    paths: build.paths ?? [],
-    args: build.args ?? {},
-  };
 }
 
 function stripPrefixOf(prefix: string | undefined): string | null {

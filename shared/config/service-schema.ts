@@ -3,6 +3,7 @@
  * Keys of the Rust Orca (0.3) that still mean something stand in a group of their own; `normalize` merges them.
  */
 import { z } from 'zod';
+import { build } from './build-schema.js';
 import { confinementKeys, pidsLimit } from './confinement.js';
 import {
   absolutePath,
@@ -69,16 +70,6 @@ const deploy = z.strictObject({
   stop_grace_secs: seconds(0).optional(),
   progress_deadline_secs: seconds(1).optional(),
   auto_rollback: z.boolean().optional(),
-});
-
-const build = z.strictObject({
-  repo: nonEmpty,
-  branch: nonEmpty.optional(),
-  dockerfile: nonEmpty.optional(),
-  context: nonEmpty.optional(),
-  deploy_key: nonEmpty.optional(),
-  paths: z.array(nonEmpty).optional(),
-  args: env.optional(),
 });
 
 /** Of the Rust Orca. `restart_policy`, `network` and a volume's `size` have nothing left to say and are documented so. */

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Test } from 'tap';
+import { pack } from 'tar-stream';
 import {
   type ContainerRequest,
   type Engine,
@@ -28,6 +29,8 @@ export interface EngineUnderTest {
   ill: string[];
   kill(id: string): Promise<void>;
 }
+
+const never = new AbortController().signal;
 
 /** Runs the contract. Each run has a cluster of its own, and leaves nothing behind. */
 export async function engineContract(t: Test, under: EngineUnderTest): Promise<void> {
@@ -182,6 +185,33 @@ export async function engineContract(t: Test, under: EngineUnderTest): Promise<v
       engine.pull('localhost:1/orca-test/none:1', () => undefined),
       'refused',
     );
+  });
+
+  await t.test('an image is built from a tar, listed by its labels, and removed', async (t) => {
+    const tag = `orca-build/contract/api:${cluster}`;
+    const labels = { 'orca.cluster': cluster, 'orca.build': 'b-1' };
+    const limits = { memoryBytes: 64 * 2 ** 20, cpus: 0.5, target: null, platform: null };
+    const build = { tag, dockerfile: 'in/Dockerfile', args: { A: 'a' }, labels, ...limits };
+    const context = (): NodeJS.ReadableStream => {
+      const tar = pack();
+      tar.entry({ name: 'in/Dockerfile' }, 'FROM scratch\nARG A\nCOPY in/Dockerfile /\n');
+      tar.finalize();
+      return tar as unknown as NodeJS.ReadableStream;
+    };
+    const lines: string[] = [];
+    const built = await engine.build(build, context(), (line) => lines.push(line), never);
+    t.match(lines[0], /^Step 1\/\d+ : FROM scratch/);
+    t.match(built, { tags: [tag], labels });
+    t.match(await engine.image(tag), { id: built.id });
+    t.match(await engine.builtImages(cluster), [{ id: built.id, tags: [tag], labels }]);
+    const ended = AbortSignal.abort(new EngineError('refused', 'it is over'));
+    await t.rejects(
+      engine.build(build, context(), () => undefined, ended),
+      { message: 'it is over' },
+    );
+    await engine.removeBuilt(tag);
+    await engine.removeBuilt(tag);
+    t.same(await engine.builtImages(cluster), []);
   });
 
   await t.test('a kept tag is put on and taken off; the image stays', async (t) => {

@@ -1,7 +1,8 @@
 /** The agent's end of the session against a master of the test's own, over real WebSockets and mutual TLS. */
 import t from 'tap';
 import { openAuthority } from '../../master/authority.js';
-import { closeCodes, type LogLine } from '../../shared/protocol.js';
+import { closeCodes } from '../../shared/close-codes.js';
+import type { LogLine } from '../../shared/protocol.js';
 import { fakeEngine } from '../support/fake-engine.js';
 import { waitFor } from '../support/wait-for.js';
 import { anAllocation, anAssignment } from '../unit/agent/an.js';

@@ -2,7 +2,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { closeCodes } from '../../shared/protocol.js';
+import { closeCodes } from '../../shared/close-codes.js';
 import { aHello } from '../support/fake-agent.js';
 import { request } from '../support/https-request.js';
 import { aBody, agentOf, nodeOf, serviceOf, statusOf } from '../support/master-words.js';

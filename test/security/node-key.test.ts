@@ -1,7 +1,7 @@
 /** Somebody has the key of one node: what they can make the master believe, and for how long. */
 import { hostname } from 'node:os';
 import t, { type Test } from 'tap';
-import { closeCodes } from '../../shared/protocol.js';
+import { closeCodes } from '../../shared/close-codes.js';
 import { askAsHost, csrOf, joined } from '../support/a-host.js';
 import { aHello } from '../support/fake-agent.js';
 import { aBody, agentOf, serviceOf, statusOf } from '../support/master-words.js';

@@ -13,6 +13,7 @@ import {
 } from '../../agent/engine.js';
 import { allocationFingerprint, containerLabels } from '../../agent/labels.js';
 import type { LogLine } from '../../shared/protocol.js';
+import { type FakeBuilds, fakeBuilds } from './fake-builds.js';
 
 export interface FakeContainer extends ObservedContainer {
   request: ContainerRequest;
@@ -26,6 +27,7 @@ export interface FakeEngine extends Engine {
   readonly images: Map<string, ObservedImage>;
   readonly registry: Map<string, ObservedImage>;
   readonly tags: Map<string, string>;
+  readonly builds: FakeBuilds;
   /** The calls made, as `method argument`. */
   readonly calls: string[];
   /** Called before each call; may throw or wait. */
@@ -81,7 +83,12 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
     ports: [...observed.ports],
   });
 
+  const builds = fakeBuilds(images, now);
   const engine: FakeEngine = {
+    builds,
+    build: builds.build,
+    builtImages: builds.builtImages,
+    removeBuilt: builds.removeBuilt,
     held,
     heldNetworks,
     images,

@@ -1,6 +1,7 @@
 /** What is wrong below the messages, in the frames of WebSocket themselves (RFC 6455 5), and the codes that it costs (7.4.1). */
 import fc from 'fast-check';
-import { closeCodes, MAX_FRAME_BYTES } from '../../shared/protocol.js';
+import { closeCodes } from '../../shared/close-codes.js';
+import { MAX_FRAME_BYTES } from '../../shared/protocol.js';
 import type { Frames, FuzzFrame } from './fuzz-frames.js';
 import { type FrameShape, frame, opcodes } from './raw-websocket.js';
 

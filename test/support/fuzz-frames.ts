@@ -3,12 +3,8 @@
  * The session's rules (hello first, and once) are counted in by `verdictOf`.
  */
 import fc from 'fast-check';
-import {
-  type AgentMessage,
-  closeCodes,
-  type MasterMessage,
-  PROTOCOL_VERSION,
-} from '../../shared/protocol.js';
+import { closeCodes } from '../../shared/close-codes.js';
+import { type AgentMessage, type MasterMessage, PROTOCOL_VERSION } from '../../shared/protocol.js';
 import { type Decoded, decodeAgentMessage, decodeMasterMessage } from '../../shared/wire.js';
 import { badFrames } from './fuzz-bytes.js';
 import { agentMessages, hello, masterMessages } from './fuzz-messages.js';

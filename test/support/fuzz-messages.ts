@@ -55,6 +55,25 @@ export const hello = fc.record({
   revision: fc.constantFrom(0, 0, 0, 1, 7, -1),
 });
 
+const buildObserved = fc.record({
+  ...{
+    state: fc.constantFrom('queued', 'cloning', 'building', 'done', 'failed', 'cancelled'),
+    reason: maybeText,
+  },
+  ...{
+    commit: maybeText,
+    author: maybeText,
+    subject: maybeText,
+    tag: maybeText,
+    sizeBytes: fc.option(count),
+  },
+  ...{
+    startedAtMs: fc.option(count),
+    endedAtMs: fc.option(count),
+    lastLogs: fc.array(text, { maxLength: 2 }),
+  },
+});
+
 /** What an agent says after its hello. */
 export const agentMessages = fc.oneof(
   fc.record({ type: fc.constant('receipt'), revision: number, accepted: fc.boolean(), reason: maybeText }),
@@ -72,6 +91,7 @@ export const agentMessages = fc.oneof(
       fc.record({
         ...{ id, state: fc.constantFrom('pulling', 'ready', 'failed'), percent: fc.option(number) },
         ...{ imageId: maybeText, digest: maybeText, reason: maybeText },
+        build: fc.option(buildObserved, { nil: undefined }),
       }),
       { maxLength: 2 },
     ),
@@ -107,6 +127,10 @@ export const agentMessages = fc.oneof(
     labelled: fc.constant([]),
     observed: fc.array(observed, { maxLength: 2 }),
   }),
+  fc.record({
+    ...{ type: fc.constant('cleaned'), id, problem: maybeText, diskUsedPercent: fc.option(number) },
+    images: fc.array(fc.record({ tag: text, sizeBytes: count }), { maxLength: 2 }),
+  }),
   ...beats,
 ) as fc.Arbitrary<AgentMessage>;
 
@@ -120,5 +144,11 @@ export const masterMessages = fc.oneof(
   }),
   fc.record({ type: fc.constant('logs-close'), id }),
   fc.record({ type: fc.constant('recall'), id: fc.oneof(id, text), cluster: text }),
+  fc.record({
+    type: fc.constant('cleanup'),
+    id,
+    isDry: fc.boolean(),
+    keep: fc.array(text, { maxLength: 2 }),
+  }),
   ...beats,
 ) as fc.Arbitrary<MasterMessage>;

@@ -22,6 +22,8 @@ need iptables iptables
 need nsenter util-linux
 need curl curl
 need git git
+need ssh-keygen openssh-client
+need sshd openssh-server
 need openssl openssl
 need pebble pebble
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"

@@ -93,6 +93,7 @@ async function converge(engine: FakeEngine, assignment: Assignment, clock: Clock
         secretFiles: noSecretFiles,
         mountLock: { home: '/var/lib/orca', folders: null },
         carrier: () => ({ fetch: async () => undefined }),
+        builder: null,
         refresh: async () => undefined,
         onProgress: () => undefined,
       }).catch((error: unknown) => {

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { createBringOut } from '../../../../master/control/bring-out.js';
+import { commitBuilder, createBringOut } from '../../../../master/control/bring-out.js';
 import { createCommands } from '../../../../master/control/commands.js';
 import { startDeliver } from '../../../../master/control/deliver.js';
 import { createReceive } from '../../../../master/control/receive.js';
@@ -32,16 +32,12 @@ function delivering(t: Test, bring: Parameters<typeof startDeliver>[0]['bringOut
     tx.putWebhook(aWebhook());
   });
   const states = createStates(store);
-  const bringOut =
-    bring ??
-    createBringOut(
-      createCommands(
-        store,
-        states,
-        createSecretValues(store, (sealed) => sealed),
-      ).redeploy,
-      null,
-    );
+  const commands = createCommands(
+    store,
+    states,
+    createSecretValues(store, (sealed) => sealed),
+  );
+  const bringOut = bring ?? createBringOut(commands.redeploy, commitBuilder(commands.rebuild));
   const clock = { nowMs: 1_000_000 };
   const nowMs = () => clock.nowMs;
   const loops: ReturnType<typeof startDeliver>[] = [];
@@ -171,5 +167,11 @@ t.test('a service that is to be built goes to what builds, as of the commit', as
   t.equal(createBringOut(redeploy, builder)(built, delivery, actor), 'r-build');
   t.same(asked, [delivery.push.commit]);
   t.equal(createBringOut(redeploy, builder)(service, delivery, actor), 'r-redeploy');
-  t.throws(() => createBringOut(redeploy, null)(built, delivery, actor), { code: 'NOT_SUPPORTED' });
+  const commits: unknown[] = [];
+  const rebuild = (_: string, __: unknown, commit: unknown) => {
+    commits.push(commit);
+    return 'r-exact';
+  };
+  t.equal(createBringOut(redeploy, commitBuilder(rebuild))(built, delivery, actor), 'r-exact');
+  t.same(commits, [{ sha: delivery.push.commit, ref: delivery.push.ref }]);
 });

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { admit, type Known } from '../../../../master/dispatch/admit.js';
-import { closeCodes } from '../../../../shared/protocol.js';
+import { closeCodes } from '../../../../shared/close-codes.js';
 
 const known: Known = {
   isKnown: (node) => node === 'n-1',

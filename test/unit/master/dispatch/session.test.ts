@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
 import { createSession, type Session } from '../../../../master/dispatch/session.js';
-import { type AgentMessage, type Assignment, closeCodes } from '../../../../shared/protocol.js';
+import { closeCodes } from '../../../../shared/close-codes.js';
+import type { AgentMessage, Assignment } from '../../../../shared/protocol.js';
 import { waitFor } from '../../../support/wait-for.js';
 
 const anAssignment = (revision: number, padding = ''): Assignment => ({

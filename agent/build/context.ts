@@ -1,0 +1,126 @@
+/**
+ * What Docker gets of a clone: the context's folder without `.git` and what `.dockerignore` names, as a tar whose order, owners and times depend on the
+ * commit alone. Links are sent as links, so that they lead nowhere on this host; a context or Dockerfile that is, or is below, a link out of the clone
+ * is refused.
+ */
+import { createReadStream } from 'node:fs';
+import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import dockerignore from '@balena/dockerignore';
+import { type Pack, pack } from 'tar-stream';
+import type { BuildOrder } from '../../shared/build.js';
+import { EngineError } from '../engine.js';
+
+export interface Context {
+  folder: string;
+  /** As Docker finds it in the tar. */
+  dockerfile: string;
+  /** Its text. */
+  text: string;
+  /** It is outside of the context, and is put into the tar beside it. */
+  isApart: boolean;
+}
+
+const MAX_DOCKERFILE_BYTES = 1024 * 1024;
+const APART = '.orca.Dockerfile';
+
+/** Looks at what the order names. Rejects with an `EngineError` for what is not there, or not inside. */
+export async function findContext(
+  clone: string,
+  { context, dockerfile }: Pick<BuildOrder, 'context' | 'dockerfile'>,
+): Promise<Context> {
+  const root = await realpath(clone);
+  const folder = await within(root, context, 'the context');
+  if (!(await stat(folder)).isDirectory())
+    throw refused(`the context ${context} is no folder of the repository`);
+  const file = await within(root, dockerfile, 'the Dockerfile');
+  const found = await stat(file);
+  if (!found.isFile()) throw refused(`the Dockerfile ${dockerfile} is no file`);
+  if (found.size > MAX_DOCKERFILE_BYTES) throw refused(`the Dockerfile ${dockerfile} is larger than 1 MiB`);
+  const text = await readFile(file, 'utf8');
+  const inside = relative(folder, file);
+  const isApart = inside.startsWith('..');
+  return { folder, dockerfile: isApart ? APART : inside.split(sep).join('/'), text, isApart };
+}
+
+async function within(root: string, path: string, what: string): Promise<string> {
+  let found: string;
+  try {
+    found = await realpath(join(root, path));
+  } catch (cause) {
+    throw refused(`${what} ${path} is not in the repository; mend it in [service.build], or push it`, cause);
+  }
+  const isInside = found === root || found.startsWith(`${root}${sep}`);
+  if (isInside && !relative(root, found).split(sep).includes('.git')) return found;
+  throw refused(`${what} ${path} is a link that leads out of the repository, which is not followed`);
+}
+
+/** The tar, as it is read; a file that can't be read fails it. */
+export async function packContext(context: Context, atMs: number): Promise<Pack> {
+  const filter = await ignoreFilter(context.folder);
+  const tar = pack();
+  const work = fill(tar, context, filter, new Date(atMs));
+  work.catch((error: unknown) => tar.destroy(error instanceof Error ? error : new Error(String(error))));
+  return tar;
+}
+
+interface Filter {
+  isIgnored(path: string): boolean;
+  /** Something below an ignored folder may be wanted after all. */
+  hasExceptions: boolean;
+}
+
+async function ignoreFilter(folder: string): Promise<Filter> {
+  const path = join(folder, '.dockerignore');
+  const isFile = await lstat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  const text = isFile ? await readFile(path, 'utf8') : '';
+  const ignore = dockerignore.default().add(text);
+  return { isIgnored: (name) => ignore.ignores(name), hasExceptions: /^\s*!/m.test(text) };
+}
+
+async function fill(tar: Pack, context: Context, filter: Filter, mtime: Date): Promise<void> {
+  const own = { uid: 0, gid: 0, mtime };
+  const visit = async (below: string): Promise<void> => {
+    const entries = await readdir(join(context.folder, below), { withFileTypes: true });
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const name = below === '' ? entry.name : `${below}/${entry.name}`;
+      if (entry.name === '.git') continue;
+      const isLeft = filter.isIgnored(name) && name !== context.dockerfile;
+      const leads = context.dockerfile.startsWith(`${name}/`) || filter.hasExceptions;
+      if (entry.isDirectory() && (!isLeft || leads)) {
+        if (!isLeft) await add(tar, { ...own, name, type: 'directory', mode: 0o755 });
+        await visit(name);
+      } else if (!isLeft) await addOne(tar, context.folder, name, own);
+    }
+  };
+  await visit('');
+  if (context.isApart) await add(tar, { ...own, name: APART, mode: 0o644 }, context.text);
+  tar.finalize();
+}
+
+type Header = Parameters<Pack['entry']>[0];
+
+async function addOne(tar: Pack, folder: string, name: string, own: Partial<Header>): Promise<void> {
+  const path = join(folder, name);
+  const found = await lstat(path);
+  if (found.isSymbolicLink()) {
+    const linkname = await readlink(path);
+    await add(tar, { ...own, name, type: 'symlink', linkname, mode: 0o777 });
+  } else if (found.isFile()) {
+    const mode = found.mode & 0o100 ? 0o755 : 0o644;
+    const entry = tar.entry({ ...own, name, size: found.size, mode });
+    await pipeline(createReadStream(path), entry);
+  }
+}
+
+function add(tar: Pack, header: Header, content = ''): Promise<void> {
+  return new Promise((resolve, reject) => {
+    tar.entry(header, content, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+const refused = (message: string, cause?: unknown): EngineError => new EngineError('refused', message, cause);

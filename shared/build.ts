@@ -1,0 +1,89 @@
+/**
+ * Builds from source, as both programs speak of them and as the master keeps them (docs/builds.md): what a node is to build, what it says of
+ * it, and the record of it. A build is of one rollout, and is called after it.
+ */
+import { z } from 'zod';
+import type { ServiceKey } from './spec.js';
+
+/** What a node builds: complete, but for the values of secrets, which it gets by their ids. */
+export const buildOrderSchema = z.object({
+  /** `b-…`, after its rollout. */
+  id: z.string(),
+  project: z.string(),
+  service: z.string(),
+  repo: z.string(),
+  /** What holds the commit: `refs/heads/main`. */
+  ref: z.string(),
+  /** Hex; null: what `ref` is at when the build begins. */
+  commit: z.string().nullable(),
+  dockerfile: z.string(),
+  context: z.string(),
+  target: z.string().nullable(),
+  platform: z.string().nullable(),
+  args: z.record(z.string(), z.string()),
+  /** The ids of values in the assignment's `secrets`; null: there is none. */
+  deployKey: z.string().nullable(),
+  token: z.string().nullable(),
+  insecureHttp: z.boolean(),
+  timeoutMs: z.number(),
+  /** Of one build step; null: the node's half. */
+  memoryBytes: z.number().nullable(),
+  cpus: z.number().nullable(),
+});
+export type BuildOrder = z.infer<typeof buildOrderSchema>;
+
+export const buildStateSchema = z.enum(['queued', 'cloning', 'building', 'done', 'failed', 'cancelled']);
+export type BuildState = z.infer<typeof buildStateSchema>;
+
+/** What a node says of a build. */
+export const buildObservedSchema = z.object({
+  state: buildStateSchema,
+  /** What it does or waits for, why it failed, or what came of it. */
+  reason: z.string().nullable(),
+  /** Null until it is known which it is. */
+  commit: z.string().nullable(),
+  author: z.string().nullable(),
+  subject: z.string().nullable(),
+  /** The name that the image gets; null until the commit is known. */
+  tag: z.string().nullable(),
+  /** When it left the queue, and when it ended, ms on the node's clock. */
+  startedAtMs: z.number().nullable(),
+  endedAtMs: z.number().nullable(),
+  sizeBytes: z.number().nullable(),
+  /** The last lines of its log, once it has failed. */
+  lastLogs: z.array(z.string()),
+});
+export type BuildObserved = z.infer<typeof buildObservedSchema>;
+
+/** Which commit a rollout brings; `sha` null: what the ref is at when it is built. */
+export interface WantedCommit {
+  sha: string | null;
+  ref: string;
+}
+
+/** A build as the master keeps it. The rollout writes where it is made and that it was given up, the node all else. */
+export interface Build extends BuildObserved {
+  id: string;
+  service: ServiceKey;
+  rollout: string;
+  repo: string;
+  ref: string;
+  by: string;
+  /** Null: nobody builds it yet. */
+  node: string | null;
+  queuedAtMs: number;
+}
+
+export const isOver = ({ state }: Pick<Build, 'state'>): boolean =>
+  state === 'done' || state === 'failed' || state === 'cancelled';
+
+/** `r-…` ↔ `b-…`: the build of a rollout has its number. */
+export const buildIdOf = (rollout: string): string => `b-${rollout.slice(2)}`;
+export const rolloutOfBuild = (build: string): string => `r-${build.slice(2)}`;
+
+/** By which the log of a build is asked for, in the place of an allocation's. */
+export const buildLogName = (id: string): string => `build:${id}`;
+export const buildOfLog = (name: string): string | null => (name.startsWith('build:') ? name.slice(6) : null);
+
+/** Label of nodes: `false` keeps builds away; where a node has `true`, only such nodes build. */
+export const BUILD_LABEL = 'orca.build';

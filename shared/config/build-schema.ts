@@ -1,0 +1,157 @@
+/**
+ * The keys of `[service.build]`. What is handed to git and Docker is refused here when it could be taken for something else there: names that
+ * begin with "-", that hold blanks, control characters, "$" or quotes, and paths that lead out of the repository.
+ */
+import { z } from 'zod';
+import { namesIn } from '../secret-reference.js';
+import type { BuildSpec } from '../spec.js';
+import { duration, env, memory, nonEmpty, text } from './fields.js';
+import type { Problem } from './problem.js';
+
+/** Letters and digits first; nothing that a shell, git or a URL reads as more than a letter. */
+const NAME = /^[\p{L}\p{N}_.][\p{L}\p{N}_./+@#=~-]*$/u;
+
+const shown = (value: string): string => JSON.stringify(value.slice(0, 200));
+
+/** As `git check-ref-format` has it, and stricter. */
+const ref = text((value) => {
+  const isName =
+    NAME.test(value) && !/^\.|\.\.|\/\/|\/\.|@\{|\.lock(\/|$)|[./]$/.test(value) && value !== '@';
+  return isName
+    ? null
+    : `must be the name of a branch, such as "main" or "release/1.4"; it is ${shown(value)}`;
+});
+
+const inside = text((value) => {
+  if (!NAME.test(value) && value !== '.')
+    return `must be a path such as "api/Dockerfile": letters, digits and . _ / + @ # = ~ -, not "-" first; it is ${shown(value)}`;
+  return value.split('/').includes('..')
+    ? `must stay inside the repository, without ".."; it is ${shown(value)}`
+    : null;
+});
+
+const target = text((value) =>
+  /^[A-Za-z0-9_][\w.-]*$/.test(value)
+    ? null
+    : `must be the name of a stage, such as "runtime"; it is ${shown(value)}`,
+);
+
+const platform = text((value) =>
+  /^linux\/(amd64|arm64)$/.test(value) ? null : `must be linux/amd64 or linux/arm64; it is ${shown(value)}`,
+);
+
+/** A reference alone: what is written here itself would be in the store, and in everybody's file. */
+const secret = text((value) =>
+  namesIn(value).length === 1 && /^\$\{secrets\.[^}]+\}$/.test(value)
+    ? null
+    : `must be a secret, such as "${'$'}{secrets.repo_key}", and never the value itself`,
+);
+
+const arg = text((value) => {
+  if (value.includes('\0')) return 'must hold no NUL character';
+  return value.includes('$' + '{secrets')
+    ? 'is kept in the image, where everybody can read it: a secret must not be a build argument'
+    : null;
+});
+
+export const build = z.strictObject({
+  repo: text(repoProblem),
+  branch: ref.optional(),
+  dockerfile: inside.optional(),
+  context: inside.optional(),
+  target: target.optional(),
+  platform: platform.optional(),
+  deploy_key: secret.optional(),
+  token: secret.optional(),
+  insecure_http: z.boolean().optional(),
+  paths: z.array(nonEmpty).optional(),
+  args: z.record(env.def.keyType, arg).optional(),
+  secrets: z
+    .unknown()
+    .superRefine((value, ctx) => {
+      if (value !== undefined) ctx.addIssue({ code: 'custom', message: NO_SECRETS });
+    })
+    .optional(),
+  timeout: duration(1_000, 24 * 3_600_000).optional(),
+  memory: memory.optional(),
+  cpu: z.number().min(0.1).max(1_024).optional(),
+});
+export type BuildTable = z.output<typeof build>;
+
+const NO_SECRETS =
+  'is not there yet: Docker gives a secret to a build step over a BuildKit session only, and as an argument it would stay in the image; let the base image or the repository hold what the build needs';
+
+/** How long a build may take, from its clone on. */
+const TIMEOUT_MS = 20 * 60_000;
+
+/** Total: what it gets has been checked. What was not given and came later stays absent. */
+export function buildOf(table: BuildTable): BuildSpec {
+  const context = plain(table.context ?? '.');
+  return {
+    repo: table.repo,
+    branch: table.branch ?? 'main',
+    dockerfile: plain(table.dockerfile ?? (context === '.' ? 'Dockerfile' : `${context}/Dockerfile`)),
+    context,
+    deployKey: table.deploy_key ?? null,
+    paths: table.paths ?? [],
+    args: table.args ?? {},
+    ...(table.token === undefined ? {} : { token: table.token }),
+    ...(table.target === undefined ? {} : { target: table.target }),
+    ...(table.platform === undefined ? {} : { platform: table.platform }),
+    ...(table.insecure_http ? { insecureHttp: true } : {}),
+    timeoutMs: table.timeout ?? TIMEOUT_MS,
+    ...(table.memory === undefined ? {} : { memoryBytes: table.memory }),
+    ...(table.cpu === undefined ? {} : { cpus: table.cpu }),
+  };
+}
+
+/** `./api/` → `api`. */
+function plain(path: string): string {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  return parts.length === 0 ? '.' : parts.join('/');
+}
+
+/** What can't go together; of a table whose values are each right. */
+export function checkBuild(table: BuildTable | undefined): Problem[] {
+  if (!table) return [];
+  const problems: Problem[] = [];
+  const add = (key: string, message: string): void => void problems.push({ path: ['build', key], message });
+  const isSsh = !/^https?:/.test(table.repo);
+  if (isSsh && table.token !== undefined)
+    add('token', 'is for https:// repositories; one over ssh takes deploy_key');
+  if (!isSsh && table.deploy_key !== undefined)
+    add(
+      'deploy_key',
+      'is for repositories over ssh, such as "git@github.com:org/repo.git"; https:// takes token',
+    );
+  if (isSsh && table.deploy_key === undefined)
+    add('deploy_key', 'is required over ssh; `orca deploy-key create SERVICE` makes one');
+  const isPlain = table.repo.startsWith('http:');
+  if (isPlain && table.insecure_http !== true)
+    add(
+      'repo',
+      'must be https:// or ssh; with insecure_http = true anybody on the way can change what is built',
+    );
+  if (isPlain && table.token !== undefined)
+    add('token', 'would be readable on the way over http://; use https:// or ssh');
+  return problems;
+}
+
+const HOST = '(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\\[[0-9A-Fa-f:]+\\])';
+const PATH = '[A-Za-z0-9_~.%+@/-]+';
+const FORMS = [
+  new RegExp(`^https?://${HOST}(?::\\d{1,5})?/${PATH}$`),
+  new RegExp(`^ssh://(?:[A-Za-z0-9_][\\w.-]*@)?${HOST}(?::\\d{1,5})?/${PATH}$`),
+  new RegExp(`^[A-Za-z0-9_][\\w.-]*@${HOST}:(?!/?-)${PATH}$`),
+];
+
+function repoProblem(value: string): string | null {
+  if (/^https?:\/\/[^/]*@/.test(value))
+    return 'must hold no user or password; put a token into a secret, and name that as token';
+  if (/^(file|git|ext|fd):|^[./]/.test(value))
+    return `must be https:// or ssh, such as "git@github.com:org/repo.git"; ${shown(value)} is not cloned`;
+  const isOne = FORMS.some((form) => form.test(value)) && !value.split(/[/:]/).includes('..');
+  return isOne
+    ? null
+    : `must be such as "https://github.com/org/repo.git" or "git@github.com:org/repo.git"; it is ${shown(value)}`;
+}

@@ -1,0 +1,247 @@
+/** Builds of a node against real git servers, with an engine that builds nothing: what git and the queue have to get right. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { type Builder, createBuilder } from '../../agent/build/builder.js';
+import { openSecretFiles } from '../../agent/secret-files.js';
+import { makeKey } from '../../master/control/deploy-keys.js';
+import type { BuildOrder } from '../../shared/build.js';
+import { type FakeEngine, fakeEngine } from '../support/fake-engine.js';
+import { startGitServers } from '../support/git-servers.js';
+import { waitFor } from '../support/wait-for.js';
+
+const servers = await startGitServers();
+process.env.GIT_SSL_CAINFO = servers.caFile;
+t.teardown(() => servers.stop());
+const files = { Dockerfile: 'FROM scratch\n' };
+const key = makeKey('test');
+servers.letIn(key.publicKey);
+const secrets = {
+  key: { value: key.privateKey, reason: null },
+  wrong: { value: makeKey('other').privateKey, reason: null },
+  none: { value: 'no key at all', reason: null },
+  token: { value: servers.token, reason: null },
+};
+
+function aBuilder(t: Tap): { builder: Builder; engine: FakeEngine; folder: string } {
+  const folder = mkdtempSync('/tmp/orca-builder-');
+  const secretFiles = openSecretFiles(folder);
+  t.teardown(() => {
+    secretFiles.keep(new Set());
+    rmSync(folder, { recursive: true });
+  });
+  const engine = fakeEngine();
+  return { builder: createBuilder({ engine, folder, secretFiles }), engine, folder };
+}
+interface Tap {
+  teardown(work: () => void): void;
+}
+
+let count = 0;
+const anOrder = (repo: string, change: Partial<BuildOrder> = {}): BuildOrder => {
+  count += 1;
+  return {
+    ...{
+      id: `b-${String(count).padStart(4, '0')}`,
+      project: 'shop',
+      service: 'api',
+      repo,
+      ref: 'refs/heads/main',
+    },
+    ...{ commit: null, dockerfile: 'Dockerfile', context: '.', target: null, platform: null, args: {} },
+    ...{ deployKey: null, token: null, insecureHttp: repo.startsWith('http:'), timeoutMs: 60_000 },
+    ...{ memoryBytes: null, cpus: null },
+    ...change,
+  };
+};
+const make = (builder: Builder, order: BuildOrder) => builder.build(order, 'c', secrets, () => undefined);
+async function logOf(builder: Builder, { id }: BuildOrder): Promise<string> {
+  const lines: string[] = [];
+  for await (const { text } of builder.log(id, { tail: null, follow: false }, new AbortController().signal))
+    lines.push(text);
+  return lines.join('\n');
+}
+
+t.test('a commit that is no head is had over ssh, from a server that gives heads only', async (t) => {
+  const { builder, engine } = aBuilder(t);
+  const repository = servers.repository('history');
+  const old = repository.commit({ ...files, 'a.txt': 'old' });
+  for (let at = 0; at < 3; at += 1) repository.commit({ 'a.txt': `new ${at}` });
+  const order = anOrder(repository.ssh, { deployKey: 'key', commit: old });
+  await make(builder, order);
+  t.match(builder.observed(order.id), { state: 'done', commit: old, author: 'Alice' });
+  t.match(engine.builds.built[0]?.tar, /old/);
+});
+
+t.test('a commit that was forced away is no longer built, and that is said', async (t) => {
+  const { builder } = aBuilder(t);
+  const repository = servers.repository('forced');
+  const first = repository.commit(files);
+  const gone = repository.commit({ 'a.txt': 'gone' });
+  repository.forcePush(first);
+  const order = anOrder(repository.ssh, { deployKey: 'key', commit: gone });
+  await t.rejects(make(builder, order), /is not in branch main of .* any more; was it force-pushed\?/);
+  const never = anOrder(repository.http, { commit: 'a'.repeat(40) });
+  await t.rejects(make(builder, never), /is not in branch main .* any more/);
+});
+
+t.test('keys that are not let in, or are none, are named; nothing of a build is left', async (t) => {
+  const { builder, folder } = aBuilder(t);
+  const repository = servers.repository('keys');
+  repository.commit(files);
+  await t.rejects(make(builder, anOrder(repository.ssh, { deployKey: 'wrong' })), /the key was refused/);
+  await t.rejects(
+    make(builder, anOrder(repository.ssh, { deployKey: 'none' })),
+    /the key was refused|no private key/,
+  );
+  await t.rejects(
+    make(builder, anOrder(repository.ssh, { deployKey: 'other' })),
+    /build\.deploy_key is not here/,
+  );
+  await t.rejects(make(builder, anOrder(repository.https)), /it wants a token/);
+  const order = anOrder(repository.https, { token: 'token' });
+  await make(builder, order);
+  t.notMatch(await logOf(builder, order), servers.token);
+  t.same(readdirSync(folder).sort(), ['known_hosts', 'logs']);
+});
+
+t.test('a repository over a protocol that was not asked for is not read, also as a submodule', async (t) => {
+  const { builder } = aBuilder(t);
+  const inner = servers.repository('inner');
+  inner.commit(files);
+  const outer = servers.repository('outer');
+  outer.commit(files);
+  outer.git('submodule', 'add', '--quiet', '../inner.git', 'lib');
+  outer.git('config', '-f', '.gitmodules', 'submodule.lib.url', '/etc');
+  outer.commit({});
+  await t.rejects(
+    make(builder, anOrder(outer.http)),
+    /a submodule could not be cloned: .*protocol that is not allowed/,
+  );
+  await t.rejects(
+    make(builder, anOrder(inner.http, { insecureHttp: false })),
+    /protocol that is not allowed/,
+  );
+});
+
+t.test('a Dockerfile that is not there, leads out or needs BuildKit is named', async (t) => {
+  const { builder } = aBuilder(t);
+  const repository = servers.repository('files');
+  const heredoc = 'FROM scratch\nRUN <<EOF\necho\nEOF\n';
+  const link = 'FROM scratch\nCOPY --link . .\n';
+  repository.commit({
+    ...files,
+    out: { link: '/etc' },
+    mount: 'FROM a\nRUN --mount=type=cache,target=/x make\n',
+    heredoc,
+    link,
+  });
+  const refused = (dockerfile: string) => make(builder, anOrder(repository.http, { dockerfile }));
+  await t.rejects(refused('no/Dockerfile'), /the Dockerfile no\/Dockerfile is not in the repository/);
+  await t.rejects(refused('out/passwd'), /the Dockerfile out\/passwd is a link that leads out/);
+  await t.rejects(refused('mount'), /mount uses --mount, which only BuildKit knows/);
+  await t.rejects(refused('heredoc'), /heredoc uses <<EOF, which only BuildKit knows/);
+  await t.rejects(refused('link'), /link uses --link, which only BuildKit knows/);
+  const none = anOrder(repository.http.replace('files', 'none'));
+  await t.rejects(make(builder, none), /could not be cloned: there is no such repository/);
+});
+
+t.test('no hook and no configuration of the repository runs anything', async (t) => {
+  const { builder, folder } = aBuilder(t);
+  const repository = servers.repository('evil');
+  const flag = join(folder, 'ran');
+  const text = `[core]\n\tfsmonitor = touch ${flag}\n\tsshCommand = touch ${flag}\n[filter "x"]\n\tsmudge = touch ${flag}\n`;
+  repository.commit({
+    ...files,
+    '.gitconfig': text,
+    '.gitattributes': '* filter=x\n',
+    'hooks/post-checkout': `touch ${flag}`,
+  });
+  await make(builder, anOrder(repository.http));
+  t.notOk(existsSync(flag));
+});
+
+t.test('files in Git LFS are fetched, or what is missing is said', async (t) => {
+  const { builder } = aBuilder(t);
+  const repository = servers.repository('lfs');
+  const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 12\n`;
+  repository.commit({
+    ...files,
+    '.gitattributes': '*.bin filter=lfs diff=lfs merge=lfs -text\n',
+    'a.bin': pointer,
+  });
+  const path = process.env.PATH;
+  const bare = t.testdir();
+  for (const name of ['git', 'sh', 'ssh', 'true'])
+    execFileSync('ln', ['-s', execFileSync('which', [name], { encoding: 'utf8' }).trim(), join(bare, name)]);
+  process.env.PATH = bare;
+  try {
+    await t.rejects(
+      make(builder, anOrder(repository.http)),
+      /keeps files in Git LFS, and git-lfs is not installed on this node/,
+    );
+  } finally {
+    process.env.PATH = path;
+  }
+});
+
+t.test('one at a time, the oldest first; the others say how many are before them', async (t) => {
+  const { builder, engine } = aBuilder(t);
+  const repository = servers.repository('queue');
+  repository.commit(files);
+  let go = (): void => undefined;
+  engine.builds.output = () =>
+    new Promise((resolve) => {
+      go = () => resolve(null);
+    });
+  const orders = ['one', 'two', 'three'].map((service) => anOrder(repository.http, { service }));
+  const [one, two, three] = orders;
+  const made = orders.map((order) => make(builder, order));
+  await waitFor('the first to be in Docker', () => builder.observed(one?.id ?? '')?.state === 'building');
+  t.match(builder.observed(two?.id ?? ''), { state: 'queued', reason: '1 build before this one' });
+  t.match(builder.observed(three?.id ?? ''), { state: 'queued', reason: '2 builds before this one' });
+  builder.keep(new Set([one?.id ?? '', three?.id ?? '']));
+  await t.rejects(made[1] as Promise<unknown>, /was cancelled: nothing wants it any more/);
+  t.match(builder.observed(three?.id ?? ''), { reason: '1 build before this one' });
+  go();
+  await made[0];
+  await waitFor('the next to be in Docker', () => builder.observed(three?.id ?? '')?.state === 'building');
+  go();
+  await made[2];
+  t.same(
+    engine.builds.built.map(({ request }) => request.tag.replace(/:.*/, '')),
+    ['orca-build/shop/one', 'orca-build/shop/three'],
+  );
+});
+
+t.test('what takes too long is stopped, also while git waits', async (t) => {
+  const { builder, engine } = aBuilder(t);
+  const repository = servers.repository('late');
+  repository.commit(files);
+  engine.builds.output = (_, __, signal) =>
+    new Promise((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }));
+  await t.rejects(
+    make(builder, anOrder(repository.http, { timeoutMs: 1_500 })),
+    /was not done within 1\.5s \(build\.timeout\)/,
+  );
+});
+
+t.test('a gigabyte of output costs ten megabytes, and the last lines are there', async (t) => {
+  const { builder, engine, folder } = aBuilder(t);
+  const repository = servers.repository('loud');
+  repository.commit(files);
+  const line = 'x'.repeat(1_000);
+  engine.builds.output = (_, onLine) => {
+    for (let at = 0; at < 1_000_000; at += 1) onLine(line);
+    onLine('the end');
+    return 'it failed';
+  };
+  const before = process.memoryUsage.rss();
+  const order = anOrder(repository.http);
+  await t.rejects(make(builder, order), /it failed/);
+  const size = statSync(join(folder, 'logs', `${order.id}.log`)).size;
+  t.ok(size < 11_000_000, `${size} bytes`);
+  t.comment(`${Math.round((process.memoryUsage.rss() - before) / 1e6)} MB more memory`);
+  t.equal(builder.observed(order.id)?.lastLogs.at(-2), 'the end');
+});

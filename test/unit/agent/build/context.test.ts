@@ -1,0 +1,77 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import t from 'tap';
+import { extract } from 'tar-stream';
+import { findContext, packContext } from '../../../../agent/build/context.js';
+
+function repository(t: { testdir(): string }, files: Record<string, string>): string {
+  const folder = t.testdir();
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  return folder;
+}
+
+async function namesOf(
+  folder: string,
+  context = '.',
+  dockerfile = 'Dockerfile',
+): Promise<Record<string, string>> {
+  const found = await findContext(folder, { context, dockerfile });
+  const reader = extract();
+  const bytes = await buffer(await packContext(found, 1_000));
+  reader.end(bytes);
+  const entries: Record<string, string> = {};
+  for await (const entry of reader) entries[entry.header.name] = (await buffer(entry)).toString();
+  return entries;
+}
+
+t.test('the context is all of its folder but .git and what is ignored', async (t) => {
+  const folder = repository(t, {
+    ...{ Dockerfile: 'FROM scratch', '.dockerignore': 'Dockerfile\nlogs\n!logs/kept\n*.tmp\n' },
+    ...{
+      'a/b.txt': 'b',
+      'c.tmp': 'c',
+      'logs/x': 'x',
+      'logs/kept': 'kept',
+      '.git/config': 'no',
+      'sub/.git': 'no',
+    },
+  });
+  const entries = await namesOf(folder);
+  t.same(Object.keys(entries).sort(), ['.dockerignore', 'Dockerfile', 'a', 'a/b.txt', 'logs/kept', 'sub']);
+  t.equal(entries['a/b.txt'], 'b');
+});
+
+t.test('equal files give equal bytes, and links stay links', async (t) => {
+  const folder = repository(t, { Dockerfile: 'FROM scratch', 'a.txt': 'a' });
+  symlinkSync('/etc/passwd', join(folder, 'link'));
+  const pack = async () =>
+    buffer(await packContext(await findContext(folder, { context: '.', dockerfile: 'Dockerfile' }), 1_000));
+  const [one, other] = [await pack(), await pack()];
+  t.ok(one.equals(other));
+  t.equal((await namesOf(folder)).link, '', 'nothing of what it leads to');
+});
+
+t.test('a Dockerfile beside the context is sent along', async (t) => {
+  const folder = repository(t, { 'docker/api.Dockerfile': 'FROM scratch', 'api/main.c': 'int x;' });
+  const entries = await namesOf(folder, 'api', 'docker/api.Dockerfile');
+  t.same(entries, { 'main.c': 'int x;', '.orca.Dockerfile': 'FROM scratch' });
+});
+
+t.test('what is not there, or leads out of the clone, is refused by name', async (t) => {
+  const folder = repository(t, { Dockerfile: 'FROM scratch', 'a.txt': 'a', '.git/x/Dockerfile': 'no' });
+  symlinkSync('/etc', join(folder, 'out'));
+  symlinkSync('.git/x', join(folder, 'inner'));
+  const find = (context: string, dockerfile: string) => findContext(folder, { context, dockerfile });
+  await t.rejects(find('no', 'Dockerfile'), /the context no is not in the repository/);
+  await t.rejects(find('a.txt', 'Dockerfile'), /is no folder/);
+  await t.rejects(find('out', 'Dockerfile'), /the context out is a link that leads out of the repository/);
+  await t.rejects(find('.', 'out/passwd'), /the Dockerfile out\/passwd is a link that leads out/);
+  await t.rejects(find('inner', 'Dockerfile'), /leads out/);
+  await t.rejects(find('.', 'out'), /leads out/);
+  writeFileSync(join(folder, 'large'), Buffer.alloc(1024 * 1024 + 1));
+  await t.rejects(find('.', 'large'), /larger than 1 MiB/);
+});
