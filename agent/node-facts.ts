@@ -26,6 +26,7 @@ export function nodeFacts({ name, advertise }: AgentSettings): NodeFacts {
     pid: process.pid,
     recalls: true,
     secrets: true,
+    confines: true,
   };
 }
 

@@ -215,6 +215,8 @@ export const nodeFactsSchema = z.object({
   recalls: z.boolean().optional(),
   /** It puts secrets in place of their references; absent: an older agent, which would leave these as they are. */
   secrets: z.boolean().optional(),
+  /** It shuts containers in as their services say; absent: an older agent, which would leave that out. */
+  confines: z.boolean().optional(),
   /** It can replace itself, and runs from a program of this name; absent: it can't, or does not know how. */
   program: shortText.optional(),
 });
