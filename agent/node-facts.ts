@@ -30,6 +30,7 @@ export function nodeFacts({ name, advertise }: AgentSettings): NodeFacts {
     httpOnly: true,
     carries: true,
     builds: hasGit(),
+    confines: true,
   };
 }
 

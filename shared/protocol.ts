@@ -206,6 +206,8 @@ export const nodeFactsSchema = z.object({
   httpOnly: z.boolean().optional(),
   /** It builds from source; absent: an older agent, or a host without git. */
   builds: z.boolean().optional(),
+  /** It shuts containers in as their services say; absent: an older agent, which would leave that out. */
+  confines: z.boolean().optional(),
   /** It can replace itself, and runs from a program of this name; absent: it can't, or does not know how. */
   program: shortText.optional(),
   /** It carries images that no registry has (`shared/carry`); absent: an older agent. */

@@ -85,8 +85,14 @@ const keepsSecrets: Filter = ({ node }, { container }) =>
 /** Of the node alone. */
 export const stateFilters: readonly Filter[] = [connected, open];
 
+/** An earlier agent would leave out what it does not know, and give the container more rights than its service says. */
+const shutsIn: Filter = ({ node }, { container }) =>
+  container.confinement === undefined || node.facts.confines === true
+    ? null
+    : 'with an agent that does not know cap_drop, read_only, user and the like (`orca nodes upgrade`)';
+
 const filters: readonly Filter[] = [
-  ...[pinned, labelled, connected, open, keepsSecrets],
+  ...[pinned, labelled, connected, open, keepsSecrets, shutsIn],
   ...[portsFree, memoryFree, cpusEnough],
 ];
 

@@ -18,7 +18,6 @@ const checks = [
   checkPorts,
   checkConfinement,
   checkDeploy,
-  checkDeploy,
   checkSource,
 ];
 

@@ -66,6 +66,15 @@ t.test('refusals are summed up in one sentence', async (t) => {
   t.equal(place(need(), [], []).refusal, 'no node has joined the cluster');
 });
 
+t.test('what is shut in otherwise than by default goes only to nodes whose agent knows how', async (t) => {
+  const older = aView(aNode('n1'));
+  const newer = aView({ ...older.node, facts: { ...older.node.facts, confines: true } });
+  const shut = need({ confinement: { readOnly: true } });
+  t.match(refusalOf(older, shut), /does not know cap_drop, read_only.*orca nodes upgrade/);
+  t.equal(refusalOf(newer, shut), null);
+  t.equal(refusalOf(older, need()), null);
+});
+
 t.test('what refers to secrets goes only to nodes whose agent puts values in their place', async (t) => {
   const older = aView(aNode('n1'));
   const newer = aView({ ...older.node, facts: { ...older.node.facts, secrets: true } });
