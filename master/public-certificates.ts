@@ -63,6 +63,7 @@ export function createPublicCertificates(options: PublicCertificatesOptions): Pu
     ...{ store, authority: options.authority, wanted, log: options.log },
     settings: () => settings().acme,
     port: portOf(options, dns),
+    isAssigned: (name) => options.served(name) !== null,
     onChange: options.onChange,
   });
   const { isCovered } = options;

@@ -36,6 +36,8 @@ export interface AcmeOptions {
   settings(): AcmeSettings | null;
   /** Names that are served and have no certificate of the user's. */
   wanted(): ReadonlySet<string>;
+  /** What the ingresses are assigned knows the name: before, a look would find nothing of it. */
+  isAssigned(name: string): boolean;
   port: AcmePort;
   /** What `find` or `challenges` answer has changed. */
   onChange(): void;

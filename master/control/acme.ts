@@ -89,8 +89,10 @@ export function createAcme(options: AcmeOptions): Acme {
       .map((name) => ({ name, atMs: dueAtMs(usable(authority, store.acmeRecord(name)), settings.directory) }))
       .sort((a, b) => a.atMs - b.atMs);
     const roomMs = roomAtMs(ordersOf(store), nowMs);
+    const areServed = isServed(store);
     // A record in DNS needs no ingress.
-    isHeld = due.some(({ name, atMs }) => atMs <= nowMs && !isDns(name)) && !isServed(store);
+    const isReady = (name: string): boolean => isDns(name) || (areServed && options.isAssigned(name));
+    isHeld = due.some(({ name, atMs }) => atMs <= nowMs && !isReady(name));
     for (const { name, atMs } of due) {
       if (atMs > nowMs) {
         loop?.wakeAt(atMs);
@@ -101,7 +103,8 @@ export function createAcme(options: AcmeOptions): Acme {
         loop?.wakeAt(roomMs);
         break;
       }
-      if (isDns(name) ? !hasDnsRoom(name, [...running].filter(isDns)) : isHeld) continue;
+      if (!isReady(name)) continue;
+      if (isDns(name) && !hasDnsRoom(name, [...running].filter(isDns))) continue;
       running.add(name);
       attempt(name, settings)
         .catch((error) =>
