@@ -130,6 +130,9 @@ function portOf({ store, served }: PublicCertificatesOptions, dns: Dns): AcmePor
       if (!how) throw new Error('[acme] dns was taken out of cluster.toml');
       return await dns.show(record, how);
     },
+    async takeDown(record, { dns: how }) {
+      if (how) await dns.takeDown(record, how);
+    },
     async way(name, own, settings) {
       if (settings.dns && isByDns(name, settings.dns)) {
         await dns.check(settings.dns);

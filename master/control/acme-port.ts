@@ -25,6 +25,8 @@ export interface AcmePort {
   reach(name: string, challenge: Challenge, settings: AcmeSettings): Promise<void>;
   /** Has the record shown that proves the name (DNS-01); resolves when it is there. */
   show(record: DnsRecord, settings: AcmeSettings): Promise<{ remove(): Promise<void> }>;
+  /** Takes down a record that a master before may have left. Never throws. */
+  takeDown(record: DnsRecord, settings: AcmeSettings): Promise<void>;
   /** The certificate with its chain, PEM. */
   issue(order: AcmeOrder): Promise<string>;
 }

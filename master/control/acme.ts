@@ -8,7 +8,7 @@ import { type Loop, startLoop } from '../../shared/loop.js';
 import type { AcmeSettings } from '../acme/order.js';
 import { dueAtMs, refusalOf, retryAtMs, roomAtMs } from '../plan/acme.js';
 import { hasDnsRoom, isByDns } from '../plan/dns.js';
-import { issuing, recordOf } from './acme-issue.js';
+import { isCaGone, issuing, recordOf } from './acme-issue.js';
 import type { AcmeOptions, Challenge } from './acme-port.js';
 import { dropGone, eventOf, isServed, ordersOf, unsealed, usable } from './acme-store.js';
 import type { CertificateSource } from './certificates.js';
@@ -153,5 +153,3 @@ export function createAcme(options: AcmeOptions): Acme {
     },
   };
 }
-
-const isCaGone = (error: unknown): boolean => (error as { isGone?: boolean }).isGone === true;

@@ -30,6 +30,7 @@ function setUp(t: Test, port: Partial<AcmePort>, names = ['a.example.com']) {
       port: {
         way: async () => 'http-01',
         reach: async () => undefined,
+        takeDown: async () => undefined,
         show: async () => ({ remove: async () => undefined }),
         async issue({ name, onAccount, onOrder }) {
           asked.push(name);
