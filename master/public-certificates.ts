@@ -63,6 +63,7 @@ export function createPublicCertificates(options: PublicCertificatesOptions): Pu
     ...{ store, authority: options.authority, wanted, log: options.log },
     settings: () => settings().acme,
     port: portOf(options, dns),
+    isAssigned: (name) => options.served(name) !== null,
     onChange: options.onChange,
   });
   const { isCovered } = options;
@@ -128,6 +129,9 @@ function portOf({ store, served }: PublicCertificatesOptions, dns: Dns): AcmePor
     async show(record, { dns: how }) {
       if (!how) throw new Error('[acme] dns was taken out of cluster.toml');
       return await dns.show(record, how);
+    },
+    async takeDown(record, { dns: how }) {
+      if (how) await dns.takeDown(record, how);
     },
     async way(name, own, settings) {
       if (settings.dns && isByDns(name, settings.dns)) {

@@ -44,6 +44,8 @@ export interface Dns {
   check(dns: DnsSettings): Promise<string>;
   /** Resolves when the record is there. Throws AcmeFailure with Caddy's words, `isGone`: the order can go on. */
   show(record: DnsRecord, dns: DnsSettings): Promise<ShownRecord>;
+  /** Takes down a record that may have been left: it is made once more, which changes nothing, and removed. Never throws. */
+  takeDown(record: DnsRecord, dns: DnsSettings): Promise<void>;
   /** Ends every Caddy of it. */
   stop(): void;
 }
@@ -119,6 +121,13 @@ export function createDns(of: DnsOptionsOfCluster): Dns {
   return {
     check,
     show,
+    async takeDown(record, dns) {
+      const unseen = { ...dns, propagationTimeoutMs: null, propagationDelayMs: 0 };
+      await show(record, unseen).then(
+        (shown) => shown.remove(),
+        (error: unknown) => onLeft(record.name, messageOf(error)),
+      );
+    },
     stop() {
       isOver = true;
       for (const caddy of running) caddy.end();

@@ -3,7 +3,7 @@
  * ask for is answered by every ingress, or stands in DNS, before it is told to look.
  */
 import { X509Certificate } from 'node:crypto';
-import type { AcmeSettings } from '../acme/order.js';
+import type { AcmeOrder, AcmeSettings } from '../acme/order.js';
 import { ordersInWindow } from '../plan/acme.js';
 import type { Store } from '../store/store.js';
 import type { AcmeRecord } from '../store/tables.js';
@@ -28,7 +28,14 @@ export function issuing(
     const accountKeyPem = authority.unseal(account.sealedKey);
     const sealedKey = before.order?.sealedKey ?? authority.seal(newKey());
     let record: { remove(): Promise<void> } | null = null;
-    const certPem = await port.issue({
+    let shown: string | null = null;
+    /** What nobody took down, since a master before was killed, or it was proved already. */
+    const takeDown = async (): Promise<void> => {
+      const token = before.order?.shown;
+      if (token !== undefined && token !== shown)
+        await port.takeDown({ name, token, accountKeyPem }, settings);
+    };
+    const order: AcmeOrder = {
       ...{ settings, name, way, account: { keyPem: accountKeyPem, url: account.url } },
       keyPem: authority.unseal(sealedKey),
       orderUrl: before.order?.url ?? null,
@@ -36,12 +43,14 @@ export function issuing(
       onOrder: (url) => keepOrder(store, before, { url, sealedKey }),
       async prove(token, content) {
         if (way === 'dns-01') {
+          shown = token;
+          keepInOrder(store, name, { shown });
           record = await port.show({ name, token, accountKeyPem }, settings);
           return;
         }
         const challenge = { token, content, name: way === 'http-01' ? null : name };
         challenges.set(token, challenge);
-        keepChallenge(store, challenge, name);
+        keepInOrder(store, name, { challenge });
         options.onChange();
         await proved(port, name, challenge, settings);
       },
@@ -49,9 +58,14 @@ export function issuing(
         if (challenges.delete(token)) options.onChange();
         await record?.remove();
       },
+    };
+    const certPem = await port.issue(order).catch(async (error: unknown) => {
+      if (!isCaGone(error)) await takeDown();
+      throw error;
     });
     keepCertificate(store, before, { certPem, sealedKey });
     options.onChange();
+    await takeDown();
   };
 }
 
@@ -82,10 +96,11 @@ function keepOrder(store: Store, record: AcmeRecord, order: { url: string; seale
   });
 }
 
-function keepChallenge(store: Store, challenge: Challenge, name: string): void {
+/** What the CA, or the next master, may need of it. */
+function keepInOrder(store: Store, name: string, more: Partial<NonNullable<AcmeRecord['order']>>): void {
   store.write((tx) => {
     const now = tx.acmeRecord(name);
-    if (now?.order) tx.putAcme({ ...now, order: { ...now.order, challenge } });
+    if (now?.order) tx.putAcme({ ...now, order: { ...now.order, ...more } });
   });
 }
 
@@ -128,3 +143,6 @@ async function proved(
     await new Promise((resolve) => setTimeout(resolve, PROVE_EVERY_MS));
   }
 }
+
+/** What was begun may go on: the CA was not there, or was not told to look. */
+export const isCaGone = (error: unknown): boolean => (error as { isGone?: boolean }).isGone === true;

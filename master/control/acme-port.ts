@@ -25,6 +25,8 @@ export interface AcmePort {
   reach(name: string, challenge: Challenge, settings: AcmeSettings): Promise<void>;
   /** Has the record shown that proves the name (DNS-01); resolves when it is there. */
   show(record: DnsRecord, settings: AcmeSettings): Promise<{ remove(): Promise<void> }>;
+  /** Takes down a record that a master before may have left. Never throws. */
+  takeDown(record: DnsRecord, settings: AcmeSettings): Promise<void>;
   /** The certificate with its chain, PEM. */
   issue(order: AcmeOrder): Promise<string>;
 }
@@ -36,6 +38,8 @@ export interface AcmeOptions {
   settings(): AcmeSettings | null;
   /** Names that are served and have no certificate of the user's. */
   wanted(): ReadonlySet<string>;
+  /** What the ingresses are assigned knows the name: before, a look would find nothing of it. */
+  isAssigned(name: string): boolean;
   port: AcmePort;
   /** What `find` or `challenges` answer has changed. */
   onChange(): void;

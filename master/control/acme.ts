@@ -8,7 +8,7 @@ import { type Loop, startLoop } from '../../shared/loop.js';
 import type { AcmeSettings } from '../acme/order.js';
 import { dueAtMs, refusalOf, retryAtMs, roomAtMs } from '../plan/acme.js';
 import { hasDnsRoom, isByDns } from '../plan/dns.js';
-import { issuing, recordOf } from './acme-issue.js';
+import { isCaGone, issuing, recordOf } from './acme-issue.js';
 import type { AcmeOptions, Challenge } from './acme-port.js';
 import { dropGone, eventOf, isServed, ordersOf, unsealed, usable } from './acme-store.js';
 import type { CertificateSource } from './certificates.js';
@@ -89,8 +89,10 @@ export function createAcme(options: AcmeOptions): Acme {
       .map((name) => ({ name, atMs: dueAtMs(usable(authority, store.acmeRecord(name)), settings.directory) }))
       .sort((a, b) => a.atMs - b.atMs);
     const roomMs = roomAtMs(ordersOf(store), nowMs);
+    const areServed = isServed(store);
     // A record in DNS needs no ingress.
-    isHeld = due.some(({ name, atMs }) => atMs <= nowMs && !isDns(name)) && !isServed(store);
+    const isReady = (name: string): boolean => isDns(name) || (areServed && options.isAssigned(name));
+    isHeld = due.some(({ name, atMs }) => atMs <= nowMs && !isReady(name));
     for (const { name, atMs } of due) {
       if (atMs > nowMs) {
         loop?.wakeAt(atMs);
@@ -101,7 +103,8 @@ export function createAcme(options: AcmeOptions): Acme {
         loop?.wakeAt(roomMs);
         break;
       }
-      if (isDns(name) ? !hasDnsRoom(name, [...running].filter(isDns)) : isHeld) continue;
+      if (!isReady(name)) continue;
+      if (isDns(name) && !hasDnsRoom(name, [...running].filter(isDns))) continue;
       running.add(name);
       attempt(name, settings)
         .catch((error) =>
@@ -150,5 +153,3 @@ export function createAcme(options: AcmeOptions): Acme {
     },
   };
 }
-
-const isCaGone = (error: unknown): boolean => (error as { isGone?: boolean }).isGone === true;

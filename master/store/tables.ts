@@ -55,6 +55,8 @@ export interface AcmeRecord {
     url: string;
     sealedKey: string;
     challenge?: { token: string; content: string; name: string | null };
+    /** The token of the challenge whose record was shown in DNS, and may still be. */
+    shown?: string;
   } | null;
   /** Tries that failed since the last that did not. */
   failures: number;

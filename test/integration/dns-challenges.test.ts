@@ -128,6 +128,21 @@ t.test(
   },
 );
 
+t.test(
+  'a record that was left is taken down, and one that can not be is told',
+  { timeout: 60_000 },
+  async (t) => {
+    left.length = 0;
+    const dns = aDns();
+    await dns.takeDown(record, settings());
+    t.match(api.calls.slice(-2), [/^append _acme-challenge/, /^delete _acme-challenge/]);
+    t.same(api.values(RECORD), []);
+    t.same(left, []);
+    await dns.takeDown(record, settings({ module: 'gone' }));
+    t.match(left, [/^\*\.example\.com: .*has no module dns\.providers\.gone/]);
+  },
+);
+
 t.test('all of them end when the master does', { timeout: 60_000 }, async (t) => {
   const dns = aDns();
   const trying = dns.show(record, settings());

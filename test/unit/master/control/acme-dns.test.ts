@@ -6,6 +6,7 @@ import { createAcme } from '../../../../master/control/acme.js';
 import type { AcmeOptions, AcmePort } from '../../../../master/control/acme-port.js';
 import { retryByDns } from '../../../../master/control/acme-retry.js';
 import { isByDns } from '../../../../master/plan/dns.js';
+import type { AcmeRecord } from '../../../../master/store/tables.js';
 import { makeCertificate } from '../../../../master/x509.js';
 import { aNode } from '../../../support/a-model.js';
 import { aStore } from '../../../support/a-store.js';
@@ -20,8 +21,11 @@ const settings = {
 };
 const quiet = { ...{ info() {}, warn() {}, error() {}, debug() {} } } as unknown as AcmeOptions['log'];
 
-function setUp(t: Test, port: Partial<AcmePort>, names: string[]) {
+function setUp(t: Test, port: Partial<AcmePort>, names: string[], before?: (name: string) => AcmeRecord) {
   const store = aStore(t);
+  store.write((tx) => {
+    if (before) for (const name of names) tx.putAcme(before(name));
+  });
   // It serves nothing of what it was assigned yet.
   store.write((tx) => tx.putNode(aNode({ ingress: true, revision: 2 })));
   const seen: string[] = [];
@@ -30,6 +34,7 @@ function setUp(t: Test, port: Partial<AcmePort>, names: string[]) {
     authority: { clusterId: 'c', seal: (text) => `sealed ${text}`, unseal: (text) => text.slice(7) },
     settings: () => settings,
     wanted: () => new Set(names),
+    isAssigned: (name) => name !== 'early.example.com',
     port: {
       way: async (name) => (isByDns(name, dns) ? 'dns-01' : 'http-01'),
       reach: async () => undefined,
@@ -37,6 +42,7 @@ function setUp(t: Test, port: Partial<AcmePort>, names: string[]) {
         seen.push(`show ${name} ${token} ${accountKeyPem.slice(0, 27)}`);
         return { remove: async () => void seen.push(`remove ${name}`) };
       },
+      takeDown: async ({ name, token }) => void seen.push(`take down ${name} ${token}`),
       issue: aCa(seen),
       ...port,
     },
@@ -114,6 +120,39 @@ t.test('a record that can not be shown costs no second order, and its clock goes
   await waitFor('it to be issued', () => store.acmeRecord('*.example.com')?.certificate);
   t.same(seen, ['order *.example.com anew', 'order *.example.com https://ca/order/*.example.com']);
 });
+
+t.test(
+  'a record that a killed master has left is taken down by the next one, whatever the CA says',
+  async (t) => {
+    const seen: string[] = [];
+    const killed = (name: string) => ({
+      ...{ name, directory: settings.directory, certificate: null, failures: 0, nextAtMs: 0, problem: null },
+      order: { url: `https://ca/order/${name}`, sealedKey: 'sealed key', shown: `old-of-${name}` },
+    });
+    const names = ['*.proved.com', '*.refused.com', '*.again.com'];
+    const { store } = setUp(
+      t,
+      {
+        takeDown: async ({ name, token }) => void seen.push(`${name} ${token}`),
+        async issue({ name, prove, forget }) {
+          if (name === '*.refused.com') throw new Error('the CA says no');
+          // Of one the order was over: another token.
+          if (name === '*.again.com') {
+            await prove('new', 'content');
+            await forget('new');
+          }
+          return aCertificate(name);
+        },
+      },
+      names,
+      killed,
+    );
+    await waitFor('all to be taken down', () => seen.length === 3);
+    t.same(seen.sort(), names.map((name) => `${name} old-of-${name}`).sort());
+    await waitFor('what was refused', () => store.acmeRecord('*.refused.com')?.problem);
+    t.equal(store.acmeRecord('*.refused.com')?.order, null);
+  },
+);
 
 t.test('four at a time', async (t) => {
   const names = ['*.a.com', '*.b.com', '*.c.com', '*.d.com', '*.e.com', '*.f.com'];

@@ -26,9 +26,11 @@ function setUp(t: Test, port: Partial<AcmePort>, names = ['a.example.com']) {
       authority: { clusterId: 'c', seal: (text) => `sealed ${text}`, unseal: (text) => text.slice(7) },
       settings: () => settings,
       wanted: () => wanted,
+      isAssigned: (name) => name !== 'early.example.com',
       port: {
         way: async () => 'http-01',
         reach: async () => undefined,
+        takeDown: async () => undefined,
         show: async () => ({ remove: async () => undefined }),
         async issue({ name, onAccount, onOrder }) {
           asked.push(name);
@@ -135,6 +137,15 @@ t.test('nothing is looked at before the ingresses serve what they were assigned'
     tx.putNode(aNode({ revision: 2, ingressObserved: anIngressObserved({ revision: 2 }) })),
   );
   await waitFor('it to be issued', () => store.acmeRecord('a.example.com')?.certificate);
+});
+
+t.test('a name that no ingress was assigned yet is not looked at, and the others are', async (t) => {
+  const { store, asked, start } = setUp(t, {}, ['early.example.com', 'a.example.com']);
+  const { acme } = start();
+  await waitFor('the other', () => store.acmeRecord('a.example.com')?.certificate);
+  acme.wake();
+  await new Promise((resolve) => setImmediate(resolve));
+  t.same(asked, ['a.example.com']);
 });
 
 t.test('the clock of a failing name goes on when it was gone for a while', async (t) => {
