@@ -252,7 +252,7 @@ async function construct(
   undo.push(reconcile.stop);
   undo.push(watchOwn({ store, states, own, onChange: serveAnew, log }).stop);
   undo.push(acme.start());
-  undo.push(startHooks(store, commands.redeploy, log).stop);
+  undo.push(startHooks(store, commands.redeploy, authority.keys.unseal, log).stop);
   const url = `https://${reachable(settings.listen.host)}:${port}`;
   writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);
   if (settings.runsAgent) undo.push(runLocalAgent({ home, restart: local.changed, log }).stop);

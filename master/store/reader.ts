@@ -68,6 +68,8 @@ export interface Reader {
   deliveries(webhook: string, limit: number): Delivery[];
   /** Those that wait or deploy: of one service, oldest first, or of all. */
   openDeliveries(service?: string): Delivery[];
+  /** Whose commit is to be told something, oldest first. */
+  owedReports(): Delivery[];
   /** The newest `limit` events, oldest first. */
   events(limit: number): ClusterEvent[];
   eventsAfter(number: number): ClusterEvent[];
@@ -130,6 +132,7 @@ export function createReader(tables: Tables): Reader {
     deliveries: (webhook, limit) => tables.deliveries.last(`${webhook}|`, limit),
     openDeliveries: (service) =>
       present(tables.openDeliveries.values(service === undefined ? '' : `${service}|`).map(delivery)),
+    owedReports: () => present(tables.owedReports.keys().map(delivery)),
     events: (limit) => tables.events.last('', limit).reverse(),
     eventsAfter: (number) =>
       tables.events

@@ -165,6 +165,8 @@ export interface Tables {
   deliveryWebhooks: Table<string>;
   /** `service|delivery id` of those that wait or deploy → delivery id. */
   openDeliveries: Table<string>;
+  /** delivery id → itself, of those whose commit is to be told something. */
+  owedReports: Table<string>;
   /** By which a call is known again → delivery id. */
   deliveryMarks: Table<string>;
   events: Table<ClusterEvent>;
@@ -195,6 +197,7 @@ export function openTables(env: Environment): Tables {
     deliveries: env.table('deliveries'),
     deliveryWebhooks: env.table('delivery-webhooks'),
     openDeliveries: env.table('open-deliveries'),
+    owedReports: env.table('owed-reports'),
     deliveryMarks: env.table('delivery-marks'),
     events: env.table('events'),
     meta: env.table('meta'),
