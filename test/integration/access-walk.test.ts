@@ -24,6 +24,7 @@ before.write((tx) => {
     tx.putRollout(
       aRollout({ id: `r-${project}`, service: `${project}/api`, state: 'succeeded', endedAtMs: 9 }),
     );
+    tx.putWebhook(aWebhook({ id: `wh-${project}-kept`, service: `${project}/api` }));
     // One for each kind of token, since the first would remove the only one.
     for (let at = 0; at < 6; at += 1)
       tx.putWebhook(aWebhook({ id: `wh-${project}-${at}`, service: `${project}/api` }));
@@ -67,7 +68,7 @@ function requestFor(method: string, path: string, project: string, at = 0): [pat
   const named = path
     .replace('/services/:name', `/services/${project}%2Fapi`)
     .replace('/projects/:name', `/projects/${project}`)
-    .replace('/webhooks/:id', `/webhooks/wh-${project}-${at}`)
+    .replace('/webhooks/:id', `/webhooks/wh-${project}-${method === 'DELETE' ? at : 'kept'}`)
     // A stream would not end: of a rollout that is not there, there is none.
     .replace('/rollouts/:id', `/rollouts/r-${project}`)
     .replace(/:\w+/g, 'nothing');
