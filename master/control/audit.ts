@@ -117,8 +117,14 @@ function doneBy(act: AuditAct, { services, nodes, events }: Changes): AuditDraft
 function draftOf(act: AuditAct, error: unknown, hasChanged: boolean): AuditDraft {
   const known = error instanceof OrcaError ? error : null;
   const isFailed = hasChanged || known === null || known.status >= 500;
-  const text = known === null ? 'see the log of the master' : messageOf(known).slice(0, MAX_TEXT);
-  return { ...act, ...plain, result: isFailed ? 'failed' : 'refused', code: known?.code ?? 'INTERNAL', text };
+  const result = isFailed ? 'failed' : 'refused';
+  return { ...act, ...plain, result, code: known?.code ?? 'INTERNAL', text: wordsOf(known) };
+}
+
+/** Whoever is told that a body is wrong may be told what is in it: that is for them alone. */
+function wordsOf(error: OrcaError | null): string | null {
+  if (error === null) return 'see the log of the master';
+  return error.status === 400 ? null : error.message.slice(0, MAX_TEXT);
 }
 
 /** Entries that no commit carries are written together; resolves when they are on disk, or are left to be tried again. */

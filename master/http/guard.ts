@@ -107,7 +107,7 @@ function actOf(
 ): Act {
   const via = /^orca/i.test(request.headers['user-agent'] ?? '') ? 'cli' : 'api';
   const action = route ? `${route.method} ${route.path}` : `${request.method} (no such path)`;
-  const common = { from: addressOf(request), via, action, path: pathOf(request.url) } as const;
+  const common = { from: addressOf(request), via, action, path: route && pathOf(request.url) } as const;
   if (caller) return { kind: 'token', by: caller.name, ...common };
   const proven = route?.touches.what === 'open' && call ? route.touches.who(call) : null;
   if (proven === null || proven.kind === 'nobody')

@@ -24,7 +24,10 @@ before.write((tx) => {
     tx.putRollout(
       aRollout({ id: `r-${project}`, service: `${project}/api`, state: 'succeeded', endedAtMs: 9 }),
     );
-    tx.putWebhook(aWebhook({ id: `wh-${project}`, service: `${project}/api` }));
+    tx.putWebhook(aWebhook({ id: `wh-${project}-kept`, service: `${project}/api` }));
+    // One for each kind of token, since the first would remove the only one.
+    for (let at = 0; at < 6; at += 1)
+      tx.putWebhook(aWebhook({ id: `wh-${project}-${at}`, service: `${project}/api` }));
   }
 });
 await before.close();
@@ -61,11 +64,11 @@ const deploy = (project: string) => ({
 });
 
 /** A request that means something of that project; what it changes does not matter. */
-function requestFor(method: string, path: string, project: string): [path: string, body?: object] {
+function requestFor(method: string, path: string, project: string, at = 0): [path: string, body?: object] {
   const named = path
     .replace('/services/:name', `/services/${project}%2Fapi`)
     .replace('/projects/:name', `/projects/${project}`)
-    .replace('/webhooks/:id', `/webhooks/wh-${project}`)
+    .replace('/webhooks/:id', `/webhooks/wh-${project}-${method === 'DELETE' ? at : 'kept'}`)
     // A stream would not end: of a rollout that is not there, there is none.
     .replace('/rollouts/:id', `/rollouts/r-${project}`)
     .replace(/:\w+/g, 'nothing');
@@ -73,6 +76,8 @@ function requestFor(method: string, path: string, project: string): [path: strin
   if (method === 'GET' || method === 'DELETE') return [`${named}${query}`];
   if (path === '/deploy' || path === '/plan') return [named, deploy(project)];
   if (path === '/webhooks') return [named, { repo: 'a/b', service_name: `${project}/api` }];
+  if (path.endsWith('/scale')) return [named, { replicas: 1 }];
+  if (path.endsWith('/maintenance')) return [named, { on: false }];
   if (path === '/secrets') return [`${named}${query}`, { secrets: [{ key: 'k', value: 'x' }] }];
   if (path === '/secrets/:key') return [`${named}${query}`, { value: 'x' }];
   return [`${named}${query}`, {}];
@@ -92,7 +97,7 @@ t.test('each kind of token gets what the table says, and not more', async (t) =>
     for (const [at, token] of Object.values(holders).entries()) {
       const cell = cells[at];
       for (const project of cell === 'own' ? ['shop', 'blog'] : ['shop']) {
-        const [where, body] = requestFor(method, path, project);
+        const [where, body] = requestFor(method, path, project, at);
         const { status, json } = await ask(token, method, where, body);
         const code = (json as { code?: string } | null)?.code ?? '';
         const isForeign = project === 'blog' && !isFiltered(method, path);
