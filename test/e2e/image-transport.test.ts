@@ -51,6 +51,9 @@ async function imagesOf(replicas: number): Promise<Record<string, string[]>> {
 }
 
 let first = '';
+/** For the tests with a registry. */
+const kept: { registry: RealRegistry | null; tag: string } = { registry: null, tag: '' };
+t.teardown(() => kept.registry?.stop());
 t.test('an image that is on one host comes to the others', async (t) => {
   await withLayer({ tag: 'carried:base', from: null, bytes: BASE }, second.docker);
   first = await withLayer({ tag: 'carried:1', from: 'carried:base', bytes: MiB }, second.docker);
