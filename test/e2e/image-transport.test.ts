@@ -147,7 +147,7 @@ t.test(
   { timeout: 120_000 },
   async (t) => {
     const registry = await startRegistry(bed.names.gateway);
-    t.teardown(() => registry.stop());
+    kept.registry = registry;
     appendFileSync(
       `${orca.home}/cluster.toml`,
       `\n[registry]\nhost = "${registry.host}"\nrepository = "team/images"\n`,
