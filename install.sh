@@ -829,12 +829,12 @@ release_names() {
   case $left in *"-d $range -j ORCA-"*) ;; *) ip route del local "$range" dev lo 2>/dev/null || true ;; esac
 }
 
-# The master, the agent, what serves names, the resolver and Caddy: programs whose command line names a path in this home.
+# The master, the agent, what serves names, the resolver, Caddy and the registry of images: programs whose command line names a path in this home.
 processes_of_home() {
   for folder in /proc/[0-9]*; do
     pid=${folder#/proc/}
     arguments=$(tr '\0' '\n' 2>/dev/null <"$folder/cmdline") || continue
-    case $(printf '%s\n' "$arguments" | head -n 1) in *node | *caddy*) ;; *) continue ;; esac
+    case $(printf '%s\n' "$arguments" | head -n 1) in *node | *caddy* | *docker-registry) ;; *) continue ;; esac
     printf '%s\n' "$arguments" | grep -qE "^$home(/|\$)" || continue
     echo "$pid"
   done

@@ -4,6 +4,7 @@
  * steps that end and by time; every cause takes the same path. Refuses to act before an assignment is known.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { CarryFetch, CarryObserved } from '../shared/carry.js';
 import { messageOf } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
@@ -165,7 +166,7 @@ export function startConverge(options: ConvergeOptions): Converger {
     assign(next) {
       const moved = assignment?.cluster !== next.cluster;
       facts.secrets = keptSecrets(facts.secrets, next);
-      facts.registries = next.registries ?? {};
+      takeRegistries(facts, next);
       takeCarry(facts, next);
       assignment = withoutValues(next);
       if (moved) look.wake();
@@ -194,6 +195,13 @@ export function startConverge(options: ConvergeOptions): Converger {
       await Promise.all([loop.stop(), look.stop()]);
     },
   };
+}
+
+/** What was refused to somebody else is asked for at once. */
+function takeRegistries(facts: Facts, { registries = {}, allocations }: Assignment): void {
+  if (!isDeepStrictEqual(registries, facts.registries))
+    for (const { imageId } of allocations) facts.failures.delete(imageKey(imageId));
+  facts.registries = registries;
 }
 
 /** A fetch for which the master now names other nodes is tried at once. */

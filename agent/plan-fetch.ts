@@ -11,13 +11,15 @@ export interface Fetching {
   words: string;
 }
 
-/** Null: it is no image that is carried. */
+/** Null: it is no image that is carried; or no node has it, and its registry may be asked after all. */
 export function planFetch(
   { imageId, container }: Pick<AllocationAssignment, 'imageId' | 'container'>,
   { carry, doing, failures, keep }: Pick<Facts, 'carry' | 'doing' | 'failures' | 'keep'>,
 ): Fetching | null {
   if (!carry.watch.includes(imageId)) return null;
-  const wanted = carry.fetch.find((one) => one.imageId === imageId) ?? {
+  const known = carry.fetch.find((one) => one.imageId === imageId);
+  if (known?.isNowhere && container.pull !== 'never') return null;
+  const wanted = known ?? {
     ...{ imageId, ref: container.image, sources: [] },
     reason: 'the master looks for a node that has it',
   };

@@ -142,7 +142,14 @@ export const verbs: Verb[] = [
   {
     usage: 'registry [action] [host]',
     summary: 'who pulls images from a registry; login (the password from standard input), list, logout',
-    options: [['-u, --username <name>', 'login: the user there'], json],
+    options: [
+      ['-u, --username <name>', 'login: the user there'],
+      [
+        '--command <json>',
+        "login: in place of a password, a program on the master's host that gives it anew",
+      ],
+      json,
+    ],
     load: async () => (await import('./commands/registry.js')).registry,
   },
   {

@@ -25,7 +25,6 @@ import { createNodeCommands } from './control/node-commands.js';
 import { createOwnCertificates } from './control/own-certificates.js';
 import { createOwnCommands } from './control/own-commands.js';
 import { startReconcile } from './control/reconcile.js';
-import { createRegistries } from './control/registries.js';
 import { createSecretValues } from './control/secret-values.js';
 import { createSecrets } from './control/secrets.js';
 import { createStates } from './control/states.js';
@@ -44,6 +43,7 @@ import { makeHome, noSpace } from './make-home.js';
 import { createNodeFiles } from './node-files.js';
 import { createPeers } from './peer.js';
 import { createPublicCertificates } from './public-certificates.js';
+import { createRegistryCredentials } from './registry-credentials.js';
 import { type MasterFlags, type MasterSettings, readSettings, restartNotes } from './settings.js';
 import { createSources } from './sources.js';
 import { openStore, type StoreOptions } from './store/store.js';
@@ -135,7 +135,7 @@ async function construct(
   const prefix = (): string | null => settings.imagesPrefix;
   const tell = (node: string, id: string): void => dispatch.relay(node, id);
   const carrying = createCarry({ store, states, peer, log, tell, prefix });
-  const registries = createRegistries(store, states, authority.keys);
+  const registries = createRegistryCredentials({ store, states, keys: authority.keys, log });
   const assignments = createAssignments({
     store,
     states,
@@ -258,7 +258,7 @@ async function construct(
     store,
     states,
     certificates,
-    ...{ discovery, carrying, assignments },
+    ...{ discovery, carrying, registries, assignments },
     presence: () => settings.presence,
     onSilence: recordSilence,
     send: dispatch.assign,

@@ -11,14 +11,18 @@ const password = z.custom<string>(
 
 export const registryLoginSchema = z.object({
   host: z.string().min(1).max(255),
-  username: z.string().min(1).max(255),
-  password,
+  username: z.string().min(1).max(255).optional(),
+  password: password.optional(),
+  /** In their place: a program on the master's host, and its arguments, that gives both anew. */
+  command: z.array(z.string().min(1).max(1_000)).min(1).max(30).optional(),
 });
 export type RegistryLogin = z.infer<typeof registryLoginSchema>;
 
 export const registryViewSchema = z.object({
   host: z.string(),
-  username: z.string(),
+  /** Null: `command` gives it. */
+  username: z.string().nullable(),
+  command: z.array(z.string()).nullable(),
   set_at: z.string(),
   by: z.string(),
   /** `project/name` of the services whose images are there. */

@@ -21,6 +21,8 @@ export const carryFetchSchema = z.object({
   sources: z.array(carrySourceSchema),
   reason: z.string().nullable(),
   from: z.string().optional(),
+  /** No node is known to have it. */
+  isNowhere: z.boolean().optional(),
 });
 export type CarryFetch = z.infer<typeof carryFetchSchema>;
 

@@ -173,7 +173,10 @@ export function createCarrier(options: CarrierOptions): Carrier {
       };
       take().catch((error) => log.warn({ reason: messageOf(error) }, 'a relayed connection failed'));
     },
-    renewed: () => void readIdentity(credentials).then((identity) => server?.renew(identity)),
+    renewed() {
+      const failed = (error: unknown): void => say(`the new certificate can't be read: ${messageOf(error)}`);
+      readIdentity(credentials).then((identity) => server?.renew(identity), failed);
+    },
     pushed: () => pusher.pushed(),
     port: () => server?.port ?? null,
     problem: () => problem,

@@ -3,6 +3,7 @@
  * a registry behind), so that most agents never have it in memory. Everything asked of it before then waits for it.
  */
 import type { Carry, CarryObserved, SentRegistry } from '../../shared/carry.js';
+import { messageOf } from '../../shared/errors.js';
 import { sentAuth } from '../registry-auth.js';
 import type { Carrier, CarrierOptions } from './carrier.js';
 
@@ -28,19 +29,35 @@ export function lazyCarrier(
   let loading: Promise<Carrier> | null = null;
   let made: Carrier | null = null;
   let registries: Readonly<Record<string, SentRegistry>> = {};
+  let trouble: string | null = null;
   let heard: () => void = () => undefined;
   const carrier = (): Promise<Carrier> => {
-    loading ??= load().then(({ createCarrier }) => {
-      made = createCarrier({
-        ...options,
-        auth: (reference) => sentAuth(reference, registries),
-        onChange: () => heard(),
+    loading ??= load()
+      .then(({ createCarrier }) => {
+        made = createCarrier({
+          ...options,
+          auth: (reference) => sentAuth(reference, registries),
+          onChange: () => heard(),
+        });
+        return made;
+      })
+      .catch((error: unknown) => {
+        loading = null;
+        throw error;
       });
-      return made;
-    });
     return loading;
   };
-  const when = (work: (carrier: Carrier) => void): void => void carrier().then(work);
+  /** What keeps it from being made (a full disk) is said, and tried again with the next assignment. */
+  const when = (work: (carrier: Carrier) => void): void => {
+    const failed = (error: unknown): void => {
+      trouble = messageOf(error);
+      heard();
+    };
+    carrier().then((one) => {
+      trouble = null;
+      work(one);
+    }, failed);
+  };
   if (isLeft) when(() => undefined);
   return {
     apply(carry) {
@@ -56,11 +73,11 @@ export function lazyCarrier(
     observed() {
       const pushed = made?.pushed() ?? [];
       const told = pushed.length === 0 ? {} : { pushed };
-      return { port: made?.port() ?? null, problem: made?.problem() ?? null, ...told };
+      return { port: made?.port() ?? null, problem: made?.problem() ?? trouble, ...told };
     },
     watch(listener) {
       heard = listener;
     },
-    stop: async () => (await loading)?.stop(),
+    stop: async () => (await loading?.catch(() => null))?.stop(),
   };
 }

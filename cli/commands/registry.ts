@@ -1,5 +1,5 @@
 /** `orca registry`: login, list and logout. The password comes from standard input, goes to the master and is never printed. */
-import type { RegistriesReply, RegistryChanged } from '../../shared/api-registries.js';
+import type { RegistriesReply, RegistryChanged, RegistryLogin } from '../../shared/api-registries.js';
 import { OrcaError } from '../../shared/errors.js';
 import { cleaned } from '../clean.js';
 import { type Context, optionText } from '../context.js';
@@ -20,6 +20,10 @@ export async function registry(context: Context): Promise<number> {
 
 async function login(context: Context, host: string): Promise<number> {
   const username = optionText(context.options, 'username');
+  const command = optionText(context.options, 'command');
+  if (username !== undefined && command !== undefined)
+    throw new OrcaError('USAGE', 'give --username or --command, not both');
+  if (command !== undefined) return await send(context, { host, command: commandOf(command) });
   if (username === undefined)
     throw new OrcaError('USAGE', `say who: orca registry login ${host} --username USER < FILE`);
   const password = (await context.io.readSecret(`password of ${username} at ${host}: `)).replace(
@@ -28,8 +32,25 @@ async function login(context: Context, host: string): Promise<number> {
   );
   if (password === '')
     throw new OrcaError('USAGE', 'there was no password on standard input; nothing was changed');
-  const client = await context.connect();
-  return say(context, await client.post<RegistryChanged>('/registries', { host, username, password }));
+  return await send(context, { host, username, password });
+}
+
+const send = async (context: Context, body: RegistryLogin): Promise<number> =>
+  say(context, await (await context.connect()).post<RegistryChanged>('/registries', body));
+
+/** No shell takes it apart, here or there. */
+function commandOf(text: string): string[] {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (Array.isArray(parsed) && parsed.length > 0 && parsed.every((one) => typeof one === 'string'))
+      return parsed;
+  } catch {
+    // Said below.
+  }
+  throw new OrcaError(
+    'USAGE',
+    `--command takes a program of the master's host and its arguments as JSON, such as '["docker-credential-ecr-login","get"]'`,
+  );
 }
 
 async function logout(context: Context, host: string): Promise<number> {
@@ -47,8 +68,8 @@ async function list(context: Context): Promise<number> {
   else
     context.output.table(
       ['REGISTRY', 'USER', 'SET', 'BY', 'USED BY'],
-      cleaned(reply).registries.map(({ host, username, set_at, by, used_by }) => [
-        ...[host, username, localTime(set_at), by, used_by.join(', ')],
+      cleaned(reply).registries.map(({ host, username, command, set_at, by, used_by }) => [
+        ...[host, username ?? `(${command?.[0]})`, localTime(set_at), by, used_by.join(', ')],
       ]),
     );
   return 0;

@@ -24,6 +24,7 @@ import type { Certificates } from './certificates.js';
 import type { Discovery } from './discovery.js';
 import { stepDrains } from './drains.js';
 import { createLook } from './look.js';
+import type { Registries } from './registries.js';
 import type { States } from './states.js';
 
 export interface ReconcileOptions {
@@ -31,6 +32,8 @@ export interface ReconcileOptions {
   states: States;
   certificates: Certificates;
   discovery: Discovery;
+  /** Absent: no plan waits for credentials. */
+  registries?: Pick<Registries, 'waitFor'>;
   /** Absent: no images are carried. */
   carrying?: Pick<Carrying, 'ensure'>;
   assignments: Assignments;
@@ -176,7 +179,7 @@ function planOne(options: ReconcileOptions, key: string, wakeTimes: Map<string, 
   wakeTimes.delete(key);
   const snapshot = options.states.snapshot(key);
   if (!snapshot) return undefined;
-  const held = heldWaits(options, snapshot);
+  const held = [...heldWaits(options, snapshot), ...credentialWaits(options, snapshot)];
   const plan = held.length > 0 ? { actions: [], waits: held, wakeAtMs: null } : planService(snapshot, nowMs);
   const wakeAtMs = soonest(plan.wakeAtMs, nowMs);
   if (wakeAtMs !== null) wakeTimes.set(key, wakeAtMs);
@@ -193,6 +196,12 @@ function heldWaits({ store, states }: ReconcileOptions, { allocations }: Service
     if (!node || node.presence === 'lost' || holdOf(store, id) === null) return [];
     return [`${node.facts.name} may run other copies than this master knows: see \`orca nodes\``];
   });
+}
+
+/** A rollout does not begin before there are fresh credentials for its image. */
+function credentialWaits({ registries }: ReconcileOptions, { rollout }: ServiceSnapshot): string[] {
+  const why = rollout === null ? null : (registries?.waitFor(rollout) ?? null);
+  return why === null ? [] : [why];
 }
 
 /** A time that has passed was part of what was just planned: to wake for it again would never end. */

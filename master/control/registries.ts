@@ -2,7 +2,9 @@
  * Who this cluster is at image registries. A password is kept sealed and handed to the nodes that pull from that registry, with
  * their assignment and in no file there; it is in no answer, event or error.
  */
+import type { RegistryLogin } from '../../shared/api-registries.js';
 import { OrcaError } from '../../shared/errors.js';
+import type { Rollout } from '../../shared/model.js';
 import type { Assignment } from '../../shared/protocol.js';
 import { readRegistryHost, registryOf } from '../../shared/registry-host.js';
 import {
@@ -13,28 +15,34 @@ import {
   registryIn,
 } from '../store/registries.js';
 import type { Store } from '../store/store.js';
+import type { FreshCredentials } from './fresh-credentials.js';
 import type { States } from './states.js';
 
-export interface RegistryFacts extends Pick<RegistryRecord, 'host' | 'username' | 'setAtMs' | 'by'> {
+export interface RegistryFacts extends Pick<RegistryRecord, 'host' | 'setAtMs' | 'by'> {
+  username: string | null;
+  command: string[] | null;
   usedBy: string[];
 }
 
 export interface Registries {
   list(): RegistryFacts[];
   /** Answers the host as it is kept. Throws BODY_INVALID. */
-  login(given: { host: string; username: string; password: string }, by: string): string;
+  login(given: RegistryLogin, by: string): string;
   /** Throws REGISTRY_NOT_FOUND. */
   logout(host: string, by: string): string;
   /** What a node with this content pulls with; absent: nothing. */
   sentFor(content: Pick<Assignment, 'images' | 'allocations' | 'carry'>): Assignment['registries'];
   /** Changes with what is kept. */
   mark(): string;
+  /** Why the plan of a rollout that begins has to wait; null: it need not. */
+  waitFor(rollout: Rollout): string | null;
 }
 
 export function createRegistries(
   store: Store,
   states: Pick<States, 'all'>,
   keys: { seal(plain: string): string; unseal(sealed: string): string },
+  fresh: FreshCredentials,
 ): Registries {
   const usedBy = (host: string): string[] =>
     states
@@ -47,21 +55,20 @@ export function createRegistries(
   });
   return {
     list: () =>
-      registriesIn(store).map(({ host, username, setAtMs, by }) => ({
-        host,
-        username,
-        setAtMs,
-        by,
-        usedBy: usedBy(host),
+      registriesIn(store).map(({ host, username, command = null, setAtMs, by }) => ({
+        ...{ host, setAtMs, by, command, usedBy: usedBy(host) },
+        username: command === null ? username : null,
       })),
-    login({ host: given, username, password }, by) {
+    login(given, by) {
       store.requireRoom();
-      const host = hostOf(given);
-      const sealedPassword = keys.seal(password);
+      const host = hostOf(given.host);
+      const record = { host, ...credentialsOf(given, keys.seal), setAtMs: Date.now(), by };
       store.write((tx) => {
-        putRegistry(tx, { host, username, sealedPassword, setAtMs: Date.now(), by });
-        tx.addEvent(tell(`credentials of ${username} at the registry ${host} were set`, by));
+        putRegistry(tx, record);
+        const whose = record.command ? `given by ${record.command[0]}` : `of ${record.username}`;
+        tx.addEvent(tell(`credentials ${whose} at the registry ${host} were set`, by));
       });
+      fresh.forget(host);
       store.markAll();
       return host;
     },
@@ -86,21 +93,44 @@ export function createRegistries(
       ];
       const found = [...new Set(refs.map(registryOf))].sort().flatMap((host) => {
         const record = registryIn(store, host);
-        return record ? [[host, opened(record, keys.unseal)] as const] : [];
+        const given = record && givenBy(record, keys.unseal, fresh);
+        return given ? [[host, given] as const] : [];
       });
       return found.length === 0 ? undefined : Object.fromEntries(found);
     },
-    mark: () => JSON.stringify(registriesIn(store).map(({ host, setAtMs }) => [host, setAtMs])),
+    mark() {
+      const kept = registriesIn(store);
+      // Asked for often, and so what renews those that are old.
+      for (const { host, command } of kept) if (command !== undefined) fresh.of(host, command);
+      return JSON.stringify([kept.map(({ host, setAtMs }) => [host, setAtMs]), fresh.mark()]);
+    },
+    waitFor: (rollout) => fresh.waitFor(rollout, (host) => registryIn(store, host)?.command ?? null),
   };
 }
 
-/** What can't be opened is a reason that the pull shows. */
-function opened(
-  { host, username, sealedPassword }: RegistryRecord,
+function credentialsOf(
+  { username, password, command }: RegistryLogin,
+  seal: (plain: string) => string,
+): Pick<RegistryRecord, 'username' | 'sealedPassword' | 'command'> {
+  if (command !== undefined && username === undefined && password === undefined)
+    return { username: '', sealedPassword: null, command };
+  if (command === undefined && username !== undefined && password !== undefined)
+    return { username, sealedPassword: seal(password) };
+  throw new OrcaError('BODY_INVALID', 'give a username and a password, or a command that gives both');
+}
+
+/** What can't be had is a reason that the pull shows; null: it is being fetched. */
+function givenBy(
+  { host, username, sealedPassword, command }: RegistryRecord,
   unseal: (sealed: string) => string,
-): NonNullable<Assignment['registries']>[string] {
+  fresh: FreshCredentials,
+): NonNullable<Assignment['registries']>[string] | null {
+  if (command !== undefined) {
+    const given = fresh.of(host, command);
+    return given && { username: '', ...given };
+  }
   try {
-    return { username, password: unseal(sealedPassword), reason: null };
+    return { username, password: unseal(sealedPassword ?? ''), reason: null };
   } catch {
     const reason = `what is stored of the registry ${host} can't be read: it was changed outside of Orca; \`orca registry login ${host}\` sets it anew`;
     return { username, password: null, reason };

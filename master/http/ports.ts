@@ -2,6 +2,7 @@
 import type { ClusterInfo, DeployReply, PlanReply } from '../../shared/api.js';
 import type { CleanupReply, DeployKeyReply } from '../../shared/api-builds.js';
 import type { CreateJoinToken, JoinReply, JoinRequest, RenewReply } from '../../shared/api-join.js';
+import type { RegistryLogin } from '../../shared/api-registries.js';
 import type { AddWebhook, WebhookTest } from '../../shared/api-webhooks.js';
 import type { Allocation, Counted, Peer, Release, Rollout, Service } from '../../shared/model.js';
 import type { SecurityRules } from '../../shared/permit.js';
@@ -62,9 +63,16 @@ export interface Commands {
 
 /** Credentials at image registries, but for passwords. */
 export interface Registries {
-  list(): { host: string; username: string; setAtMs: number; by: string; usedBy: string[] }[];
+  list(): {
+    host: string;
+    username: string | null;
+    command: string[] | null;
+    setAtMs: number;
+    by: string;
+    usedBy: string[];
+  }[];
   /** Answers the host as it is kept. Throws BODY_INVALID. */
-  login(given: { host: string; username: string; password: string }, by: string): string;
+  login(given: RegistryLogin, by: string): string;
   /** Throws REGISTRY_NOT_FOUND. */
   logout(host: string, by: string): string;
 }

@@ -64,7 +64,9 @@ export function carryParts(
         continue;
       }
       const sources = holders.flatMap(sourceOf).slice(0, MAX_SOURCES);
-      partOf(reader.id).fetch.push({ ...need, sources, reason: reasonOf(need, holders, sources) });
+      const nowhere = holders.length === 0 ? { isNowhere: true } : {};
+      const reason = reasonOf(need, holders, sources);
+      partOf(reader.id).fetch.push({ ...need, sources, reason, ...nowhere });
       for (const holder of holders.slice(0, MAX_SOURCES)) grant(partOf(holder.id), need, reader.id);
     }
   }
@@ -79,6 +81,11 @@ function byRegistry(
   const at = Object.hasOwn(pushed, need.imageId) ? pushed[need.imageId] : undefined;
   if (at?.startsWith(`${prefix}/`))
     return { fetch: { ...need, sources: [], reason: null, from: at }, pusher: null };
+  if (holders.length === 0)
+    return {
+      fetch: { ...need, sources: [], reason: reasonOf(need, holders, []), isNowhere: true },
+      pusher: null,
+    };
   const live = holders.filter(({ connectedAtMs }) => connectedAtMs !== null);
   // The same for every reader, so that it is pushed once.
   const [pusher = null] = live.sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -6,7 +6,10 @@ export interface RegistryRecord {
   /** As references name it: `docker.io`, `registry.example.com:5000`. */
   host: string;
   username: string;
-  sealedPassword: string;
+  /** Null: `command` gives it. */
+  sealedPassword: string | null;
+  /** A program on the master's host and its arguments. Absent: there is a password. */
+  command?: string[];
   setAtMs: number;
   by: string;
 }

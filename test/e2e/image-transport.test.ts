@@ -8,7 +8,12 @@ import { type Came, cameIn } from '../support/came.js';
 import { startCluster } from '../support/cluster.js';
 import { dockerCall, dockerJson } from '../support/docker.js';
 import { withLayer } from '../support/layered-image.js';
-import { registryPassword, registryUser, startRegistry } from '../support/real-registry.js';
+import {
+  type RealRegistry,
+  registryPassword,
+  registryUser,
+  startRegistry,
+} from '../support/real-registry.js';
 import { foundBelow } from '../support/search-bytes.js';
 import { serviceToml } from '../support/service-toml.js';
 import type { BedHost } from '../support/testbed.js';
@@ -46,6 +51,9 @@ async function imagesOf(replicas: number): Promise<Record<string, string[]>> {
 }
 
 let first = '';
+/** For the tests with a registry. */
+const kept: { registry: RealRegistry | null; tag: string } = { registry: null, tag: '' };
+t.teardown(() => kept.registry?.stop());
 t.test('an image that is on one host comes to the others', async (t) => {
   await withLayer({ tag: 'carried:base', from: null, bytes: BASE }, second.docker);
   first = await withLayer({ tag: 'carried:1', from: 'carried:base', bytes: MiB }, second.docker);
@@ -139,7 +147,7 @@ t.test(
   { timeout: 120_000 },
   async (t) => {
     const registry = await startRegistry(bed.names.gateway);
-    t.teardown(() => registry.stop());
+    kept.registry = registry;
     appendFileSync(
       `${orca.home}/cluster.toml`,
       `\n[registry]\nhost = "${registry.host}"\nrepository = "team/images"\n`,
@@ -162,6 +170,7 @@ t.test(
       60_000,
     );
     t.same(await imagesOf(3), { h1: [pushed], h2: [pushed], h3: [pushed] });
+    kept.tag = pushed.slice(7, 23);
     for (const host of ['h1', 'h3']) t.match(came(host, pushed), [{ via: 'registry', from: registry.host }]);
     t.match((await orca.run(['registry', 'list'])).stdout, new RegExp(`${registry.host}\\s+${registryUser}`));
     const homes = [orca.home, ...[second, third].map(({ folder }) => `${folder}/orca`)];
@@ -173,6 +182,28 @@ t.test(
     t.notMatch(orca.log() + cluster.agentLog('h2') + cluster.agentLog('h3'), registryPassword);
   },
 );
+
+t.test('an ordinary pull is by who logged in, too, and says what to do when nobody has', async (t) => {
+  const { registry, tag } = kept;
+  const pulled = serviceToml({
+    ...{
+      name: 'pulled',
+      image: `${registry?.host}/team/images/carried:${tag}`,
+      port: null,
+      lines: ['pull = "always"'],
+    },
+    readiness: ['command = ["/bin/echo"]', 'interval_secs = 0.2'],
+    deploy: ['stop_grace_secs = 0.2'],
+  });
+  await orca.deployed(pulled);
+  t.equal((await orca.run(['registry', 'logout', registry?.host ?? ''])).code, 0);
+  const { code, stdout, stderr } = await orca.run(['redeploy', 'pulled']);
+  t.equal(code, 1);
+  t.match(
+    stdout + stderr,
+    /(no basic auth credentials|unauthorized).*; log in to that registry: `orca registry login HOST/,
+  );
+});
 
 async function imageOn(host: BedHost, tag: string): Promise<{ id: string }> {
   const { Id } = await dockerJson<{ Id: string }>('GET', `/images/${tag}/json`, undefined, host.docker);

@@ -9,13 +9,13 @@ import { openAuthority } from '../../master/authority.js';
 import { createDeployKeys } from '../../master/control/deploy-keys.js';
 import { createEnrol } from '../../master/control/enrol.js';
 import { createJoinTokens } from '../../master/control/join-tokens.js';
-import { createRegistries } from '../../master/control/registries.js';
 import { createSecrets } from '../../master/control/secrets.js';
 import { createStates } from '../../master/control/states.js';
 import { createApi } from '../../master/http/api.js';
 import { createLogger } from '../../master/http/logger.js';
 import type { Certificates, Commands, Live } from '../../master/http/ports.js';
 import { createNodeFiles } from '../../master/node-files.js';
+import { createRegistryCredentials } from '../../master/registry-credentials.js';
 import { openStore, type Store } from '../../master/store/store.js';
 import { createHooks } from '../../master/webhooks.js';
 import { OrcaError } from '../../shared/errors.js';
@@ -117,7 +117,12 @@ export async function anApi(
       ...secrets,
       rotateKey: () => keys.rotate(store),
     },
-    registries: createRegistries(store, createStates(store), keys),
+    registries: createRegistryCredentials({
+      store,
+      states: createStates(store),
+      keys,
+      log: createLogger('silent'),
+    }),
     certificates: { ...noCertificates, ca: authority.caPem, ...more.certificates },
     enrolment: {
       ...createEnrol(store, authority, () => 'c'),

@@ -60,3 +60,12 @@ t.test(
     t.same(carryObserved(assignment, facts), { holds: [imageId], lacks: [] });
   },
 );
+
+t.test('what no node has is asked of its registry, unless none is to be asked', async (t) => {
+  const facts = factsWith([{ ...wanted, sources: [], isNowhere: true } as never]);
+  t.match(planned(facts).step, { kind: 'fetch-image' });
+  const pulled = { ...allocation, container: { ...allocation.container, pull: 'if-not-present' as const } };
+  const { steps } = plan({ ...assignment, allocations: [pulled] }, facts, 0);
+  const step = steps.find(({ kind }) => kind === 'resolve-image');
+  t.match(step, { ref: 'app:1', imageId });
+});

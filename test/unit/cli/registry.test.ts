@@ -14,10 +14,25 @@ t.test('a password comes from standard input and is never printed', async (t) =>
   t.match(fake.asked.at(-1)?.body, { host: 'r.test', username: 'me', password: 'open sesame' });
 });
 
+t.test('a command goes as the array that it is', async (t) => {
+  const fake = await startFakeApi();
+  t.teardown(() => fake.stop());
+  fake.on('POST /registries', { body: { ok: 'done' } });
+  const { exit } = await orca(['registry', 'login', 'r.test', '--command', '["helper","a b"]'], fake);
+  t.equal(exit, 0);
+  t.same(fake.asked.at(-1)?.body, { host: 'r.test', command: ['helper', 'a b'] });
+});
+
 t.test('they are listed, and removed by host', async (t) => {
   const fake = await startFakeApi();
   t.teardown(() => fake.stop());
-  const one = { host: 'r.test:5000', username: 'me', set_at: '2026-01-02T03:04:05.000Z', by: 'admin' };
+  const one = {
+    host: 'r.test:5000',
+    username: 'me',
+    command: null,
+    set_at: '2026-01-02T03:04:05.000Z',
+    by: 'admin',
+  };
   fake.on('GET /registries', { body: { registries: [{ ...one, used_by: ['shop/api'] }] } });
   fake.on('DELETE /registries/r.test%3A5000', { body: { ok: 'credentials for r.test:5000 are removed' } });
   t.match((await orca(['registry'], fake)).out, /r\.test:5000 +me .*admin +shop\/api/);
@@ -34,6 +49,12 @@ t.test('what is missing, too much or unknown is wrong usage, and asks nobody', a
     [['login'], /say which: orca registry login HOST/],
     [['login', 'r.test'], /say who: orca registry login r.test --username USER/],
     [['login', 'r.test', '--username', 'me'], /no password on standard input/],
+    [['login', 'r.test', '--username', 'me', '--command', '["x"]'], /--username or --command, not both/],
+    [
+      ['login', 'r.test', '--command', 'helper get'],
+      /takes a program of the master's host and its arguments as JSON/,
+    ],
+    [['login', 'r.test', '--command', '[]'], /as JSON/],
     [['logout'], /say which/],
     [['list', 'r.test'], /takes less than that/],
     [['push', 'r.test'], /there is no "orca registry push"/],

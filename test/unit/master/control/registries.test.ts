@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openAuthority } from '../../../../master/authority.js';
+import { createFreshCredentials } from '../../../../master/control/fresh-credentials.js';
 import { createRegistries } from '../../../../master/control/registries.js';
 import { createStates } from '../../../../master/control/states.js';
 import { aService } from '../../../support/a-model.js';
@@ -20,7 +21,12 @@ function aControl(t: Test) {
   t.teardown(() => rmSync(folder, { recursive: true }));
   const { keys } = openAuthority(folder, Date.now());
   const store = aStore(t);
-  return { store, keys, registries: createRegistries(store, createStates(store), keys) };
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const fresh = createFreshCredentials({
+    ...{ log, onChange: () => undefined },
+    fetch: async () => ({ username: 'helper', password: 'given anew' }),
+  });
+  return { store, keys, registries: createRegistries(store, createStates(store), keys, fresh) };
 }
 
 t.test('a password goes to the nodes that pull from there, and is shown to nobody', async (t) => {

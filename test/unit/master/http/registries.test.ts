@@ -42,6 +42,8 @@ t.test('only admins see or change them, and what does not fit changes nothing', 
     [{ password: 7 }, /password/],
     [{ username: '' }, /username/],
     [{ pasword: 'sesame' }, /pasword/],
+    [{ command: ['helper'] }, /give a username and a password, or a command/],
+    [{ command: [] }, /command/],
   ] as const) {
     const { status, body } = await call('POST', '/registries', { ...login, ...change });
     t.equal(status, 400);
@@ -49,4 +51,20 @@ t.test('only admins see or change them, and what does not fit changes nothing', 
     t.notMatch(body, 'sesamesesame');
   }
   t.equal(store.meta('registries'), undefined);
+});
+
+t.test('a command is kept in place of a password, and shown', async (t) => {
+  const { call } = await anApi(t);
+  const command = ['docker-credential-none', 'get'];
+  const { status, json } = await call('POST', '/registries', { host: 'r.test', command });
+  t.match(
+    { status, json },
+    {
+      status: 200,
+      json: { ok: 'images of r.test are pulled with what docker-credential-none gives from now on' },
+    },
+  );
+  t.match((await call('GET', '/registries')).json, {
+    registries: [{ host: 'r.test', username: null, command }],
+  });
 });
