@@ -171,6 +171,11 @@ export const verbs: Verb[] = [
       ['--image-tag <field>', "add, generic: where the payload has the image's tag, such as push_data.tag"],
       ['--secret <secret>', 'add: instead of one that is made; other users of this host can see it'],
       ['--secret-file <file>', 'add: the file that holds it (`-`: stdin)'],
+      [
+        '--status-secret <name>',
+        "add: sets the commit's status with the token that this secret of Orca holds",
+      ],
+      ['--status-api <url>', "add: where the provider's API is, if not github.com's or gitlab.com's"],
       ['--infra', 'add: not there yet'],
       json,
     ],

@@ -42,4 +42,7 @@ function meant({ provider, branch, tag, paths }: WebhookView): string {
   return `${what.join(', ')}${paths.length === 0 ? '' : ` (${paths.join(', ')})`}`;
 }
 
-const result = ({ state, reason }: DeliveryView): string => (reason === null ? state : `${state}: ${reason}`);
+function result({ state, reason, commit_status: status }: DeliveryView): string {
+  const told = status?.problem ? ` (its commit could not be told: ${status.problem})` : '';
+  return `${reason === null ? state : `${state}: ${reason}`}${told}`;
+}

@@ -250,7 +250,7 @@ async function construct(
   undo.push(watchOwn({ store, states, own, onChange: serveAnew, log }).stop);
   undo.push(acme.start());
   undo.push(sources.start(log));
-  undo.push(startHooks(store, commands, log).stop);
+  undo.push(startHooks(store, commands, authority.keys.unseal, log).stop);
   const url = `https://${reachable(settings.listen.host)}:${port}`;
   writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);
   if (settings.runsAgent) undo.push(runLocalAgent({ home, restart: local.changed, log }).stop);

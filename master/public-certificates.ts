@@ -4,7 +4,7 @@ import { CHALLENGE_PATH } from '../shared/challenge-path.js';
 import type { Log } from '../shared/log.js';
 import { createIssuer, provesInHandshake } from './acme/client.js';
 import type { AcmeSettings } from './acme/order.js';
-import { answersHttp, everyAddress, showsCertificate, withUnseen } from './acme/reach.js';
+import { answersHttp, everyAddress, type Found, showsCertificate, withUnseen } from './acme/reach.js';
 import type { Authority } from './authority.js';
 import { type Acme, type AcmePort, createAcme } from './control/acme.js';
 import { retryNow } from './control/acme-retry.js';
@@ -109,7 +109,7 @@ function portOf({ store, served }: PublicCertificatesOptions): AcmePort {
       const pem = served(name);
       const leaf = pem === null ? null : new X509Certificate(pem).raw;
       const left = await everyAddress(placed(name, settings), (address) =>
-        showsCertificate(address, { name, isIt: (der) => leaf?.equals(der) ?? false }),
+        untilShown(() => showsCertificate(address, { name, isIt: (der) => leaf?.equals(der) ?? false })),
       ).catch(() => {
         throw problem;
       });
@@ -121,4 +121,18 @@ function portOf({ store, served }: PublicCertificatesOptions): AcmePort {
         throw withUnseen(error, unseen.get(order.name) ?? []);
       }),
   };
+}
+
+/** A name that was deployed a moment ago is shown once every ingress has its route: until then it answers with another certificate. */
+const SHOWN_MS = 10_000;
+const SHOWN_EVERY_MS = 300;
+
+async function untilShown(look: () => Promise<Found>): Promise<Found> {
+  const giveUpAtMs = Date.now() + SHOWN_MS;
+  for (;;) {
+    const found = await look();
+    const isAnother = found.says !== null && found.code === undefined;
+    if (!isAnother || Date.now() > giveUpAtMs) return found;
+    await new Promise((resolve) => setTimeout(resolve, SHOWN_EVERY_MS));
+  }
 }

@@ -5,16 +5,17 @@
 import { hostname } from 'node:os';
 import { OrcaError } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
-import type { Loop } from '../shared/loop.js';
 import type { Provider, Webhook } from '../shared/webhook.js';
 import type { Authority } from './authority.js';
 import { commitBuilder, createBringOut } from './control/bring-out.js';
+import { startCommitStatuses } from './control/commit-statuses.js';
 import { startDeliver } from './control/deliver.js';
 import { createReceive } from './control/receive.js';
 import { createWebhooks } from './control/webhooks.js';
 import { pingHook } from './hook-ping.js';
 import type { Commands, Hooks } from './http/ports.js';
 import type { MasterSettings } from './settings.js';
+import { postStatus } from './status-post.js';
 import type { Store } from './store/store.js';
 
 export interface HooksOptions {
@@ -50,10 +51,14 @@ function secretOf({ id, sealedSecret }: Webhook, { unseal }: HooksOptions['autho
 export function startHooks(
   store: Store,
   { redeploy, rebuild }: { redeploy: Redeploy; rebuild: Parameters<typeof commitBuilder>[0] },
+  unseal: (sealed: string, bind: string) => string,
   log: Log,
-): Loop {
+): { stop: () => Promise<void> } {
+  const nowMs = Date.now;
   const bringOut = createBringOut(redeploy, commitBuilder(rebuild));
-  return startDeliver({ store, bringOut, nowMs: Date.now, log });
+  const deliver = startDeliver({ store, bringOut, nowMs, log });
+  const statuses = startCommitStatuses({ store, unseal, post: postStatus, nowMs, log });
+  return { stop: () => Promise.all([deliver.stop(), statuses.stop()]).then(() => undefined) };
 }
 
 type Redeploy = (...args: [...Parameters<Commands['redeploy']>, tag: string | null]) => string | null;

@@ -18,6 +18,10 @@ export const addWebhookSchema = z.object({
   tag: unset(z.string()),
   provider: unset(z.enum(providers)),
   image_tag: unset(z.string()),
+  /** The secret, of the service's project or of all, that holds a token which may set commit statuses. */
+  status_secret: unset(z.string().max(200)),
+  /** Where the provider's API is; known of github.com and gitlab.com. */
+  status_api: unset(z.string().max(512)),
   infra: unset(z.union([z.boolean(), z.string()])),
 });
 export type AddWebhook = z.output<typeof addWebhookSchema>;
@@ -42,6 +46,15 @@ export const deliveryViewSchema = z.object({
   rollout: z.string().nullable(),
   remote_id: z.string().nullable(),
   redelivery_of: z.string().nullable(),
+  /** What the commit was told at its provider; null: it is told nothing. */
+  commit_status: z
+    .object({
+      /** Null: nothing yet. */
+      told: z.enum(['pending', 'success', 'failure', 'error']).nullable(),
+      /** Why it could not be told the last time. */
+      problem: z.string().nullable(),
+    })
+    .nullable(),
   received_at: z.string(),
   ended_at: z.string().nullable(),
 });
@@ -58,6 +71,9 @@ export const webhookViewSchema = z.object({
   paths: z.array(z.string()),
   image_tag: z.string().nullable(),
   has_secret: z.literal(true),
+  /** The name of the secret whose token sets commit statuses, and where; null: they are not set. */
+  status_secret: z.string().nullable(),
+  status_api: z.string().nullable(),
   infra: z.literal(false),
   /** What to give the provider. */
   url: z.string(),

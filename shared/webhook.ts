@@ -23,6 +23,8 @@ export interface Webhook {
   imageTag: string | null;
   /** Sealed with the home's master.key. */
   sealedSecret: string;
+  /** Whether the commit is told what became of it: at which API, with the token in which secret. Absent: it is not. */
+  report?: { secret: string; api: string };
   by: string;
   createdAtMs: number;
 }
@@ -76,6 +78,48 @@ export interface Delivery {
   endedAtMs: number | null;
   /** The delivery that this is a repetition of, by a user; null: it came in by itself. */
   redeliveryOf: string | null;
+  /** Of a webhook that reports: what the provider was told last. */
+  report?: Report;
+}
+
+/** A commit's status, in the words of GitHub and Gitea. */
+export type CommitState = 'pending' | 'success' | 'failure' | 'error';
+
+export interface Report {
+  /** What the provider has taken; null: nothing yet. */
+  told: CommitState | null;
+  /** What it was to be told at the last try that failed; null: none has since. */
+  tried: CommitState | null;
+  /** Tries of that which failed. */
+  failures: number;
+  /** It is not tried again before that, ms. */
+  nextAtMs: number;
+  /** Why the last try failed; null: it did not. */
+  problem: string | null;
+}
+
+/** What a commit is told of each state. */
+export const commitStates: Record<DeliveryState, CommitState> = {
+  waiting: 'pending',
+  deploying: 'pending',
+  deployed: 'success',
+  failed: 'failure',
+  superseded: 'error',
+  skipped: 'error',
+};
+
+/** Then the provider is told no more of it, and the delivery says so: tries for about a day. */
+export const MAX_REPORT_FAILURES = 26;
+
+/** Whether its commit is still to be told something. */
+export const isOwed = (delivery: Pick<Delivery, 'report' | 'state'>): boolean => owedAtMs(delivery) !== null;
+
+/** From when on its commit is to be told something, ms; null: it is told all. */
+export function owedAtMs({ report, state }: Pick<Delivery, 'report' | 'state'>): number | null {
+  const wanted = commitStates[state];
+  if (report === undefined || report.told === wanted) return null;
+  if (report.tried !== wanted) return 0;
+  return report.failures < MAX_REPORT_FAILURES ? report.nextAtMs : null;
 }
 
 export const isOpen = ({ state }: Pick<Delivery, 'state'>): boolean =>

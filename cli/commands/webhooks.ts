@@ -60,6 +60,8 @@ async function add(context: Context): Promise<number> {
       .map((glob) => glob.trim()),
     provider,
     image_tag: optionText(options, 'imageTag'),
+    status_secret: optionText(options, 'statusSecret'),
+    status_api: optionText(options, 'statusApi'),
     infra: options.infra === true ? true : undefined,
     secret: secretOf(context),
   };

@@ -13,6 +13,9 @@ import { AcmeFailure, CaProblem } from './problem.js';
 
 const REQUEST_TIMEOUT_MS = 20_000;
 const POLL = { backoffAttempts: 60, backoffMin: 250, backoffMax: 3_000 };
+/** A nonce that was refused comes with the next (RFC 8555, 6.5). The library gives up after 5 in a row, and an order has some 10 requests: a CA that
+ *  refuses every other nonce, as Pebble can, would fail every tenth order. */
+const BAD_NONCES_IN_A_ROW = 30;
 const ERROR = 'urn:ietf:params:acme:error:';
 
 class NoAnswer extends Error {}
@@ -85,7 +88,7 @@ async function clientWithAccount({ settings, account, onAccount }: AcmeOrder): P
   };
   const contact = { termsOfServiceAgreed: true, contact: [`mailto:${settings.email}`] };
   if (account.url !== null) {
-    const client = new acme.Client({ ...options, accountUrl: account.url });
+    const client = clientOf({ ...options, accountUrl: account.url });
     const isKnown = await client.updateAccount({}).then(
       () => true,
       (error: unknown) => {
@@ -96,9 +99,17 @@ async function clientWithAccount({ settings, account, onAccount }: AcmeOrder): P
     if (isKnown) return client;
   }
   // For a key that it has an account for, a CA answers with that one.
-  const client = new acme.Client(options);
+  const client = clientOf(options);
   await client.createAccount(contact);
   onAccount(client.getAccountUrl());
+  return client;
+}
+
+/** Its limit is a property of the library's HTTP client, which its types do not have. */
+function clientOf(options: acme.ClientOptions): acme.Client {
+  const client = new acme.Client(options);
+  const { http } = client as unknown as { http: { maxBadNonceRetries: number } };
+  http.maxBadNonceRetries = BAD_NONCES_IN_A_ROW;
   return client;
 }
 

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { OrcaError } from '../../shared/errors.js';
 import type { Delivery, Provider, Webhook } from '../../shared/webhook.js';
+import { firstReport } from '../plan/commit-status.js';
 import { isSameRepo, judgePush } from '../plan/judge-push.js';
 import { type Received, readPush } from '../plan/read-push.js';
 import type { Store } from '../store/store.js';
@@ -111,6 +112,7 @@ function knownDelivery(tx: Transaction, { id }: Webhook, call: HookCall): Delive
 function newDelivery(webhook: Webhook, call: HookCall, received: Received, nowMs: number): Delivery {
   const judged = judgePush(webhook, received, call.payload);
   const isSkipped = judged.kind === 'skip';
+  const state = isSkipped ? 'skipped' : 'waiting';
   return {
     id: newDeliveryId(nowMs),
     webhook: webhook.id,
@@ -119,12 +121,13 @@ function newDelivery(webhook: Webhook, call: HookCall, received: Received, nowMs
     digest: call.digest,
     push: judged.push,
     receivedAtMs: nowMs,
-    state: isSkipped ? 'skipped' : 'waiting',
+    state,
     reason: isSkipped ? judged.reason : 'waits a moment for further pushes',
     burstSinceMs: nowMs,
     rollout: null,
     endedAtMs: isSkipped ? nowMs : null,
     redeliveryOf: null,
+    ...firstReport({ push: judged.push, state }, webhook.report !== undefined),
   };
 }
 

@@ -5,8 +5,10 @@
 import { randomBytes } from 'node:crypto';
 import type { AddWebhook } from '../../shared/api-webhooks.js';
 import { OrcaError } from '../../shared/errors.js';
+import { secretNameProblem } from '../../shared/secret-reference.js';
 import type { ServiceKey } from '../../shared/spec.js';
 import { type Delivery, isOpen, type Provider, type Webhook } from '../../shared/webhook.js';
+import { apiOf, apiProblem, firstReport } from '../plan/commit-status.js';
 import { globProblem } from '../plan/globs.js';
 import { isFieldPath } from '../plan/image-tag.js';
 import { repoName } from '../plan/judge-push.js';
@@ -84,7 +86,8 @@ export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): We
       if (!before) throw new OrcaError('NOT_FOUND', `there is no delivery ${id}`, { hint: SEE_DELIVERIES });
       if (isOpen(before)) throw new OrcaError('CONFLICT', `the delivery ${id} is under way already`);
       refuseEmpty(before);
-      const again = repeated(before, nowMs());
+      const reports = store.webhook(before.webhook)?.report !== undefined;
+      const again = repeated(before, nowMs(), reports);
       store.write((tx) => {
         tx.putDelivery(again);
         tx.trimDeliveries(again.webhook);
@@ -106,7 +109,7 @@ function refuseEmpty({ id, push, reason }: Delivery): void {
   throw new OrcaError('CONFLICT', `the delivery ${id} names no commit to deploy: ${reason ?? push.event}`);
 }
 
-const repeated = (before: Delivery, nowMs: number): Delivery => ({
+const repeated = ({ report: _, ...before }: Delivery, nowMs: number, reports: boolean): Delivery => ({
   ...before,
   id: newDeliveryId(nowMs),
   receivedAtMs: nowMs,
@@ -116,9 +119,10 @@ const repeated = (before: Delivery, nowMs: number): Delivery => ({
   rollout: null,
   endedAtMs: null,
   redeliveryOf: before.id,
+  ...firstReport({ push: before.push, state: 'waiting' }, reports),
 });
 
-type Wanted = Pick<Webhook, 'provider' | 'repo' | 'branch' | 'paths' | 'tag' | 'imageTag'>;
+type Wanted = Pick<Webhook, 'provider' | 'repo' | 'branch' | 'paths' | 'tag' | 'imageTag' | 'report'>;
 
 function wanted(request: AddWebhook): Wanted {
   const provider = request.provider ?? 'github';
@@ -143,7 +147,29 @@ function wanted(request: AddWebhook): Wanted {
     paths: request.paths ?? [],
     tag: request.tag?.replace(/^refs\/tags\//, '') ?? null,
     imageTag: request.image_tag ?? null,
+    ...reportOf(provider, request),
   };
+}
+
+/** That the secret is there is asked when it is used: it may be set later, and be changed. */
+function reportOf(
+  provider: Provider,
+  { status_secret: secret, status_api: given }: AddWebhook,
+): Pick<Webhook, 'report'> {
+  const bad = (message: string): OrcaError => new OrcaError('BODY_INVALID', message);
+  if (secret === undefined) {
+    if (given === undefined) return {};
+    throw bad('status_api is for commit statuses, which status_secret switches on');
+  }
+  if (provider === 'generic') throw bad('status_secret: the provider generic has no commit statuses');
+  const named = secretNameProblem(secret);
+  if (named !== null) throw bad(`status_secret ${named}`);
+  const api = given ?? apiOf(provider);
+  if (api === null)
+    throw bad('status_api is missing: say where its API is, such as https://git.example.com/api/v1');
+  const problem = apiProblem(api);
+  if (problem !== null) throw bad(`status_api ${problem}`);
+  return { report: { secret, api: api.replace(/\/+$/, '') } };
 }
 
 function refuseGlob(key: string, glob: string): void {

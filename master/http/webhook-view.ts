@@ -13,6 +13,7 @@ export function webhookView(webhook: Webhook, url: string, last: DeliveryView | 
   return {
     ...{ id, provider, repo, service_name: nameOf(service), project: projectOf(service), branch, tag, paths },
     ...{ image_tag: imageTag, has_secret: true, infra: false, url },
+    ...{ status_secret: webhook.report?.secret ?? null, status_api: webhook.report?.api ?? null },
     last_invocation: last?.received_at ?? null,
     last_delivery: last,
     created_by: webhook.by,
@@ -29,6 +30,7 @@ export function deliveryView(delivery: Delivery, rollout: Rollout | null): Deliv
     ...{ event: push.event, ref: push.ref, commit: push.commit, author: push.author, message: push.message },
     ...{ paths: push.paths, path_count: push.pathCount, image_tag: push.imageTag },
     ...{ rollout: delivery.rollout, remote_id: remoteId, redelivery_of: delivery.redeliveryOf },
+    commit_status: delivery.report ? { told: delivery.report.told, problem: delivery.report.problem } : null,
     received_at: iso(delivery.receivedAtMs),
     ended_at: delivery.endedAtMs === null ? null : iso(delivery.endedAtMs),
   };

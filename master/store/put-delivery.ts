@@ -1,5 +1,5 @@
 /** Writes of webhooks and their deliveries: keeps the indexes true, and of each webhook the newest deliveries only, none of which is open. */
-import { type Delivery, isOpen } from '../../shared/webhook.js';
+import { type Delivery, isOpen, isOwed } from '../../shared/webhook.js';
 import type { Table } from './database.js';
 import { type DeliveryMark, deliveryKey, digestMark, remoteMark, type Tables } from './tables.js';
 
@@ -18,6 +18,8 @@ export function putDelivery(tables: Tables, { put, remove }: Writing, delivery: 
   if (!put(tables.deliveries, deliveryKey(webhook, id), delivery)) return false;
   if (isOpen(delivery)) put(tables.openDeliveries, openKey(service, id), id);
   else remove(tables.openDeliveries, openKey(service, id));
+  if (isOwed(delivery)) put(tables.owedReports, id, id);
+  else remove(tables.owedReports, id);
   if (!isNew) return true;
   put(tables.deliveryWebhooks, id, webhook);
   // What a user repeats is no second call of the provider's.
@@ -46,6 +48,7 @@ function dropDelivery(tables: Tables, remove: Writing['remove'], delivery: Deliv
   for (const mark of marksOf(delivery))
     if (tables.deliveryMarks.get(mark) === id) remove(tables.deliveryMarks, mark);
   remove(tables.openDeliveries, openKey(service, id));
+  remove(tables.owedReports, id);
   remove(tables.deliveryWebhooks, id);
   remove(tables.deliveries, deliveryKey(webhook, id));
 }

@@ -63,6 +63,8 @@ export interface Reader {
   build(id: string): Build | undefined;
   /** Newest first; of one service. */
   builds(service: string, limit: number): Build[];
+  /** Whose commit is to be told something, oldest first. */
+  owedReports(): Delivery[];
   /** The newest `limit` events, oldest first. */
   events(limit: number): ClusterEvent[];
   eventsAfter(number: number): ClusterEvent[];
@@ -126,6 +128,7 @@ export function createReader(tables: Tables): Reader {
       return service === undefined ? undefined : tables.builds.get(buildKey(service, id));
     },
     builds: (service, limit) => tables.builds.last(`${service}|`, limit),
+    owedReports: () => present(tables.owedReports.keys().map(delivery)),
     events: (limit) => tables.events.last('', limit).reverse(),
     eventsAfter: (number) =>
       tables.events

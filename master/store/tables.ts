@@ -144,6 +144,8 @@ export interface Tables {
   deliveryWebhooks: Table<string>;
   /** `service|delivery id` of those that wait or deploy → delivery id. */
   openDeliveries: Table<string>;
+  /** delivery id → itself, of those whose commit is to be told something. */
+  owedReports: Table<string>;
   /** By which a call is known again → delivery id. */
   deliveryMarks: Table<string>;
   /** `service|build id`. */
@@ -175,6 +177,7 @@ export function openTables(env: Environment): Tables {
     deliveries: env.table('deliveries'),
     deliveryWebhooks: env.table('delivery-webhooks'),
     openDeliveries: env.table('open-deliveries'),
+    owedReports: env.table('owed-reports'),
     deliveryMarks: env.table('delivery-marks'),
     builds: env.table('builds'),
     events: env.table('events'),

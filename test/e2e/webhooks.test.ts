@@ -18,6 +18,7 @@ import { nodeAppImage } from '../support/images.js';
 import { finished, startOrca } from '../support/orca.js';
 import { isAlive, killHard } from '../support/processes.js';
 import { serviceToml } from '../support/service-toml.js';
+import { startStatusProvider } from '../support/status-provider.js';
 import { waitFor } from '../support/wait-for.js';
 
 const program = fileURLToPath(new URL('../support/dying-server.js', import.meta.url));
@@ -35,7 +36,12 @@ await orca.deployed(
     lines: ['pull = "never"'],
   }),
 );
-const added = await orca.run(['webhooks', 'add', '--repo', 'org/myapp', '--service', 'web', '--json']);
+const provider = await startStatusProvider('forge-token');
+t.teardown(() => provider.stop());
+const added = await orca.run([
+  ...['webhooks', 'add', '--repo', 'org/myapp', '--service', 'web', '--json'],
+  ...['--status-secret', 'forge', '--status-api', provider.api],
+]);
 if (added.code !== 0) throw new Error(added.stderr);
 const webhook = added.json<WebhookAdded>();
 const secret = webhook.secret ?? '';
@@ -75,6 +81,7 @@ const allEnded = () =>
   );
 
 t.test('a signed push brings the new container, and history says whose it was', async (t) => {
+  await orca.run(['secrets', 'set', 'forge', 'forge-token']);
   await publish('b');
   const commit = aCommit();
   const beganMs = Date.now();
@@ -89,6 +96,9 @@ t.test('a signed push brings the new container, and history says whose it was', 
   t.match(history, /"source": "webhook"/);
   t.match((await orca.run(['events', '--json'])).stdout, new RegExp(`carol .*${commit.slice(0, 7)}`));
   t.match((await orca.run(['webhooks'])).stdout, /org\/myapp.*web.*deployed/);
+  await waitFor('the commit to be told', () => provider.told(commit).length > 1);
+  t.same(provider.told(commit), ['pending', 'success']);
+  t.match((await deliveries())[0]?.commit_status, { told: 'success', problem: null });
 });
 
 t.test('what is not signed with the secret is refused, and deploys nothing', async (t) => {

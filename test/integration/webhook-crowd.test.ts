@@ -36,7 +36,13 @@ t.test('a crowd of large bodies without a secret', { timeout: 300_000 }, async (
     },
     { timeoutMs: 240_000, everyMs: 20 },
   );
-  t.same(new Set(await Promise.all(crowd)), new Set([401]));
+  const statuses = await Promise.all(crowd);
+  // Who found no room within its time is told to come again.
+  t.same(
+    statuses.filter((status) => status !== 401 && status !== 429),
+    [],
+  );
+  t.ok(statuses.includes(401));
   t.comment(`${taken} honest pushes meanwhile; ${before.toFixed(0)} → ${peak.toFixed(0)} MB`);
   t.ok(taken > 0, 'signed pushes were taken in meanwhile');
   t.ok(peak - before < GROWTH_MB, `${(peak - before).toFixed(0)} MB more`);
