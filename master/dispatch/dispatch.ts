@@ -18,36 +18,22 @@ import {
   type Recalled,
 } from '../../shared/protocol.js';
 import { admit, knownTo } from './admit.js';
-import { type Cleanups, createCleanups } from './cleanups.js';
-import { type Claimant, createFights } from './fights.js';
-import { changedServices, type HeardFigures, heardFigures } from './figures.js';
+import { createCleanups } from './cleanups.js';
+import { createFights } from './fights.js';
+import { changedServices, heardFigures } from './figures.js';
 import { createInbox } from './inbox.js';
-import { createLogStream, type LogStream } from './log-stream.js';
+import type { Live } from './live.js';
+import { createLogStream } from './log-stream.js';
 import type { Dispatch, DispatchOptions } from './ports.js';
-import { createRecalls, RECALL_MS, type Recalls } from './recalls.js';
+import { createRecalls, RECALL_MS } from './recalls.js';
 import { recordAsked, recordClone, recordEnd, recordHello, recordStatus, recordStranger } from './reports.js';
-import { createSession, type Session } from './session.js';
+import { createSession } from './session.js';
 
 /** So many characters of what an agent says of itself go into the log. */
 const MAX_SAID = 500;
 
 /** What is to be done once what was said is on disk. */
 type Then = (() => void) | undefined;
-
-interface Live {
-  session: Session;
-  address: string;
-  peer: Peer | null;
-  recalls: Recalls;
-  cleanups: Cleanups;
-  hasSaidHello: boolean;
-  /** Known from its hello on. */
-  claimant: Claimant | null;
-  statusNumber: number;
-  inFlight: Map<string, number>;
-  figures: HeardFigures | null;
-  logs: Map<string, LogStream>;
-}
 
 const END_AGAIN_MS = 1_000;
 

@@ -10,11 +10,10 @@
  * (`intent`). What a canary does is in `canary`.
  */
 import { canonicalJson } from '../../shared/fingerprint.js';
-import type { Failure, Node, Release, ResolvedImage, Rollout } from '../../shared/model.js';
+import type { Failure, Node, Release, Rollout } from '../../shared/model.js';
 import { isRouted } from '../../shared/spec.js';
-import { buildWait, isBuilt, waitsSinceMs } from './builds.js';
+import { isBuilt, waitsSinceMs } from './builds.js';
 import { advanceCanary, newCanary } from './canary.js';
-import { isCarried } from './carry.js';
 import {
   failureOfBuild,
   failureOfCulprit,
@@ -26,6 +25,7 @@ import { withJob } from './jobs.js';
 import type { Progress } from './progress.js';
 import { advancePromotion } from './promotion.js';
 import { newRelease, withBuild } from './releases.js';
+import { imageWait, isElsewhere, resolvedImage } from './resolve-image.js';
 import {
   counted,
   deadlineOf,
@@ -107,39 +107,15 @@ function onNode(before: Rollout, node: Node | null, nowMs: number): Rollout {
   return { ...before, node: node.id, ...(isMoved ? { progressAtMs: nowMs } : {}) };
 }
 
-/** No registry has it, so that another node may. */
-function isElsewhere(rollout: Rollout, { stored, preparation }: Progress): boolean {
-  const { isSearching, spec, kind } = rollout;
-  if (isSearching || !preparation.hasOthers || isBuilt(rollout)) return false;
-  return spec.container.pull === 'never' || (kind === 'rollback' && stored !== null && isCarried(stored));
-}
-
 function search(rollout: Rollout, { preparation }: Progress, nowMs: number): Step {
   const where = preparation.node === null ? 'there' : `on ${preparation.node.facts.name}`;
   const reason = `${rollout.spec.container.image} is not ${where}: the other nodes are asked for it`;
   return move({ ...rollout, isSearching: true, reason, progressAtMs: nowMs }, reason);
 }
 
-function resolvedImage({ spec }: Rollout, { preparation }: Progress, id: string): ResolvedImage {
-  const { image, from } = preparation;
-  const ref = image?.build?.tag ?? spec.container.image;
-  const resolved = { ref, id, digest: image?.digest ?? null };
-  return isCarried({ image: resolved, spec }) && from !== null ? { ...resolved, node: from.id } : resolved;
-}
-
 /** What else has to hold before allocations are made. */
 function missingFor(rollout: Rollout, { preparation }: Progress): string[] {
   return [...preparation.missing, ...(rollout.paused ? [pausedWords(rollout)] : [])];
-}
-
-function imageWait({ kind, spec, isSearching }: Rollout, { preparation }: Progress): string {
-  const { node, refusal, image } = preparation;
-  if (isSearching) return `image ${spec.container.image} is being looked for on all nodes`;
-  if (node === null) return `no node can take it: ${refusal}`;
-  if (isBuilt({ kind, spec })) return buildWait(spec, node, image);
-  const percent = image?.percent == null ? '' : ` ${Math.round(image.percent)} %`;
-  const verb = image?.state === 'pulling' ? `pulling${percent}` : 'is being looked up';
-  return `image ${spec.container.image} ${verb} on ${node.facts.name}`;
 }
 
 /** From here allocations are made. A deploy of what already runs ends at once; a stored release gets no new number. */
