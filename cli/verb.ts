@@ -10,3 +10,8 @@ export interface Verb {
 }
 
 export const json: [string, string] = ['--json', "print the API's JSON"];
+export const project: [string, string] = [
+  '--project <project>',
+  'the project, when two have a service of this name',
+];
+export const dryRun: [string, string] = ['--dry-run', 'show the plan and stop'];
