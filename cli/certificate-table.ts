@@ -37,10 +37,13 @@ function expiryText({ expires_at }: CertificateView, nowMs: number, colors: Colo
   return isSoon ? colors.yellow(localTime(expires_at)) : localTime(expires_at);
 }
 
-function reasonLines({ name, reason, todo, next_try_at }: CertificateView): string[] {
+function reasonLines({ name, reason, todo, next_try_at, seen_at }: CertificateView): string[] {
+  const seen = seen_at ? `, as seen ${localTime(seen_at)}` : '';
   return [
     `certificate ${name}: ${reason}`,
     ...(todo ? [`  what to do: ${todo}`] : []),
-    ...(next_try_at ? [`  next try: ${localTime(next_try_at)}`] : []),
+    ...(next_try_at
+      ? [`  next try: ${localTime(next_try_at)}${seen} (at once: orca certs retry ${name})`]
+      : []),
   ];
 }

@@ -15,6 +15,7 @@ export interface StatusOptions {
 export function printStatus(output: Output, reply: StatusReply, options: StatusOptions): void {
   if (options.detailed) {
     for (const service of reply.services) printService(output, service, options.nowMs);
+    printCertificates(output, reply, options.nowMs);
     return;
   }
   if (reply.services.length === 0) output.line('no services yet; `orca deploy` brings the first');
@@ -24,6 +25,15 @@ export function printStatus(output: Output, reply: StatusReply, options: StatusO
   if (reply.certificates.length === 0) return;
   output.line();
   certificateTable(output, reply.certificates, options.nowMs);
+}
+
+/** Of the services that are shown. */
+function printCertificates(output: Output, { services, certificates }: StatusReply, nowMs: number): void {
+  const shown = new Set(services.map(({ project, name }) => `${project}/${name}`));
+  const theirs = certificates.filter((one) => one.services.some((key) => shown.has(key)));
+  if (theirs.length === 0) return;
+  output.line();
+  certificateTable(output, theirs, nowMs);
 }
 
 function serviceRows(services: ServiceStatus[], colors: Colors, nowMs: number): [string[], string[][]] {

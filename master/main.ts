@@ -3,6 +3,7 @@
  * local agent. A start that can't succeed says why in one line and has changed nothing that runs.
  */
 import { join } from 'node:path';
+import { OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
 import type { Log } from '../shared/log.js';
@@ -42,6 +43,7 @@ import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
 import { makeHome, noSpace } from './make-home.js';
 import { createNodeFiles } from './node-files.js';
 import { createPeers } from './peer.js';
+import { ownNameProblem } from './plan/own-name.js';
 import { createPublicCertificates } from './public-certificates.js';
 import { createRegistryCredentials } from './registry-credentials.js';
 import { type MasterFlags, type MasterSettings, readSettings, restartNotes } from './settings.js';
@@ -168,6 +170,8 @@ async function construct(
 
   const reload = async (): Promise<string> => {
     const next = await readSettings(options, options.env ?? process.env);
+    const taken = ownNameProblem(next.domain, store.services());
+    if (taken !== null) throw new OrcaError('CONFIG_INVALID', `${join(home, 'cluster.toml')}: ${taken}`);
     const restart = restartNotes(settings, next);
     settings = { ...next, listen: settings.listen, httpListen: settings.httpListen };
     log.level = settings.logLevel;

@@ -7,7 +7,7 @@ import type { Log } from '../shared/log.js';
 import { createIssuer, provesInHandshake } from './acme/client.js';
 import { createDns, type Dns } from './acme/dns.js';
 import type { AcmeSettings } from './acme/order.js';
-import { answersHttp, everyAddress, type Found, showsCertificate, withUnseen } from './acme/reach.js';
+import { answersHttp, everyAddress, showsCertificate, withUnseen } from './acme/reach.js';
 import type { Authority } from './authority.js';
 import { childEnv } from './child-env.js';
 import { type Acme, createAcme } from './control/acme.js';
@@ -40,6 +40,7 @@ export interface PublicCertificates extends Acme {
   commands: {
     notPublic(name: string): string | null;
     isOrdered(name: string): boolean;
+    isAcmeOff(): boolean;
     retry(name: string, by: string): string;
   };
   /** After the configuration was read again: what `[acme] dns` comes to now, said in sentences; what failed by it is tried again. */
@@ -88,6 +89,7 @@ export function createPublicCertificates(options: PublicCertificatesOptions): Pu
     },
     commands: {
       notPublic: (name) => (settings().acme === null ? null : refused(name)),
+      isAcmeOff: () => settings().acme === null,
       isOrdered: (name) => settings().acme !== null && refused(name) === null && !isCovered(name),
       retry: (name, by) => retryNow(retrying, name, by, Date.now()),
     },
@@ -146,7 +148,7 @@ function portOf({ store, served }: PublicCertificatesOptions, dns: Dns): AcmePor
       const pem = served(name);
       const leaf = pem === null ? null : new X509Certificate(pem).raw;
       const left = await everyAddress(placed(name, settings), (address) =>
-        untilShown(() => showsCertificate(address, { name, isIt: (der) => leaf?.equals(der) ?? false })),
+        showsCertificate(address, { name, isIt: (der) => leaf?.equals(der) ?? false }),
       ).catch(() => {
         throw problem;
       });
@@ -158,18 +160,4 @@ function portOf({ store, served }: PublicCertificatesOptions, dns: Dns): AcmePor
         throw withUnseen(error, unseen.get(order.name) ?? []);
       }),
   };
-}
-
-/** A name that was deployed a moment ago is shown once every ingress has its route: until then it answers with another certificate. */
-const SHOWN_MS = 10_000;
-const SHOWN_EVERY_MS = 300;
-
-async function untilShown(look: () => Promise<Found>): Promise<Found> {
-  const giveUpAtMs = Date.now() + SHOWN_MS;
-  for (;;) {
-    const found = await look();
-    const isAnother = found.says !== null && found.code === undefined;
-    if (!isAnother || Date.now() > giveUpAtMs) return found;
-    await new Promise((resolve) => setTimeout(resolve, SHOWN_EVERY_MS));
-  }
 }

@@ -25,6 +25,8 @@ export const certificateViewSchema = z.object({
   todo: z.string().nullable(),
   /** When Orca tries again by itself; null: it does not, or need not. */
   next_try_at: z.string().nullable(),
+  /** When what the reason says was seen; null: it holds now. */
+  seen_at: z.string().nullable(),
 });
 export type CertificateView = z.infer<typeof certificateViewSchema>;
 

@@ -209,7 +209,11 @@ function asFailure(error: unknown, { directory, email }: AcmeSettings): AcmeFail
     });
   const message = messageOf(error);
   if (error instanceof NoAnswer)
-    return new AcmeFailure(`the CA at ${host} can't be reached: ${message}`, null, { isGone: true });
+    return new AcmeFailure(
+      `the CA at ${host} can't be reached: ${message}`,
+      "Nothing, if it is down: Orca tries again. Else see that the master's host gets there, and that [acme] directory is right.",
+      { isGone: true },
+    );
   return new AcmeFailure(`${host} said: ${message}`);
 }
 
@@ -221,6 +225,8 @@ function adviceOn(type: string, email: string): string | null {
       return `If the account of ${email} was revoked, another acme_email in cluster.toml makes a new one.`;
     case 'externalAccountRequired':
       return 'This CA wants [acme] eab_kid and eab_key in cluster.toml.';
+    case 'unauthorized':
+      return 'If it speaks of the account: see that [acme] eab_kid and eab_key are what this CA gave, and its own pages.';
     case 'rejectedIdentifier':
       return 'This CA does not issue for that name; bring a certificate with `orca certs add`.';
     default:

@@ -51,8 +51,20 @@ export async function everyAddress(
   if (unseen.length === seen.length) throw unlookedAt(name, unseen, here);
   const wrong = seen.find((one) => isUsable(one) && one.found.says !== null);
   if (!wrong) return unseen;
+  if (ingress.includes(wrong.at)) throw besides(name, wrong.at, wrong.found.says ?? '');
   const todo = `Point ${name} to this cluster (${here}), and let port 80 or 443 through.`;
   throw new AcmeFailure(`${name} points to ${wrong.at}, which ${wrong.found.says}`, todo);
+}
+
+const FOREIGN = 'is not this cluster: it ';
+
+/** The address is right: its Caddy does not run, another program has the port, or something is in between. */
+function besides(name: string, at: string, says: string): AcmeFailure {
+  const what = says.startsWith(FOREIGN) ? `something else ${says.slice(FOREIGN.length)}` : `it ${says}`;
+  return new AcmeFailure(
+    `${name} points to ${at}, an ingress of this cluster, where ${what}`,
+    'See `orca nodes` for whether its Caddy runs and who has its ports, and let port 80 or 443 through to it.',
+  );
 }
 
 /** The name may be right: only nobody could look, and what can't be looked at is not ordered. */
@@ -103,7 +115,7 @@ export function answersHttp(address: string, host: string, path: string, content
       });
       response.on('close', () => {
         const isThere = response.statusCode === 200 && text.trim() === content;
-        const says = `is not this cluster: it answers ${response.statusCode} on port ${HTTP}`;
+        const says = `${FOREIGN}answers ${response.statusCode} on port ${HTTP}`;
         resolve({ says: isThere ? null : says });
       });
     });
@@ -137,7 +149,7 @@ export function showsCertificate(
       const { raw } = socket.getPeerCertificate() as DetailedPeerCertificate;
       const isThere = raw !== undefined && isIt(raw);
       resolve({
-        says: isThere ? null : `is not this cluster: it shows another certificate on port ${HTTPS}`,
+        says: isThere ? null : `${FOREIGN}shows another certificate on port ${HTTPS}`,
       });
       socket.destroy();
     });

@@ -4,8 +4,8 @@
  * of the cluster.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { lstatSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { SCHEMA } from '../store/migrations.js';
 import type { Store } from '../store/store.js';
@@ -56,11 +56,25 @@ export function clearBackups(home: string): void {
   rmSync(join(home, PARTIAL), { recursive: true, force: true });
 }
 
-/** Itself, or all files below it. */
+/** Itself, or all files below it. A link counts as what it leads to while that is in the home: what is elsewhere is not Orca's to copy, and a
+ *  pipe would hold a reader for ever. */
 function filesOf(home: string, path: string): ArchiveFile[] {
-  if (!existsSync(path)) return [];
-  if (!statSync(path).isDirectory()) return [{ name: relative(home, path), path }];
+  const real = realpathIn(realpathSync(home), path);
+  if (real === null) return [];
+  const found = statSync(real);
+  if (found.isFile()) return [{ name: relative(home, path), path: real }];
+  if (!found.isDirectory() || lstatSync(path).isSymbolicLink()) return [];
   return readdirSync(path)
     .sort()
     .flatMap((name) => filesOf(home, join(path, name)));
+}
+
+/** Null: it is not there, or leads out. */
+function realpathIn(home: string, path: string): string | null {
+  try {
+    const real = realpathSync(path);
+    return real.startsWith(`${home}${sep}`) ? real : null;
+  } catch {
+    return null;
+  }
 }

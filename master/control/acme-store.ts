@@ -94,8 +94,41 @@ export function isServed(store: Store): boolean {
   return (
     live.length > 0 &&
     live.every(
-      ({ revision, ingressObserved }) =>
-        ingressObserved?.caddy === 'running' && ingressObserved.revision >= revision,
+      ({ reported, revision, ingressObserved }) =>
+        reported && ingressObserved?.caddy === 'running' && ingressObserved.revision >= revision,
     )
   );
+}
+
+/**
+ * Says once of each certificate that has expired that it has: others serve its name from then on, so `onExpired` is to send them. Answers when
+ * the next one ends, ms; null: none does.
+ */
+export function followExpiry(store: Store, onExpired: () => void, nowMs: number): number | null {
+  const held = store.acmeRecords().flatMap((record) => {
+    const { certificate } = record;
+    return certificate === null ? [] : [{ record, endsAtMs: certificate.notAfterMs }];
+  });
+  const over = held.filter(({ record, endsAtMs }) => endsAtMs <= nowMs && record.expiryTold !== endsAtMs);
+  if (over.length > 0) {
+    store.write((tx) => {
+      for (const { record, endsAtMs } of over) {
+        tx.putAcme({ ...record, expiryTold: endsAtMs });
+        const why = record.problem === null ? '' : `; it could not be renewed: ${record.problem.reason}`;
+        const message = `the certificate of ${record.name} expired, and one of the cluster's own CA is served, which browsers don't trust${why}`;
+        tx.addEvent(eventOf('certificate.expired', message));
+      }
+    });
+    onExpired();
+  }
+  const coming = held.map(({ endsAtMs }) => endsAtMs).filter((atMs) => atMs > nowMs);
+  return coming.length === 0 ? null : Math.min(...coming);
+}
+
+/** What a failed try means for the name. */
+export function failureWords({ name, certificate }: AcmeRecord, reason: string, nowMs: number): string {
+  if (certificate === null || certificate.notAfterMs <= nowMs)
+    return `${name} gets no certificate: ${reason}`;
+  const until = new Date(certificate.notAfterMs).toISOString();
+  return `the certificate of ${name} was not renewed, and lasts until ${until}: ${reason}`;
 }

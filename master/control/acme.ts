@@ -10,7 +10,16 @@ import { dueAtMs, refusalOf, retryAtMs, roomAtMs } from '../plan/acme.js';
 import { hasDnsRoom, isByDns } from '../plan/dns.js';
 import { isCaGone, issuing, recordOf } from './acme-issue.js';
 import type { AcmeOptions, Challenge } from './acme-port.js';
-import { dropGone, eventOf, isServed, ordersOf, unsealed, usable } from './acme-store.js';
+import {
+  dropGone,
+  eventOf,
+  failureWords,
+  followExpiry,
+  isServed,
+  ordersOf,
+  unsealed,
+  usable,
+} from './acme-store.js';
 import type { CertificateSource } from './certificates.js';
 import { stapling } from './stapled.js';
 
@@ -71,7 +80,7 @@ export function createAcme(options: AcmeOptions): Acme {
           order: isCaGone(error) ? record.order : null,
         });
         if (record.problem?.reason !== reason)
-          tx.addEvent(eventOf('certificate.failed', `${name} gets no certificate: ${reason}`));
+          tx.addEvent(eventOf('certificate.failed', failureWords(record, reason, nowMs)));
       });
     }
   };
@@ -81,6 +90,8 @@ export function createAcme(options: AcmeOptions): Acme {
     const nowMs = Date.now();
     const wanted = settings === null ? new Set<string>() : options.wanted();
     dropGone(store, wanted, nowMs);
+    const endsAtMs = followExpiry(store, options.onChange, nowMs);
+    if (endsAtMs !== null) loop?.wakeAt(endsAtMs + 1);
     if (settings === null) return;
     const dns = settings.dns ?? null;
     const isDns = (name: string): boolean => isByDns(name, dns);

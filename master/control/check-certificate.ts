@@ -135,7 +135,7 @@ function leafProblem(leaf: X509Certificate, certName: string, nowMs: number): Re
   if (Date.parse(leaf.validFrom) > nowMs)
     return refusal(
       `${what} is not valid before ${dateOf(leaf.validFrom)}`,
-      'check the clock of this host; it is taken up by itself when its time has come',
+      'check the clock of this host, and bring it when its time has come',
     );
   if (namesOf(leaf).length === 0)
     return refusal(

@@ -18,6 +18,8 @@ export interface CertificateFacts {
   notPublic: string | null;
   /** One by ACME is wanted. */
   isOrdered: boolean;
+  /** Nothing is ordered or renewed any more. */
+  isAcmeOff: boolean;
   own: OwnCertificateFacts | null;
   /** Services of this name whose files were refused. */
   refused: ({ service: string } & CertificateProblem)[];
@@ -32,7 +34,8 @@ interface Dates {
 }
 
 type Served = Pick<CertificateView, 'source' | 'from' | 'issuer' | 'expires_at' | 'renews_at'>;
-type Judged = Pick<CertificateView, 'state' | 'reason' | 'todo' | 'next_try_at'>;
+type Judged = Pick<CertificateView, 'state' | 'reason' | 'todo' | 'next_try_at'> &
+  Partial<Pick<CertificateView, 'seen_at' | 'renews_at'>>;
 
 export const CLUSTER_CA = 'Orca cluster CA';
 const DAY_MS = 86_400_000;
@@ -43,6 +46,7 @@ export function certificateView(facts: CertificateFacts): CertificateView {
   return {
     name: facts.name,
     services: facts.services,
+    seen_at: null,
     ...served,
     ...(refusedOf(facts, served) ?? judgedOf(facts, served)),
   };
@@ -57,6 +61,7 @@ export function unusedView(own: OwnCertificateFacts, nowMs: number): Certificate
   return {
     name: nameIn(own.id),
     services: [],
+    seen_at: null,
     ...ownServed(own),
     state: isOver ? 'refused' : 'issued',
     reason,
@@ -118,9 +123,19 @@ function judgedOf(facts: CertificateFacts, { source }: Served): Judged {
   const isServed = source === 'acme';
   // It was had once, and would not be renewed.
   if (facts.notPublic !== null && isServed) return { ...good, state: 'failing', reason: facts.notPublic };
-  if (!facts.acme || facts.notPublic !== null) return { ...good, ...otherwiseOf(facts) };
+  if (facts.isAcmeOff && isServed) return unrenewed;
+  if (!facts.acme || facts.notPublic !== null || facts.isAcmeOff) return { ...good, ...otherwiseOf(facts) };
   return acmeJudged(facts.acme, isServed, facts.nowMs);
 }
+
+const unrenewed: Judged = {
+  state: 'failing',
+  reason:
+    'ACME is off (no acme_email in cluster.toml): it is not renewed, and one of the cluster CA follows it',
+  todo: 'set acme_email again, or bring a certificate of your own: orca certs add',
+  next_try_at: null,
+  renews_at: null,
+};
 
 /** Why it has none of anybody else, though that could be expected. */
 function otherwiseOf(facts: CertificateFacts): Partial<Judged> {
@@ -136,7 +151,11 @@ function otherwiseOf(facts: CertificateFacts): Partial<Judged> {
 function acmeJudged({ problem, order, nextAtMs }: AcmeRecord, isServed: boolean, nowMs: number): Judged {
   const [reason, todo] = [problem?.reason ?? null, problem?.todo ?? null];
   const next_try_at = problem ? iso(nextAtMs) : null;
-  if (problem) return { state: isServed ? 'failing' : 'waiting', reason, todo, next_try_at };
+  if (problem)
+    return {
+      ...{ state: isServed ? 'failing' : 'waiting', reason, todo, next_try_at },
+      seen_at: iso(problem.atMs),
+    };
   if (order) return { state: 'ordering', reason, todo, next_try_at };
   if (isServed) return { state: 'issued', reason, todo, next_try_at };
   if (nextAtMs > nowMs)

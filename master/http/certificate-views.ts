@@ -9,7 +9,7 @@ import type { Certificates } from './ports.js';
 
 export type CertificateFindings = Pick<
   Certificates,
-  'own' | 'uploads' | 'refusals' | 'notPublic' | 'isOrdered'
+  'own' | 'uploads' | 'refusals' | 'notPublic' | 'isOrdered' | 'isAcmeOff'
 >;
 
 export function certificateViews(store: Store, of: CertificateFindings, nowMs: number): CertificateView[] {
@@ -31,6 +31,7 @@ export function certificateViews(store: Store, of: CertificateFindings, nowMs: n
       acme: records.get(name) ?? null,
       notPublic: of.notPublic(name),
       isOrdered: of.isOrdered(name),
+      isAcmeOff: of.isAcmeOff(),
       own: of.own(name),
       refused: own.flatMap((service) => {
         const problem = refusals.get(service);

@@ -153,6 +153,8 @@ export interface Certificates {
   notPublic(name: string): string | null;
   /** ACME is on, and a CA would issue for the name. */
   isOrdered(name: string): boolean;
+  /** Nothing is ordered or renewed, whatever it is. */
+  isAcmeOff(): boolean;
   /** Has a name that waits tried by ACME now; says what came of it. Throws NOT_FOUND or CONFLICT. */
   retry(name: string, by: string): string;
 }

@@ -64,6 +64,8 @@ export interface AcmeRecord {
   nextAtMs: number;
   /** The CA allows nothing before that, ms; absent or 0: it said nothing. */
   notBeforeMs?: number;
+  /** The end of the certificate whose expiry was said. */
+  expiryTold?: number;
   /** Of the last try that failed; null: none did since it was issued. */
   problem: { atMs: number; reason: string; todo: string | null } | null;
 }

@@ -163,6 +163,9 @@ export const fileMode = reads(
 
 export const labels = z.record(nonEmpty, z.string());
 
+/** Under these the master and what answers for unknown hosts are known (shared/pinned-name). */
+const RESERVED = 'orca.internal';
+
 function domainProblem(value: string): string | null {
   const shown = JSON.stringify(value);
   if (/^[a-z]+:\/\//.test(value)) return `must be a host name without "https://" in front; it is ${shown}`;
@@ -175,6 +178,8 @@ function domainProblem(value: string): string | null {
   if (!name.split('.').every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label))) {
     return `must be a host name such as "api.example.com" or "*.example.com"; it is ${shown}`;
   }
+  if (name === RESERVED || name.endsWith(`.${RESERVED}`))
+    return `must not be of .${RESERVED}, whose names are Orca's own; it is ${shown}`;
   return /(^|\.)\d+$/.test(name) ? `must be a host name, not an address; it is ${shown}` : null;
 }
 

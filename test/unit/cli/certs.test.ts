@@ -8,7 +8,7 @@ import { orca } from './fake-io.js';
 const view: CertificateView = {
   ...{ name: 'a.example.com', services: ['shop/api'], source: 'orca', from: null, state: 'issued' },
   ...{ issuer: 'Orca cluster CA', expires_at: '2099-01-31T12:00:00Z', renews_at: '2099-01-01T12:00:00Z' },
-  ...{ reason: null, todo: null, next_try_at: null },
+  ...{ reason: null, todo: null, next_try_at: null, seen_at: null },
 };
 const refused: CertificateView = {
   ...view,

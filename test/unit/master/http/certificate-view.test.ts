@@ -36,12 +36,13 @@ const view = (more: Partial<CertificateFacts>) =>
       acme: null,
       notPublic: null,
       isOrdered: false,
+      isAcmeOff: false,
       own: null,
     },
     ...{ ca: { notBeforeMs: at(-30), notAfterMs: at(60) }, refused: [], withFiles: [], nowMs: NOW_MS },
     ...more,
   });
-const fine = { reason: null, todo: null, next_try_at: null };
+const fine = { reason: null, todo: null, next_try_at: null, seen_at: null };
 
 t.test("a name without more has one of the cluster's CA, which renews itself", async (t) => {
   t.same(view({}), {
