@@ -22,6 +22,6 @@ export function findService(
   if (found[0] !== undefined) return found[0];
   // In the same words whether it is there or not.
   if (holder.projects !== null && !(exact.includes('/') && seesProject(holder, projectOf(exact))))
-    throw beyond(holder, `there is no service "${exact}" in that`);
+    throw beyond(holder, `it sees no service "${exact}"`);
   throw new OrcaError('SERVICE_NOT_FOUND', `there is no service "${exact}"`);
 }

@@ -13,7 +13,8 @@ export function sendError(
   if (shown.code === 'INTERNAL') log.error({ err: error, url: request.url }, 'a request failed');
   const details = shown.details === null ? {} : { details: shown.details };
   const isDeploy = request.url.startsWith('/api/v1/deploy');
-  if (shown.code === 'TOO_MANY_REQUESTS') reply.header('retry-after', retryAfter(shown));
+  if (shown.code === 'TOO_MANY_REQUESTS' && !reply.hasHeader('retry-after'))
+    reply.header('retry-after', retryAfter(shown));
   return reply.code(shown.status).send({
     error: shown.message,
     code: shown.code,

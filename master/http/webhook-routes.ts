@@ -127,7 +127,7 @@ function webhooksNamed(store: Store, named: string, holder: Holder): Webhook[] {
     ({ service }) => service === named || service.slice(service.indexOf('/') + 1) === named,
   );
   if (found.length > 0) return found;
-  if (holder.projects !== null) throw beyond(holder, `there is no webhook "${named}" in that`);
+  if (holder.projects !== null) throw beyond(holder, `it sees no webhook "${named}"`);
   throw new OrcaError('NOT_FOUND', `no webhook is called "${named}", and no service of that name has one`, {
     hint: 'See `orca webhooks` for those there are.',
   });

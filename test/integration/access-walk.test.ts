@@ -10,7 +10,7 @@ import { openStore } from '../../master/store/store.js';
 import type { AuditVerdict } from '../../shared/api-audit.js';
 import type { TokenCreated } from '../../shared/api-tokens.js';
 import { aRollout, aService } from '../support/a-model.js';
-import { aWebhook } from '../support/a-webhook.js';
+import { aDelivery, aWebhook } from '../support/a-webhook.js';
 import { testMaster } from '../support/test-master.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -25,6 +25,9 @@ before.write((tx) => {
       aRollout({ id: `r-${project}`, service: `${project}/api`, state: 'succeeded', endedAtMs: 9 }),
     );
     tx.putWebhook(aWebhook({ id: `wh-${project}-kept`, service: `${project}/api` }));
+    const ended = { state: 'skipped', reason: 'not meant', endedAtMs: 1 } as const;
+    const of = { id: `d-${project}`, webhook: `wh-${project}-kept`, service: `${project}/api` };
+    tx.putDelivery(aDelivery({ ...of, ...ended }));
     // One for each kind of token, since the first would remove the only one.
     for (let at = 0; at < 6; at += 1)
       tx.putWebhook(aWebhook({ id: `wh-${project}-${at}`, service: `${project}/api` }));
@@ -68,6 +71,7 @@ function requestFor(method: string, path: string, project: string, at = 0): [pat
   const named = path
     .replace('/services/:name', `/services/${project}%2Fapi`)
     .replace('/projects/:name', `/projects/${project}`)
+    .replace('/deliveries/:id', `/deliveries/d-${project}`)
     .replace('/webhooks/:id', `/webhooks/wh-${project}-${method === 'DELETE' ? at : 'kept'}`)
     // A stream would not end: of a rollout that is not there, there is none.
     .replace('/rollouts/:id', `/rollouts/r-${project}`)

@@ -12,7 +12,7 @@ const view = {
     created_by: 'admin',
   },
   ...{ created_at: '2026-01-31T12:00:00Z', expires_at: '2026-04-30T12:00:00Z', previous_until: null },
-  last_used: { at: new Date(Date.now() - 65_000).toISOString(), from: '192.0.2.7' },
+  last_used: { at: new Date(Date.now() - 3.1 * 86_400_000).toISOString(), from: '192.0.2.7' },
 };
 const made = { ...view, token: 'orca_x', ca_fingerprint: 'ab'.repeat(32) };
 
@@ -77,7 +77,7 @@ t.test('token lists with roles, expiry, last use and who guesses, rotates and re
   const { out, err } = await orca(['token', 'list'], fake);
   t.match(
     out,
-    /ci +deployer of shop +2026\S+ \S+ +1m \d+s ago from 192\.0\.2\.7 +made +admin\nhands +deployer +never +never +cluster\.toml\nold .* revoked/,
+    /ci +deployer of shop +2026\S+ \S+ +3d 2h ago from 192\.0\.2\.7 +made +admin\nhands +deployer +never +never +cluster\.toml\nold .* revoked/,
   );
   t.match(err, /slowed: 40 wrong tokens came from 203\.0\.113\.9/);
   const rotated = await orca(['token', 'rotate', 'ci', '--overlap', '1h'], fake);

@@ -65,7 +65,7 @@ t.test(
     const [there, not] = [await refusal('only'), await refusal('none')];
     t.match(there, {
       code: 'NOT_ALLOWED',
-      error: 'the token "deployer1" is limited to the project shop: there is no service "only" in that',
+      error: 'the token "deployer1" is limited to the project shop: it sees no service "only"',
     });
     t.equal(not.error.replace('none', 'only'), there.error);
     t.match(await call('POST', '/services/shop%2Fnone/stop', {}, shop), {
