@@ -38,7 +38,7 @@ const advice: [RegExp, string][] = [
   [/range of cpus/i, 'lower resources.cpu: this node has fewer'],
   [/non-overlapping|predefined address pools/i, 'remove unused networks (`docker network prune`)'],
   [
-    /unauthorized|authentication required|denied: |access denied/i,
+    /unauthorized|authentication required|no basic auth credentials|denied: |access denied/i,
     'log in to that registry: `orca registry login HOST --username USER`, or `docker login` on this node',
   ],
   [

@@ -85,5 +85,10 @@ t.test("advice follows the engine's own words; unknown words stay alone", async 
   t.equal(withAdvice('something odd'), 'something odd');
   const once = withAdvice('dial tcp: lookup r.test: no such host');
   t.match(once, /no such host; check that this node/);
+  for (const words of [
+    'unauthorized: authentication required',
+    'Head "https://r.test/v2/": no basic auth credentials',
+  ])
+    t.match(withAdvice(words), /; log in to that registry: `orca registry login HOST/);
   t.equal(withAdvice(`it failed: ${once}`), `it failed: ${once}`, 'not twice');
 });
