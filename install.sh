@@ -607,11 +607,10 @@ prepare_home() {
 find_docker() {
   wanted=
   docker_answers || command -v dockerd >/dev/null 2>&1 || wanted=" docker.io"
-  # To build from source it takes both; a node without them builds nothing, and is none the worse.
-  if command -v apt-get >/dev/null 2>&1; then
-    command -v git >/dev/null 2>&1 || wanted="$wanted git"
-    command -v ssh >/dev/null 2>&1 || wanted="$wanted openssh-client"
-  fi
+  # With Docker, what a node builds from source with; one without it builds nothing, and is none the worse.
+  [ -n "$wanted" ] || return 0
+  command -v git >/dev/null 2>&1 || wanted="$wanted git"
+  command -v ssh >/dev/null 2>&1 || wanted="$wanted openssh-client"
 }
 
 put_in_place() {
