@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path';
 import t from 'tap';
 import { type Builder, createBuilder } from '../../agent/build/builder.js';
+import { EngineError } from '../../agent/engine.js';
 import { openSecretFiles } from '../../agent/secret-files.js';
 import { makeKey } from '../../master/control/deploy-keys.js';
 import type { BuildOrder } from '../../shared/build.js';
@@ -222,6 +223,22 @@ t.test('what takes too long is stopped, also while git waits', async (t) => {
     make(builder, anOrder(repository.http, { timeoutMs: 1_500 })),
     /was not done within 1\.5s \(build\.timeout\)/,
   );
+});
+
+t.test('a build under which Docker goes away is tried again, but not for ever', async (t) => {
+  const { builder, engine } = aBuilder(t);
+  const repository = servers.repository('breaks');
+  repository.commit(files);
+  engine.builds.output = () => {
+    throw new EngineError('down', 'Docker went away');
+  };
+  const order = anOrder(repository.http);
+  for (let at = 1; at < 5; at += 1) {
+    await t.rejects(make(builder, order), { kind: 'down', message: 'Docker went away' });
+    t.match(builder.observed(order.id), { state: 'queued', reason: 'begins again: Docker went away' });
+  }
+  await t.rejects(make(builder, order), { kind: 'refused', message: 'Docker went away' });
+  t.match(builder.observed(order.id), { state: 'failed' });
 });
 
 t.test('a gigabyte of output costs ten megabytes, and the last lines are there', async (t) => {
