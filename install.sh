@@ -665,12 +665,12 @@ prepare_home() {
 find_docker() {
   wanted=
   docker_answers || command -v dockerd >/dev/null 2>&1 || wanted=" docker.io"
-  want_registry
-  # To build from source it takes both; a node without them builds nothing, and is none the worse.
-  if command -v apt-get >/dev/null 2>&1; then
+  # With Docker, what a node builds from source with; one without it builds nothing, and is none the worse.
+  if [ -n "$wanted" ]; then
     command -v git >/dev/null 2>&1 || wanted="$wanted git"
     command -v ssh >/dev/null 2>&1 || wanted="$wanted openssh-client"
   fi
+  want_registry
 }
 
 put_in_place() {

@@ -43,6 +43,8 @@ interface Entry {
 
 /** Lines of a failure that go with its reason. */
 const LAST_LINES = 20;
+/** A build under which Docker goes away so often is what ends it. */
+const MAX_TRIES = 5;
 /** How often a step is told of at most. */
 const TELL_MS = 500;
 
@@ -59,6 +61,13 @@ export function createBuilder(options: {
   let current: string | null = null;
   let cleared: Promise<void> | null = null;
 
+  /** By id, how often Docker went away under it. */
+  const broken = new Map<string, number>();
+  const mayTryAgain = (id: string): boolean => {
+    const count = (broken.get(id) ?? 0) + 1;
+    broken.set(id, count);
+    return count < MAX_TRIES;
+  };
   const tellAll = (): void => {
     for (const [at, id] of queue.entries()) tellQueued(entries.get(id), at + (current === null ? 0 : 1));
   };
@@ -108,13 +117,13 @@ export function createBuilder(options: {
       } catch (error) {
         const reason = hideValues(messageOf(error), secrets);
         log.line(`orca: ${reason}`);
-        const isAgain = error instanceof EngineError && error.kind === 'down';
+        const isAgain = error instanceof EngineError && error.kind === 'down' && mayTryAgain(order.id);
         change(
           isAgain
             ? { state: 'queued', reason: `begins again: ${reason}` }
             : failed(reason, log.last(LAST_LINES)),
         );
-        throw error;
+        throw isAgain ? error : new EngineError('refused', reason, error);
       } finally {
         await log.end();
         if (current === order.id) current = null;
@@ -127,6 +136,7 @@ export function createBuilder(options: {
         if (!ids.has(id)) {
           ended.abort(cancelled());
           entries.delete(id);
+          broken.delete(id);
         }
     },
     running: () => (current === null ? [] : [current]),

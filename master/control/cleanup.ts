@@ -63,11 +63,12 @@ async function oneNode(
   const name = states.nodes().find((node) => node.id === id)?.facts.name ?? id;
   try {
     const cleaned = await ask(id, { isDry, keep: neededImages(options) });
-    if (!isDry && cleaned.images.length > 0)
+    const count = cleaned.images.length;
+    if (!isDry && count > 0)
       store.write((tx) =>
         tx.addEvent({
           ...{ atMs: Date.now(), kind: 'node.cleaned', service: null, node: id, rollout: null },
-          message: `node ${name}: removed ${cleaned.images.length} images that were built there and that nothing needs any more`,
+          message: `node ${name}: removed ${count === 1 ? 'an image that was' : `${count} images that were`} built there and that nothing needs any more`,
         }),
       );
     return { ...cleaned, name };

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path';
 import t from 'tap';
 import { type Builder, createBuilder } from '../../agent/build/builder.js';
+import { EngineError } from '../../agent/engine.js';
 import { openSecretFiles } from '../../agent/secret-files.js';
 import { makeKey } from '../../master/control/deploy-keys.js';
 import type { BuildOrder } from '../../shared/build.js';
@@ -113,7 +114,7 @@ t.test('a repository over a protocol that was not asked for is not read, also as
   const outer = servers.repository('outer');
   outer.commit(files);
   outer.git('submodule', 'add', '--quiet', '../inner.git', 'lib');
-  outer.git('config', '-f', '.gitmodules', 'submodule.lib.url', '/etc');
+  outer.git('config', '-f', '.gitmodules', 'submodule.lib.url', inner.ssh.replace(/^ssh:\/\/[^/]+/, ''));
   outer.commit({});
   await t.rejects(
     make(builder, anOrder(outer.http)),
@@ -190,24 +191,21 @@ t.test('one at a time, the oldest first; the others say how many are before them
   const { builder, engine } = aBuilder(t);
   const repository = servers.repository('queue');
   repository.commit(files);
-  let go = (): void => undefined;
-  engine.builds.output = () =>
-    new Promise((resolve) => {
-      go = () => resolve(null);
-    });
+  const inDocker: (() => void)[] = [];
+  engine.builds.output = () => new Promise((resolve) => inDocker.push(() => resolve(null)));
+  const go = async (): Promise<void> => (await waitFor('a build to be in Docker', () => inDocker.shift()))();
   const orders = ['one', 'two', 'three'].map((service) => anOrder(repository.http, { service }));
   const [one, two, three] = orders;
   const made = orders.map((order) => make(builder, order));
-  await waitFor('the first to be in Docker', () => builder.observed(one?.id ?? '')?.state === 'building');
+  await waitFor('the first to be in Docker', () => inDocker.length > 0);
   t.match(builder.observed(two?.id ?? ''), { state: 'queued', reason: '1 build before this one' });
   t.match(builder.observed(three?.id ?? ''), { state: 'queued', reason: '2 builds before this one' });
   builder.keep(new Set([one?.id ?? '', three?.id ?? '']));
   await t.rejects(made[1] as Promise<unknown>, /was cancelled: nothing wants it any more/);
   t.match(builder.observed(three?.id ?? ''), { reason: '1 build before this one' });
-  go();
+  await go();
   await made[0];
-  await waitFor('the next to be in Docker', () => builder.observed(three?.id ?? '')?.state === 'building');
-  go();
+  await go();
   await made[2];
   t.same(
     engine.builds.built.map(({ request }) => request.tag.replace(/:.*/, '')),
@@ -225,6 +223,22 @@ t.test('what takes too long is stopped, also while git waits', async (t) => {
     make(builder, anOrder(repository.http, { timeoutMs: 1_500 })),
     /was not done within 1\.5s \(build\.timeout\)/,
   );
+});
+
+t.test('a build under which Docker goes away is tried again, but not for ever', async (t) => {
+  const { builder, engine } = aBuilder(t);
+  const repository = servers.repository('breaks');
+  repository.commit(files);
+  engine.builds.output = () => {
+    throw new EngineError('down', 'Docker went away');
+  };
+  const order = anOrder(repository.http);
+  for (let at = 1; at < 5; at += 1) {
+    await t.rejects(make(builder, order), { kind: 'down', message: 'Docker went away' });
+    t.match(builder.observed(order.id), { state: 'queued', reason: 'begins again: Docker went away' });
+  }
+  await t.rejects(make(builder, order), { kind: 'refused', message: 'Docker went away' });
+  t.match(builder.observed(order.id), { state: 'failed' });
 });
 
 t.test('a gigabyte of output costs ten megabytes, and the last lines are there', async (t) => {
