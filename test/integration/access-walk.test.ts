@@ -21,8 +21,17 @@ const before = openStore(join(m.home, 'cluster.db'));
 before.write((tx) => {
   for (const project of ['shop', 'blog']) {
     tx.putService(aService({ project, key: `${project}/api`, desired: 'stopped' }));
+    const paths: string[] = [];
+    const build = {
+      ...{ repo: 'https://git.test/a.git', branch: 'main', dockerfile: 'Dockerfile', context: '.' },
+      ...{ deployKey: null, paths, args: {} },
+    };
+    const spec = aService().spec;
     tx.putRollout(
-      aRollout({ id: `r-${project}`, service: `${project}/api`, state: 'succeeded', endedAtMs: 9 }),
+      aRollout({
+        ...{ id: `r-${project}`, service: `${project}/api`, state: 'succeeded', endedAtMs: 9 },
+        spec: { ...spec, build },
+      }),
     );
     tx.putWebhook(aWebhook({ id: `wh-${project}-kept`, service: `${project}/api` }));
     const ended = { state: 'skipped', reason: 'not meant', endedAtMs: 1 } as const;
@@ -72,6 +81,7 @@ function requestFor(method: string, path: string, project: string, at = 0): [pat
     .replace('/services/:name', `/services/${project}%2Fapi`)
     .replace('/projects/:name', `/projects/${project}`)
     .replace('/deliveries/:id', `/deliveries/d-${project}`)
+    .replace('/builds/:id', `/builds/b-${project}`)
     .replace('/webhooks/:id', `/webhooks/wh-${project}-${method === 'DELETE' ? at : 'kept'}`)
     // A stream would not end: of a rollout that is not there, there is none.
     .replace('/rollouts/:id', `/rollouts/r-${project}`)
@@ -82,6 +92,7 @@ function requestFor(method: string, path: string, project: string, at = 0): [pat
   if (path === '/webhooks') return [named, { repo: 'a/b', service_name: `${project}/api` }];
   if (path.endsWith('/scale')) return [named, { replicas: 1 }];
   if (path.endsWith('/maintenance')) return [named, { on: false }];
+  if (path === '/keys/deploy') return [named, { service: `${project}/x${at}` }];
   if (path === '/secrets') return [`${named}${query}`, { secrets: [{ key: 'k', value: 'x' }] }];
   if (path === '/secrets/:key') return [`${named}${query}`, { value: 'x' }];
   return [`${named}${query}`, {}];
@@ -125,7 +136,7 @@ t.test('each kind of token gets what the table says, and not more', async (t) =>
 /** Answers with the part that the token may see, or with what is not there. */
 const isFiltered = (method: string, path: string): boolean =>
   method === 'GET' &&
-  ['/status', '/events', '/webhooks', '/secrets', '/certs', '/cluster/info'].includes(path);
+  ['/status', '/events', '/webhooks', '/secrets', '/certs', '/cluster/info', '/builds'].includes(path);
 
 t.test('an expired, a revoked, a replaced and a wrong token do nothing at all', async (t) => {
   const expired = await make('short', 'admin', null, 1);
