@@ -41,6 +41,8 @@ export interface CompileInput {
   traits: CaddyTraits;
   /** Where the file of `closing-route` lies. */
   closingFolder: string;
+  /** Another program has the port of HTTP: HTTPS alone is served. */
+  isHttpTaken?: boolean;
   /** Per service (`project/name`), the `host:port`s to use while the resolver does not answer. */
   fallback: ReadonlyMap<string, string[]>;
 }
@@ -89,7 +91,10 @@ export function compile(input: CompileInput): Compiled {
       http: {
         http_port: input.ingress.httpPort,
         https_port: input.ingress.httpsPort,
-        servers: { http: httpServer(input, { sites, plain: plain.sites, refreshMs }), https },
+        servers: {
+          ...(input.isHttpTaken ? {} : { http: httpServer(input, { sites, plain: plain.sites, refreshMs }) }),
+          https,
+        },
       },
       tls: {
         certificates: { load_pem: loadedCertificates(input.ingress, input.traits) },

@@ -12,6 +12,7 @@ import type { MasterPlace } from './api-site.js';
 import { caddyTraits } from './caddy-version.js';
 import { createClosing } from './closing.js';
 import { type Compiled, compile, configKey, FINGERPRINT_PATH, srvNamesOf } from './compile.js';
+import { isTaken, takenWords } from './http-port.js';
 import type { IngressPaths } from './paths.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import type { Ingress } from './route.js';
@@ -64,6 +65,8 @@ export function startEdge(options: EdgeOptions): Edge {
   let cached: { key: string; compiled: Compiled } | null = null;
   let loadedMs = 0;
   let hasLooked = false;
+  /** As it was found when Caddy did not serve HTTP. */
+  let isHttpTaken = false;
   let failed: { fingerprint: string; count: number; retryAtMs: number } | null = null;
 
   const change = (next: Partial<EdgeState>): void => {
@@ -75,13 +78,15 @@ export function startEdge(options: EdgeOptions): Edge {
   };
   const compileNow = (want: EdgeWant, anew: boolean): Compiled => {
     const traits = caddyTraits(state.version);
-    const key = configKey(want.ingress, want.ports, want.trafficPort, traits);
+    const key = `${isHttpTaken} ${configKey(want.ingress, want.ports, want.trafficPort, traits)}`;
     if (cached !== null && cached.key === key && !anew) return cached.compiled;
     const { paths, master } = options;
-    const compiled = compile({ ...compileInput(paths), ...inputOf(want), master, traits });
+    const compiled = compile({ ...compileInput(paths), ...inputOf(want), master, traits, isHttpTaken });
     cached = { key, compiled };
     return compiled;
   };
+  const takenReason = ({ ingress }: EdgeWant): string | null =>
+    isHttpTaken ? takenWords(ingress.httpPort) : null;
   const isPutOff = (fingerprint: string): boolean =>
     failed?.fingerprint === fingerprint && Date.now() < failed.retryAtMs;
   const load = async (want: EdgeWant): Promise<void> => {
@@ -91,7 +96,10 @@ export function startEdge(options: EdgeOptions): Edge {
       await sidecar.admin.load(config);
       failed = null;
       options.log(`Caddy serves ${want.ingress.routes.length} routes (${fingerprint})`);
-      change({ loadedNames: srvNamesOf(config), loadReason: null, refreshMs: Math.max(loadedMs, refreshMs) });
+      change({
+        ...{ loadedNames: srvNamesOf(config), loadReason: takenReason(want) },
+        refreshMs: Math.max(loadedMs, refreshMs),
+      });
       loadedMs = refreshMs;
     } catch (error) {
       const count = failed?.fingerprint === fingerprint ? failed.count + 1 : 1;
@@ -119,15 +127,20 @@ export function startEdge(options: EdgeOptions): Edge {
       loop.wakeAt(Math.max(sidecar.notBeforeMs(), Date.now() + 100));
       return;
     }
+    const running = await sidecar.admin.config(FINGERPRINT_PATH);
+    if (isHttpTaken || running !== compileNow(want, false).fingerprint)
+      isHttpTaken = !(await servesHttp(sidecar)) && (await isTaken(want.ingress.httpPort));
     const compiled = compileNow(want, false);
     change({ refusals: new Map(compiled.refused.map((r) => [r.service, r.reason])) });
-    const running = await sidecar.admin.config(FINGERPRINT_PATH);
     if (running !== compiled.fingerprint) {
       const { servesAccepted } = caddyTraits(state.version);
       await replace(want, servesAccepted && isOurs(running) && !isPutOff(compiled.fingerprint));
-    } else if (state.loadReason !== null || state.loadedNames.size === 0) {
+    } else if (state.loadReason !== takenReason(want) || state.loadedNames.size === 0) {
       const { config, refreshMs } = compiled;
-      change({ loadedNames: srvNamesOf(config), loadReason: null, refreshMs: Math.max(loadedMs, refreshMs) });
+      change({
+        ...{ loadedNames: srvNamesOf(config), loadReason: takenReason(want) },
+        refreshMs: Math.max(loadedMs, refreshMs),
+      });
       loadedMs = refreshMs;
     }
   };
@@ -167,6 +180,9 @@ export function caddyFacts({ state, version }: EdgeState): Pick<IngressObserved,
  * later (2.6.2 stops only the other apps): it is started again.
  */
 const isServing = (config: unknown): boolean => (config as { apps?: object } | null)?.apps !== undefined;
+
+const servesHttp = async ({ admin }: Sidecar): Promise<boolean> =>
+  (await admin.config('apps/http/servers/http/listen')) !== null;
 
 /** The fingerprint of a config that serves: what Caddy says where there is none is no text. */
 const isOurs = (fingerprint: unknown): boolean => typeof fingerprint === 'string';

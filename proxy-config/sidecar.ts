@@ -137,8 +137,9 @@ async function answers(admin: CaddyAdmin): Promise<boolean> {
 
 /** Caddy's last lines, shortened to the one that says why. */
 function lastError(output: string): string {
-  const line = output.split('\n').findLast((text) => /error|fatal|bind|panic/i.test(text)) ?? output;
-  return line.slice(0, 500) || 'it printed nothing';
+  const lines = output.split('\n').filter((text) => text !== '' && !/"level":"(debug|info|warn)"/.test(text));
+  const line = lines.findLast((text) => /error|fatal|bind|panic/i.test(text)) ?? lines.at(-1) ?? '';
+  return line.slice(0, 500) || 'it did not say why';
 }
 
 /** The identity under which Caddy was last started, for those who show it (such as `orca doctor`); null: unknown. */

@@ -11,6 +11,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -40,6 +41,11 @@ async function aMaster(t: Test): Promise<TestMaster> {
   t.teardown(() => m.stop());
   mkdirSync(join(m.home, 'certs'));
   writeFileSync(join(m.home, 'certs', 'own.pem'), 'a certificate');
+  // What leads out of the home, or would hold a reader for ever, is none of it.
+  symlinkSync('own.pem', join(m.home, 'certs', 'link.pem'));
+  symlinkSync('/etc/passwd', join(m.home, 'certs', 'out.pem'));
+  symlinkSync('/', join(m.home, 'certs', 'root'));
+  execFileSync('mkfifo', [join(m.home, 'certs', 'pipe')]);
   const agent = await agentOf(m);
   t.teardown(() => agent.close());
   agent.obey();
@@ -82,6 +88,7 @@ t.test('a backup of a running master is one file, closed to others, and an ordin
     'master.key',
     'cluster.token',
     'cluster.toml',
+    'certs/link.pem',
     'certs/own.pem',
     'agent/agent.json',
     'checksums.json',

@@ -1,12 +1,22 @@
 /** What comes back by itself, on a real Caddy and a real resolver: killed, silent, damaged or refused. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { Agent } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { resolverClient } from '../../proxy-config/resolver-client.js';
 import { ingressRuns } from '../../proxy-config/sidecar.js';
 import { freePort } from '../support/free-port.js';
-import { anAllocation, aRoute, startBackend, startEdge, startLoad, until } from './ingress-harness.js';
+import {
+  anAllocation,
+  aRoute,
+  ask,
+  curl,
+  startBackend,
+  startEdge,
+  startLoad,
+  until,
+} from './ingress-harness.js';
 
 t.setTimeout(180_000);
 const edge = await startEdge();
@@ -190,4 +200,27 @@ t.test('no Caddy at all is a reason that says what to do, and the resolver runs 
   });
   other.apply([aRoute({ allocations: [one] })]);
   await until('routed', () => other.traffic('a.1')?.state === 'routed');
+});
+
+t.test('a program that has the port of HTTP takes that alone, and no name its HTTPS', async (t) => {
+  const other = await startEdge();
+  t.teardown(() => other.close());
+  const squatter = createServer((socket) => socket.end('mine'));
+  await new Promise<void>((resolve) => squatter.listen(other.httpPort, '0.0.0.0', resolve));
+  other.apply([aRoute({ allocations: [one] })]);
+  const isServed = () =>
+    ask(other, new Agent()).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  await until('HTTPS', isServed);
+  const reason = () => other.role.observed()?.reason ?? '';
+  await until('the reason', () => /^port \d+ is taken by another program/.test(reason()));
+  t.equal(other.role.observed()?.caddy, 'running');
+  const pid = other.pidOf('caddy');
+  await new Promise((resolve) => squatter.close(resolve));
+  await until('HTTP', async () => (await curl(other, 'http://shop.test/').catch(() => null)) === '');
+  await until('no reason', () => reason() === '');
+  t.equal(other.pidOf('caddy'), pid, 'the same Caddy all the time');
+  t.ok(await isServed());
 });

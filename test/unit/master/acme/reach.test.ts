@@ -47,6 +47,16 @@ t.test('every address that can be looked at must lead here', async (t) => {
   await t.rejects(looked(t, {}), { message: /has no address in DNS/ });
 });
 
+t.test('at an ingress of this cluster it is a port that is amiss, not the name', async (t) => {
+  const at = '198.51.100.4';
+  await t.rejects(looked(t, { [at]: elsewhere }), {
+    message: `a.example.com points to ${at}, an ingress of this cluster, where something else answers 404 on port 80`,
+    todo: /orca nodes/,
+  });
+  const silent: Found = { says: 'does not answer on port 80 (ECONNREFUSED)', code: 'ECONNREFUSED' };
+  await t.rejects(looked(t, { [at]: silent }), { message: /where it does not answer on port 80/ });
+});
+
 t.test('what could not be looked at is told, and is nothing to order by alone', async (t) => {
   t.same(await looked(t, { [V4]: here, [V6]: noWay }), [V6]);
   await t.rejects(looked(t, { [V4]: elsewhere, [V6]: noWay }), { message: /points to 192\.0\.2\.1, which/ });

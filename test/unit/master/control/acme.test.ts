@@ -15,7 +15,12 @@ const settings = {
 const own = { token: 'orca-c', content: 'orca-c', name: null };
 const quiet = { ...{ info() {}, warn() {}, error() {}, debug() {} } } as unknown as AcmeOptions['log'];
 
-function setUp(t: Test, port: Partial<AcmePort>, names = ['a.example.com']) {
+function setUp(
+  t: Test,
+  port: Partial<AcmePort>,
+  names = ['a.example.com'],
+  onChange: () => void = () => undefined,
+) {
   const store = aStore(t);
   store.write((tx) => tx.putNode(aNode({ ingress: true })));
   const wanted = new Set(names);
@@ -40,7 +45,7 @@ function setUp(t: Test, port: Partial<AcmePort>, names = ['a.example.com']) {
         },
         ...port,
       },
-      onChange() {},
+      onChange,
       log: quiet,
     });
   const start = () => {
@@ -71,6 +76,35 @@ t.test('what was issued is kept sealed, and served until it expires', async (t) 
     url: 'https://ca/account/1',
     sealedKey: /^sealed /,
   });
+});
+
+t.test('a certificate that has expired is said once, and others are served', async (t) => {
+  let served = 0;
+  const refused = new Error('the CA is down');
+  const { store, start } = setUp(t, { issue: async () => Promise.reject(refused) }, ['a.example.com'], () => {
+    served += 1;
+  });
+  const certificate = {
+    ...{ certPem: aCertificate('a.example.com'), sealedKey: 'sealed k', issuer: 'a test CA' },
+    ...{ notBeforeMs: Date.now() - 90_000, notAfterMs: Date.now() + 300 },
+  };
+  const gone = {
+    name: 'a.example.com',
+    directory: settings.directory,
+    order: null,
+    failures: 0,
+    nextAtMs: 0,
+  };
+  store.write((tx) => tx.putAcme({ ...gone, certificate, problem: null }));
+  const { acme, stop } = start();
+  t.not(acme.find('a.example.com'), null);
+  const told = () => store.events(50).filter(({ kind }) => kind === 'certificate.expired');
+  await waitFor('its end', () => told().length > 0);
+  t.equal(acme.find('a.example.com'), null);
+  t.equal(served, 1);
+  await stop();
+  await start().stop();
+  t.equal(told().length, 1, 'a restart does not say it again');
 });
 
 t.test('what fails is kept with its reason, and tried no sooner for whatever wakes it', async (t) => {

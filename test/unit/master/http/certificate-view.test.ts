@@ -144,3 +144,17 @@ t.test('an upload that serves nothing is shown with that', async (t) => {
   });
   t.match(unusedView(own('upload:wild', -1), NOW_MS), { state: 'refused', reason: /expired/ });
 });
+
+t.test('without ACME nothing waits, and what was issued lasts to its end', async (t) => {
+  const off = { isAcmeOff: true, isOrdered: false };
+  const had = record({ certificate: issued, problem, failures: 1 });
+  t.match(view({ ...off, acme: had }), {
+    ...{ source: 'acme', state: 'failing', reason: /ACME is off/, todo: /acme_email/ },
+    ...{ renews_at: null, next_try_at: null },
+  });
+  t.match(view({ ...off, acme: record({ problem, failures: 1 }) }), {
+    source: 'orca',
+    state: 'issued',
+    ...fine,
+  });
+});

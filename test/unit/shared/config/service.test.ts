@@ -127,6 +127,8 @@ t.test('each wrong value is refused with its key', async (t) => {
     [{ port: 80, domain: '{host}' }, /domain: /],
     [{ port: 80, domain: 'a.*.com' }, /domain: /],
     [{ port: 80, domain: '10.0.0.1' }, /domain: .*not an address/],
+    [{ port: 80, domain: 'Master.orca.internal' }, /domain: must not be of \.orca\.internal/],
+    [{ port: 80, domain: '*.orca.internal' }, /domain: must not be of \.orca\.internal/],
     [{ port: 80, domain: 'münchen.de' }, /domain: must be written as "xn--mnchen-3ya.de"/],
     [{ port: 80, domain: 'a.com', domains: ['b.com'] }, /domain: write domain or domains/],
     [{ port: 80, domains: ['a.com', 'A.com'] }, /domains\[1\]: "a.com" is listed twice/],
