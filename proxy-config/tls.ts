@@ -6,6 +6,9 @@
  * changes of what is asked for none. That is not for all, since it has a price of its own: handshakes that are under way in the moment
  * of a load for another reason fail, as Caddy takes the question back. What names an OCSP responder is loaded everywhere, for Caddy
  * staples nothing else.
+ *
+ * A client that asks for an address sends no name (RFC 6066, 3): it is shown the certificate of an address, if one is served; of several the
+ * one of the address that it came to (2.6), or the first.
  */
 import { fingerprint } from '../shared/fingerprint.js';
 import type { CaddyTraits } from './caddy-version.js';
@@ -31,8 +34,9 @@ export function certificateTable(ingress: Ingress): CertificateTable {
 /** By name: its own certificate before a wildcard's; whatever is asked for, there is one. */
 export function certificateChooser({ certificates, fallback }: CertificateTable): (name: string) => string {
   const byName = new Map(certificates.flatMap(({ names, pem }) => names.map((name) => [name, pem] as const)));
+  const [address = ''] = [...byName.keys()].filter(isAddress).sort();
   return (name) => {
-    const asked = name.toLowerCase();
+    const asked = name.toLowerCase() || address;
     return byName.get(asked) ?? byName.get(wildcardOver(asked)) ?? fallback;
   };
 }
@@ -57,18 +61,23 @@ export function connectionPolicies(ingress: Ingress, traits: CaddyTraits): objec
     ...policies((name) => !isWildcard(name)),
     ...policy(askedBelow(loaded, ingress, traits), NOT_LOADED),
     ...policies(isWildcard),
+    ...(loaded.some(isOfAddress) ? policy([''], ADDRESS) : []),
     { certificate_selection: { any_tag: [others] } },
   ];
 }
 
 /** What Caddy loads, by tag. */
 export function loadedCertificates(ingress: Ingress, traits: CaddyTraits): object[] {
-  const pem = (one: Certificate, tag: string) => ({ certificate: one.certPem, key: one.keyPem, tags: [tag] });
+  const pem = (one: Certificate, ...tags: string[]) => ({ certificate: one.certPem, key: one.keyPem, tags });
   const fallback = traits.servesAccepted ? [pem(ingress.fallbackCertificate, FALLBACK)] : [];
-  return [...fallback, ...loadedOf(ingress, traits).map((one) => pem(one, tagOf(one)))];
+  const loaded = loadedOf(ingress, traits).map((one) =>
+    pem(one, tagOf(one), ...(isOfAddress(one) ? [ADDRESS] : [])),
+  );
+  return [...fallback, ...loaded];
 }
 
 const FALLBACK = 'fallback';
+const ADDRESS = 'address';
 /** The tag of nothing that is loaded: where Caddy finds none that it may choose, it asks. */
 const NOT_LOADED = 'asked-for';
 
@@ -85,6 +94,9 @@ function askedBelow(loaded: Certificate[], { certificates }: Ingress, traits: Ca
   const asked = distinct(certificates.filter((one) => !isLoaded(one, traits))).flatMap(({ names }) => names);
   return asked.filter((name) => wild.has(wildcardOver(name))).sort();
 }
+
+const isAddress = (name: string): boolean => /^(\d+\.){3}\d+$/.test(name);
+const isOfAddress = ({ names }: Certificate): boolean => names.some(isAddress);
 
 const isWildcard = (name: string): boolean => name.startsWith('*.');
 

@@ -135,7 +135,7 @@ function leafProblem(leaf: X509Certificate, certName: string, nowMs: number): Re
   if (Date.parse(leaf.validFrom) > nowMs)
     return refusal(
       `${what} is not valid before ${dateOf(leaf.validFrom)}`,
-      'check the clock of this host, and bring it when its time has come',
+      'check the clock of this host; files are taken up by themselves when their time has come, an upload is to be sent again then',
     );
   if (namesOf(leaf).length === 0)
     return refusal(

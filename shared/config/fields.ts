@@ -2,6 +2,7 @@
  * The kinds of value that a configuration holds, each a zod type whose message says what is expected and shows an
  * example. They check one value alone; what must hold between keys is in `check`.
  */
+import { isIPv4 } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { z } from 'zod';
 import { formatDuration, parseDuration } from '../duration.js';
@@ -37,7 +38,7 @@ export const dnsLabel = text((value) =>
     : `must be lower-case letters, digits and inner hyphens, 63 at most, such as "my-api"; it is ${JSON.stringify(value)}`,
 );
 
-/** A host name, `*.` allowed in front; lower-cased. */
+/** A host name, `*.` allowed in front, or an IPv4 address; lower-cased. */
 export const domain = z
   .string()
   .transform((value) => value.toLowerCase())
@@ -180,7 +181,8 @@ function domainProblem(value: string): string | null {
   }
   if (name === RESERVED || name.endsWith(`.${RESERVED}`))
     return `must not be of .${RESERVED}, whose names are Orca's own; it is ${shown}`;
-  return /(^|\.)\d+$/.test(name) ? `must be a host name, not an address; it is ${shown}` : null;
+  const isName = !/(^|\.)\d+$/.test(name) || isIPv4(value);
+  return isName ? null : `must be a host name, or a whole IPv4 address; it is ${shown}`;
 }
 
 /** Bytes of a size such as "64Mi"; null: it is none. */

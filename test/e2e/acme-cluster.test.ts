@@ -67,7 +67,12 @@ t.test('an ingress that is cut off costs the name that points to it a try, and s
     { timeoutMs: 90_000 },
   );
   const address = second.address.replaceAll('.', '\\.');
-  t.match(found.reason, new RegExp(`cut.example.com points to ${address}, which does not answer on port 80`));
+  t.match(
+    found.reason,
+    new RegExp(
+      `cut.example.com points to ${address}, an ingress of this cluster, where it does not answer on port 80`,
+    ),
+  );
   t.equal(pebble.count(ORDER), 2);
 });
 

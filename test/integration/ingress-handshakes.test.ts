@@ -81,6 +81,22 @@ t.test('one that an OCSP answer can be stapled to is loaded into Caddy, and show
   await until('the other is shown', async () => (await handshake(edge).catch(() => null)) === common(first));
 });
 
+t.test(
+  'an address has its own, for clients that send no name; a name that nobody serves has not',
+  async (t) => {
+    const { cert, key } = aCertificate(['127.0.0.1']);
+    const address: Certificate = { names: ['127.0.0.1'], certPem: cert, keyPem: key };
+    revision += 1;
+    edge.role.apply({ ...edge.ingress(routes), certificates: [first, address] }, revision);
+    const shown = (servername: string) => handshake(edge, servername).catch(() => null);
+    await until('it is shown', async () => (await shown('')) === '127.0.0.1');
+    t.equal(await shown('shop.test'), 'shop.test');
+    t.equal(await shown('nobody.test'), 'orca.invalid');
+    serve(first);
+    await until('it is gone', async () => (await shown('')) === 'orca.invalid');
+  },
+);
+
 t.test('what is asked for stands in nothing that Caddy keeps', async (t) => {
   const autosave = readFileSync(ingressPaths(edge.home).autosave, 'utf8');
   t.equal(autosave.includes('PRIVATE KEY'), servesAccepted);
@@ -88,9 +104,9 @@ t.test('what is asked for stands in nothing that Caddy keeps', async (t) => {
 });
 
 /** The common name of what is shown; rejects when the handshake fails. */
-function handshake({ httpsPort }: Edge): Promise<string> {
+function handshake({ httpsPort }: Edge, servername = 'shop.test'): Promise<string> {
   return new Promise((resolve, reject) => {
-    const where = { host: '127.0.0.1', port: httpsPort, servername: 'shop.test', rejectUnauthorized: false };
+    const where = { host: '127.0.0.1', port: httpsPort, servername, rejectUnauthorized: false };
     const socket = connect(where, () => {
       resolve(String(socket.getPeerCertificate().subject.CN));
       socket.destroy();

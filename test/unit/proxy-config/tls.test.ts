@@ -40,7 +40,7 @@ function shownBy(given: Ingress, traits: CaddyTraits): (name: string) => string 
     const policy = policies.find(
       ({ match }) => match === undefined || match.sni.some((sni) => fits(sni, name)),
     );
-    const found = loaded.find(({ tags }) => tags[0] === policy?.certificate_selection.any_tag[0]);
+    const found = loaded.find(({ tags }) => tags.includes(policy?.certificate_selection.any_tag[0] ?? ''));
     return (found?.certificate ?? ask(name)).split('\n')[0];
   };
 }
@@ -102,4 +102,10 @@ t.test('a name that is none is shown nothing of its own', async (t) => {
   t.same(certificateTable(ingress(certificate('own', 'no name'))).certificates, [
     { names: [], pem: 'own\nkey of own' },
   ]);
+});
+
+t.test('who asks for an address sends no name, and is shown what an address has', async (t) => {
+  const given = ingress(certificate('own', 'b.test'), certificate('address', '192.0.2.7'));
+  for (const traits of [LOADS, ASKS])
+    t.same(['', 'b.test', 'x.test'].map(shownBy(given, traits)), ['address', 'own', 'none']);
 });
