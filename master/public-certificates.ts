@@ -7,7 +7,7 @@ import type { Log } from '../shared/log.js';
 import { createIssuer, provesInHandshake } from './acme/client.js';
 import { createDns, type Dns } from './acme/dns.js';
 import type { AcmeSettings } from './acme/order.js';
-import { answersHttp, everyAddress, showsCertificate, withUnseen } from './acme/reach.js';
+import { answersHttp, everyAddress, type Found, showsCertificate, withUnseen } from './acme/reach.js';
 import type { Authority } from './authority.js';
 import { childEnv } from './child-env.js';
 import { type Acme, createAcme } from './control/acme.js';
@@ -148,7 +148,7 @@ function portOf({ store, served }: PublicCertificatesOptions, dns: Dns): AcmePor
       const pem = served(name);
       const leaf = pem === null ? null : new X509Certificate(pem).raw;
       const left = await everyAddress(placed(name, settings), (address) =>
-        showsCertificate(address, { name, isIt: (der) => leaf?.equals(der) ?? false }),
+        untilShown(() => showsCertificate(address, { name, isIt: (der) => leaf?.equals(der) ?? false })),
       ).catch(() => {
         throw problem;
       });
@@ -160,4 +160,18 @@ function portOf({ store, served }: PublicCertificatesOptions, dns: Dns): AcmePor
         throw withUnseen(error, unseen.get(order.name) ?? []);
       }),
   };
+}
+
+/** An ingress that has taken its assignment loads a new name a moment later: until then it answers with another certificate. */
+const SHOWN_MS = 10_000;
+const SHOWN_EVERY_MS = 300;
+
+async function untilShown(look: () => Promise<Found>): Promise<Found> {
+  const giveUpAtMs = Date.now() + SHOWN_MS;
+  for (;;) {
+    const found = await look();
+    const isAnother = found.says !== null && found.code === undefined;
+    if (!isAnother || Date.now() > giveUpAtMs) return found;
+    await new Promise((resolve) => setTimeout(resolve, SHOWN_EVERY_MS));
+  }
 }
