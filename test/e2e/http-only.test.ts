@@ -112,7 +112,8 @@ t.test('it is served with TLS again, and services that share a name agree', asyn
   t.equal(clash.code, 2);
   t.match(clash.stderr, /plain\.example\.test is served without TLS for "default\/plain"/);
   await orca.deployed(toml([]));
-  t.equal((await orca.get(PLAIN, '/')).status, 200);
-  t.equal((await plain(PLAIN, '/')).status, 308);
+  // Nothing is rolled, so that the deploy ends when the change is sent; the ingress has it a moment later.
+  await waitFor('TLS', async () => (await orca.get(PLAIN, '/')).status === 200);
+  await waitFor('the redirect', async () => (await plain(PLAIN, '/')).status === 308);
   t.same(await names(), [PLAIN, WEB]);
 });
