@@ -95,7 +95,7 @@ t.test('Docker refuses in its own words, and the advice says what to do', async 
     const words = async (id: string, container: Partial<ContainerSpec>): Promise<string> => {
       const made = await make(id, container);
       const script =
-        'id -u; grep -E "^(NoNewPrivs|CapEff)" /proc/self/status; touch /x; touch /tmp/x && echo wrote';
+        'id -u; grep -E "^(NoNewPrivs|CapEff)" /proc/self/status; touch /x 2>&1; touch /tmp/x && echo wrote';
       const { output } = await engine.exec(made, [...SH, script], AbortSignal.timeout(10_000));
       await engine.stop(made, 0);
       return output.replaceAll('\t', ' ');
