@@ -34,9 +34,7 @@ export async function realMounts(
   const guarded = await withReal([...GUARDED_PATHS, lock.home]);
   return Promise.all(
     mounts.map(async (mount) => {
-      const real = await realOf(mount.source);
-      // It is not there: Docker says so, and makes nothing of it.
-      if (real === null) return mount;
+      const real = await sourceOf(mount.source);
       if (within !== undefined)
         refuse(mount.source, real, { folders: within, guarded, whose: 'cluster.toml allows' });
       if (own !== null)
@@ -68,4 +66,23 @@ async function withReal(paths: readonly string[]): Promise<string[]> {
   return [...new Set([...paths, ...real.filter((path) => path !== null)])];
 }
 
+/** Where a folder that was allowed leads; null: it is not there, and so allows nothing more. */
 const realOf = (path: string): Promise<string | null> => realpath(path).catch(() => null);
+
+/**
+ * What can't be followed is refused, for whatever reason: Docker may still get there, by a path that is too long for this look, or through a
+ * folder that this process does not see (`PrivateTmp`).
+ */
+async function sourceOf(source: string): Promise<string> {
+  try {
+    return await realpath(source);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT')
+      throw new EngineError('refused', `${source} does not exist on this host; make it, or change mounts`);
+    throw new EngineError(
+      'refused',
+      `where ${source} leads can't be seen (${code}), so that it is not mounted; change mounts`,
+    );
+  }
+}

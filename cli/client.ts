@@ -55,7 +55,10 @@ export function createClient(io: Io, options: ClientOptions): Client {
   // What was logged in at is asked with what was given there, and nothing of it is said anywhere else.
   const isLocal = local !== null && plainUrl(local) === url;
   const own = login !== null && !isLocal && plainUrl(login.url) === url ? login : null;
-  const token = options.token ?? io.env.ORCA_TOKEN ?? own?.token ?? readIfThere(join(home, 'cluster.token'));
+  refuseOpenWay(url);
+  // The home's own token is an admin's: in the clear it is said to the address in the home alone.
+  const ofHome = isLocal || url.startsWith('https:') ? readIfThere(join(home, 'cluster.token')) : null;
+  const token = options.token ?? io.env.ORCA_TOKEN ?? own?.token ?? ofHome;
   const known = own ? own.ca : readIfThere(join(home, 'ca.pem'));
   const ca = io.env.ORCA_CA ? readCa(resolve(io.cwd, io.env.ORCA_CA)) : known;
   const http = plainHttp().extend(token ? { headers: { authorization: `Bearer ${token}` } } : {});
@@ -78,6 +81,15 @@ function readCa(path: string): string {
   if (ca !== null) return ca;
   throw new OrcaError('USAGE', `ORCA_CA names ${path}, which can't be read`, {
     hint: "Name a PEM file with the CA of the API, such as the cluster's ca.pem.",
+  });
+}
+
+/** Without TLS everybody in between reads the token; on this host itself nobody is. */
+function refuseOpenWay(url: string): void {
+  const { protocol, hostname } = new URL(url);
+  if (protocol === 'https:' || ['localhost', '127.0.0.1', '[::1]'].includes(hostname)) return;
+  throw new OrcaError('USAGE', `${url} is without TLS, and a token would go there in the clear`, {
+    hint: `Use https://${hostname}, or http:// on the master's own host alone (--http-listen).`,
   });
 }
 

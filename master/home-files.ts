@@ -10,13 +10,20 @@ import { OrcaError } from '../shared/errors.js';
 /** Whoever reads one of these is the cluster, its admin, or its node. */
 const KEYS = ['master.key', 'ca.key', 'cluster.token', 'agent/node.key'];
 /** Secrets in it are sealed. */
-const STORE = ['cluster.db', 'cluster.db-lock'];
+const STORE = ['cluster.db', 'cluster.db/data.mdb', 'cluster.db/lock.mdb'];
+/** Whoever writes it makes admins. */
+const CONFIG = 'cluster.toml';
 const FOR_OTHERS = 0o077;
+const WRITTEN_BY_OTHERS = 0o022;
 
 /** What was mended, a sentence each. Throws HOME_UNSAFE. `uid`: the user whose they should be. */
 export function checkHomeFiles(home: string, uid = process.getuid?.() ?? 0): string[] {
   const keys = KEYS.map((name) => join(home, name));
   for (const path of [home, ...keys, ...STORE.map((name) => join(home, name))]) refuseForeign(path, uid);
+  const config = join(home, CONFIG);
+  // Root may have written it for another user's master.
+  if (statsOf(config)?.uid !== 0) refuseForeign(config, uid);
+  refuseWritable(config);
   for (const path of keys) refuseOpen(path);
   return closeStore(home);
 }
@@ -26,7 +33,7 @@ export function closeStore(home: string): string[] {
   return STORE.map((name) => join(home, name)).flatMap((path) => {
     const stats = statsOf(path);
     if (stats === null || (stats.mode & FOR_OTHERS) === 0) return [];
-    chmodSync(path, 0o600);
+    chmodSync(path, stats.isDirectory() ? 0o700 : 0o600);
     return [`${path} was open to other users of this host (mode ${shown(stats)}), and is not any more`];
   });
 }
@@ -41,6 +48,15 @@ function refuseForeign(path: string, uid: number): void {
       hint: `Run the master as that user, or, if nobody else has touched it: \`chown -R ${uid} ${quoted(path)}\`.`,
     },
   );
+}
+
+/** Also of the home itself, which is shut later: what others could put there is not believed. Throws HOME_UNSAFE. */
+export function refuseWritable(path: string): void {
+  const stats = statsOf(path);
+  if (stats === null || (stats.mode & WRITTEN_BY_OTHERS) === 0) return;
+  throw new OrcaError('HOME_UNSAFE', `${path} could be written by other users (mode ${shown(stats)})`, {
+    hint: `See that what is in it is yours, then \`chmod go-w ${quoted(path)}\`.`,
+  });
 }
 
 function refuseOpen(path: string): void {

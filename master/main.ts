@@ -34,7 +34,7 @@ import { watchOwn } from './control/watch-own.js';
 import { createCrowd } from './crowd.js';
 import { createDispatch } from './dispatch/dispatch.js';
 import { recordSilence, recordStart } from './dispatch/reports.js';
-import { checkHomeFiles, closeStore } from './home-files.js';
+import { checkHomeFiles, closeStore, refuseWritable } from './home-files.js';
 import { createApi } from './http/api.js';
 import { createLogger } from './http/logger.js';
 import { closeServer, listenPlain, listenTls, portOfServer } from './listeners.js';
@@ -86,6 +86,7 @@ async function construct(
 ): Promise<Master> {
   const { home } = first;
   let settings = first;
+  refuseWritable(home);
   makeHome(home);
   const lock = await takeLock(join(home, 'master.sock'), `a master already runs in ${home}`);
   undo.push(lock.release);

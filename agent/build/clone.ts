@@ -2,7 +2,8 @@
  * Gets one commit of a repository, as small as the server allows: that commit alone, else as much of its branch as is needed to have it. Submodules
  * come along under the same rules, LFS files where git-lfs is installed. Says in words what is not there: the repository, the branch, the commit.
  */
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildOrder } from '../../shared/build.js';
 import { EngineError } from '../engine.js';
@@ -115,11 +116,29 @@ async function withLfs(here: GitOptions): Promise<void> {
 async function usesLfs(here: GitOptions): Promise<boolean> {
   const listed = await git(['ls-files', '-z', '--', ':(glob)**/.gitattributes'], here);
   for (const name of listed.split('\0').filter((one) => one !== '')) {
-    const text = await readFile(join(here.cwd, name), 'utf8').catch(() => '');
+    const text = await plainText(join(here.cwd, name));
     if (/\bfilter=lfs\b/.test(text)) return true;
   }
   return false;
 }
+
+/** Of a file alone, and of that a megabyte: what the repository has under such a name may be a link to anything. */
+async function plainText(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+    () => null,
+  );
+  if (file === null) return '';
+  try {
+    if (!(await file.stat()).isFile()) return '';
+    const buffer = Buffer.alloc(MAX_ATTRIBUTES);
+    const { bytesRead } = await file.read(buffer, 0, MAX_ATTRIBUTES, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+const MAX_ATTRIBUTES = 1024 * 1024;
 
 /** Git's own words, after what they mean. */
 async function asked<T>({ repo, ref }: Order, ask: () => Promise<T>): Promise<T> {

@@ -118,8 +118,18 @@ function draftOf(act: AuditAct, error: unknown, hasChanged: boolean): AuditDraft
   const known = error instanceof OrcaError ? error : null;
   const isFailed = hasChanged || known === null || known.status >= 500;
   const result = isFailed ? 'failed' : 'refused';
-  return { ...act, ...plain, result, code: known?.code ?? 'INTERNAL', text: wordsOf(known) };
+  const draft = { ...act, ...plain, result, code: known?.code ?? 'INTERNAL', text: wordsOf(known) } as const;
+  return WRITTEN_IN_ERROR.test(act.path ?? '') && /NOT_FOUND|INVALID/.test(draft.code)
+    ? { ...draft, path: act.path?.replace(WRITTEN_IN_ERROR, '$1…') ?? null, text: null }
+    : { ...draft, path: withoutTokens(draft.path), text: withoutTokens(draft.text) };
 }
+
+/** Where a name is asked for and there is none, a value may have been written in its place: `orca token revoke TOKEN`. */
+const WRITTEN_IN_ERROR = /^(\/(?:tokens|secrets)\/)[^/?]+/;
+
+/** What is a token is none to be kept, wherever it was written. */
+const withoutTokens = (text: string | null): string | null =>
+  text?.replace(/orca_[\w-]{8,}[^\s/?"]*/g, 'orca_…') ?? null;
 
 /** Whoever is told that a body is wrong may be told what is in it: that is for them alone. */
 function wordsOf(error: OrcaError | null): string | null {

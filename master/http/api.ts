@@ -31,6 +31,7 @@ import { addressOf, createGuard, type Guard, nobody } from './guard.js';
 import { createGuessing, type Guessing } from './guessing.js';
 import { hookRoutes } from './hook-routes.js';
 import { joinRoutes } from './join-routes.js';
+import { refuseDeep } from './json-depth.js';
 import { logsRoute } from './logs-route.js';
 import { metricsOf } from './metrics.js';
 import { mountNodeFiles, nodeFilePaths } from './node-files.js';
@@ -264,8 +265,10 @@ function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_, text, done) => {
     try {
+      refuseDeep(text.toString());
       done(null, text === '' ? null : JSON.parse(text.toString()));
     } catch (cause) {
+      if (cause instanceof OrcaError) return done(cause);
       done(new OrcaError('BODY_INVALID', 'the body is not JSON', { cause }));
     }
   });

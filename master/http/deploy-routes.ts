@@ -14,7 +14,14 @@ import type { Certificates, Commands, Settings } from './ports.js';
 import { waitsForPromote } from './rollout-view.js';
 import { type Answer, answer, type Route, route, unset } from './route.js';
 
-const deployBody = z.object({ services: z.array(z.unknown()).min(1), project: unset(z.string()) });
+/** More at once would hold up everybody else while they are read. */
+const MAX_SERVICES = 1_000;
+/** Of so many services what is wrong is said. */
+const MAX_PROBLEMS = 50;
+const deployBody = z.object({
+  services: z.array(z.unknown()).min(1).max(MAX_SERVICES),
+  project: unset(z.string()),
+});
 
 export function deployRoutes(
   store: Store,
@@ -23,10 +30,11 @@ export function deployRoutes(
   settings: () => Pick<Settings, 'domain' | 'home' | 'security'>,
 ): Route[] {
   /** The spec as it is deployed. */
-  const usable = (spec: ServiceSpec): ServiceSpec => {
+  const usable = (spec: ServiceSpec, mayChange: boolean): ServiceSpec => {
     const { domain, security, home } = settings();
     refuseOwnName(spec, domain);
-    refuseBadFiles(spec, certificates);
+    // What it says of files of the master's host is for who may have them served.
+    if (mayChange) refuseBadFiles(spec, certificates);
     return permit(spec, security, home);
   };
   return [
@@ -38,7 +46,7 @@ export function deployRoutes(
       reply: deployReplySchema,
       run: async ({ body, query, actor, signal }) => {
         const waitMs = query.wait === undefined ? null : readWait(query.wait);
-        const specs = readSpecs(body).map(usable);
+        const specs = readSpecs(body).map((spec) => usable(spec, true));
         refuseClashes(store, specs);
         const rollouts = commands.deploy(specs, actor);
         const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts };
@@ -50,10 +58,11 @@ export function deployRoutes(
       summary: 'What a deploy of these services would change, and in which steps; changes nothing',
       body: deployBody,
       reply: planReplySchema,
-      run: ({ body }) => {
+      run: ({ body, holder }) => {
         const specs = readSpecs(body);
+        const isUsable = (spec: ServiceSpec) => usable(spec, holder.role !== 'viewer');
         refuseClashes(store, specs);
-        return answer({ services: specs.map((spec) => planOne(commands, spec, usable)) });
+        return answer({ services: specs.map((spec) => planOne(commands, spec, isUsable)) });
       },
     }),
   ];
@@ -81,6 +90,7 @@ const projectsOf = (body: z.output<typeof deployBody>): string[] =>
 function readSpecs(body: z.output<typeof deployBody>): ServiceSpec[] {
   const problems: OrcaError[] = [];
   const specs = body.services.flatMap((value, index) => {
+    if (problems.length >= MAX_PROBLEMS) return [];
     const name = (value as { name?: unknown } | null)?.name;
     const where = `services[${index}]${typeof name === 'string' ? ` "${name}"` : ''}`;
     try {

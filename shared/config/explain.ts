@@ -39,14 +39,21 @@ const olderKeys = new Set([
 
 /** One problem for each thing wrong, in the order zod found them. `input` is what was parsed. */
 export function problemsOf(issues: readonly Issue[], schema: z.ZodType, input: unknown): Problem[] {
-  return issues.flatMap((issue) => explain(issue, schema, input));
+  const problems = issues.slice(0, MAX_PROBLEMS).flatMap((issue) => explain(issue, schema, input));
+  return problems.length <= MAX_PROBLEMS ? problems : [...problems.slice(0, MAX_PROBLEMS), MANY];
 }
+
+/** Whoever has so many mends the first. */
+const MAX_PROBLEMS = 50;
+const MANY: Problem = { path: [], message: 'has more problems than are listed' };
 
 function explain(issue: Issue, schema: z.ZodType, input: unknown): Problem[] {
   const path = issue.path.filter((part): part is string | number => typeof part !== 'symbol');
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(schema, path, key) }));
+      return issue.keys
+        .slice(0, MAX_PROBLEMS + 1)
+        .map((key) => ({ path: [...path, key], message: unknownKey(schema, path, key) }));
     case 'invalid_type':
       return [{ path, message: wrongType(issue.expected, valueAt(input, path)) }];
     case 'invalid_value':

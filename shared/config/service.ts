@@ -44,11 +44,15 @@ export function readService(value: unknown, project: string): ReadService {
   return { ok: true, spec: normalize(parsed.data, project) };
 }
 
+const MAX_UNKNOWN = 50;
+
 /** What can be said of the keys that are right, while others are wrong. */
 function checkRest(table: Record<string, unknown>, issues: readonly z.core.$ZodIssue[]): Problem[] {
   const unknown = issues.flatMap((one) =>
     one.code === 'unrecognized_keys' && one.path.length === 0 ? one.keys : [],
   );
+  // So many are no slips: what the others come to together says nothing.
+  if (unknown.length > MAX_UNKNOWN) return [];
   const meant = unknown.flatMap((key) => nearest(key, Object.keys(serviceSchema.shape)) ?? []);
   const broken = new Set([...issues.map(({ path }) => String(path[0] ?? '')), ...unknown, ...meant]);
   const rest = serviceSchema.safeParse(

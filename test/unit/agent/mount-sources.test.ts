@@ -49,12 +49,20 @@ t.test('a link out of the allowed folders is refused, one within is followed', a
 });
 
 t.test(
-  'an allowed folder may be a link itself, and a path that is not there is left to Docker',
+  'an allowed folder may be a link itself; a path that can not be followed is mounted by nobody',
   async (t) => {
     const { at } = aHost(t);
     symlinkSync(at('allowed'), at('srv'));
     t.equal(await outcome(at('srv/data'), { within: [at('srv')] }), at('allowed/data'));
-    t.equal(await outcome(at('allowed/none'), { within: [at('allowed')] }), at('allowed/none'));
+    t.match(
+      await outcome(at('allowed/none'), { within: [at('allowed')] }),
+      /none does not exist on this host/,
+    );
+    // Docker may get where this look does not: what can't be followed to its end is refused, for whatever reason.
+    symlinkSync(at('allowed/b'), at('allowed/a'));
+    symlinkSync(at('allowed/a'), at('allowed/b'));
+    t.match(await outcome(at('allowed/a'), { within: [at('allowed')] }), /leads can't be seen \(ELOOP\)/);
+    t.match(await outcome(at('allowed/a'), { own: at('allowed') }), /leads can't be seen \(ELOOP\)/);
   },
 );
 

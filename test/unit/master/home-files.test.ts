@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { checkHomeFiles, closeStore } from '../../../master/home-files.js';
+import { checkHomeFiles, closeStore, refuseWritable } from '../../../master/home-files.js';
 
 const uid = process.getuid?.() ?? 0;
 
@@ -53,8 +53,28 @@ t.test('what belongs to another user is refused before anything is read', async 
 
 t.test('the store is shut, and said to have been open', async (t) => {
   const { home, write } = aHome(t);
-  const path = write('cluster.db', 0o644);
-  t.match(checkHomeFiles(home), [/cluster\.db was open to other users of this host \(mode 0644\)/]);
+  const folder = join(home, 'cluster.db');
+  mkdirSync(folder, { mode: 0o755 });
+  const path = write('cluster.db/data.mdb', 0o644);
+  t.match(checkHomeFiles(home), [
+    /cluster\.db was open to other users of this host \(mode 0755\)/,
+    /data\.mdb was open to other users of this host \(mode 0644\)/,
+  ]);
+  t.equal(statSync(folder).mode & 0o777, 0o700, 'a folder that its owner can enter');
   t.equal(statSync(path).mode & 0o777, 0o600);
   t.same(closeStore(home), []);
+});
+
+t.test('who can write the configuration or the home can make admins', async (t) => {
+  const { home, write } = aHome(t);
+  const path = write('cluster.toml', 0o646);
+  t.throws(() => checkHomeFiles(home), {
+    ...{ code: 'HOME_UNSAFE', message: /cluster\.toml could be written by other users \(mode 0646\)/ },
+    hint: /chmod go-w/,
+  });
+  chmodSync(path, 0o644);
+  t.same(checkHomeFiles(home), []);
+  chmodSync(home, 0o770);
+  t.throws(() => refuseWritable(home), { code: 'HOME_UNSAFE', message: /could be written by other users/ });
+  t.doesNotThrow(() => refuseWritable(join(home, 'none')));
 });

@@ -203,6 +203,17 @@ t.test('bodies of any shape are taken or refused', async (t) => {
   t.ok(refused > 0, `${refused} were refused`);
 });
 
+t.test('a body of very many mistakes is refused in few words, and soon', async (t) => {
+  const body = Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [`k${at}`, 1]));
+  t.throws(() => parseServiceBody({ name: 'a', image: 'a:1', ...body }, 'services[0]'), {
+    code: 'CONFIG_INVALID',
+  });
+  const words = await refusedOr(() =>
+    parseServiceBody({ name: 'a', image: 'a:1', ...body }, 'services[0]'),
+  ).catch(String);
+  t.equal(words, null);
+});
+
 /** Quicker than an assertion each. */
 function same(one: unknown, other: unknown): void {
   if (JSON.stringify(one) !== JSON.stringify(other))
