@@ -149,7 +149,7 @@ t.test('a second master in the same home, a taken port and a bad file are refuse
 
 t.test('a master on a full disk says so, and starts when there is room', async (t) => {
   const home = mkdtempSync(join(tmpdir(), 'orca-full-'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4k', 'tmpfs', home]);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4k,mode=700', 'tmpfs', home]);
   t.teardown(() => {
     execFileSync('umount', [home]);
     rmSync(home, { recursive: true });
