@@ -423,8 +423,9 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 LockPersonality=yes
 SystemCallArchitectures=native
 LINES
-  case $home$here in */tmp/*) ;; *) echo PrivateTmp=yes ;; esac
+  # The agent has the /tmp that Docker has: it looks where mounts lead.
   if [ "$1" = master ]; then
+    case $home$here in */tmp/*) ;; *) echo PrivateTmp=yes ;; esac
     cat <<'LINES'
 ProtectSystem=strict
 ProtectClock=yes
