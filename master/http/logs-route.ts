@@ -6,11 +6,10 @@ import type { Allocation } from '../../shared/model.js';
 import { groupSchema, type LogLine } from '../../shared/protocol.js';
 import type { Store } from '../store/store.js';
 import { KEPT_ROLLOUTS } from '../store/transaction.js';
-import { projectOf } from './access.js';
-import { findService } from './find-service.js';
+import { namedService } from './named-service.js';
 import type { Live } from './ports.js';
 import { iso } from './rollout-view.js';
-import { type Call, flag, isSet, type Route, route, unset } from './route.js';
+import { flag, isSet, type Route, route, unset } from './route.js';
 import { readSince } from './since.js';
 
 interface LogsQuery {
@@ -19,15 +18,12 @@ interface LogsQuery {
   group: string | null;
 }
 
-type LogsCall = Pick<Call<unknown, { project?: string | undefined }>, 'params' | 'query' | 'holder'>;
-
 const DEFAULT_TAIL = 100;
 
 export function logsRoute(store: Store, live: Live): Route {
-  const keyOf = ({ params, query, holder }: LogsCall): string =>
-    findService(store, params.name ?? '', query.project ?? null, holder);
+  const { keyOf, reads } = namedService(store);
   return route('GET /services/:name/logs', {
-    touches: { what: 'projects', does: 'read', of: (call) => [projectOf(keyOf(call))] },
+    touches: reads,
     summary: 'Log lines, newline-delimited JSON; goes on with ?follow=true',
     query: z.object({
       project: unset(z.string()),

@@ -6,13 +6,11 @@ import { z } from 'zod';
 import { planReplySchema, refusedPlan } from '../../shared/api.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
-import { projectOf } from './access.js';
-import { findService } from './find-service.js';
+import { namedService } from './named-service.js';
 import type { Commands } from './ports.js';
-import { type Answer, answer, type Call, flag, isSet, type Route, route, unset } from './route.js';
+import { type Answer, answer, flag, isSet, type Route, route, unset } from './route.js';
 
 const inProject = z.object({ project: unset(z.string()) });
-type ServiceCall = Pick<Call<unknown, { project?: string | undefined }>, 'params' | 'query' | 'holder'>;
 const dryRun = inProject.extend({ dry_run: flag });
 const ok = z.object({ ok: z.string() });
 const begun = ok.extend({ rollout: z.string().nullable() });
@@ -23,13 +21,7 @@ const message = z.string().trim().max(MAX_MESSAGE);
 const MAINTENANCE = 'This service is being worked on and will be back soon.';
 
 export function rolloutRoutes(store: Store, commands: Commands): Route[] {
-  const keyOf = (call: ServiceCall): string =>
-    findService(store, call.params.name ?? '', call.query.project ?? null, call.holder);
-  const changes = {
-    what: 'projects',
-    does: 'change',
-    of: (call: ServiceCall) => [projectOf(keyOf(call))],
-  } as const;
+  const { keyOf, changes } = namedService(store);
 
   return [
     route('POST /services/:name/rollback', {

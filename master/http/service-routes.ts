@@ -5,23 +5,16 @@ import { rebalanceReplySchema, rebalanceRequestSchema } from '../../shared/api-n
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
 import { projectOf } from './access.js';
-import { findService } from './find-service.js';
+import { namedService } from './named-service.js';
 import type { Commands } from './ports.js';
 import { asItStands, iso, rolloutSummary } from './rollout-view.js';
-import { answer, type Call, flag, isSet, type Route, route, unset } from './route.js';
+import { answer, flag, isSet, type Route, route, unset } from './route.js';
 
 const inProject = z.object({ project: unset(z.string()) });
-type ServiceCall = Pick<Call<unknown, { project?: string | undefined }>, 'params' | 'query' | 'holder'>;
 const ok = z.object({ ok: z.string() });
 
 export function serviceRoutes(store: Store, commands: Commands): Route[] {
-  const keyOf = (call: ServiceCall): string =>
-    findService(store, call.params.name ?? '', call.query.project ?? null, call.holder);
-  const changes = {
-    what: 'projects',
-    does: 'change',
-    of: (call: ServiceCall) => [projectOf(keyOf(call))],
-  } as const;
+  const { keyOf, changes } = namedService(store);
   const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1);
 
   return [
