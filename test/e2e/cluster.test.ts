@@ -186,6 +186,34 @@ t.test(
   },
 );
 
+t.test(
+  'over a cable that takes 200 ms and loses 5 %, nothing is lost and nobody is missed',
+  { timeout: 300_000 },
+  async (t) => {
+    third.slow('200ms', '5%');
+    const states = new Set<string>();
+    const startMs = Date.now();
+    await lossless(t, load, async () => {
+      for (const release of ['a', 'b']) await orca.deployed(file(release));
+      t.comment(`two updates of six copies after ${Date.now() - startMs} ms`);
+      for (const replicas of [9, 6]) {
+        await scale(replicas);
+        states.add((await cluster.node('h3')).state);
+      }
+    });
+    t.same([...states], ['ready']);
+    t.same(await spread(), { h1: 2, h2: 2, h3: 2 });
+    const [victim] = (await cluster.containers()).get('h3') ?? [];
+    third.run(['docker', '-H', third.docker, 'kill', victim?.Id ?? '']);
+    const killedMs = Date.now();
+    await orca.serviceThat('web', 'to miss it', ({ status }) => status !== 'running');
+    await settled(6);
+    t.comment(`a killed copy there was replaced after ${Date.now() - killedMs} ms`);
+    t.same(await spread(), { h1: 2, h2: 2, h3: 2 });
+    third.heal();
+  },
+);
+
 async function scale(replicas: number): Promise<void> {
   const result = await orca.run(['scale', 'web', `${replicas}`]);
   if (result.code !== 0) throw new Error(result.stdout + result.stderr);

@@ -31,6 +31,15 @@ t.test('two hosts with their own Docker see each other, until one is cut off', a
   t.notOk(await reaches(two.address, port));
   two.heal();
   await waitFor('it to be reached again', () => reaches(two.address, port));
+  two.slow('300ms', '0%');
+  const startMs = Date.now();
+  t.match(fetched(one, two.address, port), /root/, 'over a slow cable');
+  t.ok(Date.now() - startMs >= 600, 'to open the connection, and to ask');
+  two.slow('0ms', '100%');
+  t.notOk(await reaches(two.address, port), 'over one that loses all');
+  t.throws(() => two.slow('soon', '5%'), /such as 200ms 5%, not soon 5%/);
+  two.heal();
+  await waitFor('it to be reached over the healed one', () => reaches(two.address, port));
   await two.killDaemon();
   await t.rejects(dockerCall('GET', '/_ping', undefined, two.docker));
   await two.startDaemon();

@@ -26,6 +26,7 @@ need ssh-keygen openssh-client
 need sshd openssh-server
 need openssl openssl
 need pebble pebble
+need python3 python3-minimal
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 
 socket=${ORCA_TEST_DOCKER:-${DOCKER_HOST:-unix:///var/run/docker.sock}}

@@ -3,7 +3,10 @@
  * The bridge has a namespace of its own because one in the root namespace would be filtered by the machine's iptables (Docker
  * sets FORWARD to DROP): so no rule is added anywhere, and only one interface is seen outside.
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { signal } from './processes.js';
+import { repository } from './source-tree.js';
 import type { BedNames, HostNames } from './testbed-names.js';
 import { attempt, run } from './testbed-run.js';
 
@@ -47,33 +50,37 @@ export function cut(bed: BedNames, host: HostNames): void {
 
 /** The cable is in, and as fast as it was. */
 export function heal(bed: BedNames, host: HostNames): void {
-  attempt('nsenter', [
-    `--net=/var/run/netns/${bed.switch}`,
-    'tc',
-    'qdisc',
-    'delete',
-    'dev',
-    host.name,
-    'root',
-  ]);
+  endSlow(bed, host);
   ip('-n', bed.switch, 'link', 'set', host.name, 'up');
 }
 
-/** What comes to the host takes `delay` longer (`200ms`), and so much of it is lost (`5%`). */
+/**
+ * What comes to the host takes `delay` longer (`200ms`), and so much of it is lost (`5%`), until `heal`: by a program between its
+ * cable and the bridge, since not every kernel has netem. Throws one line for what is neither.
+ */
 export function slow(bed: BedNames, host: HostNames, delay: string, loss: string): void {
-  const netem = ['qdisc', 'replace', 'dev', host.name, 'root', 'netem', 'delay', delay, 'loss', loss];
-  try {
-    run('nsenter', [`--net=/var/run/netns/${bed.switch}`, 'tc', ...netem]);
-  } catch (error) {
-    if (!/qdisc kind is unknown|needs `tc`/.test(String(error))) throw error;
-    throw new Error(
-      'a slow link needs tc, and netem in the kernel (CONFIG_NET_SCH_NETEM); one of them is missing here',
-      {
-        cause: error,
-      },
-    );
-  }
+  const [, ms] = /^(\d{1,5})ms$/.exec(delay) ?? [];
+  const [, percent] = /^(\d{1,2}(?:\.\d+)?|100)%$/.exec(loss) ?? [];
+  if (ms === undefined || percent === undefined)
+    throw new Error(`a slow link is such as 200ms 5%, not ${delay} ${loss}`);
+  endSlow(bed, host);
+  const carry = ['python3', SLOW_LINK, host.name, tapOf(host), ms, percent, slowPid(host)];
+  ip('-n', bed.switch, 'link', 'set', host.name, 'nomaster');
+  run('nsenter', [`--net=/var/run/netns/${bed.switch}`, ...carry]);
+  plugIn(bed, tapOf(host));
 }
+
+function endSlow(bed: BedNames, host: HostNames): void {
+  if (!existsSync(slowPid(host))) return;
+  signal(Number(readFileSync(slowPid(host), 'utf8')), 'SIGKILL');
+  rmSync(slowPid(host));
+  attempt('ip', ['-n', bed.switch, 'link', 'delete', tapOf(host)]);
+  ip('-n', bed.switch, 'link', 'set', host.name, 'master', BRIDGE);
+}
+
+const SLOW_LINK = join(repository, 'test/support/slow-link.py');
+const tapOf = ({ name }: HostNames): string => `slow-${name}`;
+const slowPid = ({ folder }: HostNames): string => `${folder}/slow.pid`;
 
 export function isCut(bed: BedNames, host: HostNames): boolean {
   return !/[<,]UP[,>]/.test(ip('-n', bed.switch, 'link', 'show', host.name));
