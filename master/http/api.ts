@@ -32,6 +32,7 @@ import { createGuessing, type Guessing } from './guessing.js';
 import { hookRoutes } from './hook-routes.js';
 import { joinRoutes } from './join-routes.js';
 import { refuseDeep } from './json-depth.js';
+import { refuseTwice } from './json-keys.js';
 import { logsRoute } from './logs-route.js';
 import { metricsOf } from './metrics.js';
 import { mountNodeFiles, nodeFilePaths } from './node-files.js';
@@ -108,6 +109,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     forceCloseConnections: true,
     // Names of secrets and domains in paths are longer than Fastify's 100.
     routerOptions: { maxParamLength: 300 },
+    // What is wrong with a path before there is a route for it.
+    frameworkErrors: (error, request, reply) => void sendError(options.log, error, request, reply),
   });
   acceptJson(app);
   app.setNotFoundHandler((request) => {
@@ -227,6 +230,7 @@ function mount(app: FastifyInstance, one: Route, guard: Guard, { peer, access }:
         holder: caller ?? nobody,
         expiresAtMs: caller?.expiresAtMs ?? null,
         raw: request.raw,
+        whileGood: <T>(wait: () => Promise<T>) => whileGood(access.tokens, caller, gone, wait),
         from: { address: addressOf(request), peer: peer(request.raw.socket) },
         signal: gone.signal,
       };
@@ -242,6 +246,34 @@ function mount(app: FastifyInstance, one: Route, guard: Guard, { peer, access }:
       return send(reply, given);
     },
   });
+}
+
+/** A wait that ends with its caller's token, and then with that as its error. */
+async function whileGood<T>(
+  tokens: Access['tokens'],
+  caller: Caller | null,
+  gone: AbortController,
+  wait: () => Promise<T>,
+): Promise<T> {
+  if (caller === null) return await wait();
+  let isOver = false;
+  const leave = tokens.attend(caller, () => {
+    isOver = true;
+    gone.abort();
+  });
+  try {
+    const waited = await wait();
+    if (!isOver) return waited;
+    throw new OrcaError(
+      'NOT_AUTHENTICATED',
+      `the token "${caller.name}" is good no more: nothing is waited for`,
+      {
+        hint: 'What was begun goes on. Ask for it (`orca status`) with a token that is good.',
+      },
+    );
+  } finally {
+    leave();
+  }
 }
 
 function send(reply: FastifyReply, given: Answer): FastifyReply {
@@ -265,8 +297,11 @@ function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_, text, done) => {
     try {
-      refuseDeep(text.toString());
-      done(null, text === '' ? null : JSON.parse(text.toString()));
+      const given = text.toString();
+      refuseDeep(given);
+      const body: unknown = given === '' ? null : JSON.parse(given);
+      refuseTwice(given);
+      done(null, body);
     } catch (cause) {
       if (cause instanceof OrcaError) return done(cause);
       done(new OrcaError('BODY_INVALID', 'the body is not JSON', { cause }));

@@ -44,13 +44,17 @@ export function deployRoutes(
       body: deployBody,
       query: z.object({ wait: unset(z.string()) }),
       reply: deployReplySchema,
-      run: async ({ body, query, actor, signal }) => {
+      run: async ({ body, query, actor, signal, whileGood }) => {
         const waitMs = query.wait === undefined ? null : readWait(query.wait);
         const specs = readSpecs(body).map((spec) => usable(spec, true));
         refuseClashes(store, specs);
         const rollouts = commands.deploy(specs, actor);
         const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts };
-        return waitMs === null ? answer(accepted) : outcome(store, rollouts, Date.now() + waitMs, signal);
+        if (waitMs === null) return answer(accepted);
+        const deadlineMs = Date.now() + waitMs;
+        const ids = rollouts.flatMap(({ id }) => id ?? []);
+        await whileGood(() => rolloutsEnd(store, ids, deadlineMs, signal));
+        return outcome(store, rollouts);
       },
     }),
     route('POST /plan', {
@@ -153,18 +157,7 @@ function specsOf({ spec }: Service, open: Rollout | undefined): ServiceSpec[] {
 }
 
 /** 200 when all went, 206 some, 500 none; a rollout still open at the deadline is an error of its own. */
-async function outcome(
-  store: Store,
-  rollouts: DeployReply['rollouts'],
-  deadlineMs: number,
-  signal: AbortSignal,
-): Promise<Answer> {
-  await rolloutsEnd(
-    store,
-    rollouts.flatMap(({ id }) => id ?? []),
-    deadlineMs,
-    signal,
-  );
+function outcome(store: Store, rollouts: DeployReply['rollouts']): Answer {
   const errors = rollouts.flatMap(({ service, id }) => {
     const error = id === null ? null : failureOf(store, id);
     return error ? [{ service, error: error.message, code: error.code, hint: error.hint }] : [];

@@ -85,8 +85,12 @@ export interface DeployKeys {
   create(
     request: { service: string; project?: string | undefined; replace?: boolean | undefined },
     by: string,
+    sees: (project: string) => boolean,
   ): DeployKeyReply;
-  projectOf(request: { service: string; project?: string | undefined }): string;
+  projectOf(
+    request: { service: string; project?: string | undefined },
+    sees: (project: string) => boolean,
+  ): string;
 }
 
 /** A secret, but for its value. */
