@@ -3,6 +3,7 @@
  * local agent. A start that can't succeed says why in one line and has changed nothing that runs.
  */
 import { join } from 'node:path';
+import { weakTokenNotes } from '../shared/config/cluster-access.js';
 import { OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
@@ -181,7 +182,8 @@ async function construct(
     store.markAll();
     certificates.changed();
     reconcile.wake();
-    const said = ['configuration read again', ...restart, ...(await acme.settingsRead())].join('; ');
+    const notes = [...restart, ...weakTokenNotes(settings.tokens), ...(await acme.settingsRead())];
+    const said = ['configuration read again', ...notes].join('; ');
     log.info({ file: join(home, 'cluster.toml') }, said);
     return said;
   };

@@ -15,6 +15,7 @@ import Fastify, {
 import { OrcaError } from '../../shared/errors.js';
 import type { Peer } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
+import { acceptJson, leaveBodies } from './accept-json.js';
 import { anything, ofCluster } from './access.js';
 import type { Access, Caller } from './access-ports.js';
 import { adoptRoutes } from './adopt-routes.js';
@@ -31,8 +32,6 @@ import { addressOf, createGuard, type Guard, nobody } from './guard.js';
 import { createGuessing, type Guessing } from './guessing.js';
 import { hookRoutes } from './hook-routes.js';
 import { joinRoutes } from './join-routes.js';
-import { refuseDeep } from './json-depth.js';
-import { refuseTwice } from './json-keys.js';
 import { logsRoute } from './logs-route.js';
 import { metricsOf } from './metrics.js';
 import { mountNodeFiles, nodeFilePaths } from './node-files.js';
@@ -64,6 +63,7 @@ import { tokenRoutes } from './token-routes.js';
 import { createViews } from './views.js';
 import { webhookLines } from './webhook-metrics.js';
 import { webhookRoutes } from './webhook-routes.js';
+import { whileGood } from './while-good.js';
 
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
@@ -248,34 +248,6 @@ function mount(app: FastifyInstance, one: Route, guard: Guard, { peer, access }:
   });
 }
 
-/** A wait that ends with its caller's token, and then with that as its error. */
-async function whileGood<T>(
-  tokens: Access['tokens'],
-  caller: Caller | null,
-  gone: AbortController,
-  wait: () => Promise<T>,
-): Promise<T> {
-  if (caller === null) return await wait();
-  let isOver = false;
-  const leave = tokens.attend(caller, () => {
-    isOver = true;
-    gone.abort();
-  });
-  try {
-    const waited = await wait();
-    if (!isOver) return waited;
-    throw new OrcaError(
-      'NOT_AUTHENTICATED',
-      `the token "${caller.name}" is good no more: nothing is waited for`,
-      {
-        hint: 'What was begun goes on. Ask for it (`orca status`) with a token that is good.',
-      },
-    );
-  } finally {
-    leave();
-  }
-}
-
 function send(reply: FastifyReply, given: Answer): FastifyReply {
   if (given.kind === 'data') return reply.code(given.status).send(given.data);
   if (given.kind === 'text') return reply.type(given.type ?? 'text/plain').send(given.text);
@@ -290,27 +262,4 @@ async function* inLines(values: AsyncIterable<unknown>): AsyncGenerator<string> 
 function actorOf(request: FastifyRequest, caller: Caller | null): Actor {
   const isCli = /^orca/i.test(request.headers['user-agent'] ?? '');
   return { by: caller?.name ?? 'nobody', source: isCli ? 'cli' : 'api' };
-}
-
-/** A body is JSON whatever its Content-Type says, and may be empty (clients of the Rust Orca do both). */
-function acceptJson(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_, text, done) => {
-    try {
-      const given = text.toString();
-      refuseDeep(given);
-      const body: unknown = given === '' ? null : JSON.parse(given);
-      refuseTwice(given);
-      done(null, body);
-    } catch (cause) {
-      if (cause instanceof OrcaError) return done(cause);
-      done(new OrcaError('BODY_INVALID', 'the body is not JSON', { cause }));
-    }
-  });
-}
-
-/** Nobody reads a body before its handler does. */
-function leaveBodies(scope: FastifyInstance): void {
-  scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser('*', (_, __, done) => done(null, undefined));
 }
