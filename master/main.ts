@@ -47,7 +47,7 @@ import { createPeers } from './peer.js';
 import { ownNameProblem } from './plan/own-name.js';
 import { createPublicCertificates } from './public-certificates.js';
 import { createRegistryCredentials } from './registry-credentials.js';
-import { type MasterFlags, type MasterSettings, readSettings, restartNotes } from './settings.js';
+import { type MasterFlags, type MasterSettings, ownPorts, readSettings, restartNotes } from './settings.js';
 import { createSources } from './sources.js';
 import { openStore, type StoreOptions } from './store/store.js';
 import { runAll } from './undo.js';
@@ -234,6 +234,8 @@ async function construct(
       httpsPort: settings.proxy.httpsPort,
       home,
       security: settings.security,
+      imagesPrefix: settings.imagesPrefix,
+      ownPorts: ownPorts(settings, port),
     }),
     access,
     reload,

@@ -5,10 +5,12 @@ import { parseServiceBody } from '../../shared/config/service.js';
 import { checkServiceSet } from '../../shared/config/service-set.js';
 import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
+import { foreignImage } from '../../shared/foreign-image.js';
 import type { Rollout, Service } from '../../shared/model.js';
 import { permit } from '../../shared/permit.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import type { Store } from '../store/store.js';
+import { beyond, type Holder, seesProject } from './access.js';
 import { rolloutsEnd } from './follow.js';
 import type { Certificates, Commands, Settings } from './ports.js';
 import { waitsForPromote } from './rollout-view.js';
@@ -27,15 +29,16 @@ export function deployRoutes(
   store: Store,
   commands: Commands,
   certificates: Pick<Certificates, 'problemOf'>,
-  settings: () => Pick<Settings, 'domain' | 'home' | 'security'>,
+  settings: () => Pick<Settings, 'domain' | 'home' | 'security' | 'ownPorts' | 'imagesPrefix'>,
 ): Route[] {
   /** The spec as it is deployed. */
-  const usable = (spec: ServiceSpec, mayChange: boolean): ServiceSpec => {
-    const { domain, security, home } = settings();
+  const usable = (spec: ServiceSpec, holder: Holder): ServiceSpec => {
+    const { domain, security, home, ownPorts, imagesPrefix } = settings();
     refuseOwnName(spec, domain);
+    refuseForeignImage(spec, holder, imagesPrefix);
     // What it says of files of the master's host is for who may have them served.
-    if (mayChange) refuseBadFiles(spec, certificates);
-    return permit(spec, security, home);
+    if (holder.role !== 'viewer') refuseBadFiles(spec, certificates);
+    return permit(spec, security, { home, ports: ownPorts });
   };
   return [
     route('POST /deploy', {
@@ -44,9 +47,9 @@ export function deployRoutes(
       body: deployBody,
       query: z.object({ wait: unset(z.string()) }),
       reply: deployReplySchema,
-      run: async ({ body, query, actor, signal, whileGood }) => {
+      run: async ({ body, query, actor, holder, signal, whileGood }) => {
         const waitMs = query.wait === undefined ? null : readWait(query.wait);
-        const specs = readSpecs(body).map((spec) => usable(spec, true));
+        const specs = readSpecs(body).map((spec) => usable(spec, holder));
         refuseClashes(store, specs);
         const rollouts = commands.deploy(specs, actor);
         const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts };
@@ -64,7 +67,7 @@ export function deployRoutes(
       reply: planReplySchema,
       run: ({ body, holder }) => {
         const specs = readSpecs(body);
-        const isUsable = (spec: ServiceSpec) => usable(spec, holder.role !== 'viewer');
+        const isUsable = (spec: ServiceSpec) => usable(spec, holder);
         refuseClashes(store, specs);
         return answer({ services: specs.map((spec) => planOne(commands, spec, isUsable)) });
       },
@@ -122,6 +125,13 @@ function refuseOwnName({ name, domains }: ServiceSpec, ownName: string | null): 
       hint: 'Give the service another domain, or the cluster another `domain` in cluster.toml.',
     },
   );
+}
+
+/** Which project an image on the nodes is of, Docker does not ask. */
+function refuseForeignImage(spec: ServiceSpec, holder: Holder, pushedBelow: string | null): void {
+  if (holder.projects === null) return;
+  const reason = foreignImage(spec, (project) => seesProject(holder, project), pushedBelow);
+  if (reason !== null) throw beyond(holder, `${spec.name}: the image ${reason}`);
 }
 
 /** Files that are bad now; when they become so later, what was taken up stays and `orca certs` says why. */

@@ -256,4 +256,8 @@ export type Settings = Pick<
   httpsPort: number;
   home: string;
   security: SecurityRules;
+  /** Of Orca itself: the API's, those of an ingress, that of images. */
+  ownPorts: readonly number[];
+  /** Where nodes push images that no registry has; null: nowhere. */
+  imagesPrefix: string | null;
 };
