@@ -129,6 +129,7 @@ export const verbs: Verb[] = [
       'hosts; cordon, uncordon, drain, undrain, label, role, rm or upgrade one of them (`orca nodes drain NODE`)',
     options: [
       ['--force', 'rm: give up what is on it'],
+      ['--keep', 'rm: let go on there what Orca runs on it'],
       ['--detach', "drain: don't wait until it is drained"],
       ['--timeout <time>', 'drain, upgrade: wait no longer than this, such as 10m'],
       json,

@@ -22,6 +22,7 @@ import { createCommands } from './control/commands.js';
 import { createDescribeNode } from './control/describe-node.js';
 import { createDiscovery } from './control/discovery.js';
 import { createEnrol } from './control/enrol.js';
+import { createFarewells } from './control/farewells.js';
 import { createJoinTokens } from './control/join-tokens.js';
 import { createNodeCommands } from './control/node-commands.js';
 import { createOwnCertificates } from './control/own-certificates.js';
@@ -151,6 +152,7 @@ async function construct(
     domain: () => settings.domain,
   });
   let localId = '';
+  const farewells = createFarewells(authority.clusterId);
   const nodes = createDescribeNode(
     () => settings.nodes,
     () => localId,
@@ -162,6 +164,7 @@ async function construct(
     cluster: authority.clusterId,
     assignmentFor: assignments.forHello,
     compared: assignments.compared,
+    farewell: farewells.take,
     timing: () => timingOf(settings.presence.silenceMs),
     onFigures: (services) => {
       for (const key of services) if (states.get(key)?.rollout?.canary) store.dirty.services.add(key);
@@ -202,7 +205,7 @@ async function construct(
     ...sources.parts,
     commands: {
       ...commands,
-      ...createNodeCommands({ store, states, nodes, isLocal: (id) => id === localId }),
+      ...createNodeCommands({ store, states, nodes, farewells, isLocal: (id) => id === localId }),
     },
     certificates: {
       ...createOwnCommands(own, serveAnew),

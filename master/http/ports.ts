@@ -52,7 +52,8 @@ export interface Commands {
     by: string,
   ): Record<string, string>;
   role(node: string, isIngress: boolean, by: string): void;
-  removeNode(node: string, isForced: boolean, by: string): void;
+  /** Answers what is said behind that of what ran there. */
+  removeNode(node: string, isForced: boolean, by: string, keeps?: boolean): string;
   /** What moves, or (dry) would move; nothing when it is even. */
   rebalance(
     service: string,

@@ -73,7 +73,7 @@ export async function anApi(
     undrain: noting('undrain', undefined),
     label: noting('label', { zone: 'eu-1' }),
     role: noting('role', undefined),
-    removeNode: noting('removeNode', undefined),
+    removeNode: noting('removeNode', ''),
     rebalance: noting('rebalance', [{ allocation: { id: 'shop.api.1' }, from: 'node-1', to: 'node-2' }]),
     ...more.commands,
   };
