@@ -123,13 +123,12 @@ t.test(
     await waitFor('its end', () => typed.exitCode !== null);
     t.match(shown, /no answer/);
     t.notMatch(shown, 'sssss');
+    const joining = (url: string, from: string) =>
+      install('--join', url, '--token-file', from, '--home', `${home}-joining`);
     const file = join(home, '../token.txt');
     writeFileSync(file, `${token}\n`, { mode: 0o600 });
-    t.match((await install('--join', 'https://127.0.0.1:1', '--token-file', file)).output, /no answer/);
-    t.match(
-      (await install('--join', 'https://x', '--token-file', '/none')).output,
-      /wants a file that can be read/,
-    );
+    t.match((await joining('https://127.0.0.1:1', file)).output, /no answer/);
+    t.match((await joining('https://x', '/none')).output, /wants a file that can be read/);
   },
 );
 
