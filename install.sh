@@ -10,8 +10,8 @@ set -eu
 usage() {
   cat <<'USAGE'
 usage: ./install.sh [--demo] [OPTIONS]          install Orca (and deploy examples/hello), as root
-       ./install.sh --join URL --token TOKEN    make this host a node of the master at URL; also, without a checkout:
-         curl -fsSk URL/install.sh | sudo sh -s -- --join URL --token TOKEN
+       ./install.sh --join URL                  make this host a node of the master at URL; also, without a checkout:
+         curl -fsSk URL/install.sh | sudo sh -s -- --join URL
        ./install.sh --uninstall [--purge]       remove it again; --purge removes the volumes of its services too
 
 options (each also from the environment, such as ORCA_HOME; kept for the next run):
@@ -22,7 +22,8 @@ options (each also from the environment, such as ORCA_HOME; kept for the next ru
   --docker unix:///PATH the socket of Docker                     (unix:///var/run/docker.sock)
   --advertise ADDRESS   the address of this host for the others
   --name NAME           with --join: what the node is called     (the name of the host)
-  --token TOKEN         with --join; ORCA_JOIN_TOKEN keeps it out of the list of processes
+  --token-file FILE     with --join: the file that holds the join token; without it, it is asked for on the terminal
+  --token TOKEN         with --join: the join token itself, which the list of processes shows meanwhile
 USAGE
 }
 
@@ -49,14 +50,14 @@ read_arguments() {
   action=install demo='' purge=''
   home=${ORCA_HOME:-/var/lib/orca}
   listen=${ORCA_LISTEN:-} http_port=${ORCA_HTTP_PORT:-} https_port=${ORCA_HTTPS_PORT:-}
-  docker=${ORCA_DOCKER:-} advertise=${ORCA_ADVERTISE:-} name='' master='' token=${ORCA_JOIN_TOKEN:-}
+  docker=${ORCA_DOCKER:-} advertise=${ORCA_ADVERTISE:-} name='' master='' token=${ORCA_JOIN_TOKEN:-} token_file=''
   unset ORCA_JOIN_TOKEN
   while [ $# -gt 0 ]; do
     case $1 in
     --demo) demo=yes ;;
     --uninstall) action=uninstall ;;
     --purge) purge=yes ;;
-    --home | --listen | --http-port | --https-port | --docker | --advertise | --join | --token | --name)
+    --home | --listen | --http-port | --https-port | --docker | --advertise | --join | --token | --token-file | --name)
       [ $# -ge 2 ] || fail "$1 wants a value; see ./install.sh --help"
       case $1 in
       --home) home=$2 ;;
@@ -67,6 +68,7 @@ read_arguments() {
       --advertise) advertise=$2 ;;
       --join) action=join master=${2%/} ;;
       --token) token=$2 ;;
+      --token-file) token_file=$2 ;;
       --name) name=$2 ;;
       esac
       shift
@@ -78,6 +80,27 @@ read_arguments() {
   done
   case $home in /?*) ;; *) fail "--home wants an absolute path, not '$home'" ;; esac
   home=${home%/}
+  [ -z "$token_file" ] || read_token
+}
+
+# A token is short; standard input may be this script.
+read_token() {
+  [ -f "$token_file" ] && [ -r "$token_file" ] || fail "--token-file wants a file that can be read, not '$token_file'"
+  token=$(head -c 1000 "$token_file" | tr -d ' \t\r\n')
+  [ -n "$token" ] || fail "the file $token_file is empty"
+}
+
+# Where a human sits there, whatever standard input is. What is typed is not shown.
+ask_token() {
+  [ -t 2 ] && { : >/dev/tty; } 2>/dev/null || return 0
+  seen=$(stty -g </dev/tty)
+  trap 'stty "$seen" </dev/tty; exit 130' HUP INT TERM
+  printf 'join token, of "orca join-token create" on the master (not shown): ' >/dev/tty
+  stty -echo </dev/tty
+  IFS= read -r token </dev/tty || true
+  stty "$seen" </dev/tty
+  trap - HUP INT TERM
+  echo >/dev/tty
 }
 
 # Without a file of its own (piped into sh) there is no checkout, and nothing that could be run again as root.
@@ -485,7 +508,8 @@ join() {
 
 check_arguments() {
   case $master in https://?*) ;; *) fail "--join wants the master's URL, such as https://HOST:6880, not '$master'" ;; esac
-  [ -n "$token" ] || fail "--join wants --token TOKEN (or ORCA_JOIN_TOKEN); make one on the master with 'orca join-token create'"
+  [ -n "$token" ] || ask_token
+  [ -n "$token" ] || fail "--join wants --token TOKEN (or --token-file, or ORCA_JOIN_TOKEN); make one on the master with 'orca join-token create'"
   fingerprint=${token##*.}
   case $token in orca-join.j-*.*.*) ;; *) fingerprint='' ;; esac
   case $fingerprint in *[!0-9a-f]*) fingerprint='' ;; esac

@@ -83,7 +83,8 @@ export function startLink(options: LinkOptions): Link {
     if (stopped) return;
     failures += 1;
     const waitMs = reconnectMs(failures, patient.has(code), Math.random(), timing.retryMs);
-    log.warn({ code, reason, retryMs: Math.round(waitMs) }, 'no session with the master');
+    const todo = code === closeCodes.unknownNode ? { todo: WHEN_REMOVED } : {};
+    log.warn({ code, reason, retryMs: Math.round(waitMs), ...todo }, 'no session with the master');
     timer = setTimeout(() => {
       opening = open();
     }, waitMs);
@@ -152,6 +153,10 @@ export function startLink(options: LinkOptions): Link {
     },
   };
 }
+
+/** It is not for an agent to stop what it was never told to. */
+const WHEN_REMOVED =
+  'what Orca runs on this host goes on: join it again (`orca join`), or take Orca away with its containers (HOME/program/install.sh --uninstall)';
 
 /** After these the master will say the same again soon; trying often would only be a fight. */
 const patient: ReadonlySet<number> = new Set([

@@ -129,6 +129,7 @@ export const verbs: Verb[] = [
       'hosts; cordon, uncordon, drain, undrain, label, role, rm or upgrade one of them (`orca nodes drain NODE`)',
     options: [
       ['--force', 'rm: give up what is on it'],
+      ['--keep', 'rm: let go on there what Orca runs on it'],
       ['--detach', "drain: don't wait until it is drained"],
       ['--timeout <time>', 'drain, upgrade: wait no longer than this, such as 10m'],
       json,
@@ -189,8 +190,10 @@ export const verbs: Verb[] = [
   },
   {
     usage: 'join <url>',
-    summary: 'make this host a node of the master at that URL, with the --token of `orca join-token create`',
+    summary:
+      'make this host a node of the master at that URL, with the token of `orca join-token create` from standard input, --token-file or --token',
     options: [
+      ['--token-file <file>', 'the file that holds the join token; `-`: standard input'],
       ['--home <dir>', 'where the node keeps its identity (ORCA_HOME)'],
       ['--name <name>', "what the node is called (the host's name)"],
       ['--advertise <address>', 'where other nodes reach this one (the address that reaches the master)'],

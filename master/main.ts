@@ -3,6 +3,7 @@
  * local agent. A start that can't succeed says why in one line and has changed nothing that runs.
  */
 import { join } from 'node:path';
+import { weakTokenNotes } from '../shared/config/cluster-access.js';
 import { OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
@@ -21,6 +22,7 @@ import { createCommands } from './control/commands.js';
 import { createDescribeNode } from './control/describe-node.js';
 import { createDiscovery } from './control/discovery.js';
 import { createEnrol } from './control/enrol.js';
+import { createFarewells } from './control/farewells.js';
 import { createJoinTokens } from './control/join-tokens.js';
 import { createNodeCommands } from './control/node-commands.js';
 import { createOwnCertificates } from './control/own-certificates.js';
@@ -46,7 +48,7 @@ import { createPeers } from './peer.js';
 import { ownNameProblem } from './plan/own-name.js';
 import { createPublicCertificates } from './public-certificates.js';
 import { createRegistryCredentials } from './registry-credentials.js';
-import { type MasterFlags, type MasterSettings, readSettings, restartNotes } from './settings.js';
+import { type MasterFlags, type MasterSettings, ownPorts, readSettings, restartNotes } from './settings.js';
 import { createSources } from './sources.js';
 import { openStore, type StoreOptions } from './store/store.js';
 import { runAll } from './undo.js';
@@ -150,6 +152,7 @@ async function construct(
     domain: () => settings.domain,
   });
   let localId = '';
+  const farewells = createFarewells(authority.clusterId);
   const nodes = createDescribeNode(
     () => settings.nodes,
     () => localId,
@@ -161,6 +164,7 @@ async function construct(
     cluster: authority.clusterId,
     assignmentFor: assignments.forHello,
     compared: assignments.compared,
+    farewell: farewells.take,
     timing: () => timingOf(settings.presence.silenceMs),
     onFigures: (services) => {
       for (const key of services) if (states.get(key)?.rollout?.canary) store.dirty.services.add(key);
@@ -181,7 +185,8 @@ async function construct(
     store.markAll();
     certificates.changed();
     reconcile.wake();
-    const said = ['configuration read again', ...restart, ...(await acme.settingsRead())].join('; ');
+    const notes = [...restart, ...weakTokenNotes(settings.tokens), ...(await acme.settingsRead())];
+    const said = ['configuration read again', ...notes].join('; ');
     log.info({ file: join(home, 'cluster.toml') }, said);
     return said;
   };
@@ -200,7 +205,7 @@ async function construct(
     ...sources.parts,
     commands: {
       ...commands,
-      ...createNodeCommands({ store, states, nodes, isLocal: (id) => id === localId }),
+      ...createNodeCommands({ store, states, nodes, farewells, isLocal: (id) => id === localId }),
     },
     certificates: {
       ...createOwnCommands(own, serveAnew),
@@ -232,6 +237,8 @@ async function construct(
       httpsPort: settings.proxy.httpsPort,
       home,
       security: settings.security,
+      imagesPrefix: settings.imagesPrefix,
+      ownPorts: ownPorts(settings, port),
     }),
     access,
     reload,

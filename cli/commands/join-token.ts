@@ -46,7 +46,8 @@ async function create(context: Context): Promise<number> {
       `for ${uses}, until ${localTime(made.expires_at)}; it is not shown again. On the host to join:`,
     );
     const url = fromElsewhere(client.url);
-    output.note(`  curl -fsSk ${url}/install.sh | sudo sh -s -- --join ${url} --token TOKEN`);
+    output.note(`  curl -fsSk ${url}/install.sh | sudo sh -s -- --join ${url}`);
+    output.note('It asks for the token; where nobody sits there, add --token-file FILE.');
   }
   return 0;
 }

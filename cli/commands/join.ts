@@ -32,7 +32,7 @@ export async function join(context: Context): Promise<number> {
   const url = urlOf(context.args[0] ?? '');
   const place = resolve(io.cwd, optionText(options, 'home') ?? homeOf(io.env));
   if (options.ready === true) return await ready(context, url, place);
-  const token = tokenOf(context);
+  const token = await tokenOf(context);
   const { caFingerprint } = parseJoinToken(token);
   const home = await openNodeHome(place, caFingerprint);
   const pinned = await pinMaster(url, caFingerprint);

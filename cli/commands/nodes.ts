@@ -125,7 +125,10 @@ async function role(context: Context, client: Client, node: NodeStatus, rest: st
 
 async function rm(context: Context, client: Client, node: NodeStatus, rest: string[]): Promise<number> {
   nothingMore(rest, 'rm');
-  const query = context.options.force === true ? { force: 'true' } : {};
+  const query = {
+    ...(context.options.force === true ? { force: 'true' } : {}),
+    ...(context.options.keep === true ? { keep: 'true' } : {}),
+  };
   return tell(context, await client.delete<{ ok: string }>(pathOf(node), query), node);
 }
 

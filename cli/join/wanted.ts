@@ -7,6 +7,7 @@ import { makeSigningRequest } from '../../shared/csr.js';
 import { OrcaError } from '../../shared/errors.js';
 import { PROTOCOL_VERSION } from '../../shared/protocol.js';
 import { type Context, optionText } from '../context.js';
+import { readText } from '../secret-value.js';
 import type { NodeHome, NodeSettings } from './home.js';
 import type { Pinned } from './pin.js';
 
@@ -45,12 +46,25 @@ export function urlOf(text: string): URL {
   );
 }
 
-export function tokenOf({ options, io }: Context): string {
-  const token = optionText(options, 'token') ?? io.env.ORCA_JOIN_TOKEN;
-  if (token !== undefined) return token;
-  throw new OrcaError('USAGE', 'orca join needs --token T (or ORCA_JOIN_TOKEN)', {
-    hint: 'Make one on the master with `orca join-token create`.',
-  });
+const MAX_TOKEN_BYTES = 1_000;
+
+/** Of standard input, or asked for on a terminal, last: arguments are seen by everybody on this host. */
+export async function tokenOf(context: Context): Promise<string> {
+  const { options, io } = context;
+  const file = optionText(options, 'tokenFile');
+  const given =
+    optionText(options, 'token') ??
+    (file === undefined || file === '-' ? undefined : readText(context, file, MAX_TOKEN_BYTES)) ??
+    (file === '-' ? undefined : io.env.ORCA_JOIN_TOKEN || undefined);
+  const token = (given ?? (await io.readSecret('join token: '))).trim();
+  if (token !== '') return token;
+  throw new OrcaError(
+    'USAGE',
+    'orca join needs a token: standard input, --token-file, ORCA_JOIN_TOKEN or --token',
+    {
+      hint: 'Make one on the master with `orca join-token create`.',
+    },
+  );
 }
 
 const dockerOf = (text: string): string => (isAbsolute(text) ? `unix://${text}` : text);

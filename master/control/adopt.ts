@@ -101,7 +101,7 @@ function refuse({ conflicts, missing }: Adoptable, isPartial: boolean): void {
     });
   if (missing.length > 0 && !isPartial)
     throw new OrcaError('CONFLICT', `not everything is here: ${missing.join('; ')}`, {
-      hint: 'Wait until the other nodes are connected, or go on with --partial: what is missing is made anew; nothing was changed.',
+      hint: 'Wait until the other nodes are connected and jobs have ended, or go on with --partial: what is missing is made anew, and such jobs are stopped; nothing was changed.',
       details: missing,
     });
 }

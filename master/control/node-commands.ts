@@ -6,6 +6,7 @@ import { dropHold, holdOf } from '../store/hold.js';
 import type { Store } from '../store/store.js';
 import type { Transaction } from '../store/transaction.js';
 import type { DescribeNode } from './describe-node.js';
+import type { Farewells } from './farewells.js';
 import { findNode } from './find-node.js';
 import type { States } from './states.js';
 
@@ -15,9 +16,13 @@ export interface NodeCommandOptions {
   nodes: DescribeNode;
   /** The node that runs beside this master. */
   isLocal(id: string): boolean;
+  farewells: Farewells;
 }
 
-export function createNodeCommands({ store, states, nodes, isLocal }: NodeCommandOptions) {
+/** What becomes of what ran on a node that is removed: nothing did; it is stopped; it goes on, as was asked; it goes on, since its agent is away. */
+type Left = 'nothing' | 'stopped' | 'kept' | 'away';
+
+export function createNodeCommands({ store, states, nodes, isLocal, farewells }: NodeCommandOptions) {
   const change = (wanted: string, work: (tx: Transaction, node: Node) => string | null): void => {
     store.requireRoom();
     store.write((tx) => {
@@ -74,16 +79,24 @@ export function createNodeCommands({ store, states, nodes, isLocal }: NodeComman
         for (const { key } of tx.services()) tx.touchService(key);
         return `${isIngress ? 'given' : 'relieved of'} the ingress role by ${by}`;
       }),
-    /** Forgets the node, with its certificate; what it ran is placed elsewhere. */
-    removeNode: (wanted: string, isForced: boolean, by: string): void =>
+    /** Forgets the node, with its certificate; what it ran is placed elsewhere, and stopped there unless it `keeps` that. Answers what is said of that. */
+    removeNode: (wanted: string, isForced: boolean, by: string, keeps = false): string => {
+      let left: Left = 'nothing';
       change(wanted, (tx, node) => {
         if (isLocal(node.id))
           throw new OrcaError('CONFLICT', `${node.facts.name} is the master's own node, and stays`);
         if (!isForced) refuseInUse(node, tx.allocationsOn(node.id), isBound(tx));
-        for (const { service } of tx.allocationsOn(node.id)) tx.touchService(service);
+        const allocations = tx.allocationsOn(node.id);
+        for (const { service } of allocations) tx.touchService(service);
+        farewells.take(node.id);
+        const stops = !keeps && node.connectedAtMs !== null && holdOf(tx, node.id) === null;
+        if (stops) farewells.note(node, Date.now());
+        if (allocations.length > 0) left = stops ? 'stopped' : keeps ? 'kept' : 'away';
         tx.deleteNode(node.id);
-        return `removed by ${by}; its certificate is not accepted any more`;
-      }),
+        return `removed by ${by}; its certificate is not accepted any more${leftWords[left]}`;
+      });
+      return leftWords[left];
+    },
     /** What moves (or would move); none: it is even, or is being made so. */
     rebalance: (key: string, isDry: boolean, by: string): (Move & { from: string })[] => {
       const state = states.get(key);
@@ -94,6 +107,14 @@ export function createNodeCommands({ store, states, nodes, isLocal }: NodeComman
     },
   };
 }
+
+/** Behind what is said of the removal. */
+const leftWords: Record<Left, string> = {
+  nothing: '',
+  stopped: '; what Orca runs there is being stopped',
+  kept: '; what Orca runs there goes on, and is reached by nobody',
+  away: '; its agent is not connected, or the node was held: what Orca runs there goes on until it is stopped there (docs/nodes.md)',
+};
 
 export interface LabelChange {
   set: Record<string, string>;

@@ -241,7 +241,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const unwatch = store.watch(({ nodes }) => {
     for (const id of nodes)
       if (live.has(id) && !store.identity(id))
-        live.get(id)?.session.close(closeCodes.unknownNode, 'this node was removed');
+        live
+          .get(id)
+          ?.session.leave(options.farewell?.(id) ?? null, closeCodes.unknownNode, 'this node was removed');
   });
 
   return {

@@ -54,6 +54,8 @@ export interface DispatchOptions {
   ): Assignment | 'compare' | null;
   /** The assignment for a node whose answer to `compare` has come. */
   compared(node: string, recalled: Recalled): Assignment | null;
+  /** What a node that was removed is told last; null: nothing. */
+  farewell?(node: string): Assignment | null;
   /** What the configuration says of a node that is new here. */
   describeNode(node: string, facts: NodeFacts): NodeDescription;
   /** Which node the client certificate of a socket proves. */

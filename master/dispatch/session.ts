@@ -24,6 +24,8 @@ export interface Session {
   /** Sends the assignment, or keeps it until the one before has left; an older waiting one is dropped. */
   assign(assignment: Assignment): void;
   close(code: number, reason: string): void;
+  /** Closes it behind a last assignment, whatever was to be sent before. */
+  leave(last: Assignment | null, code: number, reason: string): void;
   /** It was closed here: what was said behind that counts for nothing. */
   isClosed(): boolean;
 }
@@ -76,6 +78,11 @@ export function createSession(
     socket.close(code, closeReason(reason));
     endSoon(answerMs);
   };
+  const leave = (last: Assignment | null, code: number, reason: string): void => {
+    nextAssignment = null;
+    if (last) send(last);
+    close(code, reason);
+  };
   /** An agent that is gone never answers a close; it must not keep the socket. */
   const endSoon = (answerMs: number): void => void setTimeout(() => socket.terminate(), answerMs).unref();
   const receive = (text: string): void => {
@@ -106,5 +113,5 @@ export function createSession(
     clearTimeout(silence);
     handlers.onEnd(reason.toString() || `closed with ${code}`);
   });
-  return { node, heardAtMs: () => heardAtMs, send, assign, close, isClosed: () => isClosed };
+  return { node, heardAtMs: () => heardAtMs, send, assign, close, leave, isClosed: () => isClosed };
 }

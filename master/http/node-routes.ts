@@ -73,13 +73,14 @@ export function nodeRoutes(commands: Commands, upgrade: UpgradeNode): Route[] {
       },
     }),
     route('DELETE /cluster/nodes/:id', {
-      summary: 'Forgets a node and its certificate; ?force=true also gives up what is on it',
+      summary:
+        'Forgets a node and its certificate; ?force=true also gives up what is on it, which is stopped there unless ?keep=true',
       touches: ofCluster('rule', 'what a node is'),
-      query: z.object({ force: flag }),
+      query: z.object({ force: flag, keep: flag }),
       reply: ok,
       run: ({ params, query, actor }) => {
-        commands.removeNode(params.id ?? '', isSet(query.force), actor.by);
-        return answer({ ok: `node ${params.id} is removed` });
+        const left = commands.removeNode(params.id ?? '', isSet(query.force), actor.by, isSet(query.keep));
+        return answer({ ok: `node ${params.id} is removed${left}` });
       },
     }),
   ];

@@ -52,7 +52,8 @@ export interface Commands {
     by: string,
   ): Record<string, string>;
   role(node: string, isIngress: boolean, by: string): void;
-  removeNode(node: string, isForced: boolean, by: string): void;
+  /** Answers what is said behind that of what ran there. */
+  removeNode(node: string, isForced: boolean, by: string, keeps?: boolean): string;
   /** What moves, or (dry) would move; nothing when it is even. */
   rebalance(
     service: string,
@@ -85,8 +86,12 @@ export interface DeployKeys {
   create(
     request: { service: string; project?: string | undefined; replace?: boolean | undefined },
     by: string,
+    sees: (project: string) => boolean,
   ): DeployKeyReply;
-  projectOf(request: { service: string; project?: string | undefined }): string;
+  projectOf(
+    request: { service: string; project?: string | undefined },
+    sees: (project: string) => boolean,
+  ): string;
 }
 
 /** A secret, but for its value. */
@@ -252,4 +257,8 @@ export type Settings = Pick<
   httpsPort: number;
   home: string;
   security: SecurityRules;
+  /** Of Orca itself: the API's, those of an ingress, that of images. */
+  ownPorts: readonly number[];
+  /** Where nodes push images that no registry has; null: nowhere. */
+  imagesPrefix: string | null;
 };

@@ -4,7 +4,7 @@
  * what is taken over is assigned exactly as it was, so that no container is touched.
  */
 import { differing, doubles } from './adopt-conflicts.js';
-import { type Claim, readClaims } from './claims.js';
+import { type Claim, type RunningJob, readClaims } from './claims.js';
 import { atRest, type Copies, type Copy, keyOf, type Rebuilt, rebuild } from './rebuild.js';
 import { type RememberedCertificate, rememberedIngress } from './remembered.js';
 import { supersede } from './requests.js';
@@ -49,12 +49,16 @@ const GAP = 100;
 export function adopt(claims: readonly Claim[], states: readonly ServiceState[], nowMs: number): Adoption {
   const claimed = nodesOf(claims);
   const remembering = nodesOf(claims.filter(({ recalled }) => recalled.assignment !== null));
-  const { copies, conflicts } = readClaims(claims);
+  const { copies, jobs, conflicts } = readClaims(claims);
   const before = new Map(states.map((state) => [state.service.key, state]));
   const ingress = claims.flatMap(({ recalled }) => rememberedIngress(recalled.assignment) ?? []);
   const byService = grouped(copies);
   const routes = ingress.flatMap(({ routes: all }) => all);
   const changed = [...byService].filter(([key, own]) => !isKnown(own, before.get(key)));
+  const anew = new Set(changed.map(([key]) => key));
+  const going = new Set(
+    jobs.filter((job) => !anew.has(job.service) && isOf(job, before.get(job.service))).map(({ id }) => id),
+  );
   const services = changed.map(([key, all]): AdoptedService => {
     const own = atRest(all);
     const built = rebuild(own, before.get(key) ?? null, claimed, nowMs);
@@ -65,7 +69,9 @@ export function adopt(claims: readonly Claim[], states: readonly ServiceState[],
   return {
     nodes: claims.map((claim) => nodeOf(claim, copies)),
     services: services.sort((a, b) => (a.state.service.key < b.state.service.key ? -1 : 1)),
-    idle: states.flatMap((state) => idleOf(state, byService, remembering, nowMs)),
+    idle: states
+      .filter(({ allocations }) => !allocations.some(({ id }) => going.has(id)))
+      .flatMap((state) => idleOf(state, byService, remembering, nowMs)),
     certificates: {
       served: ingress.flatMap(({ certificates }) => certificates),
       fallback: ingress[0]?.fallbackCertificate ?? null,
@@ -74,12 +80,23 @@ export function adopt(claims: readonly Claim[], states: readonly ServiceState[],
     missing: [
       ...services.flatMap(({ missing }) => missing),
       ...states.flatMap((state) =>
-        deadOf(state, copies, (node) => claimed.has(node) && !remembering.has(node)),
+        deadOf(state, copies, going, (node) => claimed.has(node) && !remembering.has(node)),
       ),
+      ...jobs.filter(({ id }) => !going.has(id)).map(jobWords),
       ...new Set(strange.map(({ service, domains }) => strangeWords(service, domains))),
     ],
   };
 }
+
+/** Of the rollout that the store has: where the service stays as the store has it, both go on. */
+const isOf = ({ id, node }: RunningJob, before: ServiceState | undefined): boolean =>
+  before !== undefined &&
+  before.rollout !== null &&
+  before.allocations.some((row) => row.id === id && row.node === node && row.group === 'job');
+
+/** What it was to be followed by, nobody knows any more. */
+const jobWords = ({ id, nodeName }: RunningJob): string =>
+  `${id} on ${nodeName} is the job of a deploy that will not go on: its container will be stopped; wait for its end if it is to do its work`;
 
 const strangeWords = (service: string, domains: readonly string[]): string =>
   `${service} (${domains.join(', ')}) is served, and none of its copies is on a node that is here: its name will not be served until they are adopted, or it is deployed`;
@@ -124,6 +141,7 @@ function isKnown(copies: Copies, before: ServiceState | undefined): boolean {
 function deadOf(
   { service, allocations }: ServiceState,
   copies: readonly Copy[],
+  going: ReadonlySet<string>,
   isSearched: (node: string) => boolean,
 ): string[] {
   const alive = new Set(copies.map(({ allocation }) => allocation.id));
@@ -132,7 +150,7 @@ function deadOf(
   );
   const dead = allocations.filter(
     ({ id, node, desired }) =>
-      isSearched(node) && !alive.has(id) && (desired === 'running' || desired === 'routed'),
+      isSearched(node) && !alive.has(id) && !going.has(id) && (desired === 'running' || desired === 'routed'),
   );
   return hasNewer ? [] : dead.map(({ id }) => `${id} of this store does not run any more`);
 }

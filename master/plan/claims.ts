@@ -1,5 +1,6 @@
 /** What the agents of held nodes say of their allocations, and what of it can't be taken as it is. Pure. */
 import type { AllocationAssignment, Recalled } from '../../shared/protocol.js';
+import type { ServiceKey } from '../../shared/spec.js';
 import { readOrigin } from './origin.js';
 import { type Copy, keyOf } from './rebuild.js';
 
@@ -10,18 +11,33 @@ export interface Claim {
   recalled: Recalled;
 }
 
-export function readClaims(claims: readonly Claim[]): { copies: Copy[]; conflicts: string[] } {
+/** The job of a deploy whose container runs. */
+export interface RunningJob {
+  id: string;
+  service: ServiceKey;
+  node: string;
+  nodeName: string;
+}
+
+interface Read {
+  copies: Copy[];
+  jobs: RunningJob[];
+  conflicts: string[];
+}
+
+export function readClaims(claims: readonly Claim[]): Read {
   const read = claims.map(readClaim);
   return {
     copies: read.flatMap(({ copies }) => copies),
+    jobs: read.flatMap(({ jobs }) => jobs),
     conflicts: read.flatMap(({ conflicts }) => conflicts),
   };
 }
 
-function readClaim(claim: Claim): { copies: Copy[]; conflicts: string[] } {
-  const { name, recalled } = claim;
+function readClaim(claim: Claim): Read {
+  const { node, name, recalled } = claim;
   const { assignment, labelled, containers, problem } = recalled;
-  if (problem !== null) return { copies: [], conflicts: [`${name}: ${problem}`] };
+  if (problem !== null) return { copies: [], jobs: [], conflicts: [`${name}: ${problem}`] };
   const all = assignment?.allocations ?? labelled;
   const alive = new Set(containers.flatMap((c) => (c.isAlive ? [c.allocation] : [])));
   const jobs = all.filter(({ group, id }) => group === 'job' && alive.has(id));
@@ -31,11 +47,9 @@ function readClaim(claim: Claim): { copies: Copy[]; conflicts: string[] } {
   const nameless = assignment === null ? [...alive].filter((id) => !known.has(id)) : [];
   return {
     copies: read.flatMap((copy) => (typeof copy === 'string' ? [] : [copy])),
+    jobs: jobs.map((job) => ({ id: job.id, service: keyOf(job), node, nodeName: name })),
     conflicts: [
       ...read.filter((copy) => typeof copy === 'string'),
-      ...jobs.map(
-        ({ id }) => `${id} on ${name} is the job of a deploy under way: adopt again when it has ended`,
-      ),
       ...nameless.map(
         (id) => `${name} runs ${id || 'a container'}, whose labels do not say what it was made from`,
       ),

@@ -1,6 +1,14 @@
 /** install.sh, as root, beside everything else: from nothing to an answer, again, and back to nothing. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -93,6 +101,36 @@ t.test('wrong use is one line', async (t) => {
     t.equal(output.trim().split('\n').length, 1);
   }
 });
+
+t.test(
+  'a join token is asked for on the terminal, is not shown there, and may come from a file',
+  async (t) => {
+    const token = `orca-join.j-0123abcd.${'s'.repeat(43)}.${'0'.repeat(64)}`;
+    const line = `sh ${join(repository, 'install.sh')} --join https://127.0.0.1:1 --home ${home}-joining`;
+    // As a human has it: a terminal, and a script on standard input.
+    const typed = execFile(
+      'script',
+      ['-qec', `${line} < /dev/null`, '/dev/null'],
+      { timeout: 60_000 },
+      () => undefined,
+    );
+    let shown = '';
+    typed.stdout?.on('data', (text) => {
+      shown += text;
+    });
+    await waitFor('the question', () => shown.includes('(not shown): '));
+    typed.stdin?.write(`${token}\n`);
+    await waitFor('its end', () => typed.exitCode !== null);
+    t.match(shown, /no answer/);
+    t.notMatch(shown, 'sssss');
+    const joining = (url: string, from: string) =>
+      install('--join', url, '--token-file', from, '--home', `${home}-joining`);
+    const file = join(home, '../token.txt');
+    writeFileSync(file, `${token}\n`, { mode: 0o600 });
+    t.match((await joining('https://127.0.0.1:1', file)).output, /no answer/);
+    t.match((await joining('https://x', '/none')).output, /wants a file that can be read/);
+  },
+);
 
 t.test('--uninstall leaves nothing', async (t) => {
   const cluster = readFileSync(join(home, 'install.manifest'), 'utf8').match(/^cluster (.*)$/m)?.[1] ?? '';

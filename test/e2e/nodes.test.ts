@@ -133,6 +133,24 @@ t.test('a node that is removed is let in no more, and nothing is missing', async
   await waitFor('its agent to be told', () => /4404|was removed/.test(cluster.agentLog('h3')));
 });
 
+t.test('what is on a live node that is given up is stopped there, by its agent alone', async (t) => {
+  t.not((await cluster.containers()).get('h2')?.length, 0);
+  t.match(await orca.run(['nodes', 'rm', 'h2', '--force']), {
+    code: 0,
+    stdout: /^node h2 is removed; what Orca runs there is being stopped\n$/,
+  });
+  await waitFor(
+    'its containers to be gone',
+    async () => (await cluster.containers()).get('h2')?.length === 0,
+  );
+  await waitFor('its agent to be told', () => /4404|was removed/.test(cluster.agentLog('h2')));
+  await settled();
+  t.same(
+    (await orca.status()).nodes.map(({ name }) => name),
+    ['h1'],
+  );
+});
+
 async function settled(): Promise<void> {
   await orca.serviceThat(
     'web',

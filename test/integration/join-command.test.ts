@@ -66,6 +66,18 @@ t.test('a host joins, its agent is let in, and joining again keeps what it is', 
   const token2 = await tokenOf(m);
   const line2 = ['join', urlOf(m), '--home', home, '--name', 'worker-2'];
   t.equal((await orca(line2, { home, env: { ORCA_JOIN_TOKEN: token2 } })).exit, 0);
+  const file = join(home, 'token.txt');
+  for (const [more, how] of [
+    [['--token-file', file], {}],
+    [['--token-file', '-'], { env: { ORCA_JOIN_TOKEN: 'x' } }],
+    [[], {}],
+  ] as const) {
+    const text = `${await tokenOf(m)}\n`;
+    writeFileSync(file, text);
+    const name = `worker-of-${more.length}-${Object.keys(how).length}`;
+    const read = { home, stdin: text, ...how };
+    t.match(await orca([...line2.slice(0, -1), name, ...more], read), { exit: 0 }, more.join(' '));
+  }
   t.equal(settingsOf(home).nodeId, settings.nodeId);
 });
 

@@ -73,7 +73,7 @@ export async function anApi(
     undrain: noting('undrain', undefined),
     label: noting('label', { zone: 'eu-1' }),
     role: noting('role', undefined),
-    removeNode: noting('removeNode', undefined),
+    removeNode: noting('removeNode', ''),
     rebalance: noting('rebalance', [{ allocation: { id: 'shop.api.1' }, from: 'node-1', to: 'node-2' }]),
     ...more.commands,
   };
@@ -155,6 +155,8 @@ export async function anApi(
       httpsPort: 443,
       home: '/var/lib/orca',
       security: more.security ?? NOTHING_ALLOWED,
+      ownPorts: [80, 443, 6_880],
+      imagesPrefix: 'registry.example.com/orca',
     }),
     access,
     reload: async () => 'done',

@@ -27,7 +27,7 @@ t.test('join-token makes, lists and revokes; the token alone is on stdout', asyn
   t.equal(made.out, 'orca-join.x\n');
   t.match(
     made.err,
-    /not shown again[\s\S]*curl -fsSk https:\/\/MASTER:\d+\/install\.sh \| sudo sh -s -- --join https:\/\/MASTER:\d+ --token TOKEN/,
+    /not shown again[\s\S]*curl -fsSk https:\/\/MASTER:\d+\/install\.sh \| sudo sh -s -- --join https:\/\/MASTER:\d+\n[\s\S]*--token-file FILE/,
   );
   t.same(fake.asked.at(-1)?.body, { ttl_secs: 1_800, uses: 2, labels: { zone: 'a', b: '' } });
   await orca(['join-token', 'create'], fake);

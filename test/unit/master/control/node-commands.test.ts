@@ -2,8 +2,11 @@
 import t, { type Test } from 'tap';
 import { createDescribeNode } from '../../../../master/control/describe-node.js';
 import { stepDrains } from '../../../../master/control/drains.js';
+import { createFarewells } from '../../../../master/control/farewells.js';
 import { createNodeCommands } from '../../../../master/control/node-commands.js';
 import { createStates } from '../../../../master/control/states.js';
+import { putHold } from '../../../../master/store/hold.js';
+import type { Node } from '../../../../shared/model.js';
 import { aNode, anAllocation, aRelease, aService, aSpec } from '../../../support/a-model.js';
 import { aStore } from '../../../support/a-store.js';
 
@@ -14,7 +17,8 @@ function aCluster(t: Test) {
     () => [{ name: 'two', address: null, labels: { zone: 'config' } }],
     () => 'n-1',
   );
-  const commands = createNodeCommands({ store, states, nodes, isLocal: (id) => id === 'n-1' });
+  const farewells = createFarewells('c0');
+  const commands = createNodeCommands({ store, states, nodes, farewells, isLocal: (id) => id === 'n-1' });
   store.write((tx) => {
     for (const [id, name] of [
       ['n-1', 'one'],
@@ -29,7 +33,7 @@ function aCluster(t: Test) {
     tx.putRelease(aRelease());
     tx.putAllocation(anAllocation({ node: 'n-2', desired: 'routed' }));
   });
-  return { store, states, commands };
+  return { store, states, commands, farewells };
 }
 
 t.test('labels are set and removed, but for those of cluster.toml', async (t) => {
@@ -92,6 +96,34 @@ t.test('a node is removed with its certificate, once nothing is lost by it', asy
   t.same([store.node('n-2'), store.identity('n-2'), store.node('n-3')], [undefined, undefined, undefined]);
   t.ok(store.dirty.services.has('shop/api'), 'what it ran is planned again');
 });
+
+t.test(
+  'a node that is removed while it is connected is told to stop what it runs, unless that is to go on',
+  async (t) => {
+    const { store, commands, farewells } = aCluster(t);
+    const revision = store.node('n-2')?.revision ?? 0;
+    t.match(commands.removeNode('two', true, 'ops'), /is being stopped/);
+    t.match(farewells.take('n-2'), {
+      ...{ type: 'assignment', cluster: 'c0', revision: revision + 1 },
+      ...{ allocations: [], images: [], keep: [], ingress: null },
+    });
+    t.equal(farewells.take('n-2'), null, 'once');
+    t.equal(commands.removeNode('three', true, 'ops'), '', 'nothing ran there');
+    for (const [change, keeps, says] of [
+      [(one: Node) => ({ ...one }), true, /goes on, and is reached by nobody/],
+      [(one: Node) => ({ ...one, connectedAtMs: null }), false, /not connected.*goes on until/],
+    ] as const) {
+      const { store, commands, farewells } = aCluster(t);
+      store.write((tx) => tx.putNode(change(tx.node('n-2') ?? aNode())));
+      t.match(commands.removeNode('two', true, 'ops', keeps), says);
+      t.equal(farewells.take('n-2'), null);
+    }
+    const held = aCluster(t);
+    held.store.write((tx) => putHold(tx, 'n-2', { state: 'held', revision: 9, why: 'x' }));
+    held.commands.removeNode('two', true, 'ops');
+    t.equal(held.farewells.take('n-2'), null, "one that is held was never this master's to stop");
+  },
+);
 
 t.test('data on a lost node is given up only when that is said', async (t) => {
   const { store, commands } = aCluster(t);

@@ -4,6 +4,7 @@ import { createCertificates } from '../../../../master/control/certificates.js';
 import { createCommands } from '../../../../master/control/commands.js';
 import { createDescribeNode } from '../../../../master/control/describe-node.js';
 import { createDiscovery } from '../../../../master/control/discovery.js';
+import { createFarewells } from '../../../../master/control/farewells.js';
 import { createNodeCommands } from '../../../../master/control/node-commands.js';
 import { startReconcile } from '../../../../master/control/reconcile.js';
 import { createSecretValues } from '../../../../master/control/secret-values.js';
@@ -60,7 +61,7 @@ function aControl(t: Test) {
       states,
       createSecretValues(store, (sealed) => sealed),
     ),
-    ...createNodeCommands({ store, states, nodes, isLocal: () => false }),
+    ...createNodeCommands({ store, states, nodes, isLocal: () => false, farewells: createFarewells('c0') }),
   };
   return { store, states, assignments, commands, sent, errors, start };
 }

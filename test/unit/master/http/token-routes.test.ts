@@ -143,7 +143,9 @@ t.test('who did what is told, with refusals, and never with what was sent', asyn
     entries.find(({ action }) => action === 'POST /secrets/:key'),
     { from: '127.0.0.1', via: 'api', text: 'secret k of shop: set by deployer1' },
   );
-  t.notMatch(JSON.stringify(entries), /hush|wrong-token|4_?711/);
+  // A hash may hold any four digits.
+  const said = entries.map(({ hash, previous, ...rest }) => rest);
+  t.notMatch(JSON.stringify(said), /hush|wrong-token|4_?711/);
   t.match(await call('GET', '/audit/verify'), { json: { ok: true, broken: null } });
   t.match((await call('GET', '/audit?by=nobody')).json, { entries: [{ code: 'NOT_AUTHENTICATED' }] });
   const head = ((await call('GET', '/audit/verify')).json as { head: { number: number; hash: string } }).head;

@@ -186,7 +186,8 @@ t.test('a service of the store that runs nowhere any more is stopped, not starte
   t.match(dead.missing, [/shop\.api\.1 of this store does not run any more/, /does not run/]);
 });
 
-t.test('the job of a deploy that runs is waited for', async (t) => {
+/** A deploy whose job runs. */
+function withJob(): Shop {
   const deploy = aDeploy({ preDeploy: { command: ['migrates'], timeoutMs: 60_000 } });
   const shop = running(aSpec(), 1);
   shop.deploy(aSpec({ deploy, container: { image: 'good:2' } }));
@@ -199,5 +200,48 @@ t.test('the job of a deploy that runs is waited for', async (t) => {
     shop.cluster.tick(100);
   }
   shop.cluster.tick(100);
-  t.match(adopt(claimsOf(shop), [], 1).conflicts, [/is the job of a deploy under way/]);
-});
+  return shop;
+}
+
+t.test(
+  'the job of a deploy that will not go on is missed, and blocks no adoption that is to be partial',
+  async (t) => {
+    const shop = withJob();
+    const adoption = adopt(claimsOf(shop), [], 1);
+    t.same(adoption.conflicts, []);
+    t.ok(
+      adoption.missing.some((line) =>
+        /shop\.api\.\d+ on .* is the job of a deploy that will not go on/.test(line),
+      ),
+    );
+    const state = onlyService(adoption);
+    t.match(state, { rollout: null, service: { planned: { stable: 1 } } });
+    t.notOk(state.allocations.some(({ group }) => group === 'job'));
+  },
+);
+
+t.test(
+  'one of a service that stays as the store has it goes on, untouched, and its deploy with it',
+  async (t) => {
+    const shop = withJob();
+    const { snapshot, nowMs } = shop.cluster;
+    const labelled = claimsOf(shop).map((claim): Claim => {
+      const { assignment } = claim.recalled;
+      return {
+        ...claim,
+        recalled: { ...claim.recalled, assignment: null, labelled: assignment?.allocations ?? [] },
+      };
+    });
+    const adoption = adopt(labelled, [snapshot], nowMs);
+    t.same([adoption.services, adoption.conflicts, adoption.missing, adoption.idle], [[], [], [], []]);
+    const first = snapshot.allocations.filter(({ group }) => group === 'job');
+    const onlyJob = { ...snapshot, allocations: first };
+    const jobs = labelled.map((claim): Claim => {
+      const own = claim.recalled.labelled.filter(({ group }) => group === 'job');
+      const containers = claim.recalled.containers.filter((c) => own.some(({ id }) => id === c.allocation));
+      return { ...claim, recalled: { ...claim.recalled, labelled: own, containers } };
+    });
+    const early = adopt(jobs, [onlyJob], nowMs);
+    t.same([early.conflicts, early.missing, early.idle], [[], [], []], 'also where nothing of it runs yet');
+  },
+);
