@@ -21,6 +21,8 @@ export const migrations: readonly ((tables: Tables) => void)[] = [
   migrateSecrets,
   // 7: new tables alone.
   () => undefined,
+  // 8: previews, which an earlier Orca would take for services that may have any secret.
+  () => undefined,
 ];
 
 /** The version of the schema that this Orca writes. */
