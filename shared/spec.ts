@@ -117,6 +117,8 @@ export const deploySpecSchema = z.object({
   stopGraceMs: z.number(),
   progressDeadlineMs: z.number(),
   autoRollback: z.boolean(),
+  /** Copies of each preview; absent: one. */
+  previewReplicas: z.number().int().optional(),
 });
 export type DeploySpec = z.infer<typeof deploySpecSchema>;
 

@@ -28,7 +28,7 @@ export function previewSpec(original: ServiceSpec, mark: PreviewMark, isFork: bo
   const spec: ServiceSpec = {
     ...rest,
     name,
-    replicas: Math.min(1, original.replicas),
+    replicas: original.deploy.previewReplicas ?? Math.min(1, original.replicas),
     container: containerOf(original, name),
     domains: domain === null ? [] : [domain],
     tls: null,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
+import { changesOf } from '../../../../master/plan/changes.js';
 import { previewEnd } from '../../../../master/plan/preview-ends.js';
 import { refuseOther } from '../../../../master/plan/preview-names.js';
 import { previewRules, refuseWebhook } from '../../../../master/plan/preview-rules.js';
@@ -60,6 +61,17 @@ t.test('a canary is rolled out plainly', async (t) => {
   const derived = previewSpec(built({ replicas: 2, deploy }), mark, false);
   t.match(specOf(derived).deploy, { strategy: 'rolling', sticky: false, canarySteps: [], analysis: null });
   t.match(derived, { without: ['no canary'] });
+});
+
+t.test('it has one copy, or as many as its service says for previews', async (t) => {
+  const replicas = (keys: object) => specOf(previewSpec(built(keys), mark, false)).replicas;
+  t.equal(replicas({ replicas: 3 }), 1);
+  t.equal(replicas({ replicas: 0 }), 0);
+  t.equal(replicas({ replicas: 3, deploy: { preview_replicas: 2 } }), 2);
+  t.throws(() => aSpec({ deploy: { preview_replicas: 2 } }), /has no effect without \[service\.build\]/);
+  t.match(changesOf(built(), built({ deploy: { preview_replicas: 2 } })), [
+    'deploy.preview_replicas: none → 2',
+  ]);
 });
 
 t.test('its domain stands before the first one, or below a wildcard', async (t) => {
