@@ -118,6 +118,7 @@ t.test('a pull request is served at its own address, beside its service', async 
   t.match((await orca.run(['history', 'web-pr-12', '--json'])).stdout, /carol \(org\/app#12@/);
   await waitFor('the commit to be told', () => provider.told(head).length > 1);
   t.same(provider.told(head), ['pending', 'success']);
+  t.equal(provider.link(head), 'https://pr-12.web.localhost/');
   t.same(await volumeNames(), ['previews_web-pr-12_kept', 'previews_web_kept']);
 });
 
