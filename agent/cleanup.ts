@@ -7,17 +7,19 @@ import type { Cleaned, Cleanup } from '../shared/cleanup.js';
 import { messageOf } from '../shared/errors.js';
 import type { BuiltImage, Engine } from './engine.js';
 import type { Facts } from './facts.js';
+import { removePreviewVolumes } from './preview-volumes.js';
 
 export const BUILD_PREFIX = 'orca-build/';
 const IMAGES_FOLDER = '/var/lib/docker';
 
 export async function cleanUp(
-  { id, isDry, keep }: Cleanup,
+  { id, isDry, keep, previews }: Cleanup,
   { engine, cluster, facts }: { engine: Engine; cluster: string | null; facts: Facts },
 ): Promise<Cleaned> {
   const removed: Cleaned['images'] = [];
+  const volumes: string[] = [];
   const said = async (problem: string | null): Promise<Cleaned> => ({
-    ...{ type: 'cleaned', id, images: removed, problem },
+    ...{ type: 'cleaned', id, images: removed, problem, ...(volumes.length > 0 ? { volumes } : {}) },
     diskUsedPercent: await diskUsed(),
   });
   try {
@@ -28,6 +30,8 @@ export async function cleanUp(
         if (!isDry) await engine.removeBuilt(tag);
         removed.push({ tag, sizeBytes: image.sizeBytes });
       }
+    if (previews && cluster !== null)
+      volumes.push(...(await removePreviewVolumes(engine, cluster, previews)));
     return await said(null);
   } catch (error) {
     return said(messageOf(error));

@@ -2,7 +2,7 @@
 import type { Confinement } from '../shared/spec.js';
 import type { DockerContainerOptions } from './dockerode.js';
 import type { ContainerRequest } from './engine.js';
-import { containerLabels, LABEL_CLUSTER, LABEL_PROJECT } from './labels.js';
+import { containerLabels, LABEL_CLUSTER, LABEL_PREVIEW, LABEL_PROJECT } from './labels.js';
 
 /** Docker's own restart policy stays `no`: a container that ended is replaced by the agent. */
 export function toCreateOptions(request: ContainerRequest): DockerContainerOptions {
@@ -88,6 +88,7 @@ function portBindings(request: ContainerRequest): Record<string, { HostIp: strin
 function mountsOf({ allocation, cluster, mounts, files }: ContainerRequest): DockerMount[] {
   const { volumes, confinement } = allocation.container;
   const Labels = { [LABEL_CLUSTER]: cluster, [LABEL_PROJECT]: allocation.project };
+  const ofPreview = { [LABEL_PREVIEW]: `${allocation.project}/${allocation.service}` };
   return [
     ...mounts.map(
       ({ source, target, readOnly }): DockerMount => ({
@@ -109,12 +110,16 @@ function mountsOf({ allocation, cluster, mounts, files }: ContainerRequest): Doc
       }),
     ),
     ...volumes.map(
-      ({ name, path }): DockerMount => ({
+      ({ name, path, preview }): DockerMount => ({
         Type: 'volume',
         Source: `${allocation.project}_${allocation.service}_${name}`,
         Target: path,
         ReadOnly: false,
-        VolumeOptions: { NoCopy: false, Labels, DriverConfig: { Name: 'local', Options: {} } },
+        VolumeOptions: {
+          NoCopy: false,
+          Labels: preview ? { ...Labels, ...ofPreview } : Labels,
+          DriverConfig: { Name: 'local', Options: {} },
+        },
       }),
     ),
   ];

@@ -5,6 +5,7 @@ import { dockerContainers } from './docker-containers.js';
 import { ANSWER_MS, ask, askMaybe, WORK_MS } from './docker-errors.js';
 import { dockerImages } from './docker-images.js';
 import { jsonLines } from './docker-streams.js';
+import { dockerVolumes } from './docker-volumes.js';
 import { type Docker, openDocker } from './dockerode.js';
 import type { Engine, EngineEvent } from './engine.js';
 import { LABEL_CLUSTER, LABEL_PROJECT } from './labels.js';
@@ -17,6 +18,7 @@ export function dockerEngine(socket: string): Engine {
     ...dockerImages(docker),
     ...dockerBuilds(docker),
     ...dockerNetworks(docker),
+    ...dockerVolumes(docker),
     async version() {
       const [version, bridge] = await Promise.all([
         ask(ANSWER_MS, () => docker.version()),

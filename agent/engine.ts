@@ -130,6 +130,10 @@ export interface Engine {
   remove(id: string): Promise<void>;
   logs(id: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
   exec(id: string, command: string[], signal: AbortSignal): Promise<{ exitCode: number; output: string }>;
+  /** The volumes that were made for previews, each with `project/name` of its own. */
+  previewVolumes(cluster: string): Promise<{ name: string; preview: string }[]>;
+  /** Gone already: nothing to do. Rejects with `conflict` while a container has it. */
+  removeVolume(name: string): Promise<void>;
   networks(cluster: string): Promise<ObservedNetwork[]>;
   createNetwork(cluster: string, project: string, name: string): Promise<ObservedNetwork>;
   removeNetwork(id: string): Promise<void>;

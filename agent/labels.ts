@@ -8,6 +8,8 @@ import { referringEnv } from './secrets.js';
 
 export const LABEL_CLUSTER = 'orca.cluster';
 export const LABEL_PROJECT = 'orca.project';
+/** Of a volume that goes with the preview it was made for: `project/name`. */
+export const LABEL_PREVIEW = 'orca.preview';
 /** Of an image that was built from source: the id of its build. */
 export const LABEL_BUILD = 'orca.build';
 /**

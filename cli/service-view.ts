@@ -4,7 +4,7 @@ import { shareText, trafficText, verdictText, weightText } from './canary-view.j
 import { reasonOf } from './ends.js';
 import type { Output } from './output.js';
 import { allocationText, shortId } from './progress.js';
-import { reasonText, statusText } from './status-text.js';
+import { previewText, reasonText, statusText } from './status-text.js';
 import { localTime, since } from './time.js';
 
 /** `service` is cleaned already. */
@@ -17,6 +17,8 @@ export function printService(output: Output, service: ServiceStatus, nowMs: numb
   row(output, 'ready', `${service.running_replicas}/${service.replicas}`);
   if (service.url !== null) row(output, 'url', service.url);
   if (service.domains.length > 1) row(output, 'domains', service.domains.join(', '));
+  const preview = previewText(service);
+  if (preview !== null) row(output, 'preview', preview);
   printHeld(output, service, nowMs);
   printGroups(output, service);
   printRollout(output, service);

@@ -1,12 +1,19 @@
 /** The status of a service in its colour, and why it is so. */
 import type { ServiceStatus } from '../shared/api.js';
 import type { Colors } from './output.js';
-import { since } from './time.js';
+import { localTime, since } from './time.js';
 
 export function statusText(status: ServiceStatus['status'], colors: Colors): string {
   if (status === 'running') return colors.green(status);
   if (status === 'failed') return colors.red(status);
   return status === 'stopped' ? colors.dim(status) : colors.yellow(status);
+}
+
+/** Whose preview it is, and until when at the longest; null: it is none. */
+export function previewText({ preview }: ServiceStatus): string | null {
+  if (!preview) return null;
+  const { of, repo, number, commit, expires_at } = preview;
+  return `preview of ${of} for ${repo}#${number} at ${commit.slice(0, 7)}, until ${localTime(expires_at)} unless it is pushed to`;
 }
 
 /** Why the status is what it is; of maintenance also for how long. */

@@ -45,10 +45,13 @@ function serviceRows(services: ServiceStatus[], colors: Colors, nowMs: number): 
     `${service.running_replicas}/${service.replicas}`,
     service.image,
     service.url ?? service.domain ?? '–',
-    reasonText(service, nowMs),
+    [previewShort(service), reasonText(service, nowMs)].filter((text) => text !== '').join('; '),
   ]);
   return [['PROJECT', 'SERVICE', 'STATUS', 'RELEASE', 'READY', 'IMAGE', 'URL', 'REASON'], rows];
 }
+
+const previewShort = ({ preview }: ServiceStatus): string =>
+  preview ? `preview of ${preview.of}, ${preview.repo}#${preview.number}` : '';
 
 /** `v1`, and what is beside it: `v1 + v2 (20 %)`. */
 function releaseText({ release, groups }: ServiceStatus): string {

@@ -180,6 +180,8 @@ export const verbs: Verb[] = [
     options: [
       ['--project <project>', 'of this project alone'],
       ['--file <path>', 'set: the value is what this file holds'],
+      ['--preview', 'set, import: previews of pull requests may have it too'],
+      ['--no-preview', 'set, import: they may not any more'],
       ['--redeploy', 'roll the services that use it'],
       ['--force', 'rm: though services use it'],
       detach,

@@ -10,12 +10,20 @@ export function printSetup(output: Output, webhook: WebhookAdded): void {
   output.line(`secret: ${webhook.secret ?? '(the one that you gave)'}`);
   if (webhook.secret !== null) output.note('The secret is not shown again.');
   for (const line of steps[webhook.provider](webhook)) output.note(line);
+  if (webhook.preview) output.note(`Also: ${pulls[webhook.provider]} events, for the previews.`);
   if (!webhook.is_public)
     output.note(
       'The URL has a certificate of the cluster CA, which the provider does not trust: set [cluster] domain and acme_email, or turn its verification off there.',
     );
   output.note(`Then: orca webhooks test ${webhook.id}`);
 }
+
+const pulls: Record<Provider, string> = {
+  github: 'pull request',
+  gitea: 'pull request and pull request synchronized',
+  gitlab: 'merge request',
+  generic: 'no',
+};
 
 const steps: Record<Provider, (webhook: WebhookAdded) => string[]> = {
   github: ({ repo }) => [

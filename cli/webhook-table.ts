@@ -23,7 +23,7 @@ export function deliveryTable(output: Output, deliveries: readonly DeliveryView[
     deliveries.map((one) => [
       one.id,
       since(one.received_at, nowMs),
-      one.ref?.replace(/^refs\/(heads\/)?/, '') ?? one.event,
+      one.pull ? `#${one.pull.number} ${verbs[one.pull.action]}` : refOf(one),
       one.commit?.slice(0, 7) ?? one.image_tag ?? '–',
       one.author ?? '–',
       result(one),
@@ -31,15 +31,20 @@ export function deliveryTable(output: Output, deliveries: readonly DeliveryView[
   );
 }
 
+const refOf = ({ ref, event }: DeliveryView): string => ref?.replace(/^refs\/(heads\/)?/, '') ?? event;
+
+const verbs = { update: 'push', close: 'closed', none: 'other' } as const;
+
 /** Which pushes it is for. */
-function meant({ provider, branch, tag, paths }: WebhookView): string {
+function meant({ provider, branch, tag, paths, preview }: WebhookView): string {
   const any = provider === 'generic' ? 'every call' : 'default branch';
   const what = [
     ...(branch === null && tag === null ? [any] : []),
     ...(branch === null ? [] : [branch]),
     ...(tag === null ? [] : [`tags ${tag}`]),
   ];
-  return `${what.join(', ')}${paths.length === 0 ? '' : ` (${paths.join(', ')})`}`;
+  const pulls = preview ? `; previews (${preview.services.length} of ${preview.limit})` : '';
+  return `${what.join(', ')}${paths.length === 0 ? '' : ` (${paths.join(', ')})`}${pulls}`;
 }
 
 function result({ state, reason, commit_status: status }: DeliveryView): string {

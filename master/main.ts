@@ -280,7 +280,7 @@ async function construct(
   undo.push(watchOwn({ store, states, own, onChange: serveAnew, log }).stop);
   undo.push(acme.start());
   undo.push(sources.start(log));
-  undo.push(startHooks(store, commands, authority.keys.unseal, log).stop);
+  undo.push(startHooks(store, commands, authority.keys.unseal, log, () => settings).stop);
   const url = `https://${reachable(settings.listen.host)}:${port}`;
   writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);
   if (settings.runsAgent) undo.push(runLocalAgent({ home, restart: local.changed, log }).stop);

@@ -17,6 +17,7 @@ import { wantedNames } from './control/certificates.js';
 import type { States } from './control/states.js';
 import { refusalOf } from './plan/acme.js';
 import { isByDns } from './plan/dns.js';
+import { previewWildcard } from './plan/preview-wildcard.js';
 import type { Store } from './store/store.js';
 
 export interface PublicCertificatesOptions {
@@ -40,6 +41,8 @@ export interface PublicCertificates extends Acme {
   commands: {
     notPublic(name: string): string | null;
     isOrdered(name: string): boolean;
+    /** The name whose certificate serves a preview of that name; null: it has one of its own, or none. */
+    wildcardOf(name: string): string | null;
     isAcmeOff(): boolean;
     retry(name: string, by: string): string;
   };
@@ -49,10 +52,16 @@ export interface PublicCertificates extends Acme {
 
 export function createPublicCertificates(options: PublicCertificatesOptions): PublicCertificates {
   const { store, states, settings } = options;
+  const isUsable = (name: string): boolean =>
+    (store.acmeRecord(name)?.certificate?.notAfterMs ?? 0) > Date.now();
+  const wildcardOf = (name: string): string | null => {
+    const wildcard = previewWildcard(name, () => states.all().map(({ service }) => service.spec));
+    return wildcard !== null && isUsable(wildcard) ? wildcard : null;
+  };
   const wanted = (): Set<string> => {
     const { domain } = settings();
     const names = [...wantedNames(states.all()), ...(domain === null ? [] : [domain])];
-    return new Set(names.filter((name) => !options.isCovered(name)));
+    return new Set(names.filter((name) => !options.isCovered(name) && wildcardOf(name) === null));
   };
   const dns = createDns({
     folder: join(options.home, 'dns-challenges'),
@@ -73,6 +82,7 @@ export function createPublicCertificates(options: PublicCertificatesOptions): Pu
   let dnsBefore = JSON.stringify(settings().acme?.dns ?? null);
   return {
     ...acme,
+    find: (name) => acme.find(name) ?? acme.find(wildcardOf(name) ?? name),
     start() {
       const stop = acme.start();
       return async () => {
@@ -89,6 +99,7 @@ export function createPublicCertificates(options: PublicCertificatesOptions): Pu
     },
     commands: {
       notPublic: (name) => (settings().acme === null ? null : refused(name)),
+      wildcardOf: (name) => (isUsable(name) ? null : wildcardOf(name)),
       isAcmeOff: () => settings().acme === null,
       isOrdered: (name) => settings().acme !== null && refused(name) === null && !isCovered(name),
       retry: (name, by) => retryNow(retrying, name, by, Date.now()),

@@ -2,6 +2,7 @@
 import type { Log } from '../shared/log.js';
 import { type CleanupOptions, createCleanUp, startCleanUp } from './control/cleanup.js';
 import { createDeployKeys } from './control/deploy-keys.js';
+import { startPreviewVolumes } from './control/preview-volumes.js';
 import type { Secrets } from './control/secrets.js';
 import type { CleanUp, DeployKeys } from './http/ports.js';
 
@@ -17,6 +18,9 @@ export function createSources(options: CleanupOptions & { secrets: Pick<Secrets,
       deployKeys: createDeployKeys(options.store, options.secrets),
       cleanUp: createCleanUp(options),
     },
-    start: (log) => startCleanUp(options, log).stop,
+    start: (log) => {
+      const loops = [startCleanUp(options, log), startPreviewVolumes(options, log)];
+      return () => Promise.all(loops.map((loop) => loop.stop())).then(() => undefined);
+    },
   };
 }

@@ -10,6 +10,8 @@ import type { Authority } from './authority.js';
 import { commitBuilder, createBringOut } from './control/bring-out.js';
 import { startCommitStatuses } from './control/commit-statuses.js';
 import { startDeliver } from './control/deliver.js';
+import { startPreviewEnds } from './control/preview-ends.js';
+import { createPreviews, type PreviewsOptions } from './control/previews.js';
 import { createReceive } from './control/receive.js';
 import { bindOfHook, createWebhooks } from './control/webhooks.js';
 import { pingHook } from './hook-ping.js';
@@ -54,15 +56,21 @@ function secretOf({ id, sealedSecret }: Webhook, { unseal }: HooksOptions['autho
 
 export function startHooks(
   store: Store,
-  { redeploy, rebuild }: { redeploy: Redeploy; rebuild: Parameters<typeof commitBuilder>[0] },
+  commands: PreviewsOptions['commands'] & {
+    redeploy: Redeploy;
+    rebuild: Parameters<typeof commitBuilder>[0];
+  },
   unseal: (sealed: string, bind: string) => string,
   log: Log,
+  settings: PreviewsOptions['settings'],
 ): { stop: () => Promise<void> } {
   const nowMs = Date.now;
-  const bringOut = createBringOut(redeploy, commitBuilder(rebuild));
-  const deliver = startDeliver({ store, bringOut, nowMs, log });
+  const bringOut = createBringOut(commands.redeploy, commitBuilder(commands.rebuild));
+  const bringPreview = createPreviews({ store, commands, settings });
+  const deliver = startDeliver({ store, bringOut, bringPreview, nowMs, log });
+  const ends = startPreviewEnds({ store, commands, nowMs, log });
   const statuses = startCommitStatuses({ store, unseal, post: postStatus, nowMs, log });
-  return { stop: () => Promise.all([deliver.stop(), statuses.stop()]).then(() => undefined) };
+  return { stop: () => Promise.all([deliver.stop(), ends.stop(), statuses.stop()]).then(() => undefined) };
 }
 
 type Redeploy = (...args: [...Parameters<Commands['redeploy']>, tag: string | null]) => string | null;

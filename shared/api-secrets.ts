@@ -8,6 +8,8 @@ export const secretViewSchema = z.object({
   key: z.string(),
   /** Null: of all projects. */
   project: z.string().nullable(),
+  /** Previews may have it too. */
+  preview: z.boolean(),
   /** Names the value without saying anything of it. */
   version: z.string(),
   set_at: z.string(),
@@ -23,12 +25,16 @@ export type SecretsReply = z.infer<typeof secretsReplySchema>;
 /** What is wrong with it is said without it. */
 const value = z.custom<string>((given) => typeof given === 'string', 'must be text');
 
-export const setSecretSchema = z.object({ value, redeploy: z.boolean().optional() });
+/** Whether previews may have it; absent or null: as before, and a new one is not for them. */
+const preview = z.boolean().nullish();
+
+export const setSecretSchema = z.object({ value, preview, redeploy: z.boolean().optional() });
 export const setSecretsSchema = z.object({
   secrets: z
     .array(z.object({ key: z.string(), value }))
     .min(1)
     .max(1_000),
+  preview,
   redeploy: z.boolean().optional(),
 });
 

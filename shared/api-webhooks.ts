@@ -23,6 +23,14 @@ export const addWebhookSchema = z.object({
   /** Where the provider's API is; known of github.com and gitlab.com. */
   status_api: unset(z.string().max(512)),
   infra: unset(z.union([z.boolean(), z.string()])),
+  /** Pull requests get copies of the service. */
+  preview: unset(z.boolean()),
+  /** So many at once; 5. */
+  preview_limit: unset(z.number().int()),
+  /** How long after its last push one goes; `7d`. */
+  preview_ttl: unset(z.string().max(40)),
+  /** Also those of other repositories. */
+  preview_forks: unset(z.boolean()),
 });
 export type AddWebhook = z.output<typeof addWebhookSchema>;
 
@@ -30,7 +38,7 @@ export const deliveryViewSchema = z.object({
   id: z.string(),
   webhook: z.string(),
   service: z.string(),
-  state: z.enum(['waiting', 'deploying', 'deployed', 'failed', 'superseded', 'skipped']),
+  state: z.enum(['waiting', 'deploying', 'deployed', 'failed', 'superseded', 'removed', 'skipped']),
   /** Why it waits, was skipped, failed or was superseded. */
   reason: z.string().nullable(),
   event: z.string(),
@@ -43,6 +51,10 @@ export const deliveryViewSchema = z.object({
   /** Null: not known. */
   path_count: z.number().nullable(),
   image_tag: z.string().nullable(),
+  /** Null: it is about no pull request. */
+  pull: z
+    .object({ number: z.number(), action: z.enum(['update', 'close', 'none']), fork: z.boolean() })
+    .nullable(),
   rollout: z.string().nullable(),
   remote_id: z.string().nullable(),
   redelivery_of: z.string().nullable(),
@@ -75,6 +87,16 @@ export const webhookViewSchema = z.object({
   status_secret: z.string().nullable(),
   status_api: z.string().nullable(),
   infra: z.literal(false),
+  /** Null: pull requests make nothing. */
+  preview: z
+    .object({
+      limit: z.number(),
+      ttl_secs: z.number(),
+      forks: z.boolean(),
+      /** The previews there are. */
+      services: z.array(z.string()),
+    })
+    .nullable(),
   /** What to give the provider. */
   url: z.string(),
   /** When it was last called, ISO. */

@@ -122,6 +122,17 @@ export const serviceStatusSchema = z.object({
   last_failure: failureSchema.nullable(),
   /** Not null: every request is answered 503 with this message, and the containers go on. */
   maintenance: z.object({ message: z.string(), by: z.string(), since: z.string() }).nullable(),
+  /** Not null: it is a copy that a pull request made, and goes with it, and then at the latest. */
+  preview: z
+    .object({
+      of: z.string(),
+      repo: z.string(),
+      number: z.number(),
+      commit: z.string(),
+      webhook: z.string(),
+      expires_at: z.string(),
+    })
+    .nullable(),
   observed_at: z.string().nullable(),
 });
 export type ServiceStatus = z.infer<typeof serviceStatusSchema>;

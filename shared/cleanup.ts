@@ -8,6 +8,8 @@ export const cleanupSchema = z.object({
   isDry: z.boolean(),
   /** Ids of images that something may need again. */
   keep: z.array(z.string()),
+  /** The previews there are (`project/name`): volumes that were made for others go, whatever `isDry` says of images. Absent: none does. */
+  previews: z.array(z.string()).optional(),
 });
 export type Cleanup = z.infer<typeof cleanupSchema>;
 
@@ -15,6 +17,8 @@ export const cleanedSchema = z.object({
   type: z.literal('cleaned'),
   id: z.string(),
   images: z.array(z.object({ tag: z.string(), sizeBytes: z.number() })),
+  /** Volumes that went with their preview; absent: none did. */
+  volumes: z.array(z.string()).optional(),
   /** Of the disk that Docker's images are on; null: it can't be told. */
   diskUsedPercent: z.number().nullable(),
   /** Why the answer is not whole; null: it is. */

@@ -6,6 +6,7 @@
  * what an older master stored and an older agent kept reads as what it meant.
  */
 import { z } from 'zod';
+import { previewMarkSchema } from './preview.js';
 
 const probeTiming = {
   intervalMs: z.number(),
@@ -64,7 +65,8 @@ export const containerSpecSchema = z.object({
   /** What the cluster allowed mounts in when this was deployed: no link may lead out of it. Absent: nothing was asked then. Not of what
    *  makes a release. */
   mountsWithin: z.array(z.string()).optional(),
-  volumes: z.array(z.object({ name: z.string(), path: z.string() })),
+  /** `preview`: it goes with the preview that it was made for; absent: it outlives its service. */
+  volumes: z.array(z.object({ name: z.string(), path: z.string(), preview: z.literal(true).optional() })),
   extraPorts: z.array(
     z.object({ host: z.number().int(), container: z.number().int(), protocol: z.enum(['tcp', 'udp']) }),
   ),
@@ -115,6 +117,8 @@ export const deploySpecSchema = z.object({
   stopGraceMs: z.number(),
   progressDeadlineMs: z.number(),
   autoRollback: z.boolean(),
+  /** Copies of each preview; absent: one. */
+  previewReplicas: z.number().int().optional(),
 });
 export type DeploySpec = z.infer<typeof deploySpecSchema>;
 
@@ -168,6 +172,8 @@ export const serviceSpecSchema = z.object({
   deploy: deploySpecSchema,
   placement: z.object({ node: z.string().nullable(), labels: z.record(z.string(), z.string()) }),
   build: buildSpecSchema.nullable(),
+  /** Absent: it is what somebody deployed; else a copy that a pull request made. */
+  preview: previewMarkSchema.optional(),
 });
 export type ServiceSpec = z.infer<typeof serviceSpecSchema>;
 

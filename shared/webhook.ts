@@ -1,4 +1,5 @@
 /** Webhooks and what came in over them, as the master keeps both (docs/webhooks.md). */
+import type { PreviewRules, PullOfDelivery } from './preview.js';
 import type { ServiceKey } from './spec.js';
 
 export const providers = ['github', 'gitea', 'gitlab', 'generic'] as const;
@@ -25,6 +26,8 @@ export interface Webhook {
   sealedSecret: string;
   /** Whether the commit is told what became of it: at which API, with the token in which secret. Absent: it is not. */
   report?: { secret: string; api: string };
+  /** Absent: pull requests make nothing. */
+  previews?: PreviewRules;
   by: string;
   createdAtMs: number;
 }
@@ -55,6 +58,7 @@ export type DeliveryState =
   | 'deployed'
   | 'failed'
   | 'superseded' // a newer push took its place
+  | 'removed' // its pull request is over, and the preview goes
   | 'skipped'; // it was not meant to deploy
 
 /** One call, as one webhook received it. */
@@ -62,7 +66,10 @@ export interface Delivery {
   /** `d-`, base 36 milliseconds and eight hex digits: ids sort by their time. */
   id: string;
   webhook: string;
+  /** The webhook's, or the preview that the call is about. */
   service: ServiceKey;
+  /** Absent: it is about no pull request. */
+  pull?: PullOfDelivery;
   /** The provider's own id of the call; null: it gave none. */
   remoteId: string | null;
   /** SHA-256 of the body, hex. */
@@ -105,6 +112,7 @@ export const commitStates: Record<DeliveryState, CommitState> = {
   deployed: 'success',
   failed: 'failure',
   superseded: 'error',
+  removed: 'success',
   skipped: 'error',
 };
 

@@ -31,7 +31,7 @@ export async function secrets(context: Context): Promise<number> {
 async function set(context: Context, key: string): Promise<number> {
   const value = await readValue(context);
   const client = await context.connect();
-  const body = { value, redeploy: context.options.redeploy === true };
+  const body = { value, ...marked(context), redeploy: context.options.redeploy === true };
   return await finish(
     context,
     client,
@@ -43,7 +43,7 @@ async function importFile(context: Context, file: string): Promise<number> {
   const text = file === '-' ? await context.io.readSecret('') : readText(context, file, MAX_IMPORT_BYTES);
   const entries = parseDotenv(text, file === '-' ? 'standard input' : file);
   const client = await context.connect();
-  const body = { secrets: entries, redeploy: context.options.redeploy === true };
+  const body = { secrets: entries, ...marked(context), redeploy: context.options.redeploy === true };
   return await finish(
     context,
     client,
@@ -65,13 +65,14 @@ async function list(context: Context): Promise<number> {
     context.output.line('no secrets; `orca secrets set KEY` reads one from standard input');
   else
     context.output.table(
-      ['SECRET', 'PROJECT', 'SET', 'BY', 'USED BY'],
-      cleaned(reply).secrets.map(({ key, project, set_at, by, used_by }) => [
+      ['SECRET', 'PROJECT', 'SET', 'BY', 'USED BY', 'PREVIEWS'],
+      cleaned(reply).secrets.map(({ key, project, preview, set_at, by, used_by }) => [
         key,
         project ?? '(all)',
         localTime(set_at),
         by,
         used_by.map(({ service, outdated }) => `${service}${outdated ? ' (older value)' : ''}`).join(', '),
+        preview ? 'yes' : 'no',
       ]),
     );
   return 0;
@@ -87,6 +88,10 @@ async function rotateKey(context: Context): Promise<number> {
   }
   return reply.unreadable.length === 0 ? 0 : 1;
 }
+
+/** With neither of the options it stays as it is. */
+const marked = ({ options: { preview } }: Context): { preview?: boolean } =>
+  typeof preview === 'boolean' ? { preview } : {};
 
 const pathOf = (key: string): string => `/secrets/${encodeURIComponent(key)}`;
 

@@ -63,12 +63,25 @@ async function add(context: Context): Promise<number> {
     status_secret: optionText(options, 'statusSecret'),
     status_api: optionText(options, 'statusApi'),
     infra: options.infra === true ? true : undefined,
+    ...previewOf(context),
     secret: secretOf(context),
   };
   const reply = await (await context.connect()).post<WebhookAdded>('/webhooks', body);
   if (context.json) context.output.json(reply);
   else printSetup(context.output, cleaned(reply));
   return 0;
+}
+
+function previewOf({ options }: Context) {
+  const limit = optionText(options, 'previewLimit');
+  if (limit !== undefined && !/^\d{1,6}$/.test(limit))
+    throw new OrcaError('USAGE', `--preview-limit must be a number; it is "${limit}"`);
+  return {
+    preview: options.preview === true ? true : undefined,
+    preview_limit: limit === undefined ? undefined : Number(limit),
+    preview_ttl: optionText(options, 'previewTtl'),
+    preview_forks: options.previewForks === true ? true : undefined,
+  };
 }
 
 function needed({ options }: Context, name: string): string {

@@ -186,7 +186,9 @@ function createQueue(
 export function auditDelivery(tx: Transaction, of: DeliveredPush, atMs: number): void {
   const { webhook, delivery, service, rollout, text } = of;
   const act = { kind: 'webhook', by: `${webhook} ${delivery}`, from: null, via: null } as const;
-  const what = { action: 'delivery.deploy', path: null, about: [service], text: `${text}: ${rollout}` };
+  const [action, detail] =
+    rollout === null ? ['delivery.remove', text] : ['delivery.deploy', `${text}: ${rollout}`];
+  const what = { action, path: null, about: [service], text: detail };
   tx.addAudit({ ...act, ...plain, ...what }, atMs);
 }
 
@@ -194,6 +196,7 @@ export interface DeliveredPush {
   webhook: string;
   delivery: string;
   service: string;
-  rollout: string;
+  /** Null: it took its preview away. */
+  rollout: string | null;
   text: string;
 }

@@ -13,7 +13,7 @@ import type { States } from './states.js';
 export interface CleanupOptions {
   store: Store;
   states: Pick<States, 'all' | 'nodes'>;
-  ask(node: string, request: { isDry: boolean; keep: string[] }): Promise<Cleaned>;
+  ask(node: string, request: { isDry: boolean; keep: string[]; previews?: string[] }): Promise<Cleaned>;
 }
 
 export type CleanUp = (isDry: boolean) => Promise<CleanupReply>;
@@ -77,7 +77,7 @@ async function oneNode(
   }
 }
 
-function neededImages({ states }: CleanupOptions): string[] {
+export function neededImages({ states }: Pick<CleanupOptions, 'states'>): string[] {
   const ofReleases = states.all().flatMap(({ releases }) => releases.map(({ image }) => image.id));
   const underWay = states.nodes().flatMap(({ images }) => images.flatMap(({ imageId }) => imageId ?? []));
   return [...new Set([...ofReleases, ...underWay])].sort();

@@ -22,6 +22,7 @@ import {
 import { commitThatRuns, withCommit } from '../plan/begin-build.js';
 import { explain } from '../plan/explain.js';
 import { refuseImpossible } from '../plan/impossible.js';
+import { refuseOther } from '../plan/preview-names.js';
 import { withInherited } from '../plan/requests.js';
 import type { Begun, RequestContext, ServiceCurrent } from '../plan/snapshot.js';
 import type { Store } from '../store/store.js';
@@ -145,7 +146,9 @@ function tellBegun({ rollout, following }: Begun): [kind: string, what: string] 
 
 /** What a deploy comes to; one that no node could ever take is refused. */
 function begunOf(states: States, spec: ServiceSpec, context: RequestContext): Begun {
-  const begun = beginDeploy(states.current(serviceKey(spec.project, spec.name)), spec, context);
+  const current = states.current(serviceKey(spec.project, spec.name));
+  refuseOther(current, spec);
+  const begun = beginDeploy(current, spec, context);
   if (begun.rollout !== null) refuseImpossible(spec, states.nodes());
   return begun;
 }

@@ -11,16 +11,21 @@ import { ended, planBurst, settle } from '../plan/bursts.js';
 import type { Store } from '../store/store.js';
 import { auditDelivery } from './audit.js';
 import type { BringOut } from './bring-out.js';
+import type { BringPreview } from './previews.js';
 
 export interface DeliverOptions {
   store: Store;
   bringOut: BringOut;
+  /** Of pull requests; absent: they make nothing. */
+  bringPreview?: BringPreview;
   nowMs: () => number;
   log: Log;
 }
 
 const LOOK_MS = 30_000;
 const GATHER_MS = 500;
+/** A preview that is asked for again while it goes waits for that. */
+const AGAIN_MS = 1_000;
 
 export function startDeliver(options: DeliverOptions): Loop {
   const { store, nowMs, log } = options;
@@ -74,35 +79,54 @@ function deliverOne(options: DeliverOptions, service: string): number | null {
     nowMs,
   );
   const begun = plan.due === null ? [] : [begin(options, service, plan.due, nowMs)];
+  const isAgain = begun.some(({ state }) => state === 'waiting');
   store.write((tx) => {
     for (const delivery of [...changed, ...plan.put, ...begun]) tx.putDelivery(delivery);
     for (const { id, state, reason, webhook, rollout } of begun)
       if (state === 'deploying') {
         const pushed = { webhook, delivery: id, service, rollout: rollout ?? '' };
         auditDelivery(tx, { ...pushed, text: (rollout && store.rollout(rollout)?.by) ?? webhook }, nowMs);
-      } else
+      } else if (state === 'removed')
+        auditDelivery(tx, { webhook, delivery: id, service, rollout: null, text: reason ?? '' }, nowMs);
+      else if (state !== 'waiting')
         tx.addEvent({
           ...{ atMs: nowMs, kind: `webhook.${state}`, service, node: null, rollout: null },
           message: `the push ${id} of the webhook ${webhook} deploys nothing: ${reason}`,
         });
   });
-  return plan.wakeAtMs;
+  return isAgain ? nowMs + AGAIN_MS : plan.wakeAtMs;
 }
 
 const rolloutOf = (store: Store, { rollout }: Delivery) =>
   rollout === null ? null : (store.rollout(rollout) ?? null);
 
 /** The delivery as it goes on. Throws only what is to be tried again. */
-function begin({ store, bringOut }: DeliverOptions, key: string, due: Delivery, nowMs: number): Delivery {
+function begin(
+  { store, bringOut, bringPreview }: DeliverOptions,
+  key: string,
+  due: Delivery,
+  nowMs: number,
+): Delivery {
+  const actor = { by: actorOf(due, store.webhook(due.webhook)), source: 'webhook' as const };
+  if (due.pull) {
+    if (!bringPreview) return ended(due, 'skipped', 'this master makes no previews', nowMs);
+    return refusedAs(due, nowMs, () => bringPreview(due, actor, nowMs));
+  }
   const service = store.service(key);
   if (!service) return ended(due, 'skipped', `there is no service ${key}`, nowMs);
   if (service.desired === 'removed') return ended(due, 'skipped', `${key} is being removed`, nowMs);
   if (service.desired === 'stopped')
     return ended(due, 'skipped', `${key} is stopped; \`orca start\` it first`, nowMs);
-  const by = actorOf(due, store.webhook(due.webhook));
-  try {
-    const rollout = bringOut(service, due, { by, source: 'webhook' });
+  return refusedAs(due, nowMs, () => {
+    const rollout = bringOut(service, due, actor);
     return { ...due, state: 'deploying', reason: null, rollout };
+  });
+}
+
+/** A refusal is what became of it; throws what is to be tried again. */
+function refusedAs(due: Delivery, nowMs: number, bring: () => Delivery): Delivery {
+  try {
+    return bring();
   } catch (error) {
     if (!(error instanceof OrcaError) || error.code === 'STORE_FULL') throw error;
     return ended(due, 'failed', error.message, nowMs);
@@ -110,8 +134,9 @@ function begin({ store, bringOut }: DeliverOptions, key: string, due: Delivery, 
 }
 
 /** Who, and what: it stands in the history of the service and in its events. */
-function actorOf({ push, webhook }: Delivery, of: Webhook | undefined): string {
+function actorOf({ push, webhook, pull }: Delivery, of: Webhook | undefined): string {
+  const number = pull === undefined ? '' : `#${pull.number}`;
   const commit = push.commit === null ? '' : `@${push.commit.slice(0, 7)}`;
   const tag = push.imageTag === null ? '' : ` tag ${push.imageTag}`;
-  return `${push.author ?? webhook} (${of?.repo ?? 'a webhook'}${commit}${tag})`;
+  return `${push.author ?? webhook} (${of?.repo ?? 'a webhook'}${number}${commit}${tag})`;
 }

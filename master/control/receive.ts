@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { OrcaError } from '../../shared/errors.js';
 import type { Delivery, Provider, Webhook } from '../../shared/webhook.js';
 import { firstReport } from '../plan/commit-status.js';
+import { judgePull } from '../plan/judge-pull.js';
 import { isSameRepo, judgePush } from '../plan/judge-push.js';
 import { type Received, readPush } from '../plan/read-push.js';
 import type { Store } from '../store/store.js';
@@ -87,7 +88,7 @@ function takeIn(tx: Transaction, call: HookCall, received: Received, nowMs: numb
   const deliveries = (own.length > 0 ? own : webhooks).map((webhook) => {
     const known = knownDelivery(tx, webhook, call);
     if (known) return { delivery: known, isDuplicate: true };
-    return { delivery: newDelivery(forSource(tx, webhook), call, received, nowMs), isDuplicate: false };
+    return { delivery: newDelivery(tx, webhook, call, received, nowMs), isDuplicate: false };
   });
   for (const { delivery, isDuplicate } of deliveries) if (!isDuplicate) tx.putDelivery(delivery);
   return { isPing: received.kind === 'ping', deliveries };
@@ -109,26 +110,46 @@ function knownDelivery(tx: Transaction, { id }: Webhook, call: HookCall): Delive
   return found === undefined ? null : (tx.delivery(found) ?? null);
 }
 
-function newDelivery(webhook: Webhook, call: HookCall, received: Received, nowMs: number): Delivery {
-  const judged = judgePush(webhook, received, call.payload);
-  const isSkipped = judged.kind === 'skip';
+function newDelivery(
+  tx: Transaction,
+  webhook: Webhook,
+  call: HookCall,
+  received: Received,
+  nowMs: number,
+): Delivery {
+  const { push, reason, ...of } = judged(tx, webhook, call, received);
+  const isSkipped = reason !== null;
   const state = isSkipped ? 'skipped' : 'waiting';
   return {
     id: newDeliveryId(nowMs),
     webhook: webhook.id,
     service: webhook.service,
+    ...of,
     remoteId: call.remoteId,
     digest: call.digest,
-    push: judged.push,
+    push,
     receivedAtMs: nowMs,
     state,
-    reason: isSkipped ? judged.reason : 'waits a moment for further pushes',
+    reason: reason ?? 'waits a moment for further pushes',
     burstSinceMs: nowMs,
     rollout: null,
     endedAtMs: isSkipped ? nowMs : null,
     redeliveryOf: null,
-    ...firstReport({ push: judged.push, state }, webhook.report !== undefined),
+    ...firstReport({ push, state }, webhook.report !== undefined && of.pull?.action !== 'close'),
   };
+}
+
+/** `reason` null: it is to be brought out. */
+function judged(
+  tx: Transaction,
+  webhook: Webhook,
+  { payload }: HookCall,
+  received: Received,
+): Pick<Delivery, 'push' | 'reason' | 'pull'> & { service?: string } {
+  const { previews } = webhook;
+  if (received.pull && previews) return judgePull({ ...webhook, previews }, received.pull, received);
+  const judgement = judgePush(forSource(tx, webhook), received, payload);
+  return { push: judgement.push, reason: judgement.kind === 'skip' ? judgement.reason : null };
 }
 
 /** Ids sort by their time. */

@@ -6,7 +6,7 @@ import { OrcaError } from '../../shared/errors.js';
 import type { AllocationAssignment, ImageWant, SentSecrets } from '../../shared/protocol.js';
 import { keyOfValue, namesIn, secretKey, secretWords, valueId } from '../../shared/secret-reference.js';
 import type { ServiceSpec } from '../../shared/spec.js';
-import { withSecrets } from '../plan/secrets.js';
+import { type Newest, withSecrets } from '../plan/secrets.js';
 import { bindOfSecret } from '../store/sealed.js';
 import type { Store } from '../store/store.js';
 import { newestIn } from './secrets.js';
@@ -30,6 +30,8 @@ export function createSecretValues(
   unseal: (sealed: string, bind: string) => string,
 ): SecretValues {
   const newest = newestIn(store);
+  /** Of those that previews may have. */
+  const marked: Newest = (key) => (store.secret(key)?.preview === true ? newest(key) : null);
   const reveal = (id: string): SentSecrets[string] => {
     const key = keyOfValue(id);
     const kept = store.secret(key)?.values.find(({ version }) => valueId(key, version) === id);
@@ -46,7 +48,7 @@ export function createSecretValues(
       return id === null ? null : reveal(id).value;
     },
     pin(specs) {
-      const pinned = specs.map((spec) => withSecrets(spec, newest));
+      const pinned = specs.map((spec) => withSecrets(spec, newest, spec.preview ? marked : newest));
       const lines = pinned.flatMap(({ spec, missing }) =>
         missing.flatMap((name) => missingLines(spec, name)),
       );
@@ -58,6 +60,12 @@ export function createSecretValues(
       return pinned.map(({ spec }) => spec);
     },
     refuseForgotten(spec) {
+      const unmarked = spec.preview ? idsOf(spec).find((id) => marked(keyOfValue(id)) === null) : undefined;
+      if (unmarked !== undefined)
+        throw new OrcaError(
+          'SECRET_MISSING',
+          `${spec.name}: the secret ${secretWords(keyOfValue(unmarked))} that this release was deployed with is not for previews any more`,
+        );
       const gone = idsOf(spec).find((id) => reveal(id).value === null);
       if (gone === undefined) return;
       throw new OrcaError(
@@ -83,16 +91,17 @@ const idsOf = ({ container }: ServiceSpec): string[] => Object.values(container.
 const unreadable = (key: string): string =>
   `the stored value of the secret ${secretWords(key)} can't be read: it was changed or moved outside of Orca`;
 
-function missingLines({ name: service, container, build }: ServiceSpec, name: string): string[] {
+function missingLines({ name: service, container, build, preview }: ServiceSpec, name: string): string[] {
   const keys = build
     ? (['deployKey', 'token'] as const).filter((key) => namesIn(build[key] ?? '').includes(name))
     : [];
   const env = Object.entries(container.env).filter(([, value]) => namesIn(value).includes(name));
   const files = (container.secretFiles ?? []).filter(({ secret }) => secret === name);
   const source = keys.map((key) => (key === 'token' ? 'build.token' : 'build.deploy_key'));
+  const own = [...env.map(([key]) => `env.${key}`), ...files.map(({ path }) => `secret_files ${path}`)];
+  const lack = preview ? 'which is not set for previews (`orca secrets set --preview`)' : 'which is not set';
   return [
-    ...env.map(([key]) => `env.${key}`),
-    ...files.map(({ path }) => `secret_files ${path}`),
-    ...source,
-  ].map((what) => `${service}: ${what} needs the secret "${name}", which is not set`);
+    ...own.map((what) => `${service}: ${what} needs the secret "${name}", ${lack}`),
+    ...source.map((what) => `${service}: ${what} needs the secret "${name}", which is not set`),
+  ];
 }

@@ -17,6 +17,8 @@ import type { States } from './states.js';
 export interface SecretFacts {
   project: string | null;
   name: string;
+  /** Previews may have it. */
+  isForPreviews: boolean;
   version: string;
   setAtMs: number;
   by: string;
@@ -27,6 +29,8 @@ export interface SetSecret {
   project: string | null;
   name: string;
   value: string;
+  /** Absent: as before. */
+  isForPreviews?: boolean;
 }
 
 export interface SecretsOptions {
@@ -50,9 +54,12 @@ export function createSecrets(options: SecretsOptions) {
     throw new OrcaError('SECRET_NOT_FOUND', `there is no secret ${secretWords(secretKey(project, name))}`);
   };
   const usesNow = () => usesOf(states.all(), newest);
-  const factsOf = ({ project, name, values }: SecretRecord, uses: ReturnType<typeof usesOf>): SecretFacts => {
+  const factsOf = (secret: SecretRecord, uses: ReturnType<typeof usesOf>): SecretFacts => {
+    const { project, name, values } = secret;
     const { version = '', setAtMs = 0, by = '' } = values.at(-1) ?? {};
-    return { project, name, version, setAtMs, by, uses: uses.get(secretKey(project, name)) ?? [] };
+    const isForPreviews = secret.preview === true;
+    const used = uses.get(secretKey(project, name)) ?? [];
+    return { project, name, isForPreviews, version, setAtMs, by, uses: used };
   };
   return {
     list(): SecretFacts[] {
@@ -106,17 +113,25 @@ export function newestIn(store: Pick<Store, 'secret'>): Newest {
 function setOne(
   tx: Transaction,
   { seal, unseal }: SecretsOptions,
-  { project, name, value }: SetSecret,
+  { project, name, value, isForPreviews }: SetSecret,
   by: string,
   nowMs: number,
 ): 'added' | 'changed' | 'unchanged' {
   const key = secretKey(project, name);
   const before = tx.secret(key);
   const last = before?.values.at(-1);
-  if (last && isSame(() => unseal(last.sealed, bindOfSecret(key, last.version)), value)) return 'unchanged';
+  const isMarked = isForPreviews ?? before?.preview === true;
+  const mark = isMarked ? { preview: true as const } : {};
+  if (before && last && isSame(() => unseal(last.sealed, bindOfSecret(key, last.version)), value)) {
+    if (isMarked === (before.preview === true)) return 'unchanged';
+    tx.putSecret(key, { project, name, ...mark, values: before.values });
+    const what = isMarked ? 'previews may have it' : 'previews may not have it any more';
+    tellEvent(tx, nowMs, 'marked', `${secretWords(key)}: ${what}, by ${by}`);
+    return 'changed';
+  }
   const version = newVersion(nowMs);
   const one = { version, sealed: seal(value, bindOfSecret(key, version)), setAtMs: nowMs, by };
-  tx.putSecret(key, { project, name, values: [...(before?.values ?? []), one] });
+  tx.putSecret(key, { project, name, ...mark, values: [...(before?.values ?? []), one] });
   tellEvent(tx, nowMs, 'set', `${secretWords(key)}: ${before ? 'changed' : 'set'} by ${by}`);
   return before ? 'changed' : 'added';
 }

@@ -12,6 +12,7 @@ import { apiOf, apiProblem, firstReport } from '../plan/commit-status.js';
 import { globProblem } from '../plan/globs.js';
 import { isFieldPath } from '../plan/image-tag.js';
 import { repoName } from '../plan/judge-push.js';
+import { previewRules, refuseWebhook } from '../plan/preview-rules.js';
 import { bindOfRow } from '../store/sealed.js';
 import type { Store } from '../store/store.js';
 import { newDeliveryId } from './receive.js';
@@ -53,7 +54,11 @@ export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): We
       const made = request.secret === undefined ? randomBytes(SECRET_BYTES).toString('base64url') : null;
       const id = `wh-${randomBytes(4).toString('hex')}`;
       const sealedSecret = authority.seal(request.secret ?? made ?? '', bindOfHook(id));
-      const webhook = { id, ...wanted(request), service, sealedSecret, by, createdAtMs: nowMs() };
+      const asked = wanted(request);
+      const spec = store.service(service)?.spec;
+      const others = store.webhooks().filter((one) => one.service === service);
+      if (spec) refuseWebhook(spec, asked, others);
+      const webhook = { id, ...asked, service, sealedSecret, by, createdAtMs: nowMs() };
       store.write((tx) => {
         tx.putWebhook(webhook);
         const what = `${by} added the webhook ${id} of ${webhook.repo} for ${service}`;
@@ -87,7 +92,7 @@ export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): We
       if (!before) throw new OrcaError('NOT_FOUND', `there is no delivery ${id}`, { hint: SEE_DELIVERIES });
       if (isOpen(before)) throw new OrcaError('CONFLICT', `the delivery ${id} is under way already`);
       refuseEmpty(before);
-      const reports = store.webhook(before.webhook)?.report !== undefined;
+      const reports = before.pull?.action !== 'close' && store.webhook(before.webhook)?.report !== undefined;
       const again = repeated(before, nowMs(), reports);
       store.write((tx) => {
         tx.putDelivery(again);
@@ -123,7 +128,10 @@ const repeated = ({ report: _, ...before }: Delivery, nowMs: number, reports: bo
   ...firstReport({ push: before.push, state: 'waiting' }, reports),
 });
 
-type Wanted = Pick<Webhook, 'provider' | 'repo' | 'branch' | 'paths' | 'tag' | 'imageTag' | 'report'>;
+type Wanted = Pick<
+  Webhook,
+  'provider' | 'repo' | 'branch' | 'paths' | 'tag' | 'imageTag' | 'report' | 'previews'
+>;
 
 function wanted(request: AddWebhook): Wanted {
   const provider = request.provider ?? 'github';
@@ -149,6 +157,7 @@ function wanted(request: AddWebhook): Wanted {
     tag: request.tag?.replace(/^refs\/tags\//, '') ?? null,
     imageTag: request.image_tag ?? null,
     ...reportOf(provider, request),
+    ...previewRules(provider, request),
   };
 }
 

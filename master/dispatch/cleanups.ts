@@ -4,7 +4,7 @@ import { OrcaError } from '../../shared/errors.js';
 
 export interface Cleanups {
   /** Rejects with NODE_UNREACHABLE when the session ends, or when there is no answer in time. */
-  ask(request: Pick<Cleanup, 'isDry' | 'keep'>): Promise<Cleaned>;
+  ask(request: Pick<Cleanup, 'isDry' | 'keep' | 'previews'>): Promise<Cleaned>;
   answered(cleaned: Cleaned): void;
   end(): void;
 }

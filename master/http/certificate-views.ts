@@ -9,7 +9,7 @@ import type { Certificates } from './ports.js';
 
 export type CertificateFindings = Pick<
   Certificates,
-  'own' | 'uploads' | 'refusals' | 'notPublic' | 'isOrdered' | 'isAcmeOff'
+  'own' | 'uploads' | 'refusals' | 'notPublic' | 'isOrdered' | 'wildcardOf' | 'isAcmeOff'
 >;
 
 export function certificateViews(store: Store, of: CertificateFindings, nowMs: number): CertificateView[] {
@@ -28,7 +28,7 @@ export function certificateViews(store: Store, of: CertificateFindings, nowMs: n
       name,
       services: own,
       ca: issued.get(name) ?? null,
-      acme: records.get(name) ?? null,
+      acme: records.get(of.wildcardOf(name) ?? name) ?? null,
       notPublic: of.notPublic(name),
       isOrdered: of.isOrdered(name),
       isAcmeOff: of.isAcmeOff(),

@@ -98,6 +98,8 @@ export interface DeployKeys {
 export interface SecretFacts {
   project: string | null;
   name: string;
+  /** Previews may have it. */
+  isForPreviews: boolean;
   version: string;
   setAtMs: number;
   by: string;
@@ -111,7 +113,7 @@ export interface Secrets {
   /** Of any of them. */
   uses(project: string | null, names: readonly string[]): SecretFacts['uses'];
   set(
-    secrets: readonly { project: string | null; name: string; value: string }[],
+    secrets: readonly { project: string | null; name: string; value: string; isForPreviews?: boolean }[],
     by: string,
   ): ('added' | 'changed' | 'unchanged')[];
   /** Answers with the services that had it. */
@@ -158,6 +160,8 @@ export interface Certificates {
   notPublic(name: string): string | null;
   /** ACME is on, and a CA would issue for the name. */
   isOrdered(name: string): boolean;
+  /** The name whose certificate by ACME serves a preview of that name; null: it has one of its own, or none. */
+  wildcardOf(name: string): string | null;
   /** Nothing is ordered or renewed, whatever it is. */
   isAcmeOff(): boolean;
   /** Has a name that waits tried by ACME now; says what came of it. Throws NOT_FOUND or CONFLICT. */

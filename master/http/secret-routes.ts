@@ -47,10 +47,11 @@ export function secretRoutes(
   };
   const set = (
     given: { name: string; value: string }[],
-    { project, redeploy, actor }: { project: string | null; redeploy: boolean; actor: Actor },
+    { project, preview, redeploy, actor }: How,
   ): SecretsChanged => {
+    const mark = preview == null ? {} : { isForPreviews: preview };
     const changes = secrets.set(
-      given.map(({ name, value }) => ({ project, name, value })),
+      given.map(({ name, value }) => ({ project, name, value, ...mark })),
       actor.by,
     );
     const all = given.map(({ name }, at) => ({ key: name, project, change: changes[at] ?? 'changed' }));
@@ -99,8 +100,7 @@ export function secretRoutes(
       run: ({ query, body, actor }) => {
         refuseTwice(body.secrets.map(({ key }) => key));
         const given = body.secrets.map(({ key, value }) => ({ name: nameOf(key), value }));
-        const how = { project: query.project ?? null, redeploy: body.redeploy === true, actor };
-        return answer(set(given, how));
+        return answer(set(given, howOf(query, body, actor)));
       },
     }),
     route('POST /secrets/:key', {
@@ -111,8 +111,7 @@ export function secretRoutes(
       reply: secretsChangedSchema,
       run: ({ params, query, body, actor }) => {
         const given = [{ name: nameOf(params.key ?? ''), value: body.value }];
-        const how = { project: query.project ?? null, redeploy: body.redeploy === true, actor };
-        return answer(set(given, how));
+        return answer(set(given, howOf(query, body, actor)));
       },
     }),
     route('DELETE /secrets/:key', {
@@ -140,10 +139,25 @@ export function secretRoutes(
   ];
 }
 
-function viewOf({ project, name, version, setAtMs, by, uses }: SecretFacts): SecretView {
+interface How {
+  project: string | null;
+  /** Null or undefined: as before. */
+  preview: boolean | null | undefined;
+  redeploy: boolean;
+  actor: Actor;
+}
+
+const howOf = (
+  { project = null }: { project?: string | null | undefined },
+  { preview, redeploy }: { preview?: boolean | null | undefined; redeploy?: boolean | undefined },
+  actor: Actor,
+): How => ({ project, preview, redeploy: redeploy === true, actor });
+
+function viewOf({ project, name, isForPreviews, version, setAtMs, by, uses }: SecretFacts): SecretView {
   return {
     key: name,
     project,
+    preview: isForPreviews,
     version,
     set_at: new Date(setAtMs).toISOString(),
     by,

@@ -17,6 +17,7 @@ import {
 import type { Traffic } from '../../shared/protocol.js';
 import { isRouted, type ServiceSpec } from '../../shared/spec.js';
 import { groupsOf } from './group-view.js';
+import { previewView } from './preview-view.js';
 import { failureView, iso, rolloutSummary, versionOf } from './rollout-view.js';
 import { notServed, servedOtherwise } from './routed.js';
 
@@ -72,6 +73,7 @@ export function serviceStatus(facts: ServiceFacts): ServiceStatus {
     allocations: views,
     last_failure: failureView(service.planned.lastFailure),
     maintenance: maintenanceView(service),
+    preview: previewView(service, rollout),
     observed_at: observedAt(facts),
   };
 }

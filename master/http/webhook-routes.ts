@@ -29,7 +29,8 @@ export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
     deliveryView(delivery, delivery.rollout === null ? null : (store.rollout(delivery.rollout) ?? null));
   const viewOf = (webhook: Webhook) => {
     const [last] = store.deliveries(webhook.id, 1);
-    return webhookView(webhook, hooks.place(webhook).url, last ? shown(last) : null);
+    const previews = webhook.previews ? previewsOf(store, webhook) : [];
+    return webhookView(webhook, hooks.place(webhook).url, last ? shown(last) : null, previews);
   };
   /** Newest first, of every webhook that is meant. */
   const deliveriesOf = ({ params, holder }: HookCall): DeliveryView[] =>
@@ -111,6 +112,12 @@ export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
     }),
   ];
 }
+
+const previewsOf = (store: Store, { id }: Webhook): string[] =>
+  store
+    .services()
+    .filter(({ spec, desired }) => spec.preview?.webhook === id && desired !== 'removed')
+    .map(({ name }) => name);
 
 type HookCall = Pick<Call<unknown, unknown>, 'params' | 'holder'>;
 

@@ -7,13 +7,19 @@ import { iso } from './rollout-view.js';
 const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1);
 const projectOf = (key: string): string => key.slice(0, key.indexOf('/'));
 
-/** `last` is its newest delivery. */
-export function webhookView(webhook: Webhook, url: string, last: DeliveryView | null): WebhookView {
+/** `last` is its newest delivery, `previews`: the names of those that are there. */
+export function webhookView(
+  webhook: Webhook,
+  url: string,
+  last: DeliveryView | null,
+  previews: string[] = [],
+): WebhookView {
   const { id, provider, repo, service, branch, tag, paths, imageTag } = webhook;
   return {
     ...{ id, provider, repo, service_name: nameOf(service), project: projectOf(service), branch, tag, paths },
     ...{ image_tag: imageTag, has_secret: true, infra: false, url },
     ...{ status_secret: webhook.report?.secret ?? null, status_api: webhook.report?.api ?? null },
+    preview: previewView(webhook, previews),
     last_invocation: last?.received_at ?? null,
     last_delivery: last,
     created_by: webhook.by,
@@ -21,14 +27,20 @@ export function webhookView(webhook: Webhook, url: string, last: DeliveryView | 
   };
 }
 
+function previewView({ previews: rules }: Webhook, services: string[]): WebhookView['preview'] {
+  if (!rules) return null;
+  return { limit: rules.limit, ttl_secs: Math.round(rules.ttlMs / 1_000), forks: rules.forks, services };
+}
+
 /** While its rollout is under way, that says what it waits for. */
 export function deliveryView(delivery: Delivery, rollout: Rollout | null): DeliveryView {
-  const { id, webhook, service, state, push, remoteId } = delivery;
+  const { id, webhook, service, state, push, pull, remoteId } = delivery;
   return {
     ...{ id, webhook, service: nameOf(service), state },
     reason: state === 'deploying' ? (rollout?.reason ?? null) : delivery.reason,
     ...{ event: push.event, ref: push.ref, commit: push.commit, author: push.author, message: push.message },
     ...{ paths: push.paths, path_count: push.pathCount, image_tag: push.imageTag },
+    pull: pull ? { number: pull.number, action: pull.action, fork: pull.isFork } : null,
     ...{ rollout: delivery.rollout, remote_id: remoteId, redelivery_of: delivery.redeliveryOf },
     commit_status: delivery.report ? { told: delivery.report.told, problem: delivery.report.problem } : null,
     received_at: iso(delivery.receivedAtMs),

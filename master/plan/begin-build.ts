@@ -17,6 +17,7 @@ export function withCommit(begun: Begun, commit: WantedCommit | null): Begun {
 /** What runs was built from this, so that new values of secrets bring no new code; null: it was not built, or nothing runs. */
 export function commitThatRuns({ service, releases, rollout }: ServiceCurrent): WantedCommit | null {
   if (rollout?.commit) return rollout.commit;
+  if (service.spec.preview) return service.spec.preview.commit;
   const release = releases.find(({ number }) => number === service.planned.stable);
   const { built, spec } = release ?? {};
   return built ? { sha: built.commit, ref: `refs/heads/${spec?.build?.branch ?? 'main'}` } : null;

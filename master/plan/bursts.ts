@@ -28,7 +28,8 @@ export function planBurst(waiting: readonly Delivery[], nowMs: number): BurstPla
   const superseded = others.map((one) => supersededBy(one, newest, nowMs));
   const dueMs = Math.min(lastMs + QUIET_MS, sinceMs + LONGEST_MS);
   // A clock that was set back must not make anybody wait for it.
-  const isDue = nowMs >= dueMs || sinceMs > nowMs;
+  const isOver = newest.pull?.action === 'close';
+  const isDue = isOver || nowMs >= dueMs || sinceMs > nowMs;
   if (isDue) return { due: kept, put: superseded, wakeAtMs: null };
   const isChanged = sinceMs !== newest.burstSinceMs;
   return { due: null, put: isChanged ? [...superseded, kept] : superseded, wakeAtMs: dueMs };
@@ -67,7 +68,7 @@ export function settle(delivery: Delivery, rollout: Rollout | null, nowMs: numbe
 
 export function ended(
   delivery: Delivery,
-  state: 'deployed' | 'failed' | 'superseded' | 'skipped',
+  state: 'deployed' | 'failed' | 'superseded' | 'removed' | 'skipped',
   reason: string | null,
   nowMs: number,
 ): Delivery {

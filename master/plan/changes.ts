@@ -71,6 +71,7 @@ const fields: readonly (readonly [string, Show])[] = [
   ['deploy.drain_timeout_secs', ({ deploy }) => seconds(deploy.drainTimeoutMs)],
   ['deploy.stop_grace_secs', ({ deploy }) => seconds(deploy.stopGraceMs)],
   ['deploy.progress_deadline_secs', ({ deploy }) => seconds(deploy.progressDeadlineMs)],
+  ['deploy.preview_replicas', ({ deploy }) => text(deploy.previewReplicas ?? null)],
   ['deploy.auto_rollback', ({ deploy }) => String(deploy.autoRollback)],
   ['placement.node', ({ placement }) => placement.node],
   [

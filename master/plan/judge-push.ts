@@ -25,14 +25,22 @@ export const isSameRepo = (one: string, other: string): boolean => one.toLowerCa
 function reasonToSkip(webhook: Of, received: Received): string | null {
   const { kind, repo, push } = received;
   if (kind === 'ping') return 'a ping, which deploys nothing';
+  if (kind === 'pull')
+    return `"${push.event}" is no push, and this webhook makes no previews (\`orca webhooks add --preview\`)`;
   if (kind === 'other') return `"${push.event}" is no push; only pushes deploy`;
-  if (webhook.provider !== 'generic' && !(repo !== null && isSameRepo(repo, webhook.repo)))
-    return `it is of the repository ${repo === null ? 'that it does not name' : shown(repo)}, not of ${webhook.repo}`;
+  const other = otherRepo(webhook, repo);
+  if (other !== null) return other;
   if (webhook.provider === 'generic' && push.ref === null)
     return webhook.branch === null && webhook.tag === null
       ? null
       : 'its payload has no "ref", and this webhook is for some only';
   return refReason(webhook, received);
+}
+
+/** Null: it is of the webhook's repository. */
+export function otherRepo(webhook: Pick<Of, 'provider' | 'repo'>, repo: string | null): string | null {
+  if (webhook.provider === 'generic' || (repo !== null && isSameRepo(repo, webhook.repo))) return null;
+  return `it is of the repository ${repo === null ? 'that it does not name' : shown(repo)}, not of ${webhook.repo}`;
 }
 
 function refReason(webhook: Of, received: Received): string | null {
@@ -58,7 +66,7 @@ function tagReason({ tag }: Of, name: string): string | null {
 }
 
 /** A release's commit often says "skip ci" where its tag is to deploy, so that this is asked of branches only. */
-function skipReason(message: string): string | null {
+export function skipReason(message: string): string | null {
   const found = /\[(skip (ci|deploy)|(ci|deploy) skip|no ci)\]/i.exec(message);
   return found ? `its head commit says ${found[0].toLowerCase()}` : null;
 }

@@ -7,10 +7,11 @@
  */
 import { z } from 'zod';
 import type { Provider, Push } from '../../shared/webhook.js';
+import { isPullEvent, type Pull, readPull } from './read-pull.js';
 import { touchedPaths } from './touched.js';
 
 export interface Received {
-  kind: 'push' | 'ping' | 'other';
+  kind: 'push' | 'ping' | 'pull' | 'other';
   /** `org/name`; null: it names none. */
   repo: string | null;
   defaultBranch: string | null;
@@ -20,6 +21,8 @@ export interface Received {
   /** Every path that it touches; null: not known. */
   touched: string[] | null;
   push: Push;
+  /** Of what is about a pull request; absent: it is not. */
+  pull?: Pull;
 }
 
 export type Reading = { kind: 'read'; received: Received } | { kind: 'bad'; reason: string };
@@ -62,17 +65,36 @@ export function readPush(provider: Provider, event: string, payload: unknown): R
   const schema = kind === 'push' && provider !== 'generic' ? pushSchema : anySchema;
   const isLoose = provider === 'generic' && kind === 'push';
   const parsed = schema.safeParse(isLoose ? {} : payload);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return { kind: 'bad', reason: `${issue?.path.join('.') || 'the payload'}: ${issue?.message}` };
-  }
+  if (!parsed.success) return bad(parsed.error);
   const generic = isLoose ? genericOf(payload) : {};
   const data = { commits: null, ...parsed.data, ...generic } as Partial<Payload>;
-  return { kind: 'read', received: { kind, ...factsOf(event, data) } };
+  const received: Received = { kind, ...factsOf(event, data) };
+  if (kind !== 'pull') return { kind: 'read', received };
+  const pull = readPull(provider, payload);
+  return pull instanceof z.ZodError ? bad(pull) : { kind: 'read', received: withPull(received, pull) };
+}
+
+function bad({ issues: [issue] }: z.ZodError): Reading {
+  return { kind: 'bad', reason: `${issue?.path.join('.') || 'the payload'}: ${issue?.message}` };
+}
+
+/** What is shown of it is what is shown of a push of its head. */
+function withPull(received: Received, pull: Pull): Received {
+  const push = {
+    ...received.push,
+    ref: pull.pullRef,
+    commit: commitOf(pull.sha),
+    author: pull.author === null ? received.push.author : firstLine(pull.author, 80),
+    message: pull.title === '' ? null : firstLine(pull.title, 200),
+    pushedAtMs: pull.updatedAtMs,
+  };
+  const baseBranch = pull.baseBranch === null ? null : firstLine(pull.baseBranch, 255);
+  return { ...received, push, pull: { ...pull, verb: firstLine(pull.verb, 40), baseBranch } };
 }
 
 function kindOf(provider: Provider, event: string): Received['kind'] {
   if (event === 'ping') return 'ping';
+  if (isPullEvent(provider, event)) return 'pull';
   return provider === 'generic' || pushEvents[provider].includes(event) ? 'push' : 'other';
 }
 

@@ -35,6 +35,8 @@ export function newRollout(
     paused: null,
     canary: null,
     acts: [],
+    // What a preview is built from is decided by its pull request, whoever asks.
+    ...(kind !== 'rollback' && spec.preview && spec.build ? { commit: spec.preview.commit } : {}),
   };
 }
 

@@ -9,11 +9,18 @@ import type { ServiceState } from './snapshot.js';
 /** The newest value of the secret with that key, by its id; null: there is no such secret. */
 export type Newest = (key: string) => string | null;
 
-/** The spec with the newest values of the secrets that it refers to, and the names that there is none of. */
-export function withSecrets(spec: ServiceSpec, newest: Newest): { spec: ServiceSpec; missing: string[] } {
+/**
+ * The spec with the newest values of the secrets that it refers to, and the names that there is none of. `forContainer`: what its container may
+ * have, where that is less than what its repository is read with.
+ */
+export function withSecrets(
+  spec: ServiceSpec,
+  newest: Newest,
+  forContainer: Newest = newest,
+): { spec: ServiceSpec; missing: string[] } {
   const { build, missing: lacking } = builtWith(spec, newest);
   const { secrets: _, ...container } = spec.container;
-  const found = namesOf(container).map((name) => ({ name, id: lookUp(spec.project, name, newest) }));
+  const found = namesOf(container).map((name) => ({ name, id: lookUp(spec.project, name, forContainer) }));
   const own = found.filter(({ id }) => id === null).map(({ name }) => name);
   const missing = [...new Set([...own, ...lacking])];
   if (found.length === 0) return { spec: { ...spec, container, build }, missing };

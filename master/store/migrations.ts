@@ -21,7 +21,8 @@ export const migrations: readonly ((tables: Tables) => void)[] = [
   migrateSecrets,
   // 7: new tables alone.
   () => undefined,
-  // 8: what is sealed is bound to its place, by the keyring; an earlier master would open none of it.
+  // 8: what is sealed is bound to its place, by the keyring (an earlier master would open none of it); and previews, which an
+  // earlier Orca would take for services that may have any secret.
   () => undefined,
 ];
 

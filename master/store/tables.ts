@@ -126,6 +126,8 @@ export interface NodeIdentity {
 export interface SecretRecord {
   project: string | null;
   name: string;
+  /** Previews may have it too; absent: they may not. */
+  preview?: true;
   /** Oldest first; the last is what a deploy gets, the others are what kept releases were deployed with. */
   values: { version: string; sealed: string; setAtMs: number; by: string }[];
 }

@@ -11,7 +11,14 @@ export function checkDeploy(service: ServiceTable): Problem[] {
   if (deploy === undefined) return [];
   const ofStrategy =
     deploy.strategy === 'canary' ? [...checkCanary(service), ...checkSteps(deploy)] : checkRolling(deploy);
-  return [...checkRoom(deploy), ...ofStrategy, ...checkPreDeploy(deploy)];
+  return [...checkRoom(deploy), ...ofStrategy, ...checkPreDeploy(deploy), ...checkPreviews(service)];
+}
+
+/** A preview is a pull request's, which is built. */
+function checkPreviews({ deploy, build }: ServiceTable): Problem[] {
+  if (deploy?.preview_replicas === undefined || build !== undefined) return [];
+  const message = 'has no effect without [service.build]: only what is built has previews; leave this out';
+  return [{ path: ['deploy', 'preview_replicas'], message }];
 }
 
 function checkRoom(deploy: DeployTable): Problem[] {

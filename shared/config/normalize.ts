@@ -129,6 +129,7 @@ function deployOf(deploy: DeployTable): DeploySpec {
     stopGraceMs: deploy.stop_grace_secs ?? 10_000,
     progressDeadlineMs: deploy.progress_deadline_secs ?? 300_000,
     autoRollback: deploy.auto_rollback ?? true,
+    ...(deploy.preview_replicas === undefined ? {} : { previewReplicas: deploy.preview_replicas }),
   };
 }
 

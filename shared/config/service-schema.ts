@@ -70,6 +70,7 @@ const deploy = z.strictObject({
   stop_grace_secs: seconds(0).optional(),
   progress_deadline_secs: seconds(1).optional(),
   auto_rollback: z.boolean().optional(),
+  preview_replicas: z.number().int().min(1).max(100).optional(),
 });
 
 /** Of the Rust Orca. `restart_policy`, `network` and a volume's `size` have nothing left to say and are documented so. */

@@ -214,6 +214,29 @@ export async function engineContract(t: Test, under: EngineUnderTest): Promise<v
     t.same(await engine.builtImages(cluster), []);
   });
 
+  await t.test(
+    'a volume of a preview is known by its label, held while a container has it, and removed',
+    async (t) => {
+      const wanted = request(named(7));
+      const volumes = [
+        { name: 'data', path: '/data', preview: true as const },
+        { name: 'other', path: '/other' },
+      ];
+      wanted.allocation.container = { ...wanted.allocation.container, volumes };
+      wanted.allocation.project = cluster;
+      const id = await engine.create(wanted);
+      const [name = ''] = (await engine.previewVolumes(cluster)).map((one) => one.name);
+      t.same(await engine.previewVolumes(cluster), [
+        { name: `${cluster}_api_data`, preview: `${cluster}/api` },
+      ]);
+      await refuses(t, engine.removeVolume(name), 'conflict');
+      await engine.remove(id);
+      t.equal((await engine.previewVolumes(cluster)).length, 1);
+      for (const one of [name, name, `${cluster}_api_other`]) await engine.removeVolume(one);
+      t.same(await engine.previewVolumes(cluster), []);
+    },
+  );
+
   await t.test('a kept tag is put on and taken off; the image stays', async (t) => {
     const tag = `orca.local/${cluster}/api:v1`;
     await engine.tag(image.id, tag);

@@ -204,6 +204,7 @@ const noCertificates: Omit<Certificates, 'ca'> = {
   refusals: () => new Map(),
   notPublic: () => null,
   isOrdered: () => false,
+  wildcardOf: () => null,
   isAcmeOff: () => false,
   retry: () => 'nothing is tried here',
 };

@@ -14,6 +14,7 @@ import {
 import { allocationFingerprint, containerLabels } from '../../agent/labels.js';
 import type { LogLine } from '../../shared/protocol.js';
 import { type FakeBuilds, fakeBuilds } from './fake-builds.js';
+import { fakeVolumes } from './fake-volumes.js';
 
 export interface FakeContainer extends ObservedContainer {
   request: ContainerRequest;
@@ -83,6 +84,7 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
     ports: [...observed.ports],
   });
 
+  const volumes = fakeVolumes(held);
   const builds = fakeBuilds(images, now);
   const engine: FakeEngine = {
     builds,
@@ -109,6 +111,7 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
       listeners.add(listener);
       return { stop: () => void listeners.delete(listener) };
     },
+    ...volumes.port,
     async containers(cluster) {
       await called('containers');
       return [...held.values()].filter((c) => c.cluster === cluster).map(copy);
@@ -137,6 +140,7 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
       }
       count += 1;
       const id = `c${count}`;
+      volumes.made(request);
       held.set(id, {
         id,
         name,

@@ -6,11 +6,13 @@ export interface StatusProvider {
   api: string;
   /** The states of a commit, oldest first, of those that came with the token. */
   told(commit: string): string[];
+  /** Where the last of them leads. */
+  link(commit: string): string | null;
   stop(): void;
 }
 
 export async function startStatusProvider(token: string): Promise<StatusProvider> {
-  const taken: { path: string; state: string }[] = [];
+  const taken: { path: string; state: string; link: string | null }[] = [];
   const server = createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
@@ -19,17 +21,18 @@ export async function startStatusProvider(token: string): Promise<StatusProvider
         response.writeHead(401).end(JSON.stringify({ message: 'Bad credentials' }));
         return;
       }
-      const { state } = JSON.parse(Buffer.concat(parts).toString()) as { state: string };
-      taken.push({ path: request.url ?? '', state });
+      const body = JSON.parse(Buffer.concat(parts).toString()) as { state: string; target_url?: string };
+      taken.push({ path: request.url ?? '', state: body.state, link: body.target_url ?? null });
       response.writeHead(201).end('{}');
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const of = (commit: string) => taken.filter(({ path }) => path.endsWith(`/statuses/${commit}`));
   const { port } = server.address() as AddressInfo;
   return {
     api: `http://127.0.0.1:${port}`,
-    told: (commit) =>
-      taken.filter(({ path }) => path.endsWith(`/statuses/${commit}`)).map(({ state }) => state),
+    told: (commit) => of(commit).map(({ state }) => state),
+    link: (commit) => of(commit).at(-1)?.link ?? null,
     stop() {
       server.close();
       server.closeAllConnections();

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { cleanUp } from '../../../agent/cleanup.js';
-import type { BuiltImage } from '../../../agent/engine.js';
+import { type BuiltImage, EngineError } from '../../../agent/engine.js';
 import { emptyFacts } from '../../../agent/facts.js';
 import { fakeEngine } from '../../support/fake-engine.js';
 
@@ -54,3 +54,25 @@ t.test('what was just built is needed, though nobody says so yet; a refusal is t
   t.match(await cleanUp(ask, at), { images: [], problem: 'Docker is busy' });
   t.same(removed, []);
 });
+
+t.test(
+  'volumes of previews that are no more go, but not those in use, and nothing where previews are not spoken of',
+  async (t) => {
+    const volumes = ['p_a-pr-1_data', 'p_a-pr-2_data', 'p_a-pr-3_data'];
+    const gone: string[] = [];
+    const engine = {
+      ...fakeEngine(),
+      previewVolumes: async () => volumes.map((name, at) => ({ name, preview: `p/a-pr-${at + 1}` })),
+      removeVolume: async (name: string) => {
+        if (name === volumes[2]) throw new EngineError('conflict', 'volume is in use');
+        gone.push(name);
+      },
+    };
+    const at = { engine, cluster: 'c', facts: emptyFacts() };
+    const ask = { type: 'cleanup' as const, id: '1', keep: [], isDry: true };
+    t.equal((await cleanUp(ask, at)).volumes, undefined);
+    t.same(gone, []);
+    t.match(await cleanUp({ ...ask, previews: ['p/a-pr-1'] }, at), { volumes: [volumes[1]], problem: null });
+    t.same(gone, [volumes[1]]);
+  },
+);

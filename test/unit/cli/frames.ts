@@ -88,6 +88,7 @@ export function aService(keys: Partial<ServiceStatus> = {}): ServiceStatus {
     groups: { stable: aGroup(), canary: null },
     allocations: [anAllocation()],
     last_failure: null,
+    preview: null,
     maintenance: null,
     observed_at: at,
     ...keys,

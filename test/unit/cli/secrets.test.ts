@@ -89,7 +89,7 @@ t.test('the list has names, projects and users', async (t) => {
       body: {
         secrets: [
           { ...one, project: null, used_by: [] },
-          { ...one, project: 'shop', used_by },
+          { ...one, project: 'shop', preview: true, used_by },
         ],
       },
     },
@@ -98,7 +98,7 @@ t.test('the list has names, projects and users', async (t) => {
   const { out } = await orca(['secrets'], fake);
   t.match(out, /SECRET +PROJECT +SET +BY +USED BY/);
   t.match(out, /db +\(all\) +2099-01-31/);
-  t.match(out, /db +shop +.*admin +shop\/api \(older value\)/);
+  t.match(out, /db +shop +.*admin +shop\/api \(older value\) +yes/);
   t.match((await orca(['secrets', 'list'], fake)).out, /no secrets/);
 });
 

@@ -15,6 +15,7 @@ const delivery: DeliveryView = {
     message: 'Mend',
   },
   ...{ paths: [], path_count: null, image_tag: null, rollout: null, remote_id: null, redelivery_of: null },
+  pull: null,
   commit_status: null,
   ...{ received_at: '2026-01-31T12:00:00Z', ended_at: null },
 };
@@ -27,7 +28,7 @@ const view: WebhookView = {
     project: 'shop',
     branch: null,
   },
-  ...{ tag: null, paths: ['api/**'], image_tag: null, has_secret: true, infra: false },
+  ...{ tag: null, paths: ['api/**'], image_tag: null, has_secret: true, infra: false, preview: null },
   ...{ status_secret: null, status_api: null },
   ...{ url: 'https://orca.example.com/api/v1/webhooks/github/wh-1', last_invocation: delivery.received_at },
   ...{ last_delivery: delivery, created_by: 'ann', created_at: '2026-01-31T12:00:00Z' },
