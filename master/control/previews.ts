@@ -22,7 +22,12 @@ export interface PreviewsOptions {
   store: Store;
   commands: Pick<Commands, 'deploy' | 'remove'>;
   /** What the cluster allows now, which may be less than when the original was deployed. */
-  settings: () => { domain: string | null; home: string; security: SecurityRules };
+  settings: () => {
+    domain: string | null;
+    home: string;
+    security: SecurityRules;
+    ownPorts: readonly number[];
+  };
 }
 
 /** The delivery as it goes on; `waiting`: it is to be tried again in a moment. Throws what can't be stored, and refusals. */
@@ -159,7 +164,7 @@ function markOf(webhook: Previewing, { push, pull }: Pulled, nowMs: number): Pre
 
 /** As `orca deploy` would take it now. Throws what that would refuse it with. */
 function usable({ store, settings }: PreviewsOptions, spec: ServiceSpec): ServiceSpec {
-  const { domain, home, security } = settings();
+  const { domain, home, security, ownPorts } = settings();
   if (domain !== null && spec.domains.includes(domain))
     throw new OrcaError('ROUTE_TAKEN', `${spec.name}: ${domain} is the cluster's own domain`);
   const key = `${spec.project}/${spec.name}`;
@@ -171,7 +176,7 @@ function usable({ store, settings }: PreviewsOptions, spec: ServiceSpec): Servic
     ({ index }) => index >= others.length,
   );
   if (clash) throw new OrcaError('ROUTE_TAKEN', `${spec.name}: ${clash.message}`);
-  return permit(spec, security, home);
+  return permit(spec, security, { home, ports: ownPorts });
 }
 
 const specsOf = ({ spec }: Service, open: Rollout | undefined): ServiceSpec[] => [
