@@ -2,13 +2,11 @@
 import { z } from 'zod';
 import { type DeployReply, deployReplySchema, planReplySchema, refusedPlan } from '../../shared/api.js';
 import { parseServiceBody } from '../../shared/config/service.js';
-import { checkServiceSet } from '../../shared/config/service-set.js';
 import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
-import type { Rollout, Service } from '../../shared/model.js';
-import { permit } from '../../shared/permit.js';
-import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
+import type { ServiceSpec } from '../../shared/spec.js';
 import type { Store } from '../store/store.js';
+import { createSpecCheck } from './check-specs.js';
 import { rolloutsEnd } from './follow.js';
 import type { Certificates, Commands, Settings } from './ports.js';
 import { waitsForPromote } from './rollout-view.js';
@@ -29,14 +27,7 @@ export function deployRoutes(
   certificates: Pick<Certificates, 'problemOf'>,
   settings: () => Pick<Settings, 'domain' | 'home' | 'security'>,
 ): Route[] {
-  /** The spec as it is deployed. */
-  const usable = (spec: ServiceSpec, mayChange: boolean): ServiceSpec => {
-    const { domain, security, home } = settings();
-    refuseOwnName(spec, domain);
-    // What it says of files of the master's host is for who may have them served.
-    if (mayChange) refuseBadFiles(spec, certificates);
-    return permit(spec, security, home);
-  };
+  const { usable, refuseClashes, all } = createSpecCheck(store, certificates, settings);
   return [
     route('POST /deploy', {
       touches: { what: 'projects', does: 'change', of: ({ body }) => projectsOf(body) },
@@ -46,8 +37,7 @@ export function deployRoutes(
       reply: deployReplySchema,
       run: async ({ body, query, actor, signal }) => {
         const waitMs = query.wait === undefined ? null : readWait(query.wait);
-        const specs = readSpecs(body).map((spec) => usable(spec, true));
-        refuseClashes(store, specs);
+        const specs = all(readSpecs(body));
         const rollouts = commands.deploy(specs, actor);
         const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts };
         return waitMs === null ? answer(accepted) : outcome(store, rollouts, Date.now() + waitMs, signal);
@@ -61,7 +51,7 @@ export function deployRoutes(
       run: ({ body, holder }) => {
         const specs = readSpecs(body);
         const isUsable = (spec: ServiceSpec) => usable(spec, holder.role !== 'viewer');
-        refuseClashes(store, specs);
+        refuseClashes(specs);
         return answer({ services: specs.map((spec) => planOne(commands, spec, isUsable)) });
       },
     }),
@@ -106,50 +96,6 @@ function readSpecs(body: z.output<typeof deployBody>): ServiceSpec[] {
   throw new OrcaError('CONFIG_INVALID', problems.map((problem) => problem.message).join('\n'), {
     details: problems.flatMap((problem) => problem.details),
   });
-}
-
-/** Under the cluster's own name the API is served, and nothing else. */
-function refuseOwnName({ name, domains }: ServiceSpec, ownName: string | null): void {
-  if (ownName === null || !domains.includes(ownName)) return;
-  throw new OrcaError(
-    'ROUTE_TAKEN',
-    `${name}: ${ownName} is the cluster's own domain, where its API is served`,
-    {
-      hint: 'Give the service another domain, or the cluster another `domain` in cluster.toml.',
-    },
-  );
-}
-
-/** Files that are bad now; when they become so later, what was taken up stays and `orca certs` says why. */
-function refuseBadFiles(spec: ServiceSpec, certificates: Pick<Certificates, 'problemOf'>): void {
-  const problem = certificates.problemOf(spec);
-  if (problem)
-    throw new OrcaError('CONFIG_INVALID', `${spec.name}: ${problem.reason}`, {
-      hint: `Nothing was changed: ${problem.todo}.`,
-    });
-}
-
-/** Between the services of the call, and with those that run already. */
-function refuseClashes(store: Store, specs: ServiceSpec[]): void {
-  const replaced = new Set(specs.map((spec) => serviceKey(spec.project, spec.name)));
-  const others = store
-    .services()
-    .filter((service) => !replaced.has(service.key) && service.desired !== 'removed')
-    .flatMap((service) => specsOf(service, store.activeRollout(service.key)));
-  const problems = checkServiceSet([...others, ...specs], { complete: false }).filter(
-    (p) => p.index >= others.length,
-  );
-  const lines = [
-    ...new Set(problems.map(({ index, message }) => `${specs[index - others.length]?.name}: ${message}`)),
-  ];
-  if (problems.length === 0) return;
-  const isRoute = problems.every(({ path }) => path[0] === 'domain' || path[0] === 'domains');
-  throw new OrcaError(isRoute ? 'ROUTE_TAKEN' : 'CONFIG_INVALID', lines.join('\n'), { details: lines });
-}
-
-/** What is in force of a service, what comes into force next, and what comes back if that fails. */
-function specsOf({ spec }: Service, open: Rollout | undefined): ServiceSpec[] {
-  return [spec, ...(open ? [open.spec] : []), ...(open?.undo ? [open.undo.spec] : [])];
 }
 
 /** 200 when all went, 206 some, 500 none; a rollout still open at the deadline is an error of its own. */
