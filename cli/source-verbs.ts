@@ -7,8 +7,8 @@ export const sourceVerbs: Verb[] = [
     summary:
       'which pushes deploy what; add, rm, deliveries, redeliver or test (`orca webhooks add --repo org/myapp --service myapp`)',
     options: [
-      ['--repo <name>', 'add: the repository, as org/myapp'],
-      ['--service <service>', 'add: what its pushes deploy'],
+      ['--repo <name>', 'add: the repository, as org/myapp; with --infra the address that git clones'],
+      ['--service <service>', 'add: what its pushes deploy; not with --infra'],
       ['--branch <branch>', "add: which branch deploys (the repository's default branch)"],
       ['--tag <glob>', 'add: tags that deploy, such as v*; without --branch only these do'],
       ['--paths <globs>', "add: a push that touches none of these does not deploy, such as 'api/**,lib/**'"],
@@ -21,7 +21,15 @@ export const sourceVerbs: Verb[] = [
         "add: sets the commit's status with the token that this secret of Orca holds",
       ],
       ['--status-api <url>', "add: where the provider's API is, if not github.com's or gitlab.com's"],
-      ['--infra', 'add: not there yet'],
+      [
+        '--infra',
+        'add: the repository has services/*/service.toml, and its pushes deploy what changed there',
+      ],
+      ['--prune', 'add, infra: also remove what this webhook deployed and the repository no longer has'],
+      ['--path <globs>', "add, infra: which files count ('services/*/service.toml')"],
+      ['--deploy-key <name>', 'add, infra: the secret with the private key, for a repository over ssh'],
+      ['--token-secret <name>', 'add, infra: the secret with the token, for one over https'],
+      ['--insecure-http', 'add, infra: take one over http://, which anybody on the way can change'],
       json,
     ],
     load: async () => (await import('./commands/webhooks.js')).webhooks,

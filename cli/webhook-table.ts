@@ -9,7 +9,7 @@ export function webhookTable(output: Output, webhooks: readonly WebhookView[], n
     webhooks.map((webhook) => [
       webhook.id,
       webhook.provider === 'github' ? webhook.repo : `${webhook.repo} (${webhook.provider})`,
-      webhook.service_name,
+      infraFiles(webhook) ?? webhook.service_name,
       meant(webhook),
       webhook.last_invocation === null ? '–' : `${since(webhook.last_invocation, nowMs)} ago`,
       webhook.last_delivery === null ? '–' : result(webhook.last_delivery),
@@ -31,15 +31,23 @@ export function deliveryTable(output: Output, deliveries: readonly DeliveryView[
   );
 }
 
+/** Which files of an infrastructure repository count; null: the webhook is of one service. */
+export function infraFiles({ infra_source: infra }: WebhookView): string | null {
+  if (infra === null) return null;
+  const [first = '', ...more] = infra.paths;
+  return more.length === 0 ? first : `${first}…`;
+}
+
 /** Which pushes it is for. */
-function meant({ provider, branch, tag, paths }: WebhookView): string {
+function meant({ provider, branch, tag, paths, infra_source: infra }: WebhookView): string {
   const any = provider === 'generic' ? 'every call' : 'default branch';
   const what = [
     ...(branch === null && tag === null ? [any] : []),
     ...(branch === null ? [] : [branch]),
     ...(tag === null ? [] : [`tags ${tag}`]),
   ];
-  return `${what.join(', ')}${paths.length === 0 ? '' : ` (${paths.join(', ')})`}`;
+  const pruned = infra?.prune ? ', and prunes' : '';
+  return `${what.join(', ')}${paths.length === 0 ? '' : ` (${paths.join(', ')})`}${pruned}`;
 }
 
 function result({ state, reason, commit_status: status }: DeliveryView): string {

@@ -37,6 +37,7 @@ import { recordSilence, recordStart } from './dispatch/reports.js';
 import { checkHomeFiles, closeStore, refuseWritable } from './home-files.js';
 import { createApi } from './http/api.js';
 import { createLogger } from './http/logger.js';
+import { startInfraPushes } from './infra.js';
 import { closeServer, listenPlain, listenTls, portOfServer } from './listeners.js';
 import { runLocalAgent } from './local-agent.js';
 import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
@@ -273,6 +274,8 @@ async function construct(
   undo.push(watchOwn({ store, states, own, onChange: serveAnew, log }).stop);
   undo.push(acme.start());
   undo.push(sources.start(log));
+  const infra = { store, commands, dispatch, secretValues, own, log };
+  undo.push(startInfraPushes({ ...infra, settings: () => settings }).stop);
   undo.push(startHooks(store, commands, authority.keys.unseal, log).stop);
   const url = `https://${reachable(settings.listen.host)}:${port}`;
   writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);

@@ -1,4 +1,5 @@
 /** Webhooks and what came in over them, as the master keeps both (docs/webhooks.md). */
+import type { InfraOutcome, InfraSource } from './infra.js';
 import type { ServiceKey } from './spec.js';
 
 export const providers = ['github', 'gitea', 'gitlab', 'generic'] as const;
@@ -25,6 +26,8 @@ export interface Webhook {
   sealedSecret: string;
   /** Whether the commit is told what became of it: at which API, with the token in which secret. Absent: it is not. */
   report?: { secret: string; api: string };
+  /** Its pushes deploy what the repository says (`shared/infra`), and `service` is `infraKey`. Absent: they deploy one service. */
+  infra?: InfraSource;
   by: string;
   createdAtMs: number;
 }
@@ -80,6 +83,8 @@ export interface Delivery {
   redeliveryOf: string | null;
   /** Of a webhook that reports: what the provider was told last. */
   report?: Report;
+  /** Of a push to an infrastructure repository: what it comes to. Absent: it has not begun, or is of one service. */
+  infra?: InfraOutcome;
 }
 
 /** A commit's status, in the words of GitHub and Gitea. */
