@@ -4,6 +4,7 @@ import { createFreshCredentials } from './control/fresh-credentials.js';
 import { createRegistries, type Registries } from './control/registries.js';
 import type { States } from './control/states.js';
 import { credentialsByCommand } from './registry-command.js';
+import { credentialsByUrl, type TokenUrl } from './registry-token-url.js';
 import type { Store } from './store/store.js';
 
 export function createRegistryCredentials(options: {
@@ -22,6 +23,21 @@ export function createRegistryCredentials(options: {
     store,
     states,
     keys,
-    createFreshCredentials({ fetch: credentialsByCommand, onChange, log }),
+    createFreshCredentials({
+      fetch: async (source, host) =>
+        'command' in source
+          ? await credentialsByCommand(source.command, host)
+          : await credentialsByUrl(opened(source.sealed, keys.unseal)),
+      onChange,
+      log,
+    }),
   );
+}
+
+function opened(sealed: string, unseal: (sealed: string) => string): TokenUrl {
+  try {
+    return JSON.parse(unseal(sealed)) as TokenUrl;
+  } catch {
+    throw new Error('what is stored of it can not be read: it was changed outside of Orca; log in again');
+  }
 }

@@ -67,6 +67,7 @@ export interface Registries {
     host: string;
     username: string | null;
     command: string[] | null;
+    tokenUrl: string | null;
     setAtMs: number;
     by: string;
     usedBy: string[];
