@@ -89,6 +89,7 @@ export function aService(keys: Partial<ServiceStatus> = {}): ServiceStatus {
     allocations: [anAllocation()],
     last_failure: null,
     maintenance: null,
+    pending: [],
     observed_at: at,
     ...keys,
   };
