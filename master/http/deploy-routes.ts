@@ -8,6 +8,7 @@ import type { ServiceSpec } from '../../shared/spec.js';
 import type { Store } from '../store/store.js';
 import { createSpecCheck } from './check-specs.js';
 import { rolloutsEnd } from './follow.js';
+import { managedNotes } from './managed-notes.js';
 import type { Certificates, Commands, Settings } from './ports.js';
 import { waitsForPromote } from './rollout-view.js';
 import { type Answer, answer, type Route, route, unset } from './route.js';
@@ -39,7 +40,9 @@ export function deployRoutes(
         const waitMs = query.wait === undefined ? null : readWait(query.wait);
         const specs = all(readSpecs(body));
         const rollouts = commands.deploy(specs, actor);
-        const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts };
+        const said = managedNotes(store, specs);
+        const notes = said.length === 0 ? {} : { notes: said };
+        const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts, ...notes };
         return waitMs === null ? answer(accepted) : outcome(store, rollouts, Date.now() + waitMs, signal);
       },
     }),

@@ -4,6 +4,7 @@ import { type InfraOptions, startInfra } from '../../../../master/control/infra.
 import { createReceive } from '../../../../master/control/receive.js';
 import { createSecretValues } from '../../../../master/control/secret-values.js';
 import { createStates } from '../../../../master/control/states.js';
+import { managedNotes } from '../../../../master/http/managed-notes.js';
 import { QUIET_MS } from '../../../../master/plan/bursts.js';
 import type { Store } from '../../../../master/store/store.js';
 import { OrcaError } from '../../../../shared/errors.js';
@@ -119,6 +120,11 @@ t.test('a push deploys what its files name, in their order, by its author', asyn
   ]);
   t.match(store.activeRollout('shop/web'), { source: 'webhook', by: /^carol \(org\/infra@/ });
   t.equal(store.service('shop/web')?.managedBy, 'wh-1');
+  const told = managedNotes(store, [
+    { project: 'shop', name: 'web' },
+    { project: 'shop', name: 'none' },
+  ]);
+  t.match(told, [/^web is managed by the webhook wh-1 of org\/infra/]);
   end();
   t.match(await stateThat(store, one, 'deployed'), { reason: 'deployed mail/smtp, shop/web' });
   const again = await push(both);
