@@ -38,7 +38,8 @@ const GATHER_MS = 500;
 const RETRY_MS = 5_000;
 /** So often a node may go away under a push before that is what came of it. */
 const MAX_TRIES = 10;
-const MAX_REASON = 4_000;
+/** Characters; git's words are whoever answers'. */
+const MAX_REASON = 2_000;
 
 /** What is known of a push that is being read; in memory alone. */
 interface Reading {
@@ -173,6 +174,7 @@ const oneLine = (text: string): string =>
   text
     .trim()
     .replace(/\s*\n\s*/g, '; ')
+    .replace(/\p{Cc}/gu, ' ')
     .slice(0, MAX_REASON);
 const keyOf = ({ project, name }: ServiceSpec): string => serviceKey(project, name);
 
