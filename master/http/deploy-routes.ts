@@ -43,7 +43,9 @@ export function deployRoutes(
         const said = managedNotes(store, specs);
         const notes = said.length === 0 ? {} : { notes: said };
         const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts, ...notes };
-        return waitMs === null ? answer(accepted) : outcome(store, rollouts, Date.now() + waitMs, signal);
+        return waitMs === null
+          ? answer(accepted)
+          : outcome(store, { rollouts, ...notes }, Date.now() + waitMs, signal);
       },
     }),
     route('POST /plan', {
@@ -104,7 +106,7 @@ function readSpecs(body: z.output<typeof deployBody>): ServiceSpec[] {
 /** 200 when all went, 206 some, 500 none; a rollout still open at the deadline is an error of its own. */
 async function outcome(
   store: Store,
-  rollouts: DeployReply['rollouts'],
+  { rollouts, ...notes }: Pick<DeployReply, 'rollouts' | 'notes'>,
   deadlineMs: number,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -121,7 +123,7 @@ async function outcome(
   const failed = new Set(errors.map(({ service }) => service));
   const deployed = rollouts.map(({ service }) => service).filter((service) => !failed.has(service));
   const status = errors.length === 0 ? 200 : deployed.length > 0 ? 206 : 500;
-  return answer({ deployed, errors, rollouts }, status);
+  return answer({ deployed, errors, rollouts, ...notes }, status);
 }
 
 function failureOf(store: Store, id: string): OrcaError | null {
