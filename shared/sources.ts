@@ -21,8 +21,11 @@ export const readSourceSchema = z.object({
   repo: z.string(),
   /** What holds the commit: `refs/heads/main`. */
   ref: z.string(),
-  /** Hex; null: what `ref` is at. */
-  commit: z.string().nullable(),
+  /** Null: what `ref` is at. */
+  commit: z
+    .string()
+    .regex(/^[0-9a-f]{40,64}$/)
+    .nullable(),
   /** Globs, as git reads them: `*` within one part of a path. */
   paths: z.array(z.string()),
   insecureHttp: z.boolean(),
