@@ -182,6 +182,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     else if (message.type === 'upgrade') options.upgrades?.begin(message);
     else if (message.type === 'relay-open') options.carrier?.relay(message.id);
     else if (message.type === 'cleanup') void onCleanup(message, reply);
+    else if (message.type === 'read-source') options.builder?.reader.read(message, reply);
     else logs.close(message.id);
   };
 
@@ -201,6 +202,7 @@ export async function startAgent<I, D>(options: AgentOptions<I, D>): Promise<Age
     onEnd: () => {
       logs.closeAll();
       recall.endAll();
+      options.builder?.reader.endAll();
     },
     log,
     ...(options.timing ? { timing: options.timing } : {}),

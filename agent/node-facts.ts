@@ -16,6 +16,7 @@ import type { NodeFacts } from '../shared/protocol.js';
 import type { AgentSettings } from './settings.js';
 
 export function nodeFacts({ name, advertise }: AgentSettings): NodeFacts {
+  const builds = hasGit();
   return {
     name: name || hostname(),
     address: advertise ?? ownAddress(),
@@ -29,7 +30,8 @@ export function nodeFacts({ name, advertise }: AgentSettings): NodeFacts {
     secrets: true,
     httpOnly: true,
     carries: true,
-    builds: hasGit(),
+    builds,
+    reads: builds,
     confines: true,
   };
 }

@@ -4,7 +4,7 @@ import { shareText, trafficText, verdictText, weightText } from './canary-view.j
 import { reasonOf } from './ends.js';
 import type { Output } from './output.js';
 import { allocationText, shortId } from './progress.js';
-import { previewText, reasonText, statusText } from './status-text.js';
+import { pendingText, previewText, reasonText, statusText } from './status-text.js';
 import { localTime, since } from './time.js';
 
 /** `service` is cleaned already. */
@@ -23,6 +23,7 @@ export function printService(output: Output, service: ServiceStatus, nowMs: numb
   printGroups(output, service);
   printRollout(output, service);
   printFailure(output, service);
+  for (const one of service.pending ?? []) row(output, one.kind, pendingText(one));
   if (service.allocations.length > 0) printAllocations(output, service, nowMs);
   if (service.observed_at !== null) line(colors.dim(`  observed ${localTime(service.observed_at)}`));
 }

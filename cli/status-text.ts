@@ -1,5 +1,6 @@
 /** The status of a service in its colour, and why it is so. */
 import type { ServiceStatus } from '../shared/api.js';
+import type { PendingView } from '../shared/api-builds.js';
 import type { Colors } from './output.js';
 import { localTime, since } from './time.js';
 
@@ -17,8 +18,20 @@ export function previewText({ preview }: ServiceStatus): string | null {
 }
 
 /** Why the status is what it is; of maintenance also for how long. */
-export function reasonText({ status, reason, maintenance }: ServiceStatus, nowMs: number): string {
-  if (status !== 'paused' || maintenance === null) return reason ?? '';
+export function reasonText(
+  { status, reason, maintenance, pending = [] }: ServiceStatus,
+  nowMs: number,
+): string {
+  if (status !== 'paused' || maintenance === null) {
+    // What a rollout waits for is in its reason already.
+    const pushes = pending.filter(({ kind }) => kind === 'push').map((one) => `push ${pendingText(one)}`);
+    return [...(reason === null ? [] : [reason]), ...pushes].join('; ');
+  }
   const { by, message, since: at } = maintenance;
   return `in maintenance for ${since(at, nowMs)} by ${by}: ${message}`;
+}
+
+/** `1a2b3c4 waits a moment for further pushes (d-…)`. */
+export function pendingText({ id, commit, reason }: PendingView): string {
+  return `${[commit?.slice(0, 7), reason].filter((part) => part != null).join(' ')} (${id})`;
 }

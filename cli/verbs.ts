@@ -145,6 +145,8 @@ export const verbs: Verb[] = [
         '--command <json>',
         "login: in place of a password, a program on the master's host that gives it anew",
       ],
+      ['--token-url <url>', 'login: or an https URL that gives it anew'],
+      ['--bearer', 'login: ask --token-url with the bearer token on standard input'],
       json,
     ],
     load: async () => (await import('./commands/registry.js')).registry,

@@ -2,10 +2,12 @@
 import type { WebhookAdded } from '../shared/api-webhooks.js';
 import type { Provider } from '../shared/webhook.js';
 import type { Output } from './output.js';
+import { infraFiles } from './webhook-table.js';
 
 /** The URL and the secret are the result; the rest stands beside it. */
 export function printSetup(output: Output, webhook: WebhookAdded): void {
-  output.line(`ok ${webhook.id}: pushes to ${webhook.repo} deploy ${webhook.service_name}`);
+  const what = infraFiles(webhook) ?? webhook.service_name;
+  output.line(`ok ${webhook.id}: pushes to ${webhook.repo} deploy ${what}`);
   output.line(`url:    ${webhook.url}`);
   output.line(`secret: ${webhook.secret ?? '(the one that you gave)'}`);
   if (webhook.secret !== null) output.note('The secret is not shown again.');

@@ -9,7 +9,7 @@ export function webhookTable(output: Output, webhooks: readonly WebhookView[], n
     webhooks.map((webhook) => [
       webhook.id,
       webhook.provider === 'github' ? webhook.repo : `${webhook.repo} (${webhook.provider})`,
-      webhook.service_name,
+      infraFiles(webhook) ?? webhook.service_name,
       meant(webhook),
       webhook.last_invocation === null ? '–' : `${since(webhook.last_invocation, nowMs)} ago`,
       webhook.last_delivery === null ? '–' : result(webhook.last_delivery),
@@ -35,16 +35,26 @@ const refOf = ({ ref, event }: DeliveryView): string => ref?.replace(/^refs\/(he
 
 const verbs = { update: 'push', close: 'closed', none: 'other' } as const;
 
+/** Which files of an infrastructure repository count; null: the webhook is of one service. */
+export function infraFiles({ infra_source: infra }: WebhookView): string | null {
+  if (infra === null) return null;
+  const [first = '', ...more] = infra.paths;
+  return more.length === 0 ? first : `${first}…`;
+}
+
 /** Which pushes it is for. */
-function meant({ provider, branch, tag, paths, preview }: WebhookView): string {
+function meant({ provider, branch, tag, paths, preview, infra_source: infra }: WebhookView): string {
   const any = provider === 'generic' ? 'every call' : 'default branch';
   const what = [
     ...(branch === null && tag === null ? [any] : []),
     ...(branch === null ? [] : [branch]),
     ...(tag === null ? [] : [`tags ${tag}`]),
   ];
-  const pulls = preview ? `; previews (${preview.services.length} of ${preview.limit})` : '';
-  return `${what.join(', ')}${paths.length === 0 ? '' : ` (${paths.join(', ')})`}${pulls}`;
+  const also = [
+    ...(infra?.prune ? [', and prunes'] : []),
+    ...(preview ? [`; previews (${preview.services.length} of ${preview.limit})`] : []),
+  ];
+  return `${what.join(', ')}${paths.length === 0 ? '' : ` (${paths.join(', ')})`}${also.join('')}`;
 }
 
 function result({ state, reason, commit_status: status }: DeliveryView): string {

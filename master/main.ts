@@ -39,6 +39,7 @@ import { recordSilence, recordStart } from './dispatch/reports.js';
 import { checkHomeFiles, closeStore, refuseWritable } from './home-files.js';
 import { createApi } from './http/api.js';
 import { createLogger } from './http/logger.js';
+import { startInfraPushes } from './infra.js';
 import { closeServer, listenPlain, listenTls, portOfServer } from './listeners.js';
 import { runLocalAgent } from './local-agent.js';
 import { enrolLocalNode, reachable, rememberLocalNode } from './local-node.js';
@@ -48,7 +49,13 @@ import { createPeers } from './peer.js';
 import { ownNameProblem } from './plan/own-name.js';
 import { createPublicCertificates } from './public-certificates.js';
 import { createRegistryCredentials } from './registry-credentials.js';
-import { type MasterFlags, type MasterSettings, ownPorts, readSettings, restartNotes } from './settings.js';
+import {
+  type MasterFlags,
+  type MasterSettings,
+  readSettings,
+  restartNotes,
+  settingsForApi,
+} from './settings.js';
 import { createSources } from './sources.js';
 import { openStore, type StoreOptions } from './store/store.js';
 import { runAll } from './undo.js';
@@ -198,6 +205,7 @@ async function construct(
   const commands = createCommands(store, states, secretValues);
   const sources = createSources({ store, states, secrets, ask: dispatch.cleanup });
   let port = 0;
+  const apiSettings = () => ({ cluster_id: authority.clusterId, version, ...settingsForApi(settings, port) });
   const crowd = createCrowd(log);
   const api = await createApi({
     store,
@@ -227,19 +235,7 @@ async function construct(
     }),
     ...{ peer, proved: crowd.proved },
     live: dispatch,
-    settings: () => ({
-      cluster_id: authority.clusterId,
-      cluster_name: settings.name,
-      domain: settings.domain,
-      acme_email: settings.acmeEmail,
-      version,
-      httpPort: settings.proxy.httpPort,
-      httpsPort: settings.proxy.httpsPort,
-      home,
-      security: settings.security,
-      imagesPrefix: settings.imagesPrefix,
-      ownPorts: ownPorts(settings, port),
-    }),
+    settings: apiSettings,
     access,
     reload,
     adopt: createAdopt({ store, states, certificates, recall: dispatch.recall }),
@@ -280,7 +276,9 @@ async function construct(
   undo.push(watchOwn({ store, states, own, onChange: serveAnew, log }).stop);
   undo.push(acme.start());
   undo.push(sources.start(log));
-  undo.push(startHooks(store, commands, authority.keys.unseal, log, () => settings).stop);
+  const infra = { store, commands, dispatch, secretValues, own, log };
+  undo.push(startInfraPushes({ ...infra, settings: apiSettings }).stop);
+  undo.push(startHooks(store, commands, authority.keys.unseal, log, apiSettings).stop);
   const url = `https://${reachable(settings.listen.host)}:${port}`;
   writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);
   if (settings.runsAgent) undo.push(runLocalAgent({ home, restart: local.changed, log }).stop);

@@ -5,6 +5,8 @@ import { createRegistries, type Registries } from './control/registries.js';
 import type { States } from './control/states.js';
 import type { Keyring } from './keyring.js';
 import { credentialsByCommand } from './registry-command.js';
+import { credentialsByUrl, type TokenUrl } from './registry-token-url.js';
+import { bindOfPassword } from './store/registries.js';
 import type { Store } from './store/store.js';
 
 export function createRegistryCredentials(options: {
@@ -23,6 +25,21 @@ export function createRegistryCredentials(options: {
     store,
     states,
     keys,
-    createFreshCredentials({ fetch: credentialsByCommand, onChange, log }),
+    createFreshCredentials({
+      fetch: async (source, host) =>
+        'command' in source
+          ? await credentialsByCommand(source.command, host)
+          : await credentialsByUrl(opened(host, source.sealed, keys.unseal)),
+      onChange,
+      log,
+    }),
   );
+}
+
+function opened(host: string, sealed: string, unseal: Keyring['unseal']): TokenUrl {
+  try {
+    return JSON.parse(unseal(sealed, bindOfPassword(host))) as TokenUrl;
+  } catch {
+    throw new Error('what is stored of it can not be read: it was changed outside of Orca; log in again');
+  }
 }

@@ -124,8 +124,21 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
   };
 }
 
+/** What the API goes by, and shows. `apiPort`: what it listens on. */
+export const settingsForApi = (settings: MasterSettings, apiPort: number) => ({
+  cluster_name: settings.name,
+  domain: settings.domain,
+  acme_email: settings.acmeEmail,
+  httpPort: settings.proxy.httpPort,
+  httpsPort: settings.proxy.httpsPort,
+  home: settings.home,
+  security: settings.security,
+  imagesPrefix: settings.imagesPrefix,
+  ownPorts: ownPorts(settings, apiPort),
+});
+
 /** Of the hosts, for Orca itself. `apiPort`: what the API listens on. */
-export const ownPorts = ({ httpListen, proxy }: MasterSettings, apiPort: number): number[] => [
+const ownPorts = ({ httpListen, proxy }: MasterSettings, apiPort: number): number[] => [
   ...[apiPort, proxy.httpPort, proxy.httpsPort, IMAGES_PORT],
   ...(httpListen === null ? [] : [httpListen.port]),
 ];

@@ -58,3 +58,14 @@ export const cleanupReplySchema = z.object({
   ),
 });
 export type CleanupReply = z.infer<typeof cleanupReplySchema>;
+
+/** What comes to a service and is no rollout yet, or is what its rollout waits for. */
+export const pendingSchema = z.object({
+  kind: z.enum(['push', 'build']),
+  /** Of the delivery, or of the build. */
+  id: z.string(),
+  commit: z.string().nullable(),
+  /** What it does or waits for. */
+  reason: z.string().nullable(),
+});
+export type PendingView = z.infer<typeof pendingSchema>;

@@ -15,14 +15,19 @@ export const registryLoginSchema = z.object({
   password: password.optional(),
   /** In their place: a program on the master's host, and its arguments, that gives both anew. */
   command: z.array(z.string().min(1).max(1_000)).min(1).max(30).optional(),
+  /** Or an https URL that gives them anew, with a `bearer` to ask it; then `username` is whose a token alone is. */
+  token_url: z.string().max(2_000).optional(),
+  bearer: password.optional(),
 });
 export type RegistryLogin = z.infer<typeof registryLoginSchema>;
 
 export const registryViewSchema = z.object({
   host: z.string(),
-  /** Null: `command` gives it. */
+  /** Null: `command` or `token_url` gives it. */
   username: z.string().nullable(),
   command: z.array(z.string()).nullable(),
+  /** Without its query. */
+  token_url: z.string().nullable(),
   set_at: z.string(),
   by: z.string(),
   /** `project/name` of the services whose images are there. */

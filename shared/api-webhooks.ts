@@ -8,7 +8,8 @@ const unset = <T extends z.ZodType>(schema: T) =>
 /** `POST /webhooks`. */
 export const addWebhookSchema = z.object({
   repo: z.string().max(512),
-  service_name: z.string().max(200),
+  /** Not of an infrastructure repository. */
+  service_name: unset(z.string().max(200)),
   /** Printable ASCII; made when it is not given. */
   secret: unset(
     z.string().regex(/^[!-~]([ -~]{0,510}[!-~])?$/, 'must be 1 to 512 printable ASCII characters'),
@@ -31,6 +32,14 @@ export const addWebhookSchema = z.object({
   preview_ttl: unset(z.string().max(40)),
   /** Also those of other repositories. */
   preview_forks: unset(z.boolean()),
+  /** With `infra`: what is no longer in the repository is removed, if this webhook deployed it. */
+  prune: unset(z.boolean()),
+  /** With `infra`: globs of the files. */
+  infra_paths: unset(z.array(z.string().max(256)).min(1).max(16)),
+  /** With `infra`: the secrets, of all projects, that hold the deploy key or the token of the repository. */
+  deploy_key: unset(z.string().max(200)),
+  token_secret: unset(z.string().max(200)),
+  insecure_http: unset(z.boolean()),
 });
 export type AddWebhook = z.output<typeof addWebhookSchema>;
 
@@ -59,6 +68,27 @@ export const deliveryViewSchema = z.object({
   remote_id: z.string().nullable(),
   redelivery_of: z.string().nullable(),
   /** What the commit was told at its provider; null: it is told nothing. */
+  /** Of a push to an infrastructure repository; null: it has not begun, or is of one service. */
+  infra: z
+    .object({
+      commit: z.string().nullable(),
+      services: z.array(
+        z.object({
+          service: z.string(),
+          change: z.string(),
+          rollout: z.string().nullable(),
+          /** Of its rollout; null: there is nothing to do, or it is no longer known. */
+          state: z.string().nullable(),
+          reason: z.string().nullable(),
+        }),
+      ),
+      /** Stopped, which no push starts. */
+      stopped: z.array(z.string()),
+      /** No longer in the repository. */
+      gone: z.array(z.string()),
+      is_pruned: z.boolean(),
+    })
+    .nullable(),
   commit_status: z
     .object({
       /** Null: nothing yet. */
@@ -86,7 +116,6 @@ export const webhookViewSchema = z.object({
   /** The name of the secret whose token sets commit statuses, and where; null: they are not set. */
   status_secret: z.string().nullable(),
   status_api: z.string().nullable(),
-  infra: z.literal(false),
   /** Null: pull requests make nothing. */
   preview: z
     .object({
@@ -95,6 +124,18 @@ export const webhookViewSchema = z.object({
       forks: z.boolean(),
       /** The previews there are. */
       services: z.array(z.string()),
+    })
+    .nullable(),
+  infra: z.boolean(),
+  /** Of an infrastructure repository; null: the webhook is of one service. */
+  infra_source: z
+    .object({
+      url: z.string(),
+      paths: z.array(z.string()),
+      prune: z.boolean(),
+      deploy_key: z.string().nullable(),
+      token_secret: z.string().nullable(),
+      insecure_http: z.boolean(),
     })
     .nullable(),
   /** What to give the provider. */

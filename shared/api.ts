@@ -4,6 +4,7 @@
  * send unset options as `null`; answers only ever gain fields.
  */
 import { z } from 'zod';
+import { pendingSchema } from './api-builds.js';
 import {
   actSchema,
   canaryViewSchema,
@@ -133,6 +134,8 @@ export const serviceStatusSchema = z.object({
       expires_at: z.string(),
     })
     .nullable(),
+  /** Pushes that wait for their deploy, and what is being built for it, oldest first. */
+  pending: z.array(pendingSchema),
   observed_at: z.string().nullable(),
 });
 export type ServiceStatus = z.infer<typeof serviceStatusSchema>;
@@ -182,6 +185,8 @@ export const deployReplySchema = z.object({
   errors: z.array(z.object({ service: z.string(), error: z.string(), code: z.string(), hint: z.string() })),
   /** One a service whose rollout was begun; a service that only changed in place, or not at all, has `id` null. */
   rollouts: z.array(z.object({ service: z.string(), id: z.string().nullable(), change: z.string() })),
+  /** What whoever deploys should know, a sentence each. Absent: nothing. */
+  notes: z.array(z.string()).optional(),
 });
 export type DeployReply = z.infer<typeof deployReplySchema>;
 

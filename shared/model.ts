@@ -35,6 +35,8 @@ export interface Service extends Settings {
   desired: 'running' | 'stopped' | 'removed';
   /** Not null: the ingress answers 503 with `message`, and the containers go on. */
   maintenance: { message: string; by: string; sinceMs: number } | null;
+  /** The webhook of the infrastructure repository that deployed it last; absent: none did. */
+  managedBy?: string;
   planned: Planned;
   createdAtMs: number;
   updatedAtMs: number;

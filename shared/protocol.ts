@@ -15,6 +15,7 @@ import { carryObservedSchema, carrySchema, registryAuthSchema, relayOpenSchema }
 import { cleanedSchema, cleanupSchema } from './cleanup.js';
 import { discoveryObservedSchema } from './discovery-observed.js';
 import { figuresSchema } from './figures.js';
+import { readSourceSchema, sourceReadSchema } from './sources.js';
 import { containerSpecSchema } from './spec.js';
 import { upgradeObservedSchema, upgradeSchema } from './upgrade.js';
 
@@ -115,6 +116,7 @@ export const masterMessageSchema = z.discriminatedUnion('type', [
   /** Only to agents whose facts say `carries`. */
   relayOpenSchema,
   cleanupSchema, // asked only of agents whose facts say `builds`
+  readSourceSchema,
   z.object({ type: z.literal('ping'), number: z.number().int() }),
   z.object({ type: z.literal('pong'), number: z.number().int() }),
 ]);
@@ -206,6 +208,8 @@ export const nodeFactsSchema = z.object({
   httpOnly: z.boolean().optional(),
   /** It builds from source; absent: an older agent, or a host without git. */
   builds: z.boolean().optional(),
+  /** It reads files of repositories (`shared/sources`); absent: an older agent, or a host without git. */
+  reads: z.boolean().optional(),
   /** It shuts containers in as their services say; absent: an older agent, which would leave that out. */
   confines: z.boolean().optional(),
   /** It can replace itself, and runs from a program of this name; absent: it can't, or does not know how. */
@@ -286,6 +290,7 @@ export const agentMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('logs-end'), id: z.string(), reason: z.string().nullable() }),
   recalledSchema,
   cleanedSchema,
+  sourceReadSchema,
   z.object({ type: z.literal('ping'), number: z.number().int() }),
   z.object({ type: z.literal('pong'), number: z.number().int() }),
 ]);

@@ -1,4 +1,6 @@
 /** Webhooks and what came in over them, as the master keeps both (docs/webhooks.md). */
+
+import type { InfraOutcome, InfraSource } from './infra.js';
 import type { PreviewRules, PullOfDelivery } from './preview.js';
 import type { ServiceKey } from './spec.js';
 
@@ -28,6 +30,8 @@ export interface Webhook {
   report?: { secret: string; api: string };
   /** Absent: pull requests make nothing. */
   previews?: PreviewRules;
+  /** Its pushes deploy what the repository says (`shared/infra`), and `service` is `infraKey`. Absent: they deploy one service. */
+  infra?: InfraSource;
   by: string;
   createdAtMs: number;
 }
@@ -87,6 +91,8 @@ export interface Delivery {
   redeliveryOf: string | null;
   /** Of a webhook that reports: what the provider was told last. */
   report?: Report;
+  /** Of a push to an infrastructure repository: what it comes to. Absent: it has not begun, or is of one service. */
+  infra?: InfraOutcome;
 }
 
 /** A commit's status, in the words of GitHub and Gitea. */

@@ -172,10 +172,10 @@ export function tagOf(order: BuildOrder, sha: string): string {
 }
 
 /** How git gets in: the key in a file on a tmpfs, the token in the environment, for this repository alone. */
-async function accessOf(
-  order: BuildOrder,
-  { folder, secretFiles }: BuildPlace,
-  { secrets, log, signal }: Running,
+export async function accessOf(
+  order: Pick<BuildOrder, 'id' | 'repo' | 'token' | 'deployKey' | 'insecureHttp'>,
+  { folder, secretFiles }: Pick<BuildPlace, 'folder' | 'secretFiles'>,
+  { secrets, log, signal }: Pick<Running, 'secrets' | 'signal'> & { log: Pick<BuildLog, 'line'> },
   own: string,
 ): Promise<Omit<GitOptions, 'cwd'>> {
   const pinned = join(folder, 'known_hosts');

@@ -12,6 +12,7 @@ import type { SecretFiles } from '../secret-files.js';
 import { hideValues } from '../secrets.js';
 import { runBuild } from './build.js';
 import { openBuildLogs } from './log.js';
+import { createSourceReader, type SourceReader } from './read.js';
 
 export interface Builder {
   /** Resolves with the image; `onChange` is called at each step. Rejects with an `EngineError`. */
@@ -27,6 +28,7 @@ export interface Builder {
   keep(ids: ReadonlySet<string>): void;
   /** Those that have files on the tmpfs now. */
   running(): string[];
+  reader: SourceReader;
   log(
     id: string,
     options: { tail: number | null; follow: boolean },
@@ -56,6 +58,7 @@ export function createBuilder(options: {
 }): Builder {
   const { folder } = options;
   const logs = openBuildLogs(join(folder, 'logs'));
+  const reader = createSourceReader(options);
   const entries = new Map<string, Entry>();
   const queue: string[] = [];
   let current: string | null = null;
@@ -139,7 +142,8 @@ export function createBuilder(options: {
           broken.delete(id);
         }
     },
-    running: () => (current === null ? [] : [current]),
+    running: () => [...(current === null ? [] : [current]), ...reader.running()],
+    reader,
     log: logs.read,
   };
 }

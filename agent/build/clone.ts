@@ -32,16 +32,22 @@ export async function resolveCommit(order: Order, place: Place): Promise<string>
 
 /** The commit, checked out below `folder`, which must not be there yet. */
 export async function clone(order: Order, sha: string, folder: string, place: Place): Promise<Commit> {
-  await git(['init', '--quiet', '--', folder], { ...place, cwd: place.home });
-  const here: GitOptions = { ...place, cwd: folder };
-  await git(['config', 'remote.origin.url', order.repo], here);
-  await asked(order, () => fetchCommit(order, sha, here));
+  const here = await fetched(order, sha, folder, place);
   await git(['checkout', '--quiet', '--detach', '--force', sha], here);
   await withSubmodules(order, here);
   await withLfs(here);
   const shown = await git(['log', '-1', '--format=%an%x00%s%x00%ct', sha], here);
   const [author = '', subject = '', seconds = '0'] = shown.trim().split('\0');
   return { sha, author: author.slice(0, 200), subject: subject.slice(0, 500), atMs: Number(seconds) * 1_000 };
+}
+
+/** Where git has the commit, and no file of it: `folder`, which must not be there yet. */
+export async function fetched(order: Order, sha: string, folder: string, place: Place): Promise<GitOptions> {
+  await git(['init', '--quiet', '--', folder], { ...place, cwd: place.home });
+  const here: GitOptions = { ...place, cwd: folder };
+  await git(['config', 'remote.origin.url', order.repo], here);
+  await asked(order, () => fetchCommit(order, sha, here));
+  return here;
 }
 
 /** Deeper and deeper, where a server gives no commit by its name; 0: all of it. */

@@ -39,6 +39,7 @@ async function follow(
 function printReply({ output, options }: Context, reply: DeployReply): void {
   const { colors } = output;
   for (const error of reply.errors) output.error(errorOf(error));
+  for (const note of reply.notes ?? []) output.note(note);
   for (const { service, id, change } of reply.rollouts) {
     if (id === null) output.line(`${colors.green('ok')} ${service}: ${change}`);
     else if (options.detach === true)

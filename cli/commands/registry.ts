@@ -23,7 +23,12 @@ async function login(context: Context, host: string): Promise<number> {
   const command = optionText(context.options, 'command');
   if (username !== undefined && command !== undefined)
     throw new OrcaError('USAGE', 'give --username or --command, not both');
+  if (command !== undefined && optionText(context.options, 'tokenUrl') !== undefined)
+    throw new OrcaError('USAGE', 'give --command or --token-url, not both');
   if (command !== undefined) return await send(context, { host, command: commandOf(command) });
+  const tokenUrl = optionText(context.options, 'tokenUrl');
+  if (tokenUrl !== undefined) return await loginByUrl(context, { host, tokenUrl, username });
+  if (context.options.bearer === true) throw new OrcaError('USAGE', '--bearer is for --token-url');
   if (username === undefined)
     throw new OrcaError('USAGE', `say who: orca registry login ${host} --username USER < FILE`);
   const password = (await context.io.readSecret(`password of ${username} at ${host}: `)).replace(
@@ -33,6 +38,18 @@ async function login(context: Context, host: string): Promise<number> {
   if (password === '')
     throw new OrcaError('USAGE', 'there was no password on standard input; nothing was changed');
   return await send(context, { host, username, password });
+}
+
+async function loginByUrl(
+  context: Context,
+  { host, tokenUrl, username }: { host: string; tokenUrl: string; username: string | undefined },
+): Promise<number> {
+  const whose = username === undefined ? {} : { username };
+  if (context.options.bearer !== true) return await send(context, { host, token_url: tokenUrl, ...whose });
+  const bearer = (await context.io.readSecret('bearer token for the URL: ')).replace(/\r?\n$/, '');
+  if (bearer === '')
+    throw new OrcaError('USAGE', 'there was no bearer token on standard input; nothing was changed');
+  return await send(context, { host, token_url: tokenUrl, bearer, ...whose });
 }
 
 const send = async (context: Context, body: RegistryLogin): Promise<number> =>
@@ -68,12 +85,21 @@ async function list(context: Context): Promise<number> {
   else
     context.output.table(
       ['REGISTRY', 'USER', 'SET', 'BY', 'USED BY'],
-      cleaned(reply).registries.map(({ host, username, command, set_at, by, used_by }) => [
-        ...[host, username ?? `(${command?.[0]})`, localTime(set_at), by, used_by.join(', ')],
+      cleaned(reply).registries.map(({ host, username, command, token_url, set_at, by, used_by }) => [
+        ...[
+          host,
+          userText(username, command?.[0] ?? token_url ?? null),
+          localTime(set_at),
+          by,
+          used_by.join(', '),
+        ],
       ]),
     );
   return 0;
 }
+
+const userText = (username: string | null, giver: string | null): string =>
+  giver === null ? (username ?? '–') : `${username === null ? '' : `${username} `}(${giver})`;
 
 function say({ output, json }: Context, reply: RegistryChanged): number {
   if (json) output.json(reply);

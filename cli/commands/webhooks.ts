@@ -47,22 +47,26 @@ async function list(context: Context): Promise<number> {
 
 async function add(context: Context): Promise<number> {
   const { options } = context;
+  const isInfra = options.infra === true;
   const provider = optionText(options, 'provider');
   if (provider !== undefined && !providers.some((known) => known === provider))
     throw new OrcaError('USAGE', `--provider must be one of ${providers.join(', ')}; it is "${provider}"`);
   const body = {
     repo: needed(context, 'repo'),
-    service_name: needed(context, 'service'),
+    service_name: isInfra ? noService(context) : needed(context, 'service'),
     branch: optionText(options, 'branch'),
     tag: optionText(options, 'tag'),
-    paths: optionText(options, 'paths')
-      ?.split(',')
-      .map((glob) => glob.trim()),
+    paths: listOf(optionText(options, 'paths')),
     provider,
     image_tag: optionText(options, 'imageTag'),
     status_secret: optionText(options, 'statusSecret'),
     status_api: optionText(options, 'statusApi'),
-    infra: options.infra === true ? true : undefined,
+    infra: isInfra ? true : undefined,
+    prune: options.prune === true ? true : undefined,
+    infra_paths: listOf(optionText(options, 'path')),
+    deploy_key: optionText(options, 'deployKey'),
+    token_secret: optionText(options, 'tokenSecret'),
+    insecure_http: options.insecureHttp === true ? true : undefined,
     ...previewOf(context),
     secret: secretOf(context),
   };
@@ -82,6 +86,14 @@ function previewOf({ options }: Context) {
     preview_ttl: optionText(options, 'previewTtl'),
     preview_forks: options.previewForks === true ? true : undefined,
   };
+}
+
+const listOf = (text: string | undefined): string[] | undefined =>
+  text?.split(',').map((glob) => glob.trim());
+
+function noService({ options }: Context): undefined {
+  if (optionText(options, 'service') === undefined) return undefined;
+  throw new OrcaError('USAGE', '--infra deploys what the repository says; leave out --service');
 }
 
 function needed({ options }: Context, name: string): string {

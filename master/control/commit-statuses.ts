@@ -4,6 +4,7 @@
  * nothing else.
  */
 import { messageOf } from '../../shared/errors.js';
+import { isInfraKey } from '../../shared/infra.js';
 import type { Log } from '../../shared/log.js';
 import { type Loop, startLoop } from '../../shared/loop.js';
 import { secretKey } from '../../shared/secret-reference.js';
@@ -94,7 +95,9 @@ function tokenOf(
   const key = [secretKey(project, name), secretKey(null, name)].find((one) => store.secret(one));
   const last = key === undefined ? undefined : store.secret(key)?.values.at(-1);
   if (key === undefined || last === undefined)
-    return { reason: `the secret "${name}" is not set: orca secrets set ${name} --project ${project}` };
+    return {
+      reason: `the secret "${name}" is not set: orca secrets set ${name}${isInfraKey(service) ? '' : ` --project ${project}`}`,
+    };
   try {
     return { value: unseal(last.sealed, bindOfSecret(key, last.version)) };
   } catch {

@@ -4,6 +4,7 @@
  * begins it. What can't be stored is tried again.
  */
 import { messageOf, OrcaError } from '../../shared/errors.js';
+import { isInfraKey } from '../../shared/infra.js';
 import type { Log } from '../../shared/log.js';
 import { type Loop, startLoop } from '../../shared/loop.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
@@ -31,7 +32,8 @@ export function startDeliver(options: DeliverOptions): Loop {
   const { store, nowMs, log } = options;
   const loop = startLoop(
     async () => {
-      const services = new Set(store.openDeliveries().map(({ service }) => service));
+      const all = store.openDeliveries().filter(({ service }) => !isInfraKey(service));
+      const services = new Set(all.map(({ service }) => service));
       const failed: unknown[] = [];
       const wakes = [...services].map((service) => {
         try {
@@ -134,7 +136,7 @@ function refusedAs(due: Delivery, nowMs: number, bring: () => Delivery): Deliver
 }
 
 /** Who, and what: it stands in the history of the service and in its events. */
-function actorOf({ push, webhook, pull }: Delivery, of: Webhook | undefined): string {
+export function actorOf({ push, webhook, pull }: Delivery, of: Webhook | undefined): string {
   const number = pull === undefined ? '' : `#${pull.number}`;
   const commit = push.commit === null ? '' : `@${push.commit.slice(0, 7)}`;
   const tag = push.imageTag === null ? '' : ` tag ${push.imageTag}`;

@@ -1,5 +1,5 @@
 /**
- * Keeps what programs give as credentials for registries, in memory: fetched anew for each deploy that needs one, every hour, and when
+ * Keeps what programs and URLs give as credentials for registries, in memory: fetched anew for each deploy that needs one, every hour, and when
  * none is there. A deploy waits for it; when it can't be had the pull says why.
  */
 import { messageOf } from '../../shared/errors.js';
@@ -9,11 +9,14 @@ import { registryOf } from '../../shared/registry-host.js';
 
 export type Given = { username: string; password: string; reason: null } | { password: null; reason: string };
 
+/** Where they come from: a program on the master's host, or what is sealed of a URL. */
+export type FreshSource = { command: readonly string[] } | { sealed: string };
+
 export interface FreshCredentials {
   /** Of the host; null: they are on their way. */
-  of(host: string, command: readonly string[]): Given | null;
+  of(host: string, source: FreshSource): Given | null;
   /** Why the plan of a rollout that begins has to wait; null: it need not. */
-  waitFor(rollout: Rollout, commandOf: (host: string) => readonly string[] | null): string | null;
+  waitFor(rollout: Rollout, sourceOf: (host: string) => FreshSource | null): string | null;
   forget(host: string): void;
   /** Changes with what is held. */
   mark(): string;
@@ -30,7 +33,7 @@ const STALE_MS = 3_600_000;
 const AGAIN_MS = 30_000;
 
 export function createFreshCredentials(options: {
-  fetch: (command: readonly string[], host: string) => Promise<{ username: string; password: string }>;
+  fetch: (source: FreshSource, host: string) => Promise<{ username: string; password: string }>;
   /** Something was fetched, or could not be. */
   onChange: () => void;
   log: Log;
@@ -40,7 +43,7 @@ export function createFreshCredentials(options: {
   const held = new Map<string, Held>();
 
   /** What was given before stands while it is renewed, and goes on standing should that fail; but not for a deploy, which is told. */
-  const ask = (host: string, command: readonly string[], isForDeploy: boolean): void => {
+  const ask = (host: string, source: FreshSource, isForDeploy: boolean): void => {
     const before = held.get(host);
     if (before?.isAsking) return;
     const now: Held = { given: before?.given ?? null, askedAtMs: nowMs(), isAsking: true, hasFailed: false };
@@ -49,7 +52,7 @@ export function createFreshCredentials(options: {
       Object.assign(now, { given, hasFailed, isAsking: false });
       if (held.get(host) === now) options.onChange();
     };
-    fetch(command, host).then(
+    fetch(source, host).then(
       ({ username, password }) => over({ username, password, reason: null }, false),
       (error: unknown) => {
         const reason = `the credentials for ${host} could not be fetched: ${messageOf(error)}`;
@@ -59,18 +62,18 @@ export function createFreshCredentials(options: {
     );
   };
   return {
-    of(host, command) {
+    of(host, source) {
       const now = held.get(host);
       const afterMs = now?.hasFailed ? AGAIN_MS : STALE_MS;
-      if (now === undefined || nowMs() - now.askedAtMs >= afterMs) ask(host, command, false);
+      if (now === undefined || nowMs() - now.askedAtMs >= afterMs) ask(host, source, false);
       return held.get(host)?.given ?? null;
     },
-    waitFor({ state, spec, startedAtMs, node }, commandOf) {
+    waitFor({ state, spec, startedAtMs, node }, sourceOf) {
       const host = registryOf(spec.container.image);
-      const command = state === 'preparing' && node === null ? commandOf(host) : null;
-      if (command === null) return null;
+      const source = state === 'preparing' && node === null ? sourceOf(host) : null;
+      if (source === null) return null;
       const now = held.get(host);
-      if (now === undefined || now.askedAtMs < startedAtMs) ask(host, command, true);
+      if (now === undefined || now.askedAtMs < startedAtMs) ask(host, source, true);
       return held.get(host)?.isAsking ? `credentials for ${host} are being fetched` : null;
     },
     forget: (host) => void held.delete(host),

@@ -7,7 +7,7 @@ import { OrcaError } from '../../shared/errors.js';
 import type { Delivery, Provider, Webhook } from '../../shared/webhook.js';
 import { firstReport } from '../plan/commit-status.js';
 import { judgePull } from '../plan/judge-pull.js';
-import { isSameRepo, judgePush } from '../plan/judge-push.js';
+import { isOf, judgePush } from '../plan/judge-push.js';
 import { type Received, readPush } from '../plan/read-push.js';
 import type { Store } from '../store/store.js';
 import { digestMark, remoteMark } from '../store/tables.js';
@@ -83,7 +83,7 @@ function settled<T>(body: () => T): Promise<T> {
 function takeIn(tx: Transaction, call: HookCall, received: Received, nowMs: number): Receipt {
   const webhooks = call.signedFor.flatMap((id) => tx.webhook(id) ?? []);
   // One secret may be several repositories': then the push is for its own.
-  const own = webhooks.filter(({ repo }) => received.repo !== null && isSameRepo(repo, received.repo));
+  const own = webhooks.filter((one) => received.repo !== null && isOf(one, received.repo));
   // All are judged before any is put: what throws has put none.
   const deliveries = (own.length > 0 ? own : webhooks).map((webhook) => {
     const known = knownDelivery(tx, webhook, call);

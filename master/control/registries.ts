@@ -16,12 +16,14 @@ import {
   registryIn,
 } from '../store/registries.js';
 import type { Store } from '../store/store.js';
-import type { FreshCredentials } from './fresh-credentials.js';
+import type { FreshCredentials, FreshSource } from './fresh-credentials.js';
 import type { States } from './states.js';
+import { shownUrl, tokenUrlProblem } from './token-url.js';
 
 export interface RegistryFacts extends Pick<RegistryRecord, 'host' | 'setAtMs' | 'by'> {
   username: string | null;
   command: string[] | null;
+  tokenUrl: string | null;
   usedBy: string[];
 }
 
@@ -56,9 +58,9 @@ export function createRegistries(
   });
   return {
     list: () =>
-      registriesIn(store).map(({ host, username, command = null, setAtMs, by }) => ({
-        ...{ host, setAtMs, by, command, usedBy: usedBy(host) },
-        username: command === null ? username : null,
+      registriesIn(store).map(({ host, username, command = null, tokenUrl = null, setAtMs, by }) => ({
+        ...{ host, setAtMs, by, command, tokenUrl, usedBy: usedBy(host) },
+        username: command === null && username !== '' ? username : null,
       })),
     login(given, by) {
       store.requireRoom();
@@ -67,7 +69,8 @@ export function createRegistries(
       const record = { host, ...credentialsOf(given, sealed), setAtMs: Date.now(), by };
       store.write((tx) => {
         putRegistry(tx, record);
-        const whose = record.command ? `given by ${record.command[0]}` : `of ${record.username}`;
+        const giver = record.command?.[0] ?? record.tokenUrl;
+        const whose = giver === undefined ? `of ${record.username}` : `given by ${giver}`;
         tx.addEvent(tell(`credentials ${whose} at the registry ${host} were set`, by));
       });
       fresh.forget(host);
@@ -103,32 +106,60 @@ export function createRegistries(
     mark() {
       const kept = registriesIn(store);
       // Asked for often, and so what renews those that are old.
-      for (const { host, command } of kept) if (command !== undefined) fresh.of(host, command);
+      for (const record of kept) {
+        const source = sourceOf(record);
+        if (source !== null) fresh.of(record.host, source);
+      }
       return JSON.stringify([kept.map(({ host, setAtMs }) => [host, setAtMs]), fresh.mark()]);
     },
-    waitFor: (rollout) => fresh.waitFor(rollout, (host) => registryIn(store, host)?.command ?? null),
+    waitFor: (rollout) =>
+      fresh.waitFor(rollout, (host) => {
+        const record = registryIn(store, host);
+        return record && sourceOf(record);
+      }),
   };
 }
 
+/** Null: the password is kept. */
+function sourceOf({ command, tokenUrl, sealedPassword }: RegistryRecord): FreshSource | null {
+  if (command !== undefined) return { command };
+  return tokenUrl === undefined ? null : { sealed: sealedPassword ?? '' };
+}
+
 function credentialsOf(
-  { username, password, command }: RegistryLogin,
+  { username, password, command, token_url: tokenUrl, bearer }: RegistryLogin,
   seal: (plain: string) => string,
-): Pick<RegistryRecord, 'username' | 'sealedPassword' | 'command'> {
+): Pick<RegistryRecord, 'username' | 'sealedPassword' | 'command' | 'tokenUrl'> {
+  if (tokenUrl !== undefined) {
+    const problem = tokenUrlProblem(tokenUrl);
+    if (problem !== null) throw new OrcaError('BODY_INVALID', `token_url ${problem}`);
+    if (command !== undefined || password !== undefined)
+      throw new OrcaError('BODY_INVALID', 'give one of a password, a command and a token_url');
+    const asked = { url: tokenUrl, bearer: bearer ?? null, username: username ?? null };
+    const sealedPassword = seal(JSON.stringify(asked));
+    return { username: username ?? '', sealedPassword, tokenUrl: shownUrl(tokenUrl) };
+  }
+  if (bearer !== undefined) throw new OrcaError('BODY_INVALID', 'bearer is what a token_url is asked with');
   if (command !== undefined && username === undefined && password === undefined)
     return { username: '', sealedPassword: null, command };
   if (command === undefined && username !== undefined && password !== undefined)
     return { username, sealedPassword: seal(password) };
-  throw new OrcaError('BODY_INVALID', 'give a username and a password, or a command that gives both');
+  throw new OrcaError(
+    'BODY_INVALID',
+    'give a username and a password, or a command or a token_url that gives both',
+  );
 }
 
 /** What can't be had is a reason that the pull shows; null: it is being fetched. */
 function givenBy(
-  { host, username, sealedPassword, command }: RegistryRecord,
+  record: RegistryRecord,
   unseal: (sealed: string, bind: string) => string,
   fresh: FreshCredentials,
 ): NonNullable<Assignment['registries']>[string] | null {
-  if (command !== undefined) {
-    const given = fresh.of(host, command);
+  const { host, username, sealedPassword } = record;
+  const source = sourceOf(record);
+  if (source !== null) {
+    const given = fresh.of(host, source);
     return given && { username: '', ...given };
   }
   try {

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AddWebhook } from '../../shared/api-webhooks.js';
 import { OrcaError } from '../../shared/errors.js';
+import { infraKey, isInfraKey } from '../../shared/infra.js';
 import { secretNameProblem } from '../../shared/secret-reference.js';
 import type { ServiceKey } from '../../shared/spec.js';
 import { type Delivery, isOpen, type Provider, type Webhook } from '../../shared/webhook.js';
@@ -15,11 +16,17 @@ import { repoName } from '../plan/judge-push.js';
 import { previewRules, refuseWebhook } from '../plan/preview-rules.js';
 import { bindOfRow } from '../store/sealed.js';
 import type { Store } from '../store/store.js';
+import { infraOf } from './infra-webhook.js';
 import { newDeliveryId } from './receive.js';
 
 export interface Webhooks {
   /** `secret` null: it was given, and is not said again. */
-  add(service: ServiceKey, request: AddWebhook, by: string): { webhook: Webhook; secret: string | null };
+  /** `service` null: the repository names its services itself. */
+  add(
+    service: ServiceKey | null,
+    request: AddWebhook,
+    by: string,
+  ): { webhook: Webhook; secret: string | null };
   remove(id: string, by: string): void;
   /** What a call may be signed with: of the named webhook and those that share its secret, or of all of the provider. */
   secrets(provider: Provider, id: string | null): { webhooks: string[]; secret: string }[];
@@ -40,11 +47,12 @@ export interface WebhooksOptions {
 export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): Webhooks {
   const opened = createOpened(store, authority);
   const event = (kind: string, service: string, message: string) => ({
-    ...{ atMs: nowMs(), kind, service, node: null, rollout: null },
+    ...{ atMs: nowMs(), kind, node: null, rollout: null },
+    service: isInfraKey(service) ? null : service,
     message,
   });
   return {
-    add(service, request, by) {
+    add(given, request, by) {
       store.requireRoom();
       if (store.webhooks().length >= MAX_WEBHOOKS)
         throw new OrcaError(
@@ -54,14 +62,17 @@ export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): We
       const made = request.secret === undefined ? randomBytes(SECRET_BYTES).toString('base64url') : null;
       const id = `wh-${randomBytes(4).toString('hex')}`;
       const sealedSecret = authority.seal(request.secret ?? made ?? '', bindOfHook(id));
+      const infra = infraOf(request);
+      const service = given ?? infraKey(id);
+      const own = infra === null ? {} : { infra };
       const asked = wanted(request);
       const spec = store.service(service)?.spec;
       const others = store.webhooks().filter((one) => one.service === service);
       if (spec) refuseWebhook(spec, asked, others);
-      const webhook = { id, ...asked, service, sealedSecret, by, createdAtMs: nowMs() };
+      const webhook = { id, ...asked, ...own, service, sealedSecret, by, createdAtMs: nowMs() };
       store.write((tx) => {
         tx.putWebhook(webhook);
-        const what = `${by} added the webhook ${id} of ${webhook.repo} for ${service}`;
+        const what = `${by} added the webhook ${id} of ${webhook.repo} for ${infra === null ? service : 'the services that it names'}`;
         tx.addEvent(event('webhook.added', service, what));
       });
       opened.forget();
@@ -115,7 +126,11 @@ function refuseEmpty({ id, push, reason }: Delivery): void {
   throw new OrcaError('CONFLICT', `the delivery ${id} names no commit to deploy: ${reason ?? push.event}`);
 }
 
-const repeated = ({ report: _, ...before }: Delivery, nowMs: number, reports: boolean): Delivery => ({
+const repeated = (
+  { report: _, infra: __, ...before }: Delivery,
+  nowMs: number,
+  reports: boolean,
+): Delivery => ({
   ...before,
   id: newDeliveryId(nowMs),
   receivedAtMs: nowMs,
@@ -135,11 +150,6 @@ type Wanted = Pick<
 
 function wanted(request: AddWebhook): Wanted {
   const provider = request.provider ?? 'github';
-  if (request.infra)
-    throw new OrcaError(
-      'NOT_SUPPORTED',
-      'infra: deploying the services of an infrastructure repository needs a clone of it, which is not there yet',
-    );
   for (const [at, glob] of (request.paths ?? []).entries()) refuseGlob(`paths.${at}`, glob);
   if (request.tag !== undefined) refuseGlob('tag', request.tag);
   if (request.branch !== undefined && /[\p{Cc}\s]/u.test(request.branch))

@@ -28,6 +28,7 @@ import type { Dispatch, DispatchOptions } from './ports.js';
 import { createRecalls, RECALL_MS } from './recalls.js';
 import { recordAsked, recordClone, recordEnd, recordHello, recordStatus, recordStranger } from './reports.js';
 import { createSession } from './session.js';
+import { createSourceReads } from './source-reads.js';
 
 /** So many characters of what an agent says of itself go into the log. */
 const MAX_SAID = 500;
@@ -141,6 +142,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     else if (message.type === 'figures') onFigures(state, message);
     else if (message.type === 'recalled') state.recalls.answered(message);
     else if (message.type === 'cleaned') state.cleanups.answered(message);
+    else if (message.type === 'source-read') state.sourceReads.answered(message);
     else if (message.type === 'logs-lines') state.logs.get(message.id)?.push(message.lines);
     else if (message.type === 'logs-end') state.logs.get(message.id)?.end(message.reason);
     return undefined;
@@ -165,6 +167,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     for (const stream of state.logs.values()) stream.end('the node is gone');
     state.recalls.end();
     state.cleanups.end();
+    state.sourceReads.end();
     if (live.get(node) !== state) return undefined;
     store.write((tx) =>
       recordEnd(tx, node, reason, { heardAtMs: state.session.heardAtMs(), nowMs: Date.now() }),
@@ -212,6 +215,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       peer,
       recalls: createRecalls(options.cluster, (message) => state.session.send(message)),
       cleanups: createCleanups((message) => state.session.send(message)),
+      sourceReads: createSourceReads((message) => state.session.send(message)),
       hasSaidHello: false,
       claimant: null,
       statusNumber: 0,
@@ -274,6 +278,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
       return stream;
     },
     cleanup: async (node, request) => await liveOf(node).cleanups.ask(request),
+    readSource: async (node, request) => await liveOf(node).sourceReads.ask(request),
     recall: async (node) => await liveOf(node).recalls.ask(RECALL_MS),
     upgrade: (node, message) => {
       const { session } = liveOf(node);

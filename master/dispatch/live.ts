@@ -6,6 +6,7 @@ import type { HeardFigures } from './figures.js';
 import type { LogStream } from './log-stream.js';
 import type { Recalls } from './recalls.js';
 import type { Session } from './session.js';
+import type { SourceReads } from './source-reads.js';
 
 export interface Live {
   session: Session;
@@ -13,6 +14,7 @@ export interface Live {
   peer: Peer | null;
   recalls: Recalls;
   cleanups: Cleanups;
+  sourceReads: SourceReads;
   hasSaidHello: boolean;
   /** Known from its hello on. */
   claimant: Claimant | null;

@@ -4,10 +4,12 @@ import type { Cleaned } from '../../shared/cleanup.js';
 import type { Log } from '../../shared/log.js';
 import type { Counted, Peer } from '../../shared/model.js';
 import type { Assignment, LogLine, NodeFacts, Recalled } from '../../shared/protocol.js';
+import type { SourceRead } from '../../shared/sources.js';
 import type { Upgrade } from '../../shared/upgrade.js';
 import type { Store } from '../store/store.js';
 import type { Relay } from './relay.js';
 import type { NodeDescription } from './reports.js';
+import type { SourceRequest } from './source-reads.js';
 
 export interface LogRequest {
   allocation: string;
@@ -32,6 +34,8 @@ export interface Dispatch {
   conflict(node: string): string | null;
   /** Has a node remove what it has built, but for `keep`. Throws NODE_UNREACHABLE without a session, or an answer in time. */
   cleanup(node: string, request: { isDry: boolean; keep: string[] }): Promise<Cleaned>;
+  /** Has a node read files of a repository. Rejects with NODE_UNREACHABLE without a session, or an answer in time. */
+  readSource(node: string, request: SourceRequest): Promise<SourceRead>;
   /** What a node's agent says of all that it runs. Throws NODE_UNREACHABLE without a session, or an answer in time. */
   recall(node: string): Promise<Recalled>;
   /** Throws NODE_UNREACHABLE without a session. */

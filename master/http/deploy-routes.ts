@@ -2,16 +2,13 @@
 import { z } from 'zod';
 import { type DeployReply, deployReplySchema, planReplySchema, refusedPlan } from '../../shared/api.js';
 import { parseServiceBody } from '../../shared/config/service.js';
-import { checkServiceSet } from '../../shared/config/service-set.js';
 import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
-import { foreignImage } from '../../shared/foreign-image.js';
-import type { Rollout, Service } from '../../shared/model.js';
-import { permit } from '../../shared/permit.js';
-import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
+import type { ServiceSpec } from '../../shared/spec.js';
 import type { Store } from '../store/store.js';
-import { beyond, type Holder, seesProject } from './access.js';
+import { createSpecCheck } from './check-specs.js';
 import { rolloutsEnd } from './follow.js';
+import { managedNotes } from './managed-notes.js';
 import type { Certificates, Commands, Settings } from './ports.js';
 import { waitsForPromote } from './rollout-view.js';
 import { type Answer, answer, type Route, route, unset } from './route.js';
@@ -31,15 +28,7 @@ export function deployRoutes(
   certificates: Pick<Certificates, 'problemOf'>,
   settings: () => Pick<Settings, 'domain' | 'home' | 'security' | 'ownPorts' | 'imagesPrefix'>,
 ): Route[] {
-  /** The spec as it is deployed. */
-  const usable = (spec: ServiceSpec, holder: Holder): ServiceSpec => {
-    const { domain, security, home, ownPorts, imagesPrefix } = settings();
-    refuseOwnName(spec, domain);
-    refuseForeignImage(spec, holder, imagesPrefix);
-    // What it says of files of the master's host is for who may have them served.
-    if (holder.role !== 'viewer') refuseBadFiles(spec, certificates);
-    return permit(spec, security, { home, ports: ownPorts });
-  };
+  const { usable, refuseClashes, all } = createSpecCheck(store, certificates, settings);
   return [
     route('POST /deploy', {
       touches: { what: 'projects', does: 'change', of: ({ body }) => projectsOf(body) },
@@ -49,15 +38,16 @@ export function deployRoutes(
       reply: deployReplySchema,
       run: async ({ body, query, actor, holder, signal, whileGood }) => {
         const waitMs = query.wait === undefined ? null : readWait(query.wait);
-        const specs = readSpecs(body).map((spec) => usable(spec, holder));
-        refuseClashes(store, specs);
+        const specs = all(readSpecs(body), holder);
         const rollouts = commands.deploy(specs, actor);
-        const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts };
+        const said = managedNotes(store, specs);
+        const notes = said.length === 0 ? {} : { notes: said };
+        const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts, ...notes };
         if (waitMs === null) return answer(accepted);
         const deadlineMs = Date.now() + waitMs;
         const ids = rollouts.flatMap(({ id }) => id ?? []);
         await whileGood(() => rolloutsEnd(store, ids, deadlineMs, signal));
-        return outcome(store, rollouts);
+        return outcome(store, { rollouts, ...notes });
       },
     }),
     route('POST /plan', {
@@ -68,7 +58,7 @@ export function deployRoutes(
       run: ({ body, holder }) => {
         const specs = readSpecs(body);
         const isUsable = (spec: ServiceSpec) => usable(spec, holder);
-        refuseClashes(store, specs);
+        refuseClashes(specs);
         return answer({ services: specs.map((spec) => planOne(commands, spec, isUsable)) });
       },
     }),
@@ -115,59 +105,8 @@ function readSpecs(body: z.output<typeof deployBody>): ServiceSpec[] {
   });
 }
 
-/** Under the cluster's own name the API is served, and nothing else. */
-function refuseOwnName({ name, domains }: ServiceSpec, ownName: string | null): void {
-  if (ownName === null || !domains.includes(ownName)) return;
-  throw new OrcaError(
-    'ROUTE_TAKEN',
-    `${name}: ${ownName} is the cluster's own domain, where its API is served`,
-    {
-      hint: 'Give the service another domain, or the cluster another `domain` in cluster.toml.',
-    },
-  );
-}
-
-/** Which project an image on the nodes is of, Docker does not ask. */
-function refuseForeignImage(spec: ServiceSpec, holder: Holder, pushedBelow: string | null): void {
-  if (holder.projects === null) return;
-  const reason = foreignImage(spec, (project) => seesProject(holder, project), pushedBelow);
-  if (reason !== null) throw beyond(holder, `${spec.name}: the image ${reason}`);
-}
-
-/** Files that are bad now; when they become so later, what was taken up stays and `orca certs` says why. */
-function refuseBadFiles(spec: ServiceSpec, certificates: Pick<Certificates, 'problemOf'>): void {
-  const problem = certificates.problemOf(spec);
-  if (problem)
-    throw new OrcaError('CONFIG_INVALID', `${spec.name}: ${problem.reason}`, {
-      hint: `Nothing was changed: ${problem.todo}.`,
-    });
-}
-
-/** Between the services of the call, and with those that run already. */
-function refuseClashes(store: Store, specs: ServiceSpec[]): void {
-  const replaced = new Set(specs.map((spec) => serviceKey(spec.project, spec.name)));
-  const others = store
-    .services()
-    .filter((service) => !replaced.has(service.key) && service.desired !== 'removed')
-    .flatMap((service) => specsOf(service, store.activeRollout(service.key)));
-  const problems = checkServiceSet([...others, ...specs], { complete: false }).filter(
-    (p) => p.index >= others.length,
-  );
-  const lines = [
-    ...new Set(problems.map(({ index, message }) => `${specs[index - others.length]?.name}: ${message}`)),
-  ];
-  if (problems.length === 0) return;
-  const isRoute = problems.every(({ path }) => path[0] === 'domain' || path[0] === 'domains');
-  throw new OrcaError(isRoute ? 'ROUTE_TAKEN' : 'CONFIG_INVALID', lines.join('\n'), { details: lines });
-}
-
-/** What is in force of a service, what comes into force next, and what comes back if that fails. */
-function specsOf({ spec }: Service, open: Rollout | undefined): ServiceSpec[] {
-  return [spec, ...(open ? [open.spec] : []), ...(open?.undo ? [open.undo.spec] : [])];
-}
-
 /** 200 when all went, 206 some, 500 none; a rollout still open at the deadline is an error of its own. */
-function outcome(store: Store, rollouts: DeployReply['rollouts']): Answer {
+function outcome(store: Store, { rollouts, ...notes }: Pick<DeployReply, 'rollouts' | 'notes'>): Answer {
   const errors = rollouts.flatMap(({ service, id }) => {
     const error = id === null ? null : failureOf(store, id);
     return error ? [{ service, error: error.message, code: error.code, hint: error.hint }] : [];
@@ -175,7 +114,7 @@ function outcome(store: Store, rollouts: DeployReply['rollouts']): Answer {
   const failed = new Set(errors.map(({ service }) => service));
   const deployed = rollouts.map(({ service }) => service).filter((service) => !failed.has(service));
   const status = errors.length === 0 ? 200 : deployed.length > 0 ? 206 : 500;
-  return answer({ deployed, errors, rollouts }, status);
+  return answer({ deployed, errors, rollouts, ...notes }, status);
 }
 
 function failureOf(store: Store, id: string): OrcaError | null {

@@ -68,6 +68,7 @@ export interface Registries {
     host: string;
     username: string | null;
     command: string[] | null;
+    tokenUrl: string | null;
     setAtMs: number;
     by: string;
     usedBy: string[];
@@ -228,7 +229,7 @@ export interface Hooks {
     payload: unknown;
   }): Promise<{ isPing: boolean; deliveries: { delivery: Delivery; isDuplicate: boolean }[] }>;
   /** The secret is null when it was given, and is said this once when it was made. */
-  add(service: string, request: AddWebhook, by: string): { webhook: Webhook; secret: string | null };
+  add(service: string | null, request: AddWebhook, by: string): { webhook: Webhook; secret: string | null };
   remove(id: string, by: string): void;
   redeliver(id: string, by: string): Delivery;
   /** A signed ping by way of the public URL. */

@@ -16,8 +16,8 @@ export function registryRoutes(registries: Registries): Route[] {
       reply: registriesReplySchema,
       run: () =>
         answer({
-          registries: registries.list().map(({ host, username, command, setAtMs, by, usedBy }) => ({
-            ...{ host, username, command, by, used_by: usedBy },
+          registries: registries.list().map(({ host, username, command, tokenUrl, setAtMs, by, usedBy }) => ({
+            ...{ host, username, command, token_url: tokenUrl, by, used_by: usedBy },
             set_at: new Date(setAtMs).toISOString(),
           })),
         }),
@@ -29,7 +29,8 @@ export function registryRoutes(registries: Registries): Route[] {
       reply: registryChangedSchema,
       run: ({ body, actor }) => {
         const host = registries.login(body, actor.by);
-        const who = body.command ? `with what ${body.command[0]} gives` : `as ${body.username}`;
+        const giver = body.command?.[0] ?? (body.token_url === undefined ? null : 'the token URL');
+        const who = giver === null ? `as ${body.username}` : `with what ${giver} gives`;
         return answer({ ok: `images of ${host} are pulled ${who} from now on` });
       },
     }),

@@ -41,6 +41,8 @@ export interface ServiceFacts {
   inFlight(allocation: string): number | null;
   httpPort: number;
   httpsPort: number;
+  /** Its pushes and builds that have not ended, oldest first. */
+  pending: ServiceStatus['pending'];
   /** Why the master can store nothing now; null: it can. */
   storeProblem: string | null;
 }
@@ -74,6 +76,7 @@ export function serviceStatus(facts: ServiceFacts): ServiceStatus {
     last_failure: failureView(service.planned.lastFailure),
     maintenance: maintenanceView(service),
     preview: previewView(service, rollout),
+    pending: facts.pending,
     observed_at: observedAt(facts),
   };
 }

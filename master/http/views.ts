@@ -6,6 +6,7 @@ import type { Store } from '../store/store.js';
 import { type CertificateFindings, certificateViews } from './certificate-views.js';
 import { createLastShares } from './last-shares.js';
 import { nodeStatus } from './node-view.js';
+import { pendingOf } from './pending-view.js';
 import type { Live, Settings } from './ports.js';
 import { asItStands, iso, rolloutSummary } from './rollout-view.js';
 import { trafficOf } from './routed.js';
@@ -45,6 +46,7 @@ export function createViews(
       inFlight: live.inFlight,
       httpPort: settings().httpPort,
       httpsPort: settings().httpsPort,
+      pending: pendingOf(store, key),
       storeProblem: store.problem(),
     });
   };

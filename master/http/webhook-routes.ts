@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import {
+  type AddWebhook,
   addWebhookSchema,
   type DeliveryView,
   deliveriesReplySchema,
@@ -14,6 +15,7 @@ import {
   webhookTestSchema,
 } from '../../shared/api-webhooks.js';
 import { OrcaError } from '../../shared/errors.js';
+import { isInfraKey } from '../../shared/infra.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
 import { KEPT_DELIVERIES } from '../store/put-delivery.js';
 import type { Store } from '../store/store.js';
@@ -26,7 +28,11 @@ import { deliveryView, webhookView } from './webhook-view.js';
 
 export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
   const shown = (delivery: Delivery): DeliveryView =>
-    deliveryView(delivery, delivery.rollout === null ? null : (store.rollout(delivery.rollout) ?? null));
+    deliveryView(
+      delivery,
+      delivery.rollout === null ? null : (store.rollout(delivery.rollout) ?? null),
+      store.rollout,
+    );
   const viewOf = (webhook: Webhook) => {
     const [last] = store.deliveries(webhook.id, 1);
     const previews = webhook.previews ? previewsOf(store, webhook) : [];
@@ -39,8 +45,17 @@ export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
       .sort((a, b) => (a.id < b.id ? 1 : -1))
       .slice(0, KEPT_DELIVERIES)
       .map(shown);
-  const serviceOf = ({ body, holder }: { body: { service_name: string }; holder: Holder }): string =>
-    findService(store, body.service_name, null, holder);
+  /** Null: the repository names its services itself. */
+  const serviceOf = ({ body, holder }: AddCall): string | null => {
+    if (body.infra) return null;
+    if (body.service_name !== undefined) return findService(store, body.service_name, null, holder);
+    throw new OrcaError('BODY_INVALID', 'service_name is missing: say what the pushes deploy');
+  };
+  /** One that may deploy into any project is for who may do that. */
+  const projectOfNew = (call: AddCall): string | null => {
+    const service = serviceOf(call);
+    return service === null ? null : projectOf(service);
+  };
   const ofHook = {
     what: 'projects',
     of: ({ params, holder }: HookCall) =>
@@ -58,7 +73,7 @@ export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
       },
     }),
     route('POST /webhooks', {
-      touches: { what: 'projects', does: 'change', of: (call) => [projectOf(serviceOf(call))] },
+      touches: { what: 'projects', does: 'change', of: (call) => [projectOfNew(call)] },
       summary: 'Has pushes to a repository deploy a service; the secret is in no other answer',
       body: addWebhookSchema,
       reply: webhookAddedSchema,
@@ -101,7 +116,8 @@ export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
       reply: redeliveredSchema,
       run: ({ params, actor }) => {
         const { id, service } = hooks.redeliver(params.id ?? '', actor.by);
-        return answer({ ok: `${service} is to be deployed again, as ${id}`, delivery: id }, 202);
+        const what = isInfraKey(service) ? 'what the repository says' : service;
+        return answer({ ok: `${what} is to be deployed again, as ${id}`, delivery: id }, 202);
       },
     }),
     route('POST /webhooks/:id/test', {
@@ -118,6 +134,8 @@ const previewsOf = (store: Store, { id }: Webhook): string[] =>
     .services()
     .filter(({ spec, desired }) => spec.preview?.webhook === id && desired !== 'removed')
     .map(({ name }) => name);
+
+type AddCall = { body: AddWebhook; holder: Holder };
 
 type HookCall = Pick<Call<unknown, unknown>, 'params' | 'holder'>;
 

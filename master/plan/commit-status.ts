@@ -4,6 +4,7 @@
  * The calls: https://docs.github.com/en/rest/commits/statuses#create-a-commit-status · https://docs.gitea.com/api/ (repoCreateStatus) ·
  * https://docs.gitlab.com/api/commits/#set-the-pipeline-status-of-a-commit (read 2026-11).
  */
+import { isInfraKey } from '../../shared/infra.js';
 import {
   type CommitState,
   commitStates,
@@ -64,7 +65,7 @@ export function statusCall(
   },
 ): StatusCall {
   const { api, repo, commit, service, status, link, token } = given;
-  const context = `orca/${service}`;
+  const context = isInfraKey(service) ? 'orca/infra' : `orca/${service}`;
   const description = cut(status.description, MAX_DESCRIPTION);
   const target = link === null ? {} : { target_url: link };
   if (provider === 'gitlab')

@@ -7,7 +7,7 @@ import type { Received } from './read-push.js';
 
 export type Judgement = { kind: 'deploy'; push: Push } | { kind: 'skip'; reason: string; push: Push };
 
-type Of = Pick<Webhook, 'provider' | 'repo' | 'branch' | 'tag' | 'paths' | 'imageTag'>;
+type Of = Pick<Webhook, 'provider' | 'repo' | 'branch' | 'tag' | 'paths' | 'imageTag' | 'infra'>;
 
 export function judgePush(webhook: Of, received: Received, payload: unknown): Judgement {
   const { push } = received;
@@ -21,6 +21,11 @@ export function judgePush(webhook: Of, received: Received, payload: unknown): Ju
 
 /** Repositories are the same whatever their case, as on all three. */
 export const isSameRepo = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
+
+/** Of an infrastructure repository the address is known, whose path may have more before the name. */
+export const isOf = ({ repo: own, infra }: Pick<Webhook, 'repo' | 'infra'>, repo: string): boolean =>
+  isSameRepo(repo, own) ||
+  (infra !== undefined && repo.includes('/') && own.toLowerCase().endsWith(`/${repo.toLowerCase()}`));
 
 function reasonToSkip(webhook: Of, received: Received): string | null {
   const { kind, repo, push } = received;
@@ -38,8 +43,11 @@ function reasonToSkip(webhook: Of, received: Received): string | null {
 }
 
 /** Null: it is of the webhook's repository. */
-export function otherRepo(webhook: Pick<Of, 'provider' | 'repo'>, repo: string | null): string | null {
-  if (webhook.provider === 'generic' || (repo !== null && isSameRepo(repo, webhook.repo))) return null;
+export function otherRepo(
+  webhook: Pick<Of, 'provider' | 'repo' | 'infra'>,
+  repo: string | null,
+): string | null {
+  if (webhook.provider === 'generic' || (repo !== null && isOf(webhook, repo))) return null;
   return `it is of the repository ${repo === null ? 'that it does not name' : shown(repo)}, not of ${webhook.repo}`;
 }
 

@@ -7,10 +7,12 @@ export interface RegistryRecord {
   /** As references name it: `docker.io`, `registry.example.com:5000`. */
   host: string;
   username: string;
-  /** Null: `command` gives it. */
+  /** Null: `command` gives it. With `tokenUrl`: that URL, and what it is asked with. */
   sealedPassword: string | null;
   /** A program on the master's host and its arguments. Absent: there is a password. */
   command?: string[];
+  /** The URL that gives it, as it is shown. Absent: there is a password, or a command. */
+  tokenUrl?: string;
   setAtMs: number;
   by: string;
 }

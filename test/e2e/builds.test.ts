@@ -8,6 +8,7 @@ import { dockerCall, dockerJson } from '../support/docker.js';
 import { startGitServers } from '../support/git-servers.js';
 import { githubPush, signedCall } from '../support/hook-payloads.js';
 import { busyboxImage } from '../support/images.js';
+import { infraPushes } from '../support/infra-pushes.js';
 import { startOrca } from '../support/orca.js';
 import { killHard } from '../support/processes.js';
 import { waitFor } from '../support/wait-for.js';
@@ -278,6 +279,10 @@ t.test('images that no release needs are removed, and no others', async (t) => {
   t.equal(await imageCount(), before);
   t.equal(await served(), 'one');
 });
+
+t.test('pushes to an infrastructure repository deploy what it says', (t) =>
+  infraPushes(t, { orca, servers, image: 'orca-e2e/build-base:1' }),
+);
 
 t.test('another host key than the one that was pinned is not spoken to', async (t) => {
   await servers.newHostKey();

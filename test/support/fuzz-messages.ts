@@ -131,6 +131,10 @@ export const agentMessages = fc.oneof(
     ...{ type: fc.constant('cleaned'), id, problem: maybeText, diskUsedPercent: fc.option(number) },
     images: fc.array(fc.record({ tag: text, sizeBytes: count }), { maxLength: 2 }),
   }),
+  fc.record({
+    ...{ type: fc.constant('source-read'), id, problem: maybeText, commit: maybeText },
+    files: fc.array(fc.record({ path: text, text }), { maxLength: 2 }),
+  }),
   ...beats,
 ) as fc.Arbitrary<AgentMessage>;
 
@@ -149,6 +153,11 @@ export const masterMessages = fc.oneof(
     id,
     isDry: fc.boolean(),
     keep: fc.array(text, { maxLength: 2 }),
+  }),
+  fc.record({
+    ...{ type: fc.constant('read-source'), id, webhook: id, repo: text, ref: text },
+    ...{ commit: fc.constantFrom(null, 'a'.repeat(40)), paths: fc.array(text, { maxLength: 2 }) },
+    ...{ insecureHttp: fc.boolean(), deployKey: fc.constant(null), token: fc.constant(null) },
   }),
   ...beats,
 ) as fc.Arbitrary<MasterMessage>;

@@ -61,6 +61,18 @@ t.test('status of one service shows its allocations, its rollout and its last fa
   t.match(gone.err, /error: there is no service "nope"/);
 });
 
+t.test('status shows pushes that wait, and what is being built', async (t) => {
+  const fake = await api(t);
+  const pending = [
+    { kind: 'build' as const, id: 'b-1', commit: 'c'.repeat(40), reason: 'building: step 2/3' },
+    { kind: 'push' as const, id: 'd-1', commit: 'd'.repeat(40), reason: 'waits a moment' },
+  ];
+  fake.on('GET /status', { body: aStatus({ services: [aService({ pending })] }) });
+  t.match((await orca(['status'], fake)).out, /push ddddddd waits a moment \(d-1\)/);
+  const { out } = await orca(['status', 'api'], fake);
+  t.match(out, /build +ccccccc building: step 2\/3 \(b-1\)\n +push +ddddddd waits a moment \(d-1\)/);
+});
+
 t.test('status of a project that is not there names those that are', async (t) => {
   const fake = await api(t);
   fake.on('GET /status', { body: aStatus({ services: [] }) }, { body: aStatus() });

@@ -90,6 +90,7 @@ export function aService(keys: Partial<ServiceStatus> = {}): ServiceStatus {
     last_failure: null,
     preview: null,
     maintenance: null,
+    pending: [],
     observed_at: at,
     ...keys,
   };

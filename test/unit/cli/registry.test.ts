@@ -23,6 +23,28 @@ t.test('a command goes as the array that it is', async (t) => {
   t.same(fake.asked.at(-1)?.body, { host: 'r.test', command: ['helper', 'a b'] });
 });
 
+t.test('a token URL goes with the bearer from standard input, where there is one', async (t) => {
+  const fake = await startFakeApi();
+  t.teardown(() => fake.stop());
+  fake.on('POST /registries', { body: { ok: 'done' } });
+  const login = ['registry', 'login', 'r.test', '--token-url', 'https://t.test/x'];
+  t.equal((await orca(login, fake)).exit, 0);
+  t.same(fake.asked.at(-1)?.body, { host: 'r.test', token_url: 'https://t.test/x' });
+  const more = [...login, '--username', 'oauth2', '--bearer'];
+  const { exit, out, err } = await orca(more, { ...fake, stdin: 'hush\n' });
+  t.equal(exit, 0);
+  t.match(fake.asked.at(-1)?.body, { username: 'oauth2', bearer: 'hush' });
+  t.notMatch(out + err, /hush/);
+  const count = fake.asked.length;
+  for (const [argv, says] of [
+    [[...login, '--command', '["x"]'], /--command or --token-url, not both/],
+    [[...login, '--bearer'], /no bearer token on standard input/],
+    [['registry', 'login', 'r.test', '--bearer'], /--bearer is for --token-url/],
+  ] as const)
+    t.match(await orca([...argv], { ...fake, stdin: '' }), { exit: 2, err: says });
+  t.equal(fake.asked.length, count);
+});
+
 t.test('they are listed, and removed by host', async (t) => {
   const fake = await startFakeApi();
   t.teardown(() => fake.stop());
@@ -30,6 +52,7 @@ t.test('they are listed, and removed by host', async (t) => {
     host: 'r.test:5000',
     username: 'me',
     command: null,
+    token_url: null,
     set_at: '2026-01-02T03:04:05.000Z',
     by: 'admin',
   };

@@ -15,8 +15,7 @@ const delivery: DeliveryView = {
     message: 'Mend',
   },
   ...{ paths: [], path_count: null, image_tag: null, rollout: null, remote_id: null, redelivery_of: null },
-  pull: null,
-  commit_status: null,
+  ...{ pull: null, commit_status: null, infra: null },
   ...{ received_at: '2026-01-31T12:00:00Z', ended_at: null },
 };
 const view: WebhookView = {
@@ -28,7 +27,8 @@ const view: WebhookView = {
     project: 'shop',
     branch: null,
   },
-  ...{ tag: null, paths: ['api/**'], image_tag: null, has_secret: true, infra: false, preview: null },
+  ...{ tag: null, paths: ['api/**'], image_tag: null, has_secret: true, preview: null },
+  ...{ infra: false, infra_source: null },
   ...{ status_secret: null, status_api: null },
   ...{ url: 'https://orca.example.com/api/v1/webhooks/github/wh-1', last_invocation: delivery.received_at },
   ...{ last_delivery: delivery, created_by: 'ann', created_at: '2026-01-31T12:00:00Z' },
@@ -68,6 +68,25 @@ t.test('add sends what was asked, prints URL and secret once, and says what to p
   t.notMatch(given.out + given.err, /from a file/);
 });
 
+t.test('add --infra takes the address of a repository, and no service', async (t) => {
+  const fake = await startFakeApi();
+  t.teardown(() => fake.stop());
+  const paths = ['services/*/service.toml', 'services/*/service.yaml'];
+  const more = { prune: true, deploy_key: 'key', token_secret: null, insecure_http: false };
+  const infra = { ...view, service_name: '*', infra: true, infra_source: { url: 'u', paths, ...more } };
+  fake.on('POST /webhooks', { status: 201, body: { ...infra, secret: 's', is_public: true } });
+  fake.on('GET /webhooks', { body: { webhooks: [infra] } });
+  const add = ['webhooks', 'add', '--infra', '--repo', 'git@example.com:org/infra.git', '--prune'];
+  const { exit, out } = await orca([...add, '--deploy-key', 'key', '--path', 'a/*.toml, b.toml'], fake);
+  t.equal(exit, 0);
+  t.match(out, /ok wh-1: pushes to org\/myapp deploy services\/\*\/service\.toml…/);
+  t.match(fake.asked.at(-1)?.body, {
+    ...{ infra: true, prune: true, deploy_key: 'key', infra_paths: ['a/*.toml', 'b.toml'] },
+    repo: 'git@example.com:org/infra.git',
+  });
+  t.match((await orca(['webhooks'], fake)).out, /services\/\*\/service\.toml… .*and prunes/);
+});
+
 t.test('wrong use is told before anything is sent', async (t) => {
   const fake = await startFakeApi();
   t.teardown(() => fake.stop());
@@ -80,6 +99,7 @@ t.test('wrong use is told before anything is sent', async (t) => {
     [['list', 'wh-1'], /takes no "wh-1"/],
     [['add', '--service', 'api'], /--repo is missing/],
     [['add', '--repo', 'org/myapp'], /--service is missing/],
+    [[...add, '--infra'], /leave out --service/],
     [[...add, '--provider', 'svn'], /one of github, gitea, gitlab, generic/],
     [[...add, '--secret', 'a', '--secret-file', 'b'], /one of --secret and --secret-file/],
     [[...add, '--secret-file', 'none'], /none can't be read/],

@@ -3,7 +3,7 @@ import { createFreshCredentials } from '../../../../master/control/fresh-credent
 import { aRollout, aSpec } from '../../../support/a-model.js';
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-const command = ['helper', 'get'];
+const command = { command: ['helper', 'get'] };
 const spec = aSpec({ image: 'r.test/app:1' });
 
 function aFresh() {
@@ -12,8 +12,8 @@ function aFresh() {
   const answers: ((given: { username: string; password: string } | Error) => void)[] = [];
   let changes = 0;
   const fresh = createFreshCredentials({
-    fetch: ([program], host) => {
-      asked.push(`${program} ${host}`);
+    fetch: (source, host) => {
+      asked.push(`${'command' in source ? source.command[0] : source.sealed} ${host}`);
       return new Promise((resolve, reject) =>
         answers.push((given) => (given instanceof Error ? reject(given) : resolve(given))),
       );

@@ -41,7 +41,7 @@ function previewing(t: Test, keys: object = {}, forks = false) {
   const commands = createCommands(store, states, values);
   const clock = { nowMs: Date.now() };
   const nowMs = () => clock.nowMs;
-  const settings = () => ({ domain: null, home: '/var/lib/orca', security: NOTHING_ALLOWED });
+  const settings = () => ({ domain: null, home: '/var/lib/orca', security: NOTHING_ALLOWED, ownPorts: [] });
   const options = {
     ...{ store, nowMs, log: log as never, commands },
     bringOut: createBringOut(commands.redeploy, commitBuilder(commands.rebuild)),

@@ -58,6 +58,30 @@ t.test('it is sealed anew with another key, and one that was changed is a reason
   });
 });
 
+t.test('what a URL is asked with is sealed, and shown without its query', async (t) => {
+  const { store, registries } = aControl(t);
+  const url = 'https://t.test/token?key=hush-1';
+  registries.login({ host: 'r.test', token_url: url, bearer: 'hush-2', username: 'oauth2' }, 'admin');
+  const shown = 'https://t.test/token?…';
+  t.match(registries.list(), [{ host: 'r.test', username: 'oauth2', command: null, tokenUrl: shown }]);
+  t.notMatch(JSON.stringify([registries.list(), store.events(10), store.meta('registries')]), /hush/);
+  t.equal(registries.sentFor(content('r.test/app:1')), undefined, 'it is on its way');
+  await new Promise((resolve) => setImmediate(resolve));
+  t.match(registries.sentFor(content('r.test/app:1')), {
+    'r.test': { username: 'helper', password: 'given anew' },
+  });
+  for (const [more, says] of [
+    [{ token_url: 'http://t.test' }, /must be an https URL/],
+    [{ token_url: 'https://me:pw@t.test' }, /no user or password/],
+    [{ token_url: url, password: 'x' }, /one of a password, a command and a token_url/],
+    [{ bearer: 'x' }, /bearer is what a token_url/],
+  ] as const)
+    t.throws(() => registries.login({ host: 'r.test', ...more }, 'admin'), {
+      code: 'BODY_INVALID',
+      message: says,
+    });
+});
+
 t.test('logging out, and what is no registry', async (t) => {
   const { registries } = aControl(t);
   registries.login(given, 'admin');

@@ -43,6 +43,7 @@ const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
   inFlight: () => null,
   httpPort: 80,
   httpsPort: 443,
+  pending: [],
   storeProblem: null,
   ...more,
 });

@@ -27,6 +27,7 @@ const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
   inFlight: () => 7,
   httpPort: 80,
   httpsPort: 443,
+  pending: [],
   storeProblem: null,
   ...more,
 });

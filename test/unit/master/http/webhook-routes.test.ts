@@ -29,7 +29,22 @@ t.test('what can not be is refused with the key and the reason', async (t) => {
   const cases: [object, string, RegExp][] = [
     [{ repo: 'myapp' }, 'BODY_INVALID', /repo must be such as org\/myapp/],
     [{ service_name: 'none' }, 'SERVICE_NOT_FOUND', /"none"/],
-    [{ infra: true }, 'NOT_SUPPORTED', /infra.* needs a clone/],
+    [{ service_name: null }, 'BODY_INVALID', /service_name is missing/],
+    [{ prune: true }, 'BODY_INVALID', /prune.* for infra = true/],
+    [{ infra: 'yes' }, 'BODY_INVALID', /infra must be true or false/],
+    [{ infra: true, deploy_key: 'k' }, 'BODY_INVALID', /deploy_key is for repositories over ssh/],
+    [
+      { infra: true, repo: 'git@example.com:o/r.git' },
+      'BODY_INVALID',
+      /deploy_key is required over ssh; name the secret/,
+    ],
+    [{ infra: true, repo: 'http://example.com/o/r.git' }, 'BODY_INVALID', /repo must be https/],
+    [{ infra: true, repo: 'https://a:b@example.com/o/r.git' }, 'BODY_INVALID', /no user or password/],
+    [{ infra: true, repo: 'org/infra', provider: 'gitea' }, 'BODY_INVALID', /address that git clones/],
+    [{ infra: true, token_secret: 'a b' }, 'BODY_INVALID', /token_secret/],
+    [{ infra: true, branch: '--upload-pack=x' }, 'BODY_INVALID', /branch must be the name/],
+    [{ infra: true, infra_paths: ['../x'] }, 'BODY_INVALID', /infra_paths: "..\/x" must stay inside/],
+    [{ infra: true, infra_paths: [':(exclude)x'] }, 'BODY_INVALID', /must stay inside/],
     [{ provider: 'svn' }, 'BODY_INVALID', /provider/],
     [{ secret: 'two\nlines' }, 'BODY_INVALID', /secret.*printable/],
     [{ paths: ['a*b*c*d'] }, 'BODY_INVALID', /paths\.0 must not have more/],
@@ -106,4 +121,34 @@ t.test('the document names every path of webhooks, and which need no token', asy
   t.same(paths['/webhooks/generic/{id}'].post.security, []);
   t.notOk('security' in paths['/webhooks'].post);
   t.ok(paths['/webhooks/{id}/deliveries'].get);
+});
+
+t.test('an infrastructure repository is of nobody who is limited to projects', async (t) => {
+  const { call, store } = await anApi(t);
+  withService(store);
+  const infra = { repo: 'org/infra', infra: true, prune: true, token_secret: '$' + '{secrets.forge}' };
+  const { status, json } = await call('POST', '/webhooks', infra, 'push');
+  t.equal(status, 201);
+  t.match(json, {
+    ...{ repo: 'org/infra', service_name: '*', project: '*', infra: true },
+    infra_source: {
+      ...{ url: 'https://github.com/org/infra.git', prune: true, token_secret: 'forge', deploy_key: null },
+      paths: ['services/*/service.toml', 'services/*/service.yaml', 'services/*/service.yml'],
+    },
+  });
+  t.match(store.webhooks(), [{ service: `*/${json.id}` }]);
+  const made = { name: 'shop', role: 'deployer', projects: ['shop'] };
+  const { token } = (await call('POST', '/tokens', made)).json;
+  const limited = (method: 'GET' | 'POST', path: string, body?: object) =>
+    call(method, path, body, '', { authorization: `Bearer ${token}` });
+  const refused = await limited('POST', '/webhooks', infra);
+  t.match(refused, { status: 403, json: { error: /what is of all projects is beyond that/ } });
+  t.same((await limited('GET', '/webhooks')).json.webhooks, []);
+  t.equal((await limited('GET', `/webhooks/${json.id}/deliveries`)).status, 403);
+  const { body, headers } = signedCall('github', json.secret, githubPush({ repo: 'org/infra' }));
+  const taken = await call('POST', `/webhooks/github/${json.id}`, body, '', headers);
+  t.match(taken, { status: 202, json: { deliveries: [{ state: 'waiting' }] } });
+  const { deliveries } = (await call('GET', `/webhooks/${json.id}/deliveries`)).json;
+  t.match(deliveries, [{ service: '*', infra: null }]);
+  t.equal((await call('DELETE', `/webhooks/${json.id}`)).status, 200);
 });

@@ -13,6 +13,14 @@ function judged(webhook: Partial<Webhook>, payload: object, event = 'push'): str
   return judgement.kind === 'deploy' ? 'deploy' : judgement.reason;
 }
 
+t.test('of an infrastructure repository the address may have more before the name', async (t) => {
+  const infra = { url: '', paths: [], prune: false, deployKey: null, token: null, insecureHttp: false };
+  t.equal(judged({ repo: 'git/Org/myapp', infra }, githubPush()), 'deploy');
+  t.match(judged({ repo: 'git/org/myapp' }, githubPush()), /not of git\/org\/myapp/);
+  t.match(judged({ repo: 'git/my-org/myapp', infra }, githubPush()), /not of git/);
+  t.match(judged({ repo: 'org/myapp', infra }, githubPush({ repo: 'myapp' })), /not of org\/myapp/);
+});
+
 t.test('a push to the branch deploys, by default to that of the repository', async (t) => {
   t.equal(judged({}, githubPush()), 'deploy');
   t.equal(judged({ repo: 'Org/MyApp' }, githubPush()), 'deploy', 'names of repositories have no case');
