@@ -21,6 +21,7 @@ import {
   newHost,
   observedOf,
   routeOn,
+  shapeOn,
 } from './simulated-host.js';
 import { judged } from './simulated-judgements.js';
 
@@ -257,9 +258,7 @@ export class SimulatedCluster {
     }
     host.images = new Map(assignment.images.map((want) => [want.id, imageOf(want, host.lost)]));
     const routes = (assignment.ingress?.routes ?? []) as Route[];
-    for (const { service, canaryWeight: weight } of routes)
-      if (host.weights.get(service)?.weight !== weight)
-        host.weights.set(service, { weight, sinceMs: this.nowMs });
+    shapeOn(host, routes, this.nowMs);
     routeOn(
       host,
       routes.flatMap((route) => route.allocations),
