@@ -117,7 +117,9 @@ export function progressOf(
     job: groups.job.find((s) => s.allocation.release === rollout.release) ?? null,
     target,
     canJudge: snapshot.nodes.some((view) => doubtOf(view.node) === null),
-    isLetting: slots.leaving.some((s) => s.isKnown && s.allocation.desired === 'draining'),
+    isLetting: [...slots.leaving, ...canary.leaving].some(
+      (s) => s.isKnown && s.allocation.desired === 'draining',
+    ),
     hasLeft: finished.hasLeft,
     preparation: preparationOf(snapshot, rollout),
     culprit: rollout.state === 'rolling' ? culpritOf(rollout, slots) : canaryCulprit(canary),

@@ -195,7 +195,9 @@ export class SimulatedCluster {
   private checkForward({ id, desired }: Extract<Action, { kind: 'set-desired' }>): void {
     const order = ['running', 'routed', 'draining', 'stopped'];
     const before = this.snapshot.allocations.find((a) => a.id === id)?.desired ?? 'stopped';
-    if (order.indexOf(desired) <= order.indexOf(before))
+    // What drains may be wanted again, as long as it was not told to stop.
+    const isBack = before === 'draining' && desired !== 'stopped';
+    if (order.indexOf(desired) <= order.indexOf(before) && !isBack)
       this.faults.push(`${id} went from ${before} to ${desired}`);
   }
 

@@ -71,7 +71,8 @@ export function nextRouting(
   if (desired === 'routed') {
     if (routing.state === 'pending' && forMs >= REFRESH_MS)
       return { ...routing, state: 'routed', sinceMs: nowMs };
-    return routing;
+    const isBack = routing.state === 'draining' || routing.state === 'drained';
+    return isBack ? { state: 'pending', sinceMs: nowMs, inFlight: 0 } : routing;
   }
   if (routing.state === 'routed' || routing.state === 'pending')
     return { state: 'draining', sinceMs: nowMs, inFlight };
