@@ -16,7 +16,7 @@ import { intentsOf } from './intent.js';
 import { place } from './place.js';
 import { findImage } from './search.js';
 import { doubtOf, type Seen } from './seen.js';
-import { type InForce, shapeInForce } from './shape.js';
+import { type InForce, shapeOfRollout } from './shape.js';
 import { type Slots, slotsOf } from './slots.js';
 import type { ServiceSnapshot } from './snapshot.js';
 import { weightInForce } from './traffic.js';
@@ -104,7 +104,7 @@ export function progressOf(
   const canary = slotsOf(groups.canary, intents.canary.wish);
   const target = find(rollout.release);
   const ingress = snapshot.nodes.flatMap(({ node }) => (node.ingress ? [node] : []));
-  const shape = shapeInForce(snapshot, ingress);
+  const shape = shapeOfRollout(snapshot, rollout, ingress);
   return {
     replicas: service.replicas,
     settings: { spec: service.spec, replicas: service.replicas },

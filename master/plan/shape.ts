@@ -3,10 +3,10 @@
  * when every live ingress node has said so, and that no older word of it is taken for that: each state of a service that users made has
  * a mark of its own, also when an earlier one was alike.
  */
-import { fingerprint } from '../../shared/fingerprint.js';
-import type { Node, Service } from '../../shared/model.js';
+import { canonicalJson, fingerprint } from '../../shared/fingerprint.js';
+import type { Node, Rollout, Service } from '../../shared/model.js';
 import type { ShapeObserved } from '../../shared/shape.js';
-import { isRouted } from '../../shared/spec.js';
+import { isRouted, type ServiceSpec } from '../../shared/spec.js';
 import type { ServiceState } from './snapshot.js';
 import { isLiveNode, noIngress } from './traffic.js';
 
@@ -19,19 +19,12 @@ export function hasRoute({ service, releases, allocations }: Omit<ServiceState, 
 
 /** The mark of how a service is served now. What an ingress splits and to whom is said of shares and allocations. */
 export function markOf({ spec, maintenance, updatedAtMs }: Service): string {
-  const { domains, routes, stripPrefix, httpOnly, hsts, deploy } = spec;
+  return fingerprint([updatedAtMs, maintenance, ...servedOf(spec)]).slice(0, 20);
+}
+
+function servedOf({ domains, routes, stripPrefix, httpOnly, hsts, deploy }: ServiceSpec): unknown[] {
   const { sticky, groupHeader, strategy } = deploy;
-  const served = [
-    domains,
-    routes,
-    stripPrefix,
-    httpOnly ?? false,
-    hsts ?? null,
-    sticky,
-    groupHeader,
-    strategy,
-  ];
-  return fingerprint([updatedAtMs, maintenance, ...served]).slice(0, 20);
+  return [domains, routes, stripPrefix, httpOnly ?? false, hsts ?? null, sticky, groupHeader, strategy];
 }
 
 export interface InForce {
@@ -58,6 +51,19 @@ export function shapeInForce(state: Omit<ServiceState, 'rollout'>, ingress: read
   const reason =
     why === null ? `${who} has not loaded its routes yet` : `${who} has not loaded its routes yet: ${why}`;
   return { isInForce: false, reason: refusal ?? reason, refusal };
+}
+
+/** The same for a rollout of the service. One that leaves the shape as it was is not held up by a Caddy that refuses it: that is not of
+ *  its making, and it may be what mends something else. */
+export function shapeOfRollout(
+  state: Omit<ServiceState, 'rollout'>,
+  { undo }: Rollout,
+  ingress: readonly Node[],
+): InForce {
+  const shape = shapeInForce(state, ingress);
+  const isAsBefore =
+    undo !== null && canonicalJson(servedOf(undo.spec)) === canonicalJson(servedOf(state.service.spec));
+  return shape.refusal !== null && isAsBefore ? { isInForce: true, reason: '', refusal: null } : shape;
 }
 
 function isServedBy({ ingressObserved }: Node, key: string, wanted: string | null): boolean {

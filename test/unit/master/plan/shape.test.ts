@@ -114,6 +114,14 @@ t.test(
   },
 );
 
+t.test('a rollout that leaves the shape as it was is not held up by a refusal', async (t) => {
+  const shop = running();
+  shop.cluster.host('n1').refuses = 'Caddy answered 400: no such thing';
+  shop.deploy(aSpec({ container: { image: 'good:2' } }));
+  follow(shop);
+  t.match(shop.lastRollout(), { state: 'succeeded', release: 2 });
+});
+
 t.test('an ingress that never takes it up fails it at the progress deadline', async (t) => {
   const shop = running();
   shop.cluster.host('n1').isStuck = true;
