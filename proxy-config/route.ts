@@ -42,6 +42,8 @@ export const routeSchema = z.object({
   /** Not null: every request gets a 503 page with this text; the containers go on. */
   maintenance: z.string().nullable(),
   allocations: z.array(routedAllocationSchema),
+  /** Of all that is said here but for who answers: told back once it is in force. Absent: an older master's. */
+  mark: z.string().optional(),
 });
 export type Route = z.infer<typeof routeSchema>;
 

@@ -15,6 +15,7 @@ import { carryObservedSchema, carrySchema, registryAuthSchema, relayOpenSchema }
 import { cleanedSchema, cleanupSchema } from './cleanup.js';
 import { discoveryObservedSchema } from './discovery-observed.js';
 import { figuresSchema } from './figures.js';
+import { shapeObservedSchema } from './shape.js';
 import { containerSpecSchema } from './spec.js';
 import { upgradeObservedSchema, upgradeSchema } from './upgrade.js';
 
@@ -183,6 +184,7 @@ export const ingressObservedSchema = z.object({
   traffic: z.array(trafficSchema),
   /** Percent that the canary of a service gets, once it is in force: published, and one refresh has passed since. */
   weights: z.array(z.object({ service: z.string(), canaryWeight: z.number() })),
+  shapes: z.array(shapeObservedSchema).optional(), // all that it serves; absent: an older agent
 });
 export type IngressObserved = z.infer<typeof ingressObservedSchema>;
 
