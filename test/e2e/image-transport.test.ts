@@ -158,7 +158,7 @@ t.test(
     t.equal((await orca.run(login, { stdin: 'a wrong password\n' })).code, 0);
     t.equal((await orca.deploy(file('carried:5', 3), ['--detach'])).code, 0);
     const refused =
-      /team\/images\/carried:\w+ could not be pushed: .*(unauthorized|no basic auth).*orca registry login/;
+      /team\/images\/carried:\w+ could not be pushed: .*(unauthorized|no basic auth).*orca registry login/i;
     await orca.serviceThat('app', 'to say why', ({ allocations }) =>
       allocations.some(({ reason }) => refused.test(reason ?? '')),
     );
@@ -201,7 +201,7 @@ t.test('an ordinary pull is by who logged in, too, and says what to do when nobo
   t.equal(code, 1);
   t.match(
     stdout + stderr,
-    /(no basic auth credentials|unauthorized).*; log in to that registry: `orca registry login HOST/,
+    /(no basic auth credentials|unauthorized).*; log in to that registry: `orca registry login HOST/i,
   );
 });
 
