@@ -59,7 +59,7 @@ export async function runBuild(
   const unwatch = watchRoom({
     folder: own,
     maxBytes: place.maxCloneBytes ?? MAX_CLONE_BYTES,
-    places: [own, '/var/lib/docker'],
+    places: [own, '/var/lib/docker', '/var/lib/containerd'],
     leaveBytes: LEAVE_BYTES,
     onFull: (reason) => ended.abort(reason),
   });

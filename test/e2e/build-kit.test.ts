@@ -1,11 +1,15 @@
 /** Builds that want more than the classic builder: mounts, heredocs and secrets, where the node's Docker has a BuildKit for them; a clear word where not. */
+import { execFileSync } from 'node:child_process';
 import t from 'tap';
 import type { BuildsReply, BuildView } from '../../shared/api-builds.js';
+import type { WebhookAdded } from '../../shared/api-webhooks.js';
 import { dockerCall, dockerJson } from '../support/docker.js';
 import { startGitServers } from '../support/git-servers.js';
+import { githubPush, signedCall } from '../support/hook-payloads.js';
 import { busyboxImage } from '../support/images.js';
 import { startOrca } from '../support/orca.js';
 import { foundBelow } from '../support/search-bytes.js';
+import { waitFor } from '../support/wait-for.js';
 
 const servers = await startGitServers();
 const orca = await startOrca();
@@ -32,7 +36,8 @@ repository.commit({
     FROM,
     shell(
       '--mount=type=secret,id=NPM_TOKEN --mount=type=cache,target=/cache',
-      'echo of busybox; echo it is $(busybox cat /run/secrets/NPM_TOKEN); busybox wc -c < /run/secrets/NPM_TOKEN',
+      // BuildKit's cache knows nothing of the secret: this step is of this run alone.
+      `echo ${process.pid} ${Date.now()}; echo it is $(busybox cat /run/secrets/NPM_TOKEN); busybox wc -c < /run/secrets/NPM_TOKEN`,
     ),
     END,
   ].join('\n'),
@@ -88,6 +93,32 @@ t.test('what needs no BuildKit is built with the classic builder of an old Docke
   const { code, stdout, stderr } = await orca.deploy(toml('plain', 'dockerfile = "plain"'));
   t.equal(code, 0, stdout + stderr);
   t.match(await newest('plain'), { builder: isOld ? 'classic' : 'buildkit' });
+});
+
+t.test('a newer push ends the build that is under way, and is built itself', async (t) => {
+  const pushed = servers.repository('pushed');
+  const slow = pushed.commit({ Dockerfile: `${FROM}\nRUN ["/bin/sleep","1001"]\n${END}` });
+  const file = toml('pushed').replace(repository.http, pushed.http);
+  t.equal((await orca.deploy(file, ['--detach'])).code, 0);
+  const stateOf = (commit: string) => async () => {
+    const { builds } = (await orca.run(['builds', 'pushed', '--json'])).json<BuildsReply>();
+    return builds.find((one) => one.commit === commit);
+  };
+  await waitFor('the first to be in its step', async () =>
+    /^step \d\/\d: RUN/.test((await stateOf(slow)())?.reason ?? ''),
+  );
+  const hook = ['webhooks', 'add', '--repo', 'org/pushed', '--service', 'pushed', '--json'];
+  const added = (await orca.run(hook)).json<WebhookAdded>();
+  const next = pushed.commit({ Dockerfile: `${FROM}\nRUN ["/bin/echo","next"]\n${END}` });
+  const payload = githubPush({ repo: 'org/pushed', after: next, before: slow });
+  const call = signedCall('github', added.secret ?? '', payload);
+  const headers = { ...call.headers, authorization: '' };
+  t.equal((await orca.api('POST', `/webhooks/github/${added.id}`, call.body, headers)).status, 202);
+  const built = async () => (await stateOf(next)())?.state === 'done';
+  await waitFor('the pushed one to be built', built, { timeoutMs: 60_000, everyMs: 200 });
+  t.match(await stateOf(slow)(), { state: 'cancelled', reason: /./ });
+  const steps = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
+  t.notMatch(steps, /\/bin\/sleep 1001$/m, 'its step has ended');
 });
 
 t.test('a platform that no node is of: the deploy says so, and builds nothing', async (t) => {
