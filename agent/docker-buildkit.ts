@@ -4,7 +4,6 @@
  * build of Orca is under way, and so have other builds with BuildKit on that node.
  */
 import { pruneCache } from './buildkit/prune.js';
-import { solve } from './buildkit/solve.js';
 import { openStepGroup, type StepGroup } from './buildkit/step-group.js';
 import { ANSWER_MS, ask } from './docker-errors.js';
 import type { Docker } from './dockerode.js';
@@ -50,6 +49,8 @@ export function dockerBuildKit(docker: Docker, socket: string): DockerBuildKit {
       const ran = stepsThatRan(work.onLine);
       try {
         const auths = (await registriesAuth()) ?? {};
+        // HTTP/2 is 4 MB of memory, which an agent that builds nothing does without.
+        const { solve } = await import('./buildkit/solve.js');
         const cgroupParent = isOwn ? group.name : null;
         await solve(path, { ...work, auths, cgroupParent, onLine: ran.onLine });
         if (ran.any() && !(await group.wasUsed())) {

@@ -1,7 +1,7 @@
 /**
  * One build with BuildKit, over the connections that Docker hands over to it: `/grpc`, where it is told what to build and says how far it is, and
  * `/session`, where it asks for what it needs. `docker build` of today does the same; `POST /build` takes neither a cgroup for the steps nor secrets
- * (read in moby 20.10, 23.0, 28.2 and 29). Who ends the connections ends the build.
+ * (read in moby 20.10, 23.0, 28.2 and 2.0 beta). Who ends the connections ends the build.
  */
 import { randomBytes } from 'node:crypto';
 import { EngineError, type ImageBuild, type RegistryAuth } from '../engine.js';
