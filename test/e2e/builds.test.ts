@@ -240,8 +240,8 @@ t.test('what prints without an end is cut, with its beginning and its last lines
   const path = join(orca.home, 'agent/builds/logs', `${build?.id}.log`);
   const log = readFileSync(path, 'utf8');
   t.ok(log.length < 11_000_000, `${log.length} bytes`);
-  // BuildKit itself keeps 2 MiB of a step, and its end.
-  t.match(log.slice(-120_000), /(is cut here at 10 MB: of \d+ more lines|output clipped)[\s\S]*the end/);
+  // BuildKit itself keeps 2 MiB of a step, and 256 KiB of its end.
+  t.ok(/(is cut here at 10 MB: of \d+ more lines|output clipped)[\s\S]*the end/.test(log));
 });
 
 t.test('master and agent killed in the middle of a build: it is made all the same', async (t) => {
