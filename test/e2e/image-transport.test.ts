@@ -92,32 +92,6 @@ t.test('through the master, where a host can not be reached by the others', asyn
   second.run(['iptables', '-D', ...reject]);
 });
 
-t.test('what is cut inside a layer goes on where it stopped', async (t) => {
-  // Each connection of h3 to h2 is cut when it has brought 8 MiB: without going on, a layer of 20 MiB never comes.
-  const cut = [
-    ...['INPUT', '-p', 'tcp', '-s', third.address, '--dport', '6881'],
-    ...[
-      '-m',
-      'connbytes',
-      '--connbytes',
-      `${8 * MiB}:`,
-      '--connbytes-dir',
-      'reply',
-      '--connbytes-mode',
-      'bytes',
-    ],
-    ...['-j', 'REJECT', '--reject-with', 'tcp-reset'],
-  ];
-  const large = await withLayer({ tag: 'carried:cut', from: 'carried:base', bytes: 20 * MiB }, second.docker);
-  second.run(['iptables', '-I', ...cut]);
-  await orca.deployed(file('carried:cut', 1, ['[service.placement]', 'node = "h3"']));
-  second.run(['iptables', '-D', ...cut]);
-  const [one, ...more] = came('h3', large);
-  t.match(one, { from: 'h2', via: 'direct' });
-  t.ok(Number(one?.bytes) > 20 * MiB && Number(one?.bytes) < 24 * MiB, `${one?.bytes} bytes`);
-  t.same(more, []);
-});
-
 t.test('from another one that has it by now, when the first is gone', { timeout: 120_000 }, async (t) => {
   const { id } = await imageOn(second, 'carried:3');
   await cluster.killAgent(second);
@@ -158,6 +132,32 @@ t.test(
     t.match(came('h3', lone), [{ from: 'h2' }, { from: 'h2' }]);
   },
 );
+
+t.test('what is cut inside a layer goes on where it stopped', async (t) => {
+  // Each connection of h3 to h2 is cut when it has brought 8 MiB: without going on, a layer of 20 MiB never comes.
+  const cut = [
+    ...['INPUT', '-p', 'tcp', '-s', third.address, '--dport', '6881'],
+    ...[
+      '-m',
+      'connbytes',
+      '--connbytes',
+      `${8 * MiB}:`,
+      '--connbytes-dir',
+      'reply',
+      '--connbytes-mode',
+      'bytes',
+    ],
+    ...['-j', 'REJECT', '--reject-with', 'tcp-reset'],
+  ];
+  const large = await withLayer({ tag: 'carried:cut', from: 'carried:base', bytes: 20 * MiB }, second.docker);
+  second.run(['iptables', '-I', ...cut]);
+  await orca.deployed(file('carried:cut', 1, ['[service.placement]', 'node = "h3"']));
+  second.run(['iptables', '-D', ...cut]);
+  const [one, ...more] = came('h3', large);
+  t.match(one, { from: 'h2', via: 'direct' });
+  t.ok(Number(one?.bytes) > 20 * MiB && Number(one?.bytes) < 24 * MiB, `${one?.bytes} bytes`);
+  t.same(more, []);
+});
 
 t.test('an image that is nowhere fails the deploy, with what to do', async (t) => {
   const { code, stderr, stdout } = await orca.deploy(file('carried:none', 1));
