@@ -415,7 +415,6 @@ ReadWritePaths="$(printf %s "$home" | sed 's/%/%%/g')"
 ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
-ProtectControlGroups=yes
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
@@ -423,12 +422,13 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 LockPersonality=yes
 SystemCallArchitectures=native
 LINES
-  # The agent has the /tmp that Docker has: it looks where mounts lead.
+  # The agent has the /tmp that Docker has: it looks where mounts lead; and it makes the cgroup that holds a build's steps.
   if [ "$1" = master ]; then
     case $home$here in */tmp/*) ;; *) echo PrivateTmp=yes ;; esac
     cat <<'LINES'
 ProtectSystem=strict
 ProtectClock=yes
+ProtectControlGroups=yes
 ProtectKernelTunables=yes
 PrivateDevices=yes
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_NET_BIND_SERVICE

@@ -15,7 +15,7 @@ export function dockerEngine(socket: string): Engine {
   return {
     ...dockerContainers(docker),
     ...dockerImages(docker),
-    ...dockerBuilds(docker),
+    ...dockerBuilds(docker, socket),
     ...dockerNetworks(docker),
     async version() {
       const [version, bridge] = await Promise.all([

@@ -128,6 +128,8 @@ export const buildSpecSchema = z.object({
   args: z.record(z.string(), z.string()),
   /** A secret, as the deploy key is: what an https:// repository asks for. */
   token: z.string().optional(),
+  /** By the id that the Dockerfile mounts it with, a secret, as the deploy key is. */
+  mounted: z.record(z.string(), z.string()).optional(),
   target: z.string().optional(),
   platform: z.string().optional(),
   insecureHttp: z.boolean().optional(),

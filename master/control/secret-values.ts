@@ -71,7 +71,10 @@ export function createSecretValues(
         ...allocations
           .filter(({ desired }) => desired === 'running')
           .flatMap(({ container }) => Object.values(container.secrets ?? {})),
-        ...images.flatMap(({ build }) => [build?.deployKey ?? [], build?.token ?? []].flat()),
+        ...images.flatMap(({ build }) => [
+          ...[build?.deployKey ?? [], build?.token ?? []].flat(),
+          ...Object.values(build?.secrets ?? {}),
+        ]),
       ]);
       return ids.size === 0 ? undefined : Object.fromEntries([...ids].sort().map((id) => [id, reveal(id)]));
     },
@@ -90,9 +93,11 @@ function missingLines({ name: service, container, build }: ServiceSpec, name: st
   const env = Object.entries(container.env).filter(([, value]) => namesIn(value).includes(name));
   const files = (container.secretFiles ?? []).filter(({ secret }) => secret === name);
   const source = keys.map((key) => (key === 'token' ? 'build.token' : 'build.deploy_key'));
+  const mounted = Object.entries(build?.mounted ?? {}).filter(([, value]) => namesIn(value).includes(name));
   return [
     ...env.map(([key]) => `env.${key}`),
     ...files.map(({ path }) => `secret_files ${path}`),
     ...source,
+    ...mounted.map(([id]) => `build.secrets ${id}`),
   ].map((what) => `${service}: ${what} needs the secret "${name}", which is not set`);
 }

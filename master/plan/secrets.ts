@@ -34,9 +34,13 @@ function builtWith(
   return { build: found.length === 0 ? plain : { ...plain, secrets }, missing };
 }
 
-/** The names of the secrets that a build needs: for its repository. */
-export const namesOfBuild = ({ deployKey, token }: BuildSpec): string[] => [
-  ...new Set([deployKey, token].flatMap((reference) => (reference ? namesIn(reference) : []))),
+/** The names of the secrets that a build needs: for its repository, and in its steps. */
+export const namesOfBuild = ({ deployKey, token, mounted = {} }: BuildSpec): string[] => [
+  ...new Set(
+    [deployKey, token, ...Object.values(mounted)].flatMap((reference) =>
+      reference ? namesIn(reference) : [],
+    ),
+  ),
 ];
 
 function lookUp(project: string, name: string, newest: Newest): string | null {
