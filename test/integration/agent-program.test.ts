@@ -14,7 +14,7 @@ import { tempFolder } from './agent-harness.js';
 
 t.setTimeout(120_000);
 
-const program = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+const program = fileURLToPath(new URL('../../cli/orca.js', import.meta.url));
 
 interface Run {
   child: ChildProcess;
