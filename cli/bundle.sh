@@ -8,9 +8,14 @@
 set -eu
 cd "$(dirname "$0")/.."
 [ ! -d dist/parts ] || find dist/parts -type f -mtime +0 -exec rm -f {} +
+common='--bundle --platform=node --format=esm --target=node20 --log-level=warning --external:lmdb --outdir=dist'
+required="import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);"
+# shellcheck disable=SC2086 # they are words
 node_modules/.bin/esbuild cli/orca=dist/cli/main.js parts/resolver-main=dist/proxy-config/resolver-main.js \
-  parts/discovery-main=dist/discovery/discovery-main.js --bundle --splitting --platform=node --format=esm --target=node20 \
-  --log-level=warning --external:lmdb --outdir=dist '--chunk-names=parts/[name]-[hash]' --metafile=dist/parts.json \
-  --banner:js="import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);"
+  parts/discovery-main=dist/discovery/discovery-main.js $common --splitting '--chunk-names=parts/[name]-[hash]' \
+  --metafile=dist/parts.json "--banner:js=$required"
+# The master that tests kill is started some hundred times.
+# shellcheck disable=SC2086
+node_modules/.bin/esbuild test-programs/dying-server=dist/test/support/dying-server.js $common "--banner:js=$required"
 chmod +x dist/cli/orca.js
 node dist/cli/pack-node.js
