@@ -1,13 +1,11 @@
 #!/bin/sh
 # Makes dist/cli/orca.js of dist/cli/main.js, and dist/parts of what it loads: the CLI, the master and the agent with their packages
 # in few files, which start in half the time of the many. Each command and program has its own part, loaded when it is asked for. What runs
-# from the files below dist itself (tests) does the same. Parts stay for a day, since a program that still runs may load one of the build before;
-# dist/parts.json names those of this build. Then what a node needs of all that.
+# from the files below dist itself (tests) does the same. dist/parts.json names those of this build. Then what a node needs of all that.
 #
 # lmdb is a binary, and dockerode is loaded without half of itself (agent/dockerode.ts): both stay packages.
 set -eu
 cd "$(dirname "$0")/.."
-[ ! -d dist/parts ] || find dist/parts -type f -mtime +0 -exec rm -f {} +
 common='--bundle --platform=node --format=esm --target=node20 --log-level=warning --external:lmdb --outdir=dist'
 required="import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);"
 # shellcheck disable=SC2086 # they are words

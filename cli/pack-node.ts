@@ -1,8 +1,9 @@
 /**
  * Makes `dist/node.tar.gz` after a build: all that a node needs beside Node.js to run `orca agent` and `orca join`, which
- * masters hand to hosts that join. The same files make the same archive, byte by byte, so that its SHA-256 names it.
+ * masters hand to hosts that join. The same files make the same archive, byte by byte, so that its SHA-256 names it. And removes what the builds of
+ * before have left.
  */
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -15,6 +16,7 @@ const PACKAGE = 'dockerode';
 /** Never loaded: agent/dockerode.ts leaves them out. */
 const LEFT_OUT = /^(@grpc\/|protobufjs$|ssh2$|@types\/)/;
 const ENTRIES = ['dist/cli/orca.js', 'dist/parts/resolver-main.js', 'dist/parts/discovery-main.js'];
+const KEPT_MS = 3_600_000;
 const LICENCE = /(^|\/)licen[cs]e[^/]*$/i;
 const CODE = /\.([cm]?js|json)$/i;
 
@@ -46,6 +48,14 @@ for await (const chunk of archive) chunks.push(chunk as Buffer);
 const file = join(root, 'dist/node.tar.gz');
 writeFileSync(`${file}.new`, gzipSync(Buffer.concat(chunks), { level: 9 }));
 renameSync(`${file}.new`, file);
+removeOld();
+
+/** A program that still runs may yet load a part of the build before, until it is started anew. */
+function removeOld(): void {
+  const parts = readdirSync(join(root, 'dist/parts')).map((name) => `dist/parts/${name}`);
+  for (const path of parts)
+    if (!made[path] && Date.now() - statSync(join(root, path)).mtimeMs > KEPT_MS) rmSync(join(root, path));
+}
 
 function add(name: string, content: Buffer): void {
   archive.entry({ name, mode: name === 'install.sh' ? 0o755 : 0o644, mtime: new Date(0) }, content);
