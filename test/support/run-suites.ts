@@ -17,12 +17,16 @@ const { values, positionals } = parseArgs({
 });
 const files = positionals.flatMap(filesOf);
 if (files.length === 0) throw new Error('no test files are named');
+const timeout = Number(values.timeout ?? 60);
 t.setTimeout(0);
 t.jobs = Number(values.jobs ?? 1);
 if (process.stdout.isTTY) printShort();
+// It puts its hooks into the environment of what it starts.
 for (const file of files)
-  t.spawn(process.execPath, ['--enable-source-maps', file], {
-    timeout: Number(values.timeout ?? 60) * 1_000,
+  t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', file], {
+    timeout: timeout * 1_000,
+    // Each test of the file has as long too.
+    env: { ...process.env, TAP_TIMEOUT: String(timeout) },
     name: file,
   }).catch(() => undefined);
 
