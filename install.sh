@@ -339,7 +339,7 @@ KEEPER
 keep_server() {
   : >"$home/logs/server.log"
   server_arguments >"$run/arguments"
-  set -- server "$node" "$here/dist/cli/main.js" server
+  set -- server "$node" "$here/dist/cli/orca.js" server
   while IFS= read -r argument; do set -- "$@" "$argument"; done <"$run/arguments"
   start_keeper "$@"
 }
@@ -445,8 +445,8 @@ LINES
 
 start_units() {
   arguments=$(server_arguments | sed 's/[^A-Za-z0-9_.,:\/=@-]/\\&/g' | tr '\n' ' ')
-  write_unit "$unit" master '' "\"$node\" \"$here/dist/cli/main.js\" server --no-agent $arguments"
-  write_unit "$unit-agent" agent "$unit.service" "\"$node\" \"$here/dist/cli/main.js\" agent --home \"$home\""
+  write_unit "$unit" master '' "\"$node\" \"$here/dist/cli/orca.js\" server --no-agent $arguments"
+  write_unit "$unit-agent" agent "$unit.service" "\"$node\" \"$here/dist/cli/orca.js\" agent --home \"$home\""
   systemctl daemon-reload
   systemctl enable "$unit" "$unit-agent" >/dev/null 2>&1
   systemctl restart "$unit" "$unit-agent"
@@ -692,12 +692,12 @@ start_agent() {
   if agent_runs && cmp -s "$run/agent.new" "$run/agent.started"; then return 0; fi
   say "starting the agent"
   if [ -d /run/systemd/system ]; then
-    write_unit "$unit-agent" agent '' "\"$node\" \"$home/program/dist/cli/main.js\" agent --home \"$home\""
+    write_unit "$unit-agent" agent '' "\"$node\" \"$home/program/dist/cli/orca.js\" agent --home \"$home\""
     systemctl daemon-reload
     systemctl enable "$unit-agent" >/dev/null 2>&1
     systemctl restart "$unit-agent"
   else
-    start_keeper agent "$node" "$home/program/dist/cli/main.js" agent --home "$home"
+    start_keeper agent "$node" "$home/program/dist/cli/orca.js" agent --home "$home"
   fi
   mv "$run/agent.new" "$run/agent.started"
 }

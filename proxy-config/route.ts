@@ -2,7 +2,7 @@
  * What an ingress node serves, as the master says it: the input of everything in this folder. Pure data, and complete:
  * a site or an allocation that is not in it is no longer served.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { endpointSchema, groupSchema } from '../shared/protocol.js';
 
 /** An allocation of a route. `draining`: out of the records; the ingress watches what is still in flight on it. */

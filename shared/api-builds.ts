@@ -1,5 +1,5 @@
 /** Builds and deploy keys over the API. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { builderKindSchema, buildStateSchema } from './build.js';
 
 export const buildViewSchema = z.object({

@@ -2,7 +2,7 @@
  * Builds from source, as both programs speak of them and as the master keeps them (docs/builds.md): what a node is to build, what it says of
  * it, and the record of it. A build is of one rollout, and is called after it.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ServiceKey } from './spec.js';
 
 /** What a node builds: complete, but for the values of secrets, which it gets by their ids. */

@@ -2,7 +2,7 @@
  * Images that no registry has are carried from node to node (docs/images.md): what the master tells a node of them, and what
  * a node says. Who may read which image is the master's word to the node that serves it, never the reader's own.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A node that has the image. `port`: where its agent serves images; null: it is reached through the master only. */
 export const carrySourceSchema = z.object({

@@ -9,7 +9,7 @@
  * answered with one `recalled` of that id. `figures` are counted up and complete, so that a lost one is made good by the next. `logs-*` messages are a side stream, keyed by the id the master chose. Unknown fields are
  * dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `close-codes`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { buildObservedSchema, buildOrderSchema } from './build.js';
 import { carryObservedSchema, carrySchema, registryAuthSchema, relayOpenSchema } from './carry.js';
 import { cleanedSchema, cleanupSchema } from './cleanup.js';

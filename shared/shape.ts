@@ -2,7 +2,7 @@
  * The shape of a service: how it is served, but for who answers (its names, paths, policies, maintenance). A change of it is made in
  * place; the master marks each state of it, and an ingress says which mark is in force.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Of one service, as an ingress sees it. */
 export const shapeObservedSchema = z.object({

@@ -5,7 +5,7 @@
  * reads this shape only. Units stand in the names; every optional thing is `null`, never absent, but for what came later: so
  * what an older master stored and an older agent kept reads as what it meant.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const probeTiming = {
   intervalMs: z.number(),

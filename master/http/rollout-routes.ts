@@ -2,7 +2,7 @@
  * What users do to the rollouts of one service: rollback, redeploy, promote, pause and resume; and maintenance, which
  * holds its traffic. With ?dry_run=true promote and rollback only say what they would do, or why they would refuse.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { planReplySchema, refusedPlan } from '../../shared/api.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';

@@ -2,7 +2,7 @@
  * The keys of `[service.build]`. What is handed to git and Docker is refused here when it could be taken for something else there: names that
  * begin with "-", that hold blanks, control characters, "$" or quotes, and paths that lead out of the repository.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { namesIn } from '../secret-reference.js';
 import type { BuildSpec } from '../spec.js';
 import { duration, env, memory, nonEmpty, secretName, text } from './fields.js';
