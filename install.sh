@@ -362,7 +362,7 @@ KEEPER
 keep_server() {
   : >"$home/logs/server.log"
   server_arguments >"$run/arguments"
-  set -- server "$node" "$here/dist/cli/main.js" server
+  set -- server "$node" "$here/dist/cli/orca.js" server
   while IFS= read -r argument; do set -- "$@" "$argument"; done <"$run/arguments"
   start_keeper "$@"
 }
@@ -438,7 +438,6 @@ ReadWritePaths="$(printf %s "$home" | sed 's/%/%%/g')"
 ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
-ProtectControlGroups=yes
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
@@ -446,12 +445,13 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 LockPersonality=yes
 SystemCallArchitectures=native
 LINES
-  # The agent has the /tmp that Docker has: it looks where mounts lead.
+  # The agent has the /tmp that Docker has: it looks where mounts lead; and it makes the cgroup that holds a build's steps.
   if [ "$1" = master ]; then
     case $home$here in */tmp/*) ;; *) echo PrivateTmp=yes ;; esac
     cat <<'LINES'
 ProtectSystem=strict
 ProtectClock=yes
+ProtectControlGroups=yes
 ProtectKernelTunables=yes
 PrivateDevices=yes
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_NET_BIND_SERVICE
@@ -468,8 +468,8 @@ LINES
 
 start_units() {
   arguments=$(server_arguments | sed 's/[^A-Za-z0-9_.,:\/=@-]/\\&/g' | tr '\n' ' ')
-  write_unit "$unit" master '' "\"$node\" \"$here/dist/cli/main.js\" server --no-agent $arguments"
-  write_unit "$unit-agent" agent "$unit.service" "\"$node\" \"$here/dist/cli/main.js\" agent --home \"$home\""
+  write_unit "$unit" master '' "\"$node\" \"$here/dist/cli/orca.js\" server --no-agent $arguments"
+  write_unit "$unit-agent" agent "$unit.service" "\"$node\" \"$here/dist/cli/orca.js\" agent --home \"$home\""
   systemctl daemon-reload
   systemctl enable "$unit" "$unit-agent" >/dev/null 2>&1
   systemctl restart "$unit" "$unit-agent"
@@ -716,12 +716,12 @@ start_agent() {
   if agent_runs && cmp -s "$run/agent.new" "$run/agent.started"; then return 0; fi
   say "starting the agent"
   if [ -d /run/systemd/system ]; then
-    write_unit "$unit-agent" agent '' "\"$node\" \"$home/program/dist/cli/main.js\" agent --home \"$home\""
+    write_unit "$unit-agent" agent '' "\"$node\" \"$home/program/dist/cli/orca.js\" agent --home \"$home\""
     systemctl daemon-reload
     systemctl enable "$unit-agent" >/dev/null 2>&1
     systemctl restart "$unit-agent"
   else
-    start_keeper agent "$node" "$home/program/dist/cli/main.js" agent --home "$home"
+    start_keeper agent "$node" "$home/program/dist/cli/orca.js" agent --home "$home"
   fi
   mv "$run/agent.new" "$run/agent.started"
 }

@@ -1,8 +1,9 @@
 /**
- * Builds on dockerode, with the classic builder: its steps run in containers, which memory and CPU limits hold; BuildKit takes no limits over the API,
- * and its build secrets need a gRPC session. Seen on Docker 20.10: who closes the connection ends the build and its container.
+ * Builds, with BuildKit (`docker-buildkit.ts`) or on dockerode with the classic builder, whose steps run in containers, which memory and CPU limits hold.
+ * Seen on Docker 20.10: who closes the connection ends the build and its container.
  */
 import { createLines } from './build/lines.js';
+import { dockerBuildKit } from './docker-buildkit.js';
 import { ANSWER_MS, ask, askMaybe, toEngineError, WORK_MS } from './docker-errors.js';
 import { jsonLines } from './docker-streams.js';
 import type { Docker } from './dockerode.js';
@@ -14,9 +15,19 @@ const PERIOD_US = 100_000;
 /** Beside a container of the default 1,024 a step gets an eighth where both want all. */
 const CPU_SHARES = 128;
 
-export function dockerBuilds(docker: Docker): Pick<Engine, 'build' | 'builtImages' | 'removeBuilt'> {
+export function dockerBuilds(
+  docker: Docker,
+  socket: string,
+): Pick<Engine, 'build' | 'kit' | 'builtImages' | 'removeBuilt'> {
+  const buildKit = dockerBuildKit(docker, socket);
   return {
-    build: (request, context, onLine, signal) => build(docker, { request, context, onLine, signal }),
+    async build(request, context, onLine, signal) {
+      const work = { request, context, onLine, signal };
+      if (request.builder === 'classic') return build(docker, work);
+      await buildKit.build(work);
+      return inspected(docker, request.tag);
+    },
+    kit: () => buildKit.kit(),
     async builtImages(cluster) {
       const filters = { label: [LABEL_BUILD, `${LABEL_CLUSTER}=${cluster}`] };
       const listed = await ask(ANSWER_MS, (abortSignal) => docker.listImages({ filters, abortSignal }));

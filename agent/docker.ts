@@ -16,7 +16,7 @@ export function dockerEngine(socket: string): Engine {
   return {
     ...dockerContainers(docker),
     ...dockerImages(docker),
-    ...dockerBuilds(docker),
+    ...dockerBuilds(docker, socket),
     ...dockerNetworks(docker),
     ...dockerVolumes(docker),
     async version() {

@@ -3,6 +3,7 @@
  * is the real one, `test/support/fake-engine.ts` the fake; one contract suite runs on both. Every method rejects with
  * `EngineError`, whose `kind` is all that a caller may decide on; the message is the engine's own words.
  */
+import type { BuilderKind } from '../shared/build.js';
 import type { AllocationAssignment, LogLine } from '../shared/protocol.js';
 import type { ContainerSpec } from '../shared/spec.js';
 
@@ -153,6 +154,8 @@ export interface Engine {
     onLine: (text: string) => void,
     signal: AbortSignal,
   ): Promise<BuiltImage>;
+  /** What of BuildKit can be used. Rejects only where the engine does not answer. */
+  kit(): Promise<BuildKit>;
   /** Of images that carry the label `orca.build` and the cluster's. */
   builtImages(cluster: string): Promise<BuiltImage[]>;
   /** Takes the tag away, and with the last one the image and what it alone was made of; not of one that a container is made from. */
@@ -173,9 +176,21 @@ export interface ImageBuild {
   labels: Record<string, string>;
   target: string | null;
   platform: string | null;
-  /** Of each container that a step runs in. */
+  /** Of each container that a step runs in; with BuildKit, of all its steps together. */
   memoryBytes: number;
   cpus: number;
+  /** `buildkit` only where `kit()` says that it is there. */
+  builder: BuilderKind;
+  /** By the id that the Dockerfile mounts it with; only with BuildKit. */
+  secrets: Record<string, string>;
+}
+
+/** What of BuildKit an engine has that can be held to limits here. */
+export interface BuildKit {
+  /** `old`: that of Docker 20.10, without heredocs, `COPY --link` and what came with them. */
+  level: 'none' | 'old' | 'current';
+  /** Why it is not used, or not more of it; empty for `current`. */
+  reason: string;
 }
 
 export interface BuiltImage {

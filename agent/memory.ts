@@ -6,7 +6,7 @@
  */
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from '../shared/errors.js';
 import {
   type AllocationObserved,

@@ -1,7 +1,7 @@
 /** What `HOME/agent/agent.json` says, and where the agent's files are. Written by the master (its own node) or by `join`. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, OrcaError } from '../shared/errors.js';
 import { type IdentityPaths, identityPaths } from '../shared/identity-files.js';
 import { checkOwnAddress } from '../shared/own-address.js';

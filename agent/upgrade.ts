@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from '../shared/errors.js';
 import { type IdentityPaths, readIdentity } from '../shared/identity-files.js';
 import type { Log } from '../shared/log.js';

@@ -14,6 +14,8 @@ interface ChangeReply {
   /** Of a rollout that was begun. */
   rollout?: string | { id: string } | null;
   rollout_id?: string | null;
+  /** False: asked for, and not yet what clients get. */
+  in_force?: boolean;
 }
 
 export interface Change {
@@ -38,7 +40,7 @@ export async function changeService(context: Context, change: Change): Promise<n
   const isFollowed = id !== null && change.ends !== undefined && context.options.detach !== true;
   const waited = isFollowed
     ? await waitForRollouts(context, client, [id], change.ends)
-    : { exit: 0, rollouts: [] };
+    : { exit: reply.in_force === false ? 1 : 0, rollouts: [] };
   if (context.json) context.output.json(isFollowed ? { ...reply, results: waited.rollouts } : reply);
   return waited.exit;
 }

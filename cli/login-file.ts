@@ -5,18 +5,16 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { messageOf, OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import type { Io } from './io.js';
 
-const loginSchema = z.object({
-  url: z.string(),
+export interface Login {
+  url: string;
   /** PEM; null: the API has a certificate of a public CA. */
-  ca: z.string().nullable(),
-  token: z.string(),
-});
-export type Login = z.infer<typeof loginSchema>;
+  ca: string | null;
+  token: string;
+}
 
 /** `$XDG_CONFIG_HOME/orca`, else `~/.config/orca`. */
 const folderOf = (env: Io['env']): string =>
@@ -28,7 +26,7 @@ export const loginFile = (env: Io['env']): string => join(folderOf(env), 'login.
 export function readLogin(env: Io['env']): Login | null {
   const file = loginFile(env);
   try {
-    return loginSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return asLogin(JSON.parse(readFileSync(file, 'utf8')));
   } catch (cause) {
     if (
       (cause as NodeJS.ErrnoException).code === 'ENOENT' ||
@@ -40,6 +38,14 @@ export function readLogin(env: Io['env']): Login | null {
       hint: 'Run `orca logout` to remove it, and log in again.',
     });
   }
+}
+
+/** By hand: every command reads it, and a schema takes longer to load than most of them take. Throws for anything else. */
+function asLogin(value: unknown): Login {
+  const { url, ca, token } = value as Partial<Login>;
+  if (typeof url !== 'string' || typeof token !== 'string' || (typeof ca !== 'string' && ca !== null))
+    throw new TypeError('url, ca and token are missing');
+  return { url, ca, token };
 }
 
 export function writeLogin(env: Io['env'], login: Login): string {

@@ -1,8 +1,9 @@
 /**
  * Makes `dist/node.tar.gz` after a build: all that a node needs beside Node.js to run `orca agent` and `orca join`, which
- * masters hand to hosts that join. The same files make the same archive, byte by byte, so that its SHA-256 names it.
+ * masters hand to hosts that join. The same files make the same archive, byte by byte, so that its SHA-256 names it. And removes what the builds of
+ * before have left.
  */
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -10,28 +11,51 @@ import { pack } from 'tar-stream';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What the agent, its companions and cli/main import; the CLI's other commands are one file with their packages in it. */
-const PACKAGES = ['@balena/dockerignore', 'dns-packet', 'dockerode', 'picocolors', 'tar-stream', 'ws', 'zod'];
+/** Loaded as a package, all others are in the parts that esbuild has made. */
+const PACKAGE = 'dockerode';
 /** Never loaded: agent/dockerode.ts leaves them out. */
 const LEFT_OUT = /^(@grpc\/|protobufjs$|ssh2$|@types\/)/;
-const FOLDERS = ['dist/agent', 'dist/cli', 'dist/discovery', 'dist/proxy-config', 'dist/shared'];
-const CODE = /(\.([cm]?js|json)|(^|\/)licen[cs]e[^/]*)$/i;
+const ENTRIES = ['dist/cli/orca.js', 'dist/parts/resolver-main.js', 'dist/parts/discovery-main.js'];
+const KEPT_MS = 3_600_000;
+const LICENCE = /(^|\/)licen[cs]e[^/]*$/i;
+const CODE = /\.([cm]?js|json)$/i;
+
+/** What esbuild says of each file that it made, by its path from the root. */
+interface Made {
+  entryPoint?: string;
+  inputs: Record<string, unknown>;
+  imports: { path: string; external?: boolean }[];
+}
+const made: Record<string, Made> = JSON.parse(readFileSync(join(root, 'dist/parts.json'), 'utf8')).outputs;
+const parts = partsFrom(ENTRIES);
+const inputs = parts.flatMap((part) => Object.keys(made[part]?.inputs ?? {}));
+const bundled = [...new Set(inputs.flatMap(packageOf))].sort();
 
 const archive = pack();
+const whole = packageFolders();
+const licences = bundled.filter((folder) => !whole.includes(folder)).flatMap(filesBelow);
 for (const path of [
-  'LICENSE',
-  'install.sh',
-  ...FOLDERS.flatMap(codeBelow),
-  ...packageFolders().flatMap(codeBelow),
+  ...['LICENSE', 'install.sh', ...parts, ...whole.flatMap(filesBelow)],
+  ...licences.filter((path) => LICENCE.test(path)),
 ])
   add(path, readFileSync(join(root, path)));
+// What nodes of before are started from.
+add('dist/cli/main.js', Buffer.from("import './orca.js';\n"));
 add('package.json', manifest());
 archive.finalize();
-const parts: Buffer[] = [];
-for await (const part of archive) parts.push(part as Buffer);
+const chunks: Buffer[] = [];
+for await (const chunk of archive) chunks.push(chunk as Buffer);
 const file = join(root, 'dist/node.tar.gz');
-writeFileSync(`${file}.new`, gzipSync(Buffer.concat(parts), { level: 9 }));
+writeFileSync(`${file}.new`, gzipSync(Buffer.concat(chunks), { level: 9 }));
 renameSync(`${file}.new`, file);
+removeOld();
+
+/** A program that still runs may yet load a part of the build before, until it is started anew. */
+function removeOld(): void {
+  const parts = readdirSync(join(root, 'dist/parts')).map((name) => `dist/parts/${name}`);
+  for (const path of parts)
+    if (!made[path] && Date.now() - statSync(join(root, path)).mtimeMs > KEPT_MS) rmSync(join(root, path));
+}
 
 function add(name: string, content: Buffer): void {
   archive.entry({ name, mode: name === 'install.sh' ? 0o755 : 0o644, mtime: new Date(0) }, content);
@@ -42,16 +66,36 @@ function manifest(): Buffer {
   return Buffer.from(`${JSON.stringify({ name, version, license, type }, null, 2)}\n`);
 }
 
-/** Files below a folder, as paths from the root; packages inside packages are found by themselves. */
-function codeBelow(folder: string): string[] {
+/** These parts and what they load, but for the master. */
+function partsFrom(entries: string[]): string[] {
+  const found = new Set<string>();
+  const visit = (path: string): void => {
+    const part = made[path];
+    if (part === undefined || found.has(path) || part.entryPoint?.startsWith('dist/master/')) return;
+    found.add(path);
+    for (const next of part.imports) if (!next.external) visit(next.path);
+  };
+  for (const entry of entries) visit(entry);
+  return [...found].sort();
+}
+
+/** The folder of the package that a file is of; none for our own. */
+function packageOf(path: string): string[] {
+  const folder = /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(path);
+  return folder ? [folder[0]] : [];
+}
+
+/** Code and licences below a package's folder, as paths from the root; packages inside packages are found by themselves. */
+function filesBelow(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => `${entry.parentPath.slice(root.length)}/${entry.name}`)
-    .filter((path) => CODE.test(path) && !path.slice(folder.length).includes('/node_modules/'))
+    .filter((path) => CODE.test(path) || LICENCE.test(path))
+    .filter((path) => !path.slice(folder.length).includes('/node_modules/'))
     .sort();
 }
 
-/** The packages and those that they depend on, where npm has put them. */
+/** That package and those that it depends on, where npm has put them. */
 function packageFolders(): string[] {
   const found = new Set<string>();
   const visit = (name: string, from: string): void => {
@@ -61,7 +105,7 @@ function packageFolders(): string[] {
     const { dependencies = {} } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
     for (const next of Object.keys(dependencies)) visit(next, folder);
   };
-  for (const name of PACKAGES) visit(name, '');
+  visit(PACKAGE, '');
   return [...found].sort();
 }
 

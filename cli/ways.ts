@@ -1,18 +1,18 @@
 /**
- * By which name and CA a user's CLI takes the API for the cluster's. The first way is the name that is asked for, with the cluster's CA or a
- * public one: under its own domain the API shows a certificate of a CA that may be neither (`[acme] directory`). Where the cluster's CA is
- * known, the second is the one that nodes go: that CA alone, under the name that stands in no certificate but the master's own.
+ * By which name and CA a user's CLI takes the API for the cluster's. The first way is the name that is asked for, with the CA that is known;
+ * the second takes a public one too: under its own domain the API shows a certificate of a CA that may be neither (`[acme] directory`). Where the
+ * cluster's CA is known, the last is the one that nodes go: that CA alone, under the name that stands in no certificate but the master's own.
  *
  * Promises that nothing is said to whom it does not trust: another way is tried only where a handshake ended before the request.
  */
 import { X509Certificate } from 'node:crypto';
 import { Agent } from 'node:https';
 import { rootCertificates } from 'node:tls';
-import { type Got, RequestError } from 'got';
 import { pinnedName } from '../shared/pinned-name.js';
+import type { Http } from './http.js';
 
 export interface Ways {
-  now(): Got;
+  now(): Http;
   /** Goes on to the next; false: there is none. */
   next(): boolean;
   /** What to do when none is trusted. */
@@ -23,25 +23,26 @@ export interface Ways {
 const CLUSTER_CA = 'CN=Orca cluster CA ';
 
 /** `ca`: PEM, null: none is known, and public ones are trusted. */
-export function waysTo(url: string, http: Got, ca: string | null): Ways {
-  if (ca === null) return oneWay(http.extend(kept()), HINT);
-  const named = http.extend({ ...kept(), https: { certificateAuthority: [ca, ...rootCertificates] } });
+export function waysTo(url: string, http: Http, ca: string | null): Ways {
+  const trusting = (tls: Http['tls']): Http => ({ ...http, tls: { ...kept(), ...tls } });
+  if (ca === null) return oneWay(trusting({}), HINT);
+  // To read the public ones takes longer than a whole command (20 ms): they are asked of when that CA is not it.
+  const ways = [trusting({ ca }), trusting({ ca: [ca, ...rootCertificates] })];
   const { servername } = pinnedName(new URL(url).hostname);
-  if (servername === undefined || !isClusterCa(ca)) return oneWay(named, HINT);
-  const pinned = http.extend({ ...kept(), https: { certificateAuthority: ca, serverName: servername } });
-  const ways = [named, pinned];
+  const isPinned = servername !== undefined && isClusterCa(ca);
+  if (isPinned) ways.push(trusting({ ca, servername }));
   return {
-    now: () => ways[0] ?? pinned,
+    now: () => ways[0] ?? http,
     next: () => ways.length > 1 && ways.shift() !== undefined,
-    hint: hintFor(url),
+    hint: isPinned ? hintFor(url) : HINT,
   };
 }
 
 /** A client that has one way only. */
-export const oneWay = (http: Got, hint = HINT): Ways => ({ now: () => http, next: () => false, hint });
+export const oneWay = (http: Http, hint = HINT): Ways => ({ now: () => http, next: () => false, hint });
 
 /** What `ask` answers by the first way that is trusted; throws what the first of them was refused with. */
-export async function byTrusted<T>(ways: Ways, ask: (http: Got) => Promise<T>): Promise<T> {
+export async function byTrusted<T>(ways: Ways, ask: (http: Http) => Promise<T>): Promise<T> {
   let first: unknown;
   for (;;)
     try {
@@ -55,7 +56,7 @@ export async function byTrusted<T>(ways: Ways, ask: (http: Got) => Promise<T>): 
 /** The same for what comes piece by piece: it is refused before its first. */
 export async function* eachByTrusted<T>(
   ways: Ways,
-  open: (http: Got) => AsyncGenerator<T>,
+  open: (http: Http) => AsyncGenerator<T>,
 ): AsyncGenerator<T> {
   let first: unknown;
   for (;;)
@@ -72,7 +73,7 @@ export async function* eachByTrusted<T>(
 export function isUntrusted(error: unknown): boolean {
   const { cause = error } = error as { cause?: unknown };
   if (!(cause instanceof Error)) return false;
-  const code = cause instanceof RequestError ? cause.code : '';
+  const { code = '' } = cause as NodeJS.ErrnoException;
   return /CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME|certificate/i.test(`${code} ${cause.message}`);
 }
 
@@ -88,7 +89,7 @@ function hintFor(url: string): string {
 }
 
 /** One handshake for all that a command asks; a connection at rest does not keep the process. */
-const kept = () => ({ agent: { https: new Agent({ keepAlive: true }) } });
+const kept = () => ({ agent: new Agent({ keepAlive: true }) });
 
 function isClusterCa(pem: string): boolean {
   try {

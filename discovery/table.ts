@@ -2,7 +2,7 @@
  * What the master says of names: which services of a node's projects there are, at which address, and who answers there. Part of
  * the node's assignment, complete, and the same for every node that the project is on.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const endpoint = z.object({ address: z.string(), port: z.number().int() });
 

@@ -68,7 +68,7 @@ async function watch({ home, restart, log }: LocalAgentOptions, stopping: AbortS
 async function start(home: string): Promise<number> {
   mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 });
   const output = openSync(join(home, 'logs', 'agent.log'), 'a', 0o600);
-  const program = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+  const program = fileURLToPath(new URL('../cli/orca.js', import.meta.url));
   const child: ChildProcess = spawn(process.execPath, [program, 'agent', '--home', home], {
     detached: true,
     stdio: ['ignore', output, output],

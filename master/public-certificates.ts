@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { CHALLENGE_PATH } from '../shared/challenge-path.js';
 import { messageOf } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
-import { createIssuer, provesInHandshake } from './acme/client.js';
 import { createDns, type Dns } from './acme/dns.js';
 import type { AcmeSettings } from './acme/order.js';
 import { answersHttp, everyAddress, type Found, showsCertificate, withUnseen } from './acme/reach.js';
@@ -118,7 +117,11 @@ async function foundOf(dns: Dns, settings: NonNullable<AcmeSettings['dns']>): Pr
 }
 
 function portOf({ store, served }: PublicCertificatesOptions, dns: Dns): AcmePort {
-  const issue = createIssuer();
+  let loaded: ReturnType<typeof loadClient> | null = null;
+  const client = () => {
+    loaded ??= loadClient();
+    return loaded;
+  };
   const placed = (name: string, { resolvers }: AcmeSettings) => ({
     ...{ name, resolvers },
     ingress: store.nodes().flatMap(({ ingress, facts }) => (ingress ? [facts.address] : [])),
@@ -126,6 +129,7 @@ function portOf({ store, served }: PublicCertificatesOptions, dns: Dns): AcmePor
   /** By name: addresses that nobody could look at, when the others were looked at last. */
   const unseen = new Map<string, string[]>();
   const reach: AcmePort['reach'] = async (name, { token, content, name: shown }, settings) => {
+    const { provesInHandshake } = await client();
     const left = await everyAddress(placed(name, settings), (address) =>
       shown === null
         ? answersHttp(address, name, `${CHALLENGE_PATH}${token}`, content)
@@ -166,11 +170,19 @@ function portOf({ store, served }: PublicCertificatesOptions, dns: Dns): AcmePor
       unseen.set(name, left);
       return 'tls-alpn-01';
     },
-    issue: (order) =>
-      issue(order).catch((error: unknown) => {
+    async issue(order) {
+      const { issue } = await client();
+      return await issue(order).catch((error: unknown) => {
         throw withUnseen(error, unseen.get(order.name) ?? []);
-      }),
+      });
+    },
   };
+}
+
+/** Loaded when something is ordered: a third of what a master loads otherwise, and most never order anything. */
+async function loadClient() {
+  const { createIssuer, provesInHandshake } = await import('./acme/client.js');
+  return { issue: createIssuer(), provesInHandshake };
 }
 
 /** An ingress that has taken its assignment loads a new name a moment later: until then it answers with another certificate. */

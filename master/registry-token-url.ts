@@ -4,7 +4,7 @@
  * named beside the URL (`{"token": …}`, `{"access_token": …}`).
  */
 import { Agent, request } from 'node:https';
-import { z } from 'zod';
+import * as z from 'zod';
 
 export interface TokenUrl {
   url: string;

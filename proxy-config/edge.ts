@@ -8,6 +8,7 @@
 import { messageOf } from '../shared/errors.js';
 import { type Loop, startLoop } from '../shared/loop.js';
 import type { IngressObserved } from '../shared/protocol.js';
+import { CaddyRefusal } from './admin.js';
 import type { MasterPlace } from './api-site.js';
 import { caddyTraits } from './caddy-version.js';
 import { createClosing } from './closing.js';
@@ -16,6 +17,7 @@ import { isTaken, takenWords } from './http-port.js';
 import type { IngressPaths } from './paths.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import type { Ingress } from './route.js';
+import { type Marks, marksOf, type Refused } from './shapes.js';
 import { createSidecar, type Sidecar, type SidecarState } from './sidecar.js';
 
 /** What Caddy should serve, and what to fall back on without the resolver; read anew in every pass. */
@@ -33,6 +35,10 @@ export interface EdgeState extends SidecarState {
   /** Why the newest config is not the one that runs, or null. */
   loadReason: string | null;
   refusals: ReadonlyMap<string, string>;
+  /** Of the config that Caddy runs; empty: that is none of ours, or not known yet. */
+  loaded: Marks;
+  /** The newest config, when Caddy has said what is wrong with it. */
+  refused: Refused | null;
   /** How long Caddy may use an answer, ms: the longer of this config's and the one before, whose answers it may hold. */
   refreshMs: number;
 }
@@ -64,6 +70,8 @@ export function startEdge(options: EdgeOptions): Edge {
   let state: EdgeState = emptyState();
   let cached: { key: string; compiled: Compiled } | null = null;
   let loadedMs = 0;
+  /** Whose marks are known of the config that runs. */
+  let confirmed: { ingress: Ingress; fingerprint: string } | null = null;
   let hasLooked = false;
   /** As it was found when Caddy did not serve HTTP. */
   let isHttpTaken = false;
@@ -87,6 +95,12 @@ export function startEdge(options: EdgeOptions): Edge {
   };
   const takenReason = ({ ingress }: EdgeWant): string | null =>
     isHttpTaken ? takenWords(ingress.httpPort) : null;
+  /** Caddy runs the config of this fingerprint, which these routes are compiled to. */
+  const confirm = ({ ingress }: EdgeWant, fingerprint: string): void => {
+    if (confirmed?.ingress === ingress && confirmed.fingerprint === fingerprint) return;
+    confirmed = { ingress, fingerprint };
+    change({ loaded: marksOf(ingress.routes), refused: null });
+  };
   const isPutOff = (fingerprint: string): boolean =>
     failed?.fingerprint === fingerprint && Date.now() < failed.retryAtMs;
   const load = async (want: EdgeWant): Promise<void> => {
@@ -95,6 +109,7 @@ export function startEdge(options: EdgeOptions): Edge {
     try {
       await sidecar.admin.load(config);
       failed = null;
+      confirm(want, fingerprint);
       options.log(`Caddy serves ${want.ingress.routes.length} routes (${fingerprint})`);
       change({
         ...{ loadedNames: srvNamesOf(config), loadReason: takenReason(want) },
@@ -107,7 +122,10 @@ export function startEdge(options: EdgeOptions): Edge {
       failed = { fingerprint, count, retryAtMs };
       loop.wakeAt(retryAtMs);
       const running = await sidecar.admin.config();
-      change({ loadedNames: srvNamesOf(running), loadReason: messageOf(error) });
+      const refused = isRefusal(error)
+        ? { marks: marksOf(want.ingress.routes), reason: messageOf(error) }
+        : null;
+      change({ loadedNames: srvNamesOf(running), loadReason: messageOf(error), refused });
       if (!isServing(running)) await sidecar.shutdown();
     }
   };
@@ -131,6 +149,11 @@ export function startEdge(options: EdgeOptions): Edge {
     if (isHttpTaken || running !== compileNow(want, false).fingerprint)
       isHttpTaken = !(await servesHttp(sidecar)) && (await isTaken(want.ingress.httpPort));
     const compiled = compileNow(want, false);
+    if (running === compiled.fingerprint) confirm(want, compiled.fingerprint);
+    else if (running !== confirmed?.fingerprint) {
+      confirmed = null;
+      change({ loaded: new Map() });
+    }
     change({ refusals: new Map(compiled.refused.map((r) => [r.service, r.reason])) });
     if (running !== compiled.fingerprint) {
       const { servesAccepted } = caddyTraits(state.version);
@@ -170,6 +193,10 @@ export function startEdge(options: EdgeOptions): Edge {
   };
 }
 
+/** It has read the config and would not have it. A port that another program has is no fault of the config's, and is waited for. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof CaddyRefusal && error.status === 400 && !/\bbind: /.test(error.message);
+
 /** What is said of Caddy itself. */
 export function caddyFacts({ state, version }: EdgeState): Pick<IngressObserved, 'caddy' | 'caddyVersion'> {
   return { caddy: state, caddyVersion: version };
@@ -188,7 +215,9 @@ const servesHttp = async ({ admin }: Sidecar): Promise<boolean> =>
 const isOurs = (fingerprint: unknown): boolean => typeof fingerprint === 'string';
 
 function describe(state: EdgeState): string {
-  return JSON.stringify({ ...state, loadedNames: [...state.loadedNames], refusals: [...state.refusals] });
+  const { loadedNames, loaded, refusals, refused, ...rest } = state;
+  const marks = [...loaded, ...(refused?.marks ?? [])];
+  return JSON.stringify({ ...rest, marks, loadedNames: [...loadedNames], refusals: [...refusals] });
 }
 
 function emptyState(): EdgeState {
@@ -199,6 +228,8 @@ function emptyState(): EdgeState {
     loadedNames: new Set(),
     loadReason: null,
     refusals: new Map(),
+    loaded: new Map(),
+    refused: null,
     refreshMs: 0,
   };
 }

@@ -12,15 +12,16 @@ import type { Endpoint, IngressObserved } from '../shared/protocol.js';
 import type { MasterPlace } from './api-site.js';
 import { asksForCertificates } from './caddy-version.js';
 import { refreshMsFor } from './compile.js';
-import { caddyFacts, type Edge, startEdge } from './edge.js';
+import { type Edge, startEdge } from './edge.js';
 import { handshakeAnswers } from './handshake-challenges.js';
 import { type IngressPaths, ingressPaths, makeIngressFolders } from './paths.js';
 import { presenceAfter } from './presence.js';
 import type { ResolverPorts } from './proxy-handler.js';
 import { createPublisher, type Publisher } from './publisher.js';
 import type { Ingress } from './route.js';
+import { type InForce, inForceOf, type Known, observedOf } from './said.js';
 import { countNames } from './segments.js';
-import { type PublishedShare, sharesInForce, sharesPublished } from './shares.js';
+import { type PublishedShare, sharesPublished } from './shares.js';
 import {
   inFlightOf,
   isSettledOut,
@@ -156,9 +157,9 @@ class Role implements IngressRole {
     const isSampled = ports !== null && first.watch.length > 0;
     if (isSampled) await this.#sample(first.watch, ingress);
     const facts = isSampled ? this.#facts(ingress) : first;
-    const shares = this.#sharesOf(ingress);
-    for (const atMs of [facts.wakeAtMs, shares.wakeAtMs]) if (atMs !== null) this.#loop.wakeAt(atMs);
-    if (this.#want === want && this.#edge.hasLooked()) this.#say(want.revision, facts, shares.weights);
+    const inForce = inForceOf(this.#known(ingress));
+    for (const atMs of [facts.wakeAtMs, ...inForce.wakeAtMs]) if (atMs !== null) this.#loop.wakeAt(atMs);
+    if (this.#want === want && this.#edge.hasLooked()) this.#say(want.revision, facts, inForce);
   }
 
   /** Until a pass has found nothing that runs: a start may have been under way. */
@@ -240,29 +241,20 @@ class Role implements IngressRole {
     });
   }
 
-  /** Without the resolver Caddy falls back to stable: no share is in force. */
-  #sharesOf(ingress: Ingress): ReturnType<typeof sharesInForce> {
-    if (!this.#resolverUp) return { weights: [], wakeAtMs: null };
-    return sharesInForce({
+  #known(ingress: Ingress): Known {
+    return {
       routes: ingress.routes,
       published: this.#shares,
-      loadedNames: this.#edge.state().loadedNames,
+      edge: this.#edge.state(),
+      isResolved: this.#resolverUp,
       refreshMs: this.#refreshMs(ingress),
       nowMs: Date.now(),
-    });
+    };
   }
 
-  #say(revision: number, facts: TrafficFacts, weights: IngressObserved['weights']): void {
-    const { reason, loadReason, refusals } = this.#edge.state();
-    const refused = [...refusals].map(([service, why]) => `${service}: ${why}`)[0];
-    const value: IngressObserved = {
-      revision,
-      ...caddyFacts(this.#edge.state()),
-      resolver: this.#resolverUp ? 'running' : 'down',
-      reason: reason ?? loadReason ?? this.#publisher.reason() ?? refused ?? null,
-      traffic: facts.traffic,
-      weights,
-    };
+  #say(revision: number, { traffic }: TrafficFacts, { weights, shapes }: InForce): void {
+    const known = { edge: this.#edge.state(), isResolved: this.#resolverUp };
+    const value = observedOf(revision, known, this.#publisher.reason(), { traffic, weights, shapes });
     const json = JSON.stringify(value);
     if (json === this.#observed?.json) return;
     this.#observed = { value, json };

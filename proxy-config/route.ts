@@ -2,7 +2,7 @@
  * What an ingress node serves, as the master says it: the input of everything in this folder. Pure data, and complete:
  * a site or an allocation that is not in it is no longer served.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { endpointSchema, groupSchema } from '../shared/protocol.js';
 
 /** An allocation of a route. `draining`: out of the records; the ingress watches what is still in flight on it. */
@@ -42,6 +42,8 @@ export const routeSchema = z.object({
   /** Not null: every request gets a 503 page with this text; the containers go on. */
   maintenance: z.string().nullable(),
   allocations: z.array(routedAllocationSchema),
+  /** Of all that is said here but for who answers: told back once it is in force. Absent: an older master's. */
+  mark: z.string().optional(),
 });
 export type Route = z.infer<typeof routeSchema>;
 

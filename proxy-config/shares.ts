@@ -11,6 +11,8 @@ import { sharesByName } from './segments.js';
 export interface PublishedShare {
   canaryWeight: number;
   sinceMs: number;
+  /** Of the route that it was published with; null: it had none. */
+  mark: string | null;
 }
 
 export interface ShareInput {
@@ -30,7 +32,11 @@ export function sharesPublished(
   return new Map(
     routes.map((route) => [
       route.service,
-      { canaryWeight: route.canaryWeight, sinceMs: recordsSinceMs(route, known) },
+      {
+        canaryWeight: route.canaryWeight,
+        sinceMs: recordsSinceMs(route, known),
+        mark: route.mark ?? null,
+      },
     ]),
   );
 }

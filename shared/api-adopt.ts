@@ -1,5 +1,5 @@
 /** Bodies of the HTTP API about taking over what runs on held nodes. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { groupSchema } from './protocol.js';
 
 export const adoptRequestSchema = z.object({

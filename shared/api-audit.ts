@@ -1,5 +1,5 @@
 /** Bodies of the HTTP API about the audit trail: its entries, as they are kept and hashed, and what a check of them found. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const auditEntrySchema = z.object({
   /** From 1 on, without a gap. */

@@ -1,6 +1,6 @@
 /** Builds and deploy keys over the API. */
-import { z } from 'zod';
-import { buildStateSchema } from './build.js';
+import * as z from 'zod';
+import { builderKindSchema, buildStateSchema } from './build.js';
 
 export const buildViewSchema = z.object({
   id: z.string(),
@@ -24,6 +24,8 @@ export const buildViewSchema = z.object({
   /** From its clone to its end, or to now. */
   duration_ms: z.number().nullable(),
   size_bytes: z.number().nullable(),
+  /** Which of Docker's; null until it is known. */
+  builder: builderKindSchema.nullable(),
   /** Of one that has failed. */
   last_logs: z.array(z.string()),
 });

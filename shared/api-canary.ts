@@ -1,5 +1,5 @@
 /** The parts of the HTTP API's bodies that speak of a canary: how far it is, what it was judged by, what users did. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const measuredSchema = z.object({
   requests: z.number(),

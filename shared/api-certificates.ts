@@ -1,5 +1,5 @@
 /** Bodies of the HTTP API about certificates: what each name that is served has, where it comes from, and why it has no better one. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const certificateViewSchema = z.object({
   /** A domain of a service, or the cluster's own. */

@@ -1,5 +1,5 @@
 /** Bodies of the HTTP API about joining: tokens, the request of a host that joins, and the renewal of a node's certificate. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { labelsSchema } from './api-nodes.js';
 import { PROTOCOL_VERSION } from './protocol.js';
 

@@ -1,5 +1,5 @@
 /** Bodies of the HTTP API about nodes: their labels, their role, their drain, and the moves of a rebalance. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const labelKeySchema = z
   .string()

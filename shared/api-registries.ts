@@ -1,5 +1,5 @@
 /** Bodies of the HTTP API about registries. A password goes in; none ever comes out. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const MAX_PASSWORD_BYTES = 16 * 1024;
 

@@ -1,5 +1,5 @@
 /** Bodies of the HTTP API about secrets. A value goes in; none ever comes out. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The kernel takes 128 KiB for one environment variable. */
 export const MAX_SECRET_BYTES = 64 * 1024;

@@ -1,5 +1,5 @@
 /** Bodies of the HTTP API about tokens: which there are, what a new one may do, and what is known of those who guess. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { dnsLabel } from './config/fields.js';
 
 export const roles = ['admin', 'deployer', 'viewer'] as const;

@@ -1,5 +1,5 @@
 /** Bodies of `/webhooks`: what is asked and answered with a token. `service_name`, `infra` and `last_invocation` are words of the Rust Orca. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { providers } from './webhook.js';
 
 const unset = <T extends z.ZodType>(schema: T) =>

@@ -3,7 +3,7 @@
  * with these schemas and makes its OpenAPI document from them. Clients of the Rust Orca (0.3) work against it: they
  * send unset options as `null`; answers only ever gain fields.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { pendingSchema } from './api-builds.js';
 import {
   actSchema,

@@ -2,7 +2,7 @@
  * Builds from source, as both programs speak of them and as the master keeps them (docs/builds.md): what a node is to build, what it says of
  * it, and the record of it. A build is of one rollout, and is called after it.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ServiceKey } from './spec.js';
 
 /** What a node builds: complete, but for the values of secrets, which it gets by their ids. */
@@ -25,6 +25,8 @@ export const buildOrderSchema = z.object({
   deployKey: z.string().nullable(),
   token: z.string().nullable(),
   insecureHttp: z.boolean(),
+  /** By the id that the Dockerfile mounts it with, the id of its value; absent: none. */
+  secrets: z.record(z.string(), z.string()).optional(),
   timeoutMs: z.number(),
   /** Of one build step; null: the node's half. */
   memoryBytes: z.number().nullable(),
@@ -34,6 +36,10 @@ export type BuildOrder = z.infer<typeof buildOrderSchema>;
 
 export const buildStateSchema = z.enum(['queued', 'cloning', 'building', 'done', 'failed', 'cancelled']);
 export type BuildState = z.infer<typeof buildStateSchema>;
+
+/** Which of Docker's builders. */
+export const builderKindSchema = z.enum(['classic', 'buildkit']);
+export type BuilderKind = z.infer<typeof builderKindSchema>;
 
 /** What a node says of a build. */
 export const buildObservedSchema = z.object({
@@ -50,6 +56,8 @@ export const buildObservedSchema = z.object({
   startedAtMs: z.number().nullable(),
   endedAtMs: z.number().nullable(),
   sizeBytes: z.number().nullable(),
+  /** With what it is built; absent until it is, and of agents that know the classic one only. */
+  builder: builderKindSchema.optional(),
   /** The last lines of its log, once it has failed. */
   lastLogs: z.array(z.string()),
 });

@@ -2,7 +2,7 @@
  * Images that no registry has are carried from node to node (docs/images.md): what the master tells a node of them, and what
  * a node says. Who may read which image is the master's word to the node that serves it, never the reader's own.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Where nodes serve images to each other; tried first, so that it can be let through a firewall by number. */
 export const IMAGES_PORT = 6881;

@@ -1,5 +1,5 @@
 /** What a master asks a node to remove of what was built there, and the answer. Both are keyed by an id, and may be lost: then it is asked again. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const cleanupSchema = z.object({
   type: z.literal('cleanup'),

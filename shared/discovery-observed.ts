@@ -1,5 +1,5 @@
 /** What a node says of the names that its containers use. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** `off` and `down` have a reason; `off`: containers there have Docker's names only. */
 export const discoveryObservedSchema = z.object({

@@ -1,5 +1,5 @@
 /** What an ingress counts of the requests to a release, as it goes from agent to master and is kept there. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What the ingress saw of the requests that a release of a service answered, counted up since `epoch` began. */
 export const figuresSchema = z.object({

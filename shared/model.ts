@@ -215,7 +215,7 @@ export interface Counted extends Figures {
   source: string;
 }
 
-/** What the planner wants of an allocation. It only ever moves forward in this order. */
+/** What the planner wants of an allocation. It moves forward in this order, but for one that drains and is wanted again. */
 export type AllocationDesired = 'running' | 'routed' | 'draining' | 'stopped';
 
 export interface Allocation {

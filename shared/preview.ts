@@ -1,5 +1,5 @@
 /** Previews: copies of a service, one a pull request, as the master keeps them and as a spec says of itself that it is one (docs/previews.md). */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** In the spec of a preview: whose it is, and which commit. No file can say so: only a webhook's pull requests make previews. */
 export const previewMarkSchema = z.object({

@@ -9,12 +9,13 @@
  * answered with one `recalled` of that id. `figures` are counted up and complete, so that a lost one is made good by the next. `logs-*` messages are a side stream, keyed by the id the master chose. Unknown fields are
  * dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `close-codes`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { buildObservedSchema, buildOrderSchema } from './build.js';
 import { carryObservedSchema, carrySchema, registryAuthSchema, relayOpenSchema } from './carry.js';
 import { cleanedSchema, cleanupSchema } from './cleanup.js';
 import { discoveryObservedSchema } from './discovery-observed.js';
 import { figuresSchema } from './figures.js';
+import { shapeObservedSchema } from './shape.js';
 import { readSourceSchema, sourceReadSchema } from './sources.js';
 import { containerSpecSchema } from './spec.js';
 import { upgradeObservedSchema, upgradeSchema } from './upgrade.js';
@@ -185,6 +186,7 @@ export const ingressObservedSchema = z.object({
   traffic: z.array(trafficSchema),
   /** Percent that the canary of a service gets, once it is in force: published, and one refresh has passed since. */
   weights: z.array(z.object({ service: z.string(), canaryWeight: z.number() })),
+  shapes: z.array(shapeObservedSchema).optional(), // all that it serves; absent: an older agent
 });
 export type IngressObserved = z.infer<typeof ingressObservedSchema>;
 

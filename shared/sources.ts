@@ -2,7 +2,7 @@
  * Files of a repository, as a master asks a node for them: those of one commit whose path fits a glob, as text. Keyed by an id; a lost answer is
  * asked for again. A node reads one repository at a time, and a newer request of the same webhook ends the older one.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What is read of a repository: as much as `POST /deploy` takes, with room for how text grows in JSON. */
 export const MAX_FILES = 500;

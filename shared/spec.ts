@@ -5,7 +5,7 @@
  * reads this shape only. Units stand in the names; every optional thing is `null`, never absent, but for what came later: so
  * what an older master stored and an older agent kept reads as what it meant.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { previewMarkSchema } from './preview.js';
 
 const probeTiming = {
@@ -132,6 +132,8 @@ export const buildSpecSchema = z.object({
   args: z.record(z.string(), z.string()),
   /** A secret, as the deploy key is: what an https:// repository asks for. */
   token: z.string().optional(),
+  /** By the id that the Dockerfile mounts it with, a secret, as the deploy key is. */
+  mounted: z.record(z.string(), z.string()).optional(),
   target: z.string().optional(),
   platform: z.string().optional(),
   insecureHttp: z.boolean().optional(),

@@ -1,5 +1,5 @@
 /** What master and agent say of an agent that replaces itself by what the master serves (docs/nodes.md). */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Asked only of agents whose facts have a `program`; again the same is no second upgrade. */
 export const upgradeSchema = z.object({

@@ -15,6 +15,8 @@ import { type BuiltImage, type Engine, EngineError, type ObservedImage } from '.
 import { LABEL_BUILD, LABEL_CLUSTER, LABEL_PROJECT } from '../labels.js';
 import type { SecretFiles } from '../secret-files.js';
 import { hideValues } from '../secrets.js';
+import { buildSecrets, hidden, secretOf, withoutSecrets } from './build-secrets.js';
+import { chosenBuilder } from './choose.js';
 import { type Commit, clone, resolveCommit } from './clone.js';
 import { findContext, packContext } from './context.js';
 import type { GitOptions } from './git.js';
@@ -57,7 +59,7 @@ export async function runBuild(
   const unwatch = watchRoom({
     folder: own,
     maxBytes: place.maxCloneBytes ?? MAX_CLONE_BYTES,
-    places: [own, '/var/lib/docker'],
+    places: [own, '/var/lib/docker', '/var/lib/containerd'],
     leaveBytes: LEAVE_BYTES,
     onFull: (reason) => ended.abort(reason),
   });
@@ -126,7 +128,14 @@ async function built(
   { commit, folder, tag }: { commit: Commit; folder: string; tag: string },
 ): Promise<BuiltImage> {
   const context = await findContext(folder, order);
-  refuseBuildKit(context.text, order.dockerfile);
+  const builder = chosenBuilder({
+    text: context.text,
+    dockerfile: order.dockerfile,
+    hasSecrets: Object.keys(order.secrets ?? {}).length > 0,
+    kit: await engine.kit(),
+  });
+  const secrets = buildSecrets(order, running.secrets);
+  running.onProgress({ builder });
   const tar = await packContext(context, commit.atMs);
   const memoryBytes = order.memoryBytes ?? Math.floor(totalmem() / 2);
   const request = {
@@ -138,16 +147,19 @@ async function built(
     platform: order.platform,
     memoryBytes,
     cpus: order.cpus ?? Math.max(1, availableParallelism() / 2),
+    builder,
+    secrets,
   };
-  const onLine = (text: string): void => {
+  const onLine = (said: string): void => {
+    const text = withoutSecrets(said, secrets);
     running.log.line(text);
-    const step = /^Step (\d+)\/(\d+) : (.*)$/.exec(text);
+    const step = /^(?:Step |#\d+ \[[^\]]*?)(\d+)\/(\d+)(?: : |\] )(.*)$/.exec(text);
     if (step) running.onProgress({ reason: `step ${step[1]}/${step[2]}: ${step[3]?.slice(0, 120)}` });
   };
   try {
     return await engine.build(request, tar as unknown as NodeJS.ReadableStream, onLine, running.signal);
   } catch (error) {
-    throw withMemory(error, memoryBytes);
+    throw withMemory(hidden(error, secrets), memoryBytes);
   } finally {
     tar.destroy();
   }
@@ -166,8 +178,10 @@ function labelsOf(order: BuildOrder, cluster: string, commit: Commit): Record<st
 
 /** `orca-build/<project>/<service>:<commit>-<what else decides>`. */
 export function tagOf(order: BuildOrder, sha: string): string {
-  const { repo, dockerfile, context, target, platform, args } = order;
-  const what = fingerprint({ repo, dockerfile, context, target, platform, args }).slice(0, 8);
+  const { repo, dockerfile, context, target, platform, args, secrets = {} } = order;
+  const ids = Object.keys(secrets).sort();
+  const withIds = ids.length === 0 ? {} : { secrets: ids };
+  const what = fingerprint({ repo, dockerfile, context, target, platform, args, ...withIds }).slice(0, 8);
   return `orca-build/${order.project}/${order.service}:${sha.slice(0, 12)}-${what}`;
 }
 
@@ -207,28 +221,8 @@ export async function accessOf(
   return { ...base, env: await sshEnvironment({ folder: join(own, 'ssh'), pinned, key: key?.source ?? '' }) };
 }
 
-function secretOf(id: string, what: string, secrets: SentSecrets): string {
-  const { value, reason } = secrets[id] ?? { value: null, reason: 'the master has not sent it to this node' };
-  if (value !== null) return value;
-  throw new EngineError('refused', `the secret for ${what} is not here: ${reason}`);
-}
-
-/** What the classic builder does not know it would refuse in words that say nothing of what to do. */
-function refuseBuildKit(text: string, dockerfile: string): void {
-  const found =
-    /^\s*(?:RUN\s+(?:--\S+\s+)*(--mount)\b|(?:COPY|ADD)\s+(?:--\S+\s+)*(--link|--chmod|--exclude|--checksum|--parents)\b|(?:RUN|COPY|ADD)\b[^\n]*(<<-?["']?\w+))/im.exec(
-      text,
-    );
-  const what = found?.slice(1).find((group) => group !== undefined);
-  if (what === undefined) return;
-  throw new EngineError(
-    'refused',
-    `${dockerfile} uses ${what}, which only BuildKit knows; Orca builds with Docker's classic builder, for BuildKit takes no limits of memory and CPU and would be in the way of what serves. Write it without`,
-  );
-}
-
 function withMemory(error: unknown, memoryBytes: number): unknown {
-  if (!(error instanceof EngineError) || !/non-zero code: 137\b/.test(error.message)) return error;
+  if (!(error instanceof EngineError) || !/(?:non-zero|exit) code: 137\b/.test(error.message)) return error;
   const limit = `${Math.floor(memoryBytes / 1024 ** 2)} MiB`;
   return new EngineError(
     error.kind,

@@ -35,7 +35,7 @@ export async function clone(order: Order, sha: string, folder: string, place: Pl
   const here = await fetched(order, sha, folder, place);
   await git(['checkout', '--quiet', '--detach', '--force', sha], here);
   await withSubmodules(order, here);
-  await withLfs(here);
+  await withLfs(order, here);
   const shown = await git(['log', '-1', '--format=%an%x00%s%x00%ct', sha], here);
   const [author = '', subject = '', seconds = '0'] = shown.trim().split('\0');
   return { sha, author: author.slice(0, 200), subject: subject.slice(0, 500), atMs: Number(seconds) * 1_000 };
@@ -106,7 +106,15 @@ const isUnadvertised = (error: unknown): boolean =>
     error.words,
   );
 
-async function withLfs(here: GitOptions): Promise<void> {
+/** As `git lfs install` writes it, without which `git lfs pull` gets the files and leaves their pointers where they were. */
+const LFS_FILTER: GitOptions['config'] = [
+  ['filter.lfs.clean', 'git-lfs clean -- %f'],
+  ['filter.lfs.smudge', 'git-lfs smudge -- %f'],
+  ['filter.lfs.process', 'git-lfs filter-process'],
+  ['filter.lfs.required', 'true'],
+];
+
+async function withLfs(order: Order, here: GitOptions): Promise<void> {
   if (!(await usesLfs(here))) return;
   try {
     await git(['lfs', 'version'], here);
@@ -116,7 +124,8 @@ async function withLfs(here: GitOptions): Promise<void> {
       'the repository keeps files in Git LFS, and git-lfs is not installed on this node; install it (`apt-get install git-lfs`), or keep builds away with the label orca.build=false',
     );
   }
-  await git(['lfs', 'pull'], here);
+  const filtered = { ...here, config: [...here.config, ...LFS_FILTER] };
+  await asked({ ...order, repo: 'a file in Git LFS' }, () => git(['lfs', 'pull'], filtered));
 }
 
 async function usesLfs(here: GitOptions): Promise<boolean> {

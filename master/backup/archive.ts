@@ -9,7 +9,7 @@ import { createReadStream, statSync } from 'node:fs';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract, type Pack, pack } from 'tar-stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, OrcaError } from '../../shared/errors.js';
 
 /** The format of the archive itself; raised when an older Orca could not read it. */

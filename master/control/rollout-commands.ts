@@ -8,7 +8,9 @@ import { beginPause, beginPromote, beginResume } from '../plan/acts.js';
 import { cancelBuild } from '../plan/begin-build.js';
 import { explain, explainPromotion } from '../plan/explain.js';
 import { refuseRemoved } from '../plan/requests.js';
+import { shapeInForce } from '../plan/shape.js';
 import type { Begun, RequestContext, ServiceCurrent } from '../plan/snapshot.js';
+import { isLiveNode } from '../plan/traffic.js';
 import type { Store } from '../store/store.js';
 import type { States } from './states.js';
 
@@ -90,12 +92,17 @@ export function createRolloutCommands(
       }),
     pause: (key: string, actor: Actor): void => void act(key, actor, beginPause),
     resume: (key: string, actor: Actor): void => void act(key, actor, beginResume),
+    unserved: (key: string): { reason: string; isComing: boolean } | null => {
+      const ingress = states.nodes().filter((node) => node.ingress);
+      const { isInForce, reason, refusal } = shapeInForce(currentOf(key), ingress);
+      return isInForce ? null : { reason, isComing: refusal === null && ingress.some(isLiveNode) };
+    },
     maintenance: (key: string, message: string | null, actor: Actor): void => {
       const nowMs = Date.now();
       const current = currentOf(key);
       refuseRemoved(current);
       const maintenance = message === null ? null : { message, by: actor.by, sinceMs: nowMs };
-      const service: Service = { ...current.service, maintenance };
+      const service: Service = { ...current.service, maintenance, updatedAtMs: nowMs };
       store.write((tx) => {
         tx.putService(service);
         const what = message === null ? 'maintenance ended' : `in maintenance: ${message}`;

@@ -79,7 +79,10 @@ export function createSecretValues(
         ...allocations
           .filter(({ desired }) => desired === 'running')
           .flatMap(({ container }) => Object.values(container.secrets ?? {})),
-        ...images.flatMap(({ build }) => [build?.deployKey ?? [], build?.token ?? []].flat()),
+        ...images.flatMap(({ build }) => [
+          ...[build?.deployKey ?? [], build?.token ?? []].flat(),
+          ...Object.values(build?.secrets ?? {}),
+        ]),
       ]);
       return ids.size === 0 ? undefined : Object.fromEntries([...ids].sort().map((id) => [id, reveal(id)]));
     },
@@ -98,7 +101,12 @@ function missingLines({ name: service, container, build, preview }: ServiceSpec,
   const env = Object.entries(container.env).filter(([, value]) => namesIn(value).includes(name));
   const files = (container.secretFiles ?? []).filter(({ secret }) => secret === name);
   const source = keys.map((key) => (key === 'token' ? 'build.token' : 'build.deploy_key'));
-  const own = [...env.map(([key]) => `env.${key}`), ...files.map(({ path }) => `secret_files ${path}`)];
+  const mounted = Object.entries(build?.mounted ?? {}).filter(([, value]) => namesIn(value).includes(name));
+  const own = [
+    ...env.map(([key]) => `env.${key}`),
+    ...files.map(({ path }) => `secret_files ${path}`),
+    ...mounted.map(([id]) => `build.secrets ${id}`),
+  ];
   const lack = preview ? 'which is not set for previews (`orca secrets set --preview`)' : 'which is not set';
   return [
     ...own.map((what) => `${service}: ${what} needs the secret "${name}", ${lack}`),

@@ -13,6 +13,7 @@ import type {
   Status,
   Traffic,
 } from '../../shared/protocol.js';
+import type { ShapeObserved } from '../../shared/shape.js';
 import type { Upgrade } from '../../shared/upgrade.js';
 import { aNewNode } from '../store/new-node.js';
 import type { Transaction } from '../store/transaction.js';
@@ -103,6 +104,7 @@ export function recordStatus(tx: Transaction, id: string, status: Status, nowMs:
   }
   touchTraffic(tx, node.ingressObserved?.traffic ?? [], status.ingress?.traffic ?? []);
   touchWeights(tx, node.ingressObserved?.weights ?? [], status.ingress?.weights ?? []);
+  touchShapes(tx, node.ingressObserved?.shapes ?? [], status.ingress?.shapes ?? []);
   touchDrains(tx, node.discovery?.draining ?? [], status.discovery?.draining ?? []);
   const concernsAll =
     !node.reported ||
@@ -237,6 +239,18 @@ type Weights = IngressObserved['weights'];
 function touchWeights(tx: Transaction, before: Weights, after: Weights): void {
   const known = new Map(before.map((one) => [one.service, one.canaryWeight]));
   const said = new Map(after.map((one) => [one.service, one.canaryWeight]));
+  for (const service of new Set([...known.keys(), ...said.keys()]))
+    if (known.get(service) !== said.get(service) && tx.service(service)) tx.touchService(service);
+}
+
+/** What is in force, or was refused, is what a change in place waits for. */
+function touchShapes(
+  tx: Transaction,
+  before: readonly ShapeObserved[],
+  after: readonly ShapeObserved[],
+): void {
+  const known = new Map(before.map((one) => [one.service, canonicalJson(one)]));
+  const said = new Map(after.map((one) => [one.service, canonicalJson(one)]));
   for (const service of new Set([...known.keys(), ...said.keys()]))
     if (known.get(service) !== said.get(service) && tx.service(service)) tx.touchService(service);
 }

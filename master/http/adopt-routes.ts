@@ -1,5 +1,5 @@
 /** `GET /adopt` shows what runs on held nodes and what taking it over comes to; `POST /adopt` does it. For admins only. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type AdoptReply, adoptReplySchema, adoptRequestSchema } from '../../shared/api-adopt.js';
 import type { Rollout, Service } from '../../shared/model.js';
 import { ofCluster } from './access.js';

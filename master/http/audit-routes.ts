@@ -1,5 +1,5 @@
 /** `/audit`: who did what. Read, followed and checked, and changed by nothing. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type AuditEntry, auditReplySchema, auditVerdictSchema, isBy } from '../../shared/api-audit.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';

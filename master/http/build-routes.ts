@@ -1,5 +1,5 @@
 /** Builds: their records, their logs as the building node keeps them, the end of one; and the keys that repositories are read with. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   type BuildLine,
   buildLineSchema,

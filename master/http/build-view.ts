@@ -29,6 +29,7 @@ export function buildView(build: Build, nodeName: (id: string) => string, nowMs:
         ? null
         : Math.max(0, (endedAtMs ?? (isOver(build) ? startedAtMs : nowMs)) - startedAtMs),
     size_bytes: build.sizeBytes,
+    builder: build.builder ?? null,
     last_logs: build.lastLogs,
   };
 }

@@ -1,5 +1,5 @@
 /** `/certs`: what names are served with, the user's own certificates, and the cluster's CA. No key is ever in an answer. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   addCertificateSchema,
   certificateAddedSchema,

@@ -1,5 +1,5 @@
 /** What is asked of the cluster as a whole: health, status, rollouts, events, reload. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   clusterInfoSchema,
   eventSchema,

@@ -1,5 +1,5 @@
 /** `POST /deploy` and `POST /plan`. All services of a call are checked before anything is written: all or nothing. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type DeployReply, deployReplySchema, planReplySchema, refusedPlan } from '../../shared/api.js';
 import { parseServiceBody } from '../../shared/config/service.js';
 import { parseDuration } from '../../shared/duration.js';

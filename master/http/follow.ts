@@ -57,6 +57,27 @@ export async function rolloutsEnd(
   return true;
 }
 
+/** How long a change that was made in place is waited for: a load of Caddy takes a second at most. */
+const SERVED_MS = 10_000;
+
+/** Resolves with null when every connected ingress has what is in force; else, at the deadline or when none can, with why not. */
+export async function untilServed(
+  store: Store,
+  key: string,
+  unserved: () => { reason: string; isComing: boolean } | null,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const deadlineMs = Date.now() + SERVED_MS;
+  for (;;) {
+    const why = unserved();
+    if (why === null || !why.isComing || signal.aborted || Date.now() >= deadlineMs)
+      return why?.reason ?? null;
+    const concerns = ({ services, touched, nodes }: Changes): boolean =>
+      services.has(key) || touched.has(key) || nodes.size > 0;
+    await nextChange(store, concerns, deadlineMs - Date.now(), signal);
+  }
+}
+
 /** The rollout with its service whenever one of them looks different, until it has ended. */
 export async function* followRollout(
   store: Store,

@@ -2,7 +2,7 @@
  * Join tokens, for admins only; and the paths of hosts themselves, which need no bearer token: `/join` and `/join/check`
  * with a join token, `/nodes/renew` and `/nodes/self` with the client certificate of a node.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   createJoinTokenSchema,
   joinCheckReplySchema,

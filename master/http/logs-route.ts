@@ -1,5 +1,5 @@
 /** `GET /services/{name}/logs`: the lines of all its allocations, as their agents send them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type LogFrame, logFrameSchema } from '../../shared/api.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Allocation } from '../../shared/model.js';

@@ -1,5 +1,5 @@
 /** What is asked of a node; `:id` takes its id, its name or its address. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { labelChangeSchema, nodeRoleSchema, nodeUpgradeReplySchema } from '../../shared/api-nodes.js';
 import { ofCluster } from './access.js';
 import type { Commands, UpgradeNode } from './ports.js';

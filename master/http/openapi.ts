@@ -1,5 +1,5 @@
 /** The OpenAPI 3.1 document, made from the routes and their schemas. PURE. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { apiErrorSchema } from '../../shared/api.js';
 import type { Route } from './route.js';
 

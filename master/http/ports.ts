@@ -38,6 +38,8 @@ export interface Commands {
   resume(service: string, actor: Actor): void;
   /** Answers 503 with the message; null ends that. */
   maintenance(service: string, message: string | null, actor: Actor): void;
+  /** Why the ingresses do not serve it as it is in force yet; `isComing`: one is there that can. Null: they do. */
+  unserved(service: string): { reason: string; isComing: boolean } | null;
   start(service: string): void;
   stop(service: string): void;
   remove(service: string): void;

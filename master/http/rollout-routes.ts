@@ -2,10 +2,11 @@
  * What users do to the rollouts of one service: rollback, redeploy, promote, pause and resume; and maintenance, which
  * holds its traffic. With ?dry_run=true promote and rollback only say what they would do, or why they would refuse.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { planReplySchema, refusedPlan } from '../../shared/api.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
+import { untilServed } from './follow.js';
 import { namedService } from './named-service.js';
 import type { Commands } from './ports.js';
 import { type Answer, answer, flag, isSet, type Route, route, unset } from './route.js';
@@ -14,6 +15,8 @@ const inProject = z.object({ project: unset(z.string()) });
 const dryRun = inProject.extend({ dry_run: flag });
 const ok = z.object({ ok: z.string() });
 const begun = ok.extend({ rollout: z.string().nullable() });
+/** `in_force`: every connected ingress has it. */
+const changed = ok.extend({ in_force: z.boolean() });
 const begunOrPlan = z.union([begun, planReplySchema]);
 const weight = z.number().int().min(0).max(100);
 const MAX_MESSAGE = 1_000;
@@ -82,13 +85,17 @@ export function rolloutRoutes(store: Store, commands: Commands): Route[] {
       summary: 'Answers 503 with a page and keeps the containers, or ends that',
       body: z.object({ on: z.boolean(), message: unset(message) }),
       query: inProject,
-      reply: ok,
-      run: (call) => {
+      reply: changed,
+      run: async (call) => {
         const key = keyOf(call);
         const { on, message } = call.body;
         const before = store.service(key)?.maintenance?.message;
         commands.maintenance(key, on ? message || before || MAINTENANCE : null, call.actor);
-        return answer({ ok: `${nameOf(key)}: maintenance is ${on ? 'on' : 'off'}` });
+        const reason = await untilServed(store, key, () => commands.unserved(key), call.signal);
+        const is = reason === null ? 'is' : 'is to be';
+        const why = reason === null ? '' : `: ${reason}`;
+        const done = `${nameOf(key)}: maintenance ${is} ${on ? 'on' : 'off'}${why}`;
+        return answer({ ok: done, in_force: reason === null });
       },
     }),
   ];

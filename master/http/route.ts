@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { z } from 'zod';
+import * as z from 'zod';
 import { problemsOf } from '../../shared/config/explain.js';
 import { keyText } from '../../shared/config/problem.js';
 import { OrcaError } from '../../shared/errors.js';

@@ -2,7 +2,7 @@
  * `/secrets`: what there is of them, and their changes. A value comes in with a body and is in no answer. After a change the answer
  * says what each service that uses it has: the older value until its next deploy, or (`redeploy`) a rollout that brings the new one.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   keyRotatedSchema,
   type SecretsChanged,

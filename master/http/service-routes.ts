@@ -1,5 +1,5 @@
 /** What is done with one service or one project as such: scale, start, stop, remove, history. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { historyReplySchema } from '../../shared/api.js';
 import { rebalanceReplySchema, rebalanceRequestSchema } from '../../shared/api-nodes.js';
 import { OrcaError } from '../../shared/errors.js';

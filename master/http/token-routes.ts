@@ -1,5 +1,5 @@
 /** `/tokens`: which there are, and their changes. The text of one is in the answer that made it, and in no other. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   createTokenSchema,
   ownTokenSchema,

@@ -2,7 +2,7 @@
  * `/webhooks` with a token: add, list, remove, look at deliveries, repeat one, test. A webhook is named by its id, or by its service where
  * that has only one.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   type AddWebhook,
   addWebhookSchema,

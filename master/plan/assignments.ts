@@ -222,9 +222,7 @@ function ingressOf(
   routes: readonly Route[],
   settings: IngressSettings,
 ): Ingress {
-  const served = routes
-    .map((route) => ({ ...route, domains: route.domains.filter((d) => isServable(route, d, settings)) }))
-    .filter((route) => route.domains.length > 0);
+  const served = routes.map((route) => servable(route, settings)).filter((route) => route.domains.length > 0);
   const apiName = settings.domain ?? null;
   const own = apiName !== null && settings.certificates.has(apiName) ? [apiName] : [];
   const overTls = served.flatMap((route) => (route.httpOnly ? [] : route.domains));
@@ -249,6 +247,16 @@ function ingressOf(
   };
 }
 
+/** With the names that have what they need. Without one of them it is not served as it is marked to be. */
+function servable({ mark, ...route }: Route, settings: IngressSettings): Route {
+  const domains = route.domains.filter((domain) => isServable(route, domain, settings));
+  const isWhole = mark !== undefined && domains.length === route.domains.length;
+  return { ...route, domains, ...(isWhole ? { mark } : {}) };
+}
+
 /** A name is shown no certificate of another one. */
-const isServable = ({ httpOnly }: Route, domain: string, { certificates }: IngressSettings): boolean =>
-  httpOnly === true || certificates.has(domain);
+const isServable = (
+  { httpOnly }: Pick<Route, 'httpOnly'>,
+  domain: string,
+  { certificates }: IngressSettings,
+): boolean => httpOnly === true || certificates.has(domain);

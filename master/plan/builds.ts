@@ -105,6 +105,7 @@ export function orderOf({ id, service, spec, commit }: Rollout, build: BuildSpec
     deployKey: secretIdOf(build.deployKey, build),
     token: secretIdOf(build.token ?? null, build),
     insecureHttp: build.insecureHttp === true,
+    ...mountedOf(build),
     timeoutMs: build.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     memoryBytes: build.memoryBytes ?? null,
     cpus: build.cpus ?? null,
@@ -114,6 +115,14 @@ export function orderOf({ id, service, spec, commit }: Rollout, build: BuildSpec
 function secretIdOf(reference: string | null, { secrets = {} }: BuildSpec): string | null {
   const [name] = reference === null ? [] : namesIn(reference);
   return name === undefined || !Object.hasOwn(secrets, name) ? null : (secrets[name] ?? null);
+}
+
+function mountedOf(build: BuildSpec): Pick<BuildOrder, 'secrets'> {
+  const ids = Object.entries(build.mounted ?? {}).flatMap(([id, reference]) => {
+    const valueId = secretIdOf(reference, build);
+    return valueId === null ? [] : [[id, valueId] as const];
+  });
+  return ids.length === 0 ? {} : { secrets: Object.fromEntries(ids) };
 }
 
 /** What is waited for, in words. */

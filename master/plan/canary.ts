@@ -7,7 +7,7 @@ import type { Canary, Rollout } from '../../shared/model.js';
 import type { Verdict } from '../../shared/model-life.js';
 import type { DeploySpec, ServiceSpec } from '../../shared/spec.js';
 import { type Judgement, judge } from './analysis.js';
-import { failureOfAnalysis, failureOfCulprit, failureOfDeadline } from './failure.js';
+import { failureOfAnalysis, failureOfCulprit, failureOfDeadline, failureOfShape } from './failure.js';
 import type { Progress } from './progress.js';
 import { counted, deadlineOf, fail, isOverdue, move, pausedWords, type Step, stay } from './steps.js';
 
@@ -50,6 +50,8 @@ export function advanceCanary(before: Rollout, progress: Progress, nowMs: number
   const { canary, rollout } = seenNow(before, progress, nowMs);
   if (progress.culprit)
     return fail(rollout, failureOfCulprit(progress.culprit, rollout, nowMs), progress, nowMs);
+  const { refusal } = progress.shape;
+  if (refusal !== null) return fail(rollout, failureOfShape(refusal, nowMs), progress, nowMs);
   if (rollout.paused) return stay(rollout, [pausedWords(rollout)]);
   if (canary.promotedAtMs !== null) return promote(rollout, canary, progress, nowMs);
   // Less is given at once; more only to a whole group.

@@ -8,6 +8,7 @@ import { isDrained, retirable, retireAction } from './retire.js';
 import type { Seen } from './seen.js';
 import { type Slots, slotsOf } from './slots.js';
 import type { Action, ServiceSnapshot } from './snapshot.js';
+import { takeBack } from './take-back.js';
 import { moveWaits, overallWaits, slotWaits } from './waits.js';
 
 export interface Converged {
@@ -28,18 +29,25 @@ export interface ConvergeInput {
   others: readonly Own[];
   /** False: what nobody wants of this group stays for now. */
   mayGo: boolean;
+  /** Ids of those that are told to stop in this very pass. */
+  stopping: ReadonlySet<string>;
 }
 
 /** One step of one group. */
-export function converge({ snapshot, intent, seen, others, mayGo }: ConvergeInput, nowMs: number): Converged {
-  const slots = slotsOf(seen, intent.wish);
+export function converge(input: ConvergeInput, nowMs: number): Converged {
+  const { snapshot, intent, seen, others, mayGo } = input;
   const isHeld = snapshot.rollout?.state === 'rolling' && snapshot.rollout.paused !== null;
+  const dealt = slotsOf(seen, intent.wish);
+  const { slots, actions: back } = isHeld
+    ? { slots: dealt, actions: [] }
+    : takeBack(dealt, intent, input.stopping);
   const created = isHeld ? nothingCreated : createMissing(snapshot, intent, slots, others, nowMs);
   const going = isHeld ? [] : leaving(snapshot, intent, slots, mayGo);
   const routable = seen.filter((s) => !going.includes(s) && isRoutable(s, slots, snapshot, intent));
   const rest = { ...slots, extras: slots.extras.filter((s) => !going.includes(s)) };
   return {
     actions: [
+      ...back,
       ...created.allocations.flatMap((allocation) => creation(allocation, snapshot)),
       ...routable.map(routeAction),
       ...going.flatMap((s) => [retireAction(s, nowMs), ...givenUp(s, snapshot)]),

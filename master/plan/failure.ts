@@ -30,6 +30,12 @@ export function failureOfDeadline(blockers: readonly string[], rollout: Rollout,
   return plainFailure(reason, `${reason}. ${advice}`, nowMs);
 }
 
+/** Caddy has read what it is to serve and would not have it. */
+export function failureOfShape(refusal: string, nowMs: number): Failure {
+  const advice = 'Mend what it says of it, and deploy again.';
+  return plainFailure(refusal, `${refusal}. ${advice}`, nowMs);
+}
+
 /** The image could not be resolved. */
 export function failureOfImage(image: ImageObserved | null, rollout: Rollout, nowMs: number): Failure {
   const why = image?.reason ?? null;

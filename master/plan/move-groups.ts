@@ -14,8 +14,13 @@ export interface Moved {
   planned: Pick<Planned, 'nextAllocation' | 'canaryWeight'>;
 }
 
-/** `after` is the snapshot with what this pass has decided of the rollout, `planned` likewise. */
-export function moveGroups(after: ServiceSnapshot, groups: Groups, planned: Planned, nowMs: number): Moved {
+/** `after` is the snapshot with what this pass has decided of the rollout, `planned` likewise; `stopping`: ids of those that it stops. */
+export function moveGroups(
+  after: ServiceSnapshot,
+  groups: Groups,
+  { planned, stopping }: { planned: Planned; stopping: ReadonlySet<string> },
+  nowMs: number,
+): Moved {
   const intents = intentsOf(after.service, planned, after.rollout, after.releases);
   const numbered = (made: number): ServiceSnapshot => ({
     ...after,
@@ -32,6 +37,7 @@ export function moveGroups(after: ServiceSnapshot, groups: Groups, planned: Plan
       seen: groups.stable,
       others: [...groups.canary, ...groups.job],
       mayGo: true,
+      stopping,
     },
     nowMs,
   );
@@ -44,6 +50,7 @@ export function moveGroups(after: ServiceSnapshot, groups: Groups, planned: Plan
       seen: groups.canary,
       others: [...groups.stable, ...groups.job, ...made],
       mayGo,
+      stopping,
     },
     nowMs,
   );

@@ -3,7 +3,7 @@
  * allocation again, together with what the assignment says of the container. Agents keep it; `adopt` reads it. Values of
  * environment variables are not in it: those of what runs on a node are in the assignment already, of nothing else.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Allocation, Release, Rollout, Settings } from '../../shared/model.js';
 import { standingOf } from '../../shared/model.js';
 import { type ServiceSpec, serviceSpecSchema } from '../../shared/spec.js';

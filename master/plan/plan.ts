@@ -28,7 +28,8 @@ export function planService(snapshot: ServiceSnapshot, nowMs: number): Plan {
   const now = { ...service, ...step?.settings, ...(starts ? { desired: 'running' as const } : {}) };
   const after: ServiceSnapshot = { ...snapshot, service: now, releases, rollout: open };
   const settled = step?.isPromoted ? regroup(groups) : { groups, actions: [] };
-  const moved = moveGroups(after, settled.groups, planned, nowMs);
+  const stopping = new Set(finished.actions.flatMap((one) => (one.kind === 'set-desired' ? [one.id] : [])));
+  const moved = moveGroups(after, settled.groups, { planned, stopping }, nowMs);
   const waits = [...new Set([...(step?.waits ?? []), ...finished.waits, ...moved.waits])];
   const next: Planned = { ...planned, ...moved.planned };
   const actions = [

@@ -16,6 +16,7 @@ import { intentsOf } from './intent.js';
 import { place } from './place.js';
 import { findImage } from './search.js';
 import { doubtOf, type Seen } from './seen.js';
+import { type InForce, shapeOfRollout } from './shape.js';
 import { type Slots, slotsOf } from './slots.js';
 import type { ServiceSnapshot } from './snapshot.js';
 import { weightInForce } from './traffic.js';
@@ -31,6 +32,8 @@ export interface Progress {
   weight: number;
   canary: CanaryProgress;
   isStableGone: boolean;
+  /** Whether the ingresses serve it as it is in force now. */
+  shape: InForce;
   figures: readonly Counted[];
   /** The pre_deploy job of this rollout, also while it is being stopped. */
   job: Seen | null;
@@ -65,7 +68,7 @@ export interface Progress {
 export interface CanaryProgress {
   /** Every wanted allocation of the group serves. */
   isWhole: boolean;
-  /** Every live ingress node says that it gives the group its `weight`; the reason when one does not. */
+  /** Every live ingress node says that it gives the group its `weight`, of the service as it is in force; the reason when one does not. */
   isInForce: boolean;
   forceReason: string;
   /** Nothing of the group is left. */
@@ -100,18 +103,23 @@ export function progressOf(
   const slots = slotsOf(groups.stable, intents.stable.wish);
   const canary = slotsOf(groups.canary, intents.canary.wish);
   const target = find(rollout.release);
+  const ingress = snapshot.nodes.flatMap(({ node }) => (node.ingress ? [node] : []));
+  const shape = shapeOfRollout(snapshot, rollout, ingress);
   return {
     replicas: service.replicas,
     settings: { spec: service.spec, replicas: service.replicas },
     deploy: service.spec.deploy,
     weight: planned.canaryWeight,
-    canary: canaryProgress(snapshot, canary, groups),
+    canary: canaryProgress(snapshot, canary, groups, { shape, ingress }),
     isStableGone: isGone(groups.stable),
+    shape,
     figures: snapshot.figures,
     job: groups.job.find((s) => s.allocation.release === rollout.release) ?? null,
     target,
     canJudge: snapshot.nodes.some((view) => doubtOf(view.node) === null),
-    isLetting: slots.leaving.some((s) => s.isKnown && s.allocation.desired === 'draining'),
+    isLetting: [...slots.leaving, ...canary.leaving].some(
+      (s) => s.isKnown && s.allocation.desired === 'draining',
+    ),
     hasLeft: finished.hasLeft,
     preparation: preparationOf(snapshot, rollout),
     culprit: rollout.state === 'rolling' ? culpritOf(rollout, slots) : canaryCulprit(canary),
@@ -127,14 +135,17 @@ export function progressOf(
   };
 }
 
-function canaryProgress(snapshot: ServiceSnapshot, slots: Slots, groups: Groups): CanaryProgress {
-  const { service, nodes } = snapshot;
-  const ingress = nodes.map((view) => view.node).filter((node) => node.ingress);
+function canaryProgress(
+  { service }: ServiceSnapshot,
+  slots: Slots,
+  groups: Groups,
+  { shape, ingress }: { shape: InForce; ingress: readonly Node[] },
+): CanaryProgress {
   const force = weightInForce(service.key, service.planned.canaryWeight, ingress);
   return {
     isWhole: slots.holders.every((s) => s?.isServing),
-    isInForce: force.isInForce,
-    forceReason: force.reason,
+    isInForce: force.isInForce && shape.isInForce,
+    forceReason: force.isInForce ? shape.reason : force.reason,
     isGone: isGone(groups.canary),
     blockers: blockersOf(slots),
   };

@@ -6,7 +6,7 @@
  * `modules/structs/hook.go` of Gitea (`PullRequestPayload`; its actions `opened`, `reopened`, `synchronized`, `closed`) ·
  * https://docs.gitlab.com/user/project/integrations/webhook_events/#merge-request-events (`oldrev` is there when commits were pushed)
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_PULL_NUMBER, type PullOfDelivery } from '../../shared/preview.js';
 import type { Provider } from '../../shared/webhook.js';
 

@@ -5,7 +5,7 @@
  * The forms: https://docs.github.com/en/webhooks/webhook-events-and-payloads#push · https://docs.gitea.com/usage/webhooks ·
  * https://docs.gitlab.com/user/project/integrations/webhook_events/
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Provider, Push } from '../../shared/webhook.js';
 import { isPullEvent, type Pull, readPull } from './read-pull.js';
 import { touchedPaths } from './touched.js';

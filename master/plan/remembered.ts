@@ -1,5 +1,5 @@
 /** What the assignment that an agent remembers says beyond its containers: what its ingress serves. PURE. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Assignment } from '../../shared/protocol.js';
 
 const certificateSchema = z.object({ names: z.array(z.string()), certPem: z.string(), keyPem: z.string() });

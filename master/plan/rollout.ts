@@ -20,6 +20,7 @@ import {
   failureOfDeadline,
   failureOfImage,
   failureOfJob,
+  failureOfShape,
 } from './failure.js';
 import { withJob } from './jobs.js';
 import type { Progress } from './progress.js';
@@ -245,12 +246,21 @@ function roll(before: Rollout, progress: Progress, nowMs: number): Step {
     return failRolling(before, failureOfCulprit(progress.culprit, before, nowMs), progress, nowMs);
   }
   const rollout = counted(before, progress, nowMs);
-  if (progress.isDone) return succeed(rollout, progress, nowMs);
+  const { shape } = progress;
+  if (progress.isDone && shape.isInForce) return succeed(rollout, progress, nowMs);
+  if (shape.refusal !== null)
+    return failRolling(rollout, failureOfShape(shape.refusal, nowMs), progress, nowMs);
   if (rollout.paused) return stay(rollout, [pausedWords(rollout)]);
   if (isOverdue(rollout, progress, nowMs)) {
-    return failRolling(rollout, failureOfDeadline(progress.blockers, rollout, nowMs), progress, nowMs);
+    const blockers = [...progress.blockers, ...shapeWait(progress)];
+    return failRolling(rollout, failureOfDeadline(blockers, rollout, nowMs), progress, nowMs);
   }
-  return stay(rollout, [], deadlineOf(rollout));
+  return stay(rollout, shapeWait(progress), deadlineOf(rollout));
+}
+
+/** The last thing that is waited for. */
+function shapeWait({ isDone, shape }: Progress): string[] {
+  return isDone && !shape.isInForce ? [shape.reason] : [];
 }
 
 /** Before anything was replaced: the old release was never touched. After: back, or stay half-way if that was asked. */
@@ -268,10 +278,12 @@ function failRolling(rollout: Rollout, failure: Failure, progress: Progress, now
 function rollBack(before: Rollout, progress: Progress, nowMs: number): Step {
   const rollout = counted(before, progress, nowMs);
   const failure = rollout.failure ?? failureOfDeadline([], rollout, nowMs);
-  if (progress.isDone) return fail(rollout, failure, progress, nowMs, `rolled back to v${rollout.from}`);
+  if (progress.isDone && progress.shape.isInForce)
+    return fail(rollout, failure, progress, nowMs, `rolled back to v${rollout.from}`);
   if (isOverdue(rollout, progress, nowMs)) {
-    const why = progress.blockers.length === 0 ? '' : ` (${progress.blockers.join('; ')})`;
+    const blockers = [...progress.blockers, ...shapeWait(progress)];
+    const why = blockers.length === 0 ? '' : ` (${blockers.join('; ')})`;
     return fail(rollout, failure, progress, nowMs, `rolling back to v${rollout.from} goes on${why}`);
   }
-  return stay(rollout, [], deadlineOf(rollout));
+  return stay(rollout, shapeWait(progress), deadlineOf(rollout));
 }

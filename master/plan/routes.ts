@@ -5,10 +5,10 @@
  */
 import type { Route, RoutedAllocation } from '../../proxy-config/route.js';
 import { type Allocation, actingOf, isPreparing, isWanted } from '../../shared/model.js';
-import { isRouted } from '../../shared/spec.js';
 import { stepsOf } from './canary.js';
 import { srvNameOf } from './names.js';
 import { bySlotThenAge } from './seen.js';
+import { hasRoute, markOf } from './shape.js';
 import type { ServiceState } from './snapshot.js';
 
 /** The routes of all services that the ingress serves, in the order of their keys; `unreachable`: ids of silent nodes. */
@@ -23,12 +23,6 @@ export function routesOf(services: readonly ServiceState[], unreachable: Readonl
 /** What it inherits while its rollout prepares: between the one that gave a domain up and its own turn it would be nobody's. */
 export function inheritedBy({ rollout }: Pick<ServiceState, 'rollout'>): string[] {
   return rollout !== null && isPreparing(rollout) ? (rollout.inherits ?? []) : [];
-}
-
-function hasRoute({ service, releases, allocations }: ServiceState): boolean {
-  if (service.desired === 'removed' && allocations.length === 0) return false;
-  const containers = [service.spec.container, ...releases.map((release) => release.spec.container)];
-  return containers.some((container) => isRouted({ ...service.spec, container }));
 }
 
 function routeOf(
@@ -53,6 +47,7 @@ function routeOf(
     measured: spec.deploy.strategy === 'canary',
     maintenance: service.maintenance?.message ?? null,
     allocations: reachable(allocations, unreachable).sort(bySlotThenAge).flatMap(routedAllocation),
+    mark: markOf(service),
   };
 }
 

@@ -10,17 +10,17 @@ import type { ServiceState } from './snapshot.js';
 export type Newest = (key: string) => string | null;
 
 /**
- * The spec with the newest values of the secrets that it refers to, and the names that there is none of. `forContainer`: what its container may
- * have, where that is less than what its repository is read with.
+ * The spec with the newest values of the secrets that it refers to, and the names that there is none of. `forCode`: what its container and the
+ * steps of its build may have, where that is less than what its repository is read with.
  */
 export function withSecrets(
   spec: ServiceSpec,
   newest: Newest,
-  forContainer: Newest = newest,
+  forCode: Newest = newest,
 ): { spec: ServiceSpec; missing: string[] } {
-  const { build, missing: lacking } = builtWith(spec, newest);
+  const { build, missing: lacking } = builtWith(spec, newest, forCode);
   const { secrets: _, ...container } = spec.container;
-  const found = namesOf(container).map((name) => ({ name, id: lookUp(spec.project, name, forContainer) }));
+  const found = namesOf(container).map((name) => ({ name, id: lookUp(spec.project, name, forCode) }));
   const own = found.filter(({ id }) => id === null).map(({ name }) => name);
   const missing = [...new Set([...own, ...lacking])];
   if (found.length === 0) return { spec: { ...spec, container, build }, missing };
@@ -32,18 +32,27 @@ export function withSecrets(
 function builtWith(
   { project, build }: ServiceSpec,
   newest: Newest,
+  forCode: Newest,
 ): { build: BuildSpec | null; missing: string[] } {
   if (build === null) return { build, missing: [] };
   const { secrets: _, ...plain } = build;
-  const found = namesOfBuild(build).map((name) => ({ name, id: lookUp(project, name, newest) }));
+  const inSteps = new Set(Object.values(build.mounted ?? {}).flatMap(namesIn));
+  const found = namesOfBuild(build).map((name) => {
+    const may = inSteps.has(name) ? forCode : newest;
+    return { name, id: lookUp(project, name, may) };
+  });
   const missing = found.flatMap(({ name, id }) => (id === null ? [name] : []));
   const secrets = Object.fromEntries(found.flatMap(({ name, id }) => (id === null ? [] : [[name, id]])));
   return { build: found.length === 0 ? plain : { ...plain, secrets }, missing };
 }
 
-/** The names of the secrets that a build needs: for its repository. */
-export const namesOfBuild = ({ deployKey, token }: BuildSpec): string[] => [
-  ...new Set([deployKey, token].flatMap((reference) => (reference ? namesIn(reference) : []))),
+/** The names of the secrets that a build needs: for its repository, and in its steps. */
+export const namesOfBuild = ({ deployKey, token, mounted = {} }: BuildSpec): string[] => [
+  ...new Set(
+    [deployKey, token, ...Object.values(mounted)].flatMap((reference) =>
+      reference ? namesIn(reference) : [],
+    ),
+  ),
 ];
 
 function lookUp(project: string, name: string, newest: Newest): string | null {

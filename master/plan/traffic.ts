@@ -71,7 +71,8 @@ export function bothDrained(a: Drain, b: Drain): Drain {
   return a.kind === 'wait' ? a : b;
 }
 
-function isLiveNode(node: Node): boolean {
+/** What it says can be relied on. */
+export function isLiveNode(node: Node): boolean {
   return node.connectedAtMs !== null && node.reported;
 }
 
@@ -88,7 +89,8 @@ function trafficOf(node: Node, allocation: Allocation): Traffic | null {
   return node.ingressObserved?.traffic.find((t) => t.allocation === allocation.id) ?? null;
 }
 
-function noIngress(ingress: readonly Node[]): string {
+/** Why there is no ingress that could say anything. */
+export function noIngress(ingress: readonly Node[]): string {
   const names = ingress.map((node) => node.facts.name).join(', ');
   return names === '' ? 'no node has the ingress role' : `no ingress node is connected (${names})`;
 }

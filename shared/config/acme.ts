@@ -1,6 +1,6 @@
 /** `[acme]` of cluster.toml: the CA, and how names are shown to be the cluster's. What is not written is null or empty. */
 import { isIP } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDuration } from '../duration.js';
 import { referenceProblem } from '../secret-reference.js';
 import { domain, duration, nonEmpty, text } from './fields.js';

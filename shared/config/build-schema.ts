@@ -2,10 +2,10 @@
  * The keys of `[service.build]`. What is handed to git and Docker is refused here when it could be taken for something else there: names that
  * begin with "-", that hold blanks, control characters, "$" or quotes, and paths that lead out of the repository.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { namesIn } from '../secret-reference.js';
 import type { BuildSpec } from '../spec.js';
-import { duration, env, memory, nonEmpty, text } from './fields.js';
+import { duration, env, memory, nonEmpty, secretName, text } from './fields.js';
 import type { Problem } from './problem.js';
 
 /** Letters and digits first; nothing that a shell, git or a URL reads as more than a letter. */
@@ -54,6 +54,8 @@ const arg = text((value) => {
     : null;
 });
 
+const SECRET_ID = /^[A-Za-z0-9_][\w.-]{0,126}$/;
+
 export const build = z.strictObject({
   repo: text(repoProblem),
   branch: ref.optional(),
@@ -66,20 +68,12 @@ export const build = z.strictObject({
   insecure_http: z.boolean().optional(),
   paths: z.array(nonEmpty).optional(),
   args: z.record(env.def.keyType, arg).optional(),
-  secrets: z
-    .unknown()
-    .superRefine((value, ctx) => {
-      if (value !== undefined) ctx.addIssue({ code: 'custom', message: NO_SECRETS });
-    })
-    .optional(),
+  secrets: z.union([z.array(secretName), z.record(z.string(), secret)]).optional(),
   timeout: duration(1_000, 24 * 3_600_000).optional(),
   memory: memory.optional(),
   cpu: z.number().min(0.1).max(1_024).optional(),
 });
 export type BuildTable = z.output<typeof build>;
-
-const NO_SECRETS =
-  'is not there yet: Docker gives a secret to a build step over a BuildKit session only, and as an argument it would stay in the image; let the base image or the repository hold what the build needs';
 
 /** How long a build may take, from its clone on. */
 const TIMEOUT_MS = 20 * 60_000;
@@ -96,6 +90,7 @@ export function buildOf(table: BuildTable): BuildSpec {
     paths: table.paths ?? [],
     args: table.args ?? {},
     ...(table.token === undefined ? {} : { token: table.token }),
+    ...secretsOf(table.secrets),
     ...(table.target === undefined ? {} : { target: table.target }),
     ...(table.platform === undefined ? {} : { platform: table.platform }),
     ...(table.insecure_http ? { insecureHttp: true } : {}),
@@ -103,6 +98,13 @@ export function buildOf(table: BuildTable): BuildSpec {
     ...(table.memory === undefined ? {} : { memoryBytes: table.memory }),
     ...(table.cpu === undefined ? {} : { cpus: table.cpu }),
   };
+}
+
+function secretsOf(table: BuildTable['secrets']): Pick<BuildSpec, 'mounted'> {
+  if (table === undefined) return {};
+  const named = (name: string): [string, string] => [name, `\${secrets.${name}}`];
+  const mounted = Array.isArray(table) ? Object.fromEntries(table.map(named)) : table;
+  return Object.keys(mounted).length === 0 ? {} : { mounted };
 }
 
 /** `./api/` → `api`. */
@@ -126,6 +128,12 @@ export function checkBuild(table: BuildTable | undefined): Problem[] {
     );
   if (isSsh && table.deploy_key === undefined)
     add('deploy_key', 'is required over ssh; `orca deploy-key create SERVICE` makes one');
+  const id = Object.keys(secretsOf(table.secrets).mounted ?? {}).find((one) => !SECRET_ID.test(one));
+  if (id !== undefined)
+    add(
+      'secrets',
+      `must have the ids that the Dockerfile mounts them with, such as "NPM_TOKEN"; one is ${shown(id)}`,
+    );
   const isPlain = table.repo.startsWith('http:');
   if (isPlain && table.insecure_http !== true)
     add(

@@ -1,5 +1,5 @@
 /** What cluster.toml says of who may use the API, and of how long it is remembered what they did. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { dnsLabel, duration, nonEmpty } from './fields.js';
 import type { Problem } from './problem.js';
 

@@ -2,7 +2,7 @@
  * Reads cluster.toml: the settings of the master that its flags and `ORCA_*` variables may override. What is not
  * written is null, so that whoever starts the master can tell "unset" from a choice.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatDuration } from '../duration.js';
 import type { SecurityRules } from '../permit.js';
 import { LIVENESS_MS } from '../protocol.js';

@@ -3,7 +3,7 @@
  * so by default left out, so that a service that says nothing of it is the one that it was before there were these keys.
  */
 import { distance } from 'fastest-levenshtein';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ALL_CAPABILITIES, CAPABILITIES, capabilityName, isCapability } from '../capabilities.js';
 import type { Confinement } from '../spec.js';
 import { readSize, text } from './fields.js';

@@ -4,7 +4,7 @@
  */
 import { extname } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
-import type { LineCounter, Document as YamlDocument } from 'yaml';
+import { notReadable } from './not-readable.js';
 import {
   invalidConfig,
   type KeyPath,
@@ -69,45 +69,6 @@ function readToml(text: string, file: string): Document {
 }
 
 async function readYaml(text: string, file: string): Promise<Document> {
-  const { LineCounter, parseDocument } = await import('yaml');
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const error = document.errors[0];
-  if (error) {
-    const { line, col } = lines.linePos(error.pos[0]);
-    throw notReadable(file, 'YAML', error.message.split('\n')[0] ?? '', { line, column: col });
-  }
-  try {
-    return { data: document.toJS() as unknown, locate: async (path) => placeInYaml(document, lines, path) };
-  } catch (cause) {
-    throw notReadable(file, 'YAML', cause instanceof Error ? cause.message : String(cause), {
-      line: 1,
-      column: 1,
-    });
-  }
-}
-
-function notReadable(file: string, kind: string, reason: string, { line, column }: Place): Error {
-  const message = `not valid ${kind}: ${reason}`;
-  return invalidConfig([`${file}:${line}:${column}: ${message}`], [{ file, line, column, key: '', message }]);
-}
-
-async function placeInYaml(document: YamlDocument, lines: LineCounter, path: KeyPath): Promise<Place | null> {
-  const { isMap, isNode, isScalar, isSeq } = await import('yaml');
-  let here: unknown = document.contents;
-  let offset: number | null = isNode(here) ? (here.range?.[0] ?? null) : null;
-  for (const part of path) {
-    if (isMap(here)) {
-      const pair = here.items.find((item) => isScalar(item.key) && String(item.key.value) === String(part));
-      if (!pair) break;
-      if (isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset;
-      here = pair.value;
-    } else if (isSeq(here) && typeof part === 'number') {
-      here = here.items[part];
-      if (isNode(here)) offset = here.range?.[0] ?? offset;
-    } else break;
-  }
-  if (offset === null) return null;
-  const { line, col } = lines.linePos(offset);
-  return { line, column: col };
+  const { yamlDocument } = await import('./yaml-document.js');
+  return yamlDocument(text, file);
 }

@@ -3,7 +3,7 @@
  * the nearest right one.
  */
 import { distance } from 'fastest-levenshtein';
-import { z } from 'zod';
+import * as z from 'zod';
 import { valueAt } from './plain.js';
 import { type KeyPath, keyText, type Problem } from './problem.js';
 

@@ -4,7 +4,7 @@
  */
 import { isIPv4 } from 'node:net';
 import { domainToASCII } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatDuration, parseDuration } from '../duration.js';
 import { referenceProblem, secretNameProblem } from '../secret-reference.js';
 

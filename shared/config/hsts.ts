@@ -1,5 +1,5 @@
 /** The key `hsts` of a service: `true`, or a table that says more. Read into what the header says (RFC 6797, 6.1). */
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration } from './fields.js';
 import { isTable } from './plain.js';
 

@@ -1,5 +1,5 @@
 /** `[registry]` of cluster.toml: where images that were only built or loaded on a node are pushed, and pulled from. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { readRegistryHost } from '../registry-host.js';
 import { text } from './fields.js';
 

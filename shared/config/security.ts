@@ -1,5 +1,5 @@
 /** `[security]` of cluster.toml: what services may reach beyond their containers. Nothing, unless it stands here. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { hostPath } from '../mount-rules.js';
 import { NOTHING_ALLOWED, type PortRange, type SecurityRules } from '../permit.js';
 import { capabilityList, pidsLimit } from './confinement.js';

@@ -2,7 +2,7 @@
  * The keys of one `[[service]]` as files and API bodies write them: names, types and ranges. Unknown keys are refused.
  * Keys of the Rust Orca (0.3) that still mean something stand in a group of their own; `normalize` merges them.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { build } from './build-schema.js';
 import { confinementKeys, pidsLimit } from './confinement.js';
 import {

@@ -86,6 +86,20 @@ t.test('promoted, taken back, replaced: nothing is lost', async (t) => {
   for (const word of ['promote', 'rollback', 'superseded', 'cli']) t.match(stdout, new RegExp(word));
 });
 
+t.test('a rollback while stable drains takes back the copies that drain', async (t) => {
+  const stable = (await orca.service('web')).allocations.map(({ id }) => id);
+  // Streams that stay open hold the drain up.
+  await lossless(t, under({ busy: 4, think: 4, http2: 4, socket: 6, sse: 4 }), async () => {
+    await deploys(t, file('a'));
+    await ok(t, 'promote', 'web', '--detach');
+    await web('to let stable go', ({ allocations }) => allocations.some(({ state }) => state === 'draining'));
+    t.equal((await orca.api('POST', '/services/web/rollback', {})).status, 200);
+    t.match(await atRest(), { release: 'v2' });
+  });
+  const kept = (await orca.service('web')).allocations.filter(({ id }) => stable.includes(id));
+  t.ok(kept.length > 0, 'but for one that had no stream any more, and was told to stop');
+});
+
 t.test('a canary goes through its steps by itself', async (t) => {
   await lossless(t, under(fullMix), async () => {
     const steps = [...canary, 'canary_steps = [5, 25, 50]', 'step_secs = 1'];

@@ -12,6 +12,7 @@ import { waitFor } from '../support/wait-for.js';
 
 const PLAIN = 'plain.example.test';
 const WEB = 'web.example.test';
+const OTHER = 'other.example.test';
 const image = 'orca-e2e/http-only:1';
 
 const orca = await startOrca();
@@ -48,6 +49,21 @@ const toml = (http: string[], hsts: string[] = []): string =>
     { name: 'plain', image, domain: PLAIN, lines: http },
     { name: 'web', image, domain: WEB, lines: hsts },
   );
+/** By the API, whose answer comes when it is done: a command takes a while to end. */
+const changed = async (change: object): Promise<void> => {
+  const readiness = { path: '/health', interval_secs: 0.2, timeout_secs: 2 };
+  const services = [{ name: 'web', image, port: 8080, readiness, ...change }];
+  const { status, body } = await orca.api('POST', '/deploy?wait=1m', { services });
+  if (status !== 200) throw new Error(body);
+};
+const maintained = async (on: boolean): Promise<void> => {
+  const { status, body } = await orca.api('POST', '/services/web/maintenance', { on });
+  if (status !== 200) throw new Error(body);
+};
+const asked = async (host: string, path = '/') =>
+  (await orca.get(host, path, { rejectUnauthorized: false })).status;
+const containers = async () =>
+  (await orca.service('web')).allocations.map(({ id, restarts }) => `${id} ${restarts}`);
 const names = async () =>
   (await orca.run(['certs', '--json'])).json<CertificatesReply>().certificates.map(({ name }) => name);
 
@@ -112,8 +128,37 @@ t.test('it is served with TLS again, and services that share a name agree', asyn
   t.equal(clash.code, 2);
   t.match(clash.stderr, /plain\.example\.test is served without TLS for "default\/plain"/);
   await orca.deployed(toml([]));
-  // Nothing is rolled, so that the deploy ends when the change is sent; the ingress has it a moment later.
-  await waitFor('TLS', async () => (await orca.get(PLAIN, '/')).status === 200);
-  await waitFor('the redirect', async () => (await plain(PLAIN, '/')).status === 308);
+  t.equal((await orca.get(PLAIN, '/')).status, 200);
+  t.equal((await plain(PLAIN, '/')).status, 308, 'the redirect');
   t.same(await names(), [PLAIN, WEB]);
+});
+
+t.test('a change in place is what clients get at the moment at which it is said to be done', async (t) => {
+  const before = await containers();
+  for (let turn = 0; turn < 6; turn += 1) {
+    const [next, last] = turn % 2 === 0 ? [OTHER, WEB] : [WEB, OTHER];
+    await changed({ domain: next });
+    t.same([await asked(next), await asked(last)], [200, 404], `its domain, turn ${turn}`);
+    await changed({ domain: next, routes: ['/headers'] });
+    t.same([await asked(next, '/headers'), await asked(next)], [200, 404], `its paths, turn ${turn}`);
+    await maintained(true);
+    t.equal(await asked(next, '/headers'), 503, `maintenance, turn ${turn}`);
+    await maintained(false);
+    t.equal(await asked(next, '/headers'), 200, `its end, turn ${turn}`);
+  }
+  t.same(await containers(), before, 'no container was made for any of it');
+});
+
+t.test('while Caddy does not take a change up it is not done, and says what it waits for', async (t) => {
+  const caddy = orca.pid('caddy');
+  process.kill(caddy, 'SIGSTOP');
+  t.teardown(() => process.kill(caddy, 'SIGCONT'));
+  const done = changed({ domain: OTHER });
+  const { rollout } = await orca.serviceThat('web', 'waits for its ingress', ({ rollout }) =>
+    /the ingress on \S+ has not loaded its routes yet/.test(rollout?.reason ?? ''),
+  );
+  t.equal(rollout?.state, 'rolling');
+  process.kill(caddy, 'SIGCONT');
+  await done;
+  t.same([await asked(OTHER), await asked(WEB)], [200, 404]);
 });

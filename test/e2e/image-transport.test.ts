@@ -133,6 +133,32 @@ t.test(
   },
 );
 
+t.test('what is cut inside a layer goes on where it stopped', async (t) => {
+  // Each connection of h3 to h2 is cut when it has brought 8 MiB: without going on, a layer of 20 MiB never comes.
+  const cut = [
+    ...['INPUT', '-p', 'tcp', '-s', third.address, '--dport', '6881'],
+    ...[
+      '-m',
+      'connbytes',
+      '--connbytes',
+      `${8 * MiB}:`,
+      '--connbytes-dir',
+      'reply',
+      '--connbytes-mode',
+      'bytes',
+    ],
+    ...['-j', 'REJECT', '--reject-with', 'tcp-reset'],
+  ];
+  const large = await withLayer({ tag: 'carried:cut', from: 'carried:base', bytes: 20 * MiB }, second.docker);
+  second.run(['iptables', '-I', ...cut]);
+  await orca.deployed(file('carried:cut', 1, ['[service.placement]', 'node = "h3"']));
+  second.run(['iptables', '-D', ...cut]);
+  const [one, ...more] = came('h3', large);
+  t.match(one, { from: 'h2', via: 'direct' });
+  t.ok(Number(one?.bytes) > 20 * MiB && Number(one?.bytes) < 24 * MiB, `${one?.bytes} bytes`);
+  t.same(more, []);
+});
+
 t.test('an image that is nowhere fails the deploy, with what to do', async (t) => {
   const { code, stderr, stdout } = await orca.deploy(file('carried:none', 1));
   t.equal(code, 1);
@@ -158,7 +184,7 @@ t.test(
     t.equal((await orca.run(login, { stdin: 'a wrong password\n' })).code, 0);
     t.equal((await orca.deploy(file('carried:5', 3), ['--detach'])).code, 0);
     const refused =
-      /team\/images\/carried:\w+ could not be pushed: .*(unauthorized|no basic auth).*orca registry login/;
+      /team\/images\/carried:\w+ could not be pushed: .*(unauthorized|no basic auth).*orca registry login/i;
     await orca.serviceThat('app', 'to say why', ({ allocations }) =>
       allocations.some(({ reason }) => refused.test(reason ?? '')),
     );
@@ -201,7 +227,7 @@ t.test('an ordinary pull is by who logged in, too, and says what to do when nobo
   t.equal(code, 1);
   t.match(
     stdout + stderr,
-    /(no basic auth credentials|unauthorized).*; log in to that registry: `orca registry login HOST/,
+    /(no basic auth credentials|unauthorized).*; log in to that registry: `orca registry login HOST/i,
   );
 });
 

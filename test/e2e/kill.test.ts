@@ -13,7 +13,7 @@ import { serviceToml } from '../support/service-toml.js';
 import { waitFor } from '../support/wait-for.js';
 
 const REPLICAS = 1;
-const program = fileURLToPath(new URL('../support/dying-server.js', import.meta.url));
+const program = fileURLToPath(new URL('../../test-programs/dying-server.js', import.meta.url));
 
 const orca = await startOrca({ serverProgram: [process.execPath, program] });
 t.teardown(() => orca.stop());

@@ -12,7 +12,7 @@ import { isAlive, killHard } from '../support/processes.js';
 import { serviceToml } from '../support/service-toml.js';
 import { waitFor } from '../support/wait-for.js';
 
-const program = fileURLToPath(new URL('../support/dying-server.js', import.meta.url));
+const program = fileURLToPath(new URL('../../test-programs/dying-server.js', import.meta.url));
 const orca = await startOrca({ serverProgram: [process.execPath, program] });
 t.teardown(() => orca.stop());
 const image = 'orca-e2e/secrets:v1';

@@ -21,7 +21,7 @@ import { serviceToml } from '../support/service-toml.js';
 import { startStatusProvider } from '../support/status-provider.js';
 import { waitFor } from '../support/wait-for.js';
 
-const program = fileURLToPath(new URL('../support/dying-server.js', import.meta.url));
+const program = fileURLToPath(new URL('../../test-programs/dying-server.js', import.meta.url));
 const orca = await startOrca({ serverProgram: [process.execPath, program] });
 t.teardown(() => orca.stop());
 

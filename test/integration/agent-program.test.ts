@@ -1,11 +1,11 @@
 /** `orca agent` as its own process: one a home, ends quickly on SIGTERM, says what is wrong, works without a master. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { removeLeftovers } from '../support/clean-up.js';
+import { removeLeftovers, secretFolder } from '../support/clean-up.js';
 import { containersWith, testDocker } from '../support/docker.js';
 import { busyboxImage } from '../support/images.js';
 import { waitFor } from '../support/wait-for.js';
@@ -14,7 +14,7 @@ import { tempFolder } from './agent-harness.js';
 
 t.setTimeout(120_000);
 
-const program = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+const program = fileURLToPath(new URL('../../cli/orca.js', import.meta.url));
 
 interface Run {
   child: ChildProcess;
@@ -36,6 +36,7 @@ function orcaAgent(t: Test, home: string): Run {
 
 async function aHome(t: Test, docker = testDocker()): Promise<string> {
   const home = await tempFolder(t);
+  t.teardown(() => rm(secretFolder(home), { recursive: true, force: true }));
   const settings = {
     nodeId: 'n1',
     name: 'one',

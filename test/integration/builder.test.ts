@@ -10,6 +10,7 @@ import { makeKey } from '../../master/control/deploy-keys.js';
 import type { BuildOrder } from '../../shared/build.js';
 import { type FakeEngine, fakeEngine } from '../support/fake-engine.js';
 import { startGitServers } from '../support/git-servers.js';
+import { fill, mountDisk, unmount } from '../support/small-disk.js';
 import { waitFor } from '../support/wait-for.js';
 
 const servers = await startGitServers();
@@ -164,14 +165,19 @@ t.test('no hook and no configuration of the repository runs anything', async (t)
 });
 
 t.test('files in Git LFS are fetched, or what is missing is said', async (t) => {
-  const { builder } = aBuilder(t);
+  const { builder, engine } = aBuilder(t);
   const repository = servers.repository('lfs');
-  const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 12\n`;
+  const pointer = servers.largeFile('what is large');
   repository.commit({
     ...files,
     '.gitattributes': '*.bin filter=lfs diff=lfs merge=lfs -text\n',
     'a.bin': pointer,
   });
+  await make(builder, anOrder(repository.http));
+  t.ok(engine.builds.built[0]?.tar.includes('what is large'));
+  const gone = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 12\n`;
+  repository.commit({ 'a.bin': gone });
+  await t.rejects(make(builder, anOrder(repository.http)), /a file in Git LFS could not be cloned: .*gone/);
   const path = process.env.PATH;
   const bare = t.testdir();
   for (const name of ['git', 'sh', 'ssh', 'true'])
@@ -223,6 +229,33 @@ t.test('what takes too long is stopped, also while git waits', async (t) => {
     make(builder, anOrder(repository.http, { timeoutMs: 1_500 })),
     /was not done within 1\.5s \(build\.timeout\)/,
   );
+});
+
+t.test('a build that fills the disk ends before all of it is gone, and leaves nothing', async (t) => {
+  const { builder, engine, folder } = aBuilder(t);
+  mountDisk(folder, 20_000);
+  t.teardown(() => unmount(folder));
+  const repository = servers.repository('fills');
+  repository.commit(files);
+  let giveBack = (): void => undefined;
+  engine.builds.output = (_, __, signal) =>
+    new Promise((resolve) => {
+      giveBack = fill(folder);
+      signal.addEventListener('abort', () => resolve(null), { once: true });
+    });
+  await t.rejects(
+    make(builder, anOrder(repository.http)),
+    /the disk of .* has 0 MiB left, so that the build was stopped; free some/,
+  );
+  giveBack();
+  t.same(
+    readdirSync(folder).filter((name) => name.startsWith('b-')),
+    [],
+  );
+  engine.builds.output = () => null;
+  const again = anOrder(repository.http);
+  await make(builder, again);
+  t.match(builder.observed(again.id), { state: 'done' });
 });
 
 t.test('a build under which Docker goes away is tried again, but not for ever', async (t) => {

@@ -54,6 +54,30 @@ t.test('loads lose no request of a client that is connected and busy', async (t)
   t.notOk(existsSync(closingFile), 'and then they stay connected');
 });
 
+t.test('a shape is in force when Caddy runs it, and what it refuses is said with its words', async (t) => {
+  const shape = () => edge.role.observed()?.shapes?.[0];
+  const marked = (mark: string, ...more: string[]) =>
+    edge.ingress([aRoute({ allocations, domains: ['shop.test', ...more], mark })]);
+  const statusOf = async (host: string) => (await edge.client('', { headers: { host } })).statusCode;
+  for (const name of ['m1', 'm2', 'm3']) {
+    edge.role.apply(marked(name, `${name}.test`), 1);
+    await until('in force', () => shape()?.mark === name);
+    t.equal(await statusOf(`${name}.test`), 200, 'at that very moment');
+  }
+  edge.role.apply({ ...marked('bad'), trustedProxies: ['nonsense'] }, 1);
+  await until('refused', () => shape()?.refused !== undefined);
+  t.match(shape(), { mark: null, refused: { mark: 'bad', reason: /^Caddy answered 400: .*nonsense/ } });
+  t.equal(await statusOf('m3.test'), 200, 'what ran before goes on');
+  edge.role.apply(marked('m4', 'm3.test'), 1);
+  await until('in force again', () => shape()?.mark === 'm4');
+  t.equal(shape()?.refused, undefined);
+  edge.role.apply(edge.ingress([]), 1);
+  await until('gone', () => edge.role.observed()?.shapes?.length === 0);
+  t.equal(await statusOf('shop.test'), 404);
+  serve();
+  await until('as before', () => edge.traffic('a.1')?.state === 'routed');
+});
+
 t.test(
   'a WebSocket outlives a load where Caddy can keep it, and is waited for when what it is open to drains',
   async (t) => {

@@ -19,7 +19,7 @@ import { waitFor } from '../support/wait-for.js';
 
 /** Each run has a home and ports of its own. */
 const SIDE_BY_SIDE = 3;
-const program = fileURLToPath(new URL('../support/dying-server.js', import.meta.url));
+const program = fileURLToPath(new URL('../../test-programs/dying-server.js', import.meta.url));
 
 interface Cluster {
   home: string;

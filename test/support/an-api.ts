@@ -65,6 +65,7 @@ export async function anApi(
     pause: noting('pause', undefined),
     resume: noting('resume', undefined),
     maintenance: noting('maintenance', undefined),
+    unserved: () => null,
     start: noting('start', undefined),
     stop: noting('stop', undefined),
     remove: noting('remove', undefined),

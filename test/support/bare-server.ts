@@ -20,7 +20,7 @@ export async function bareServer(): Promise<BareServer> {
   const home = mkdtempSync(join(tmpdir(), 'orca-bare-'));
   const child = spawn(
     process.execPath,
-    ['dist/cli/main.js', 'server', '--home', home, '--listen', '127.0.0.1:0', '--no-agent'],
+    ['dist/cli/orca.js', 'server', '--home', home, '--listen', '127.0.0.1:0', '--no-agent'],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let said = '';

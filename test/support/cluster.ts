@@ -4,10 +4,11 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, readFileSync } from 'node:fs';
+import { openSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openAuthority } from '../../master/authority.js';
 import type { NodeStatus } from '../../shared/api.js';
+import { secretFolder } from './clean-up.js';
 import { containersWith, type SeenContainer } from './docker.js';
 import { copyImages } from './image-copy.js';
 import { nodeAppImage } from './images.js';
@@ -110,6 +111,7 @@ async function makeCluster(bed: Testbed, { lostAfter = '60s' }: { lostAfter?: st
     async stop() {
       await orca.stop();
       await bed.remove();
+      for (const host of others) rmSync(secretFolder(homeOf(host)), { recursive: true, force: true });
     },
   };
   try {

@@ -130,6 +130,7 @@ export function statusOf(assignment: Assignment | null, number: number): Status 
   const routes = (assignment?.ingress?.routes ?? []) as {
     service: string;
     canaryWeight: number;
+    mark?: string;
     allocations: { id: string; desired: 'routed' | 'draining' }[];
   }[];
   return {
@@ -163,6 +164,7 @@ export function statusOf(assignment: Assignment | null, number: number): Status 
             })),
           ),
           weights: routes.map(({ service, canaryWeight }) => ({ service, canaryWeight })),
+          shapes: routes.map(({ service, mark = null }) => ({ service, mark })),
         }
       : null,
   };

@@ -1,6 +1,7 @@
 /** The builds' part of the fake engine: an image for each build, whose output a test gives, and which can be made to fail or to hang. */
 import { text } from 'node:stream/consumers';
 import {
+  type BuildKit,
   type BuiltImage,
   type Engine,
   EngineError,
@@ -11,6 +12,8 @@ import {
 export interface FakeBuilds {
   /** What was built, oldest first. */
   readonly built: { request: ImageBuild; tar: string }[];
+  /** What of BuildKit there is; none unless a test says so. */
+  hasKit: BuildKit;
   /** What a build prints, and how it ends; a test puts another in its place. */
   output: (
     request: ImageBuild,
@@ -23,10 +26,12 @@ export interface FakeBuilds {
 export function fakeBuilds(
   images: Map<string, ObservedImage>,
   now: () => number,
-): FakeBuilds & Pick<Engine, 'build' | 'builtImages' | 'removeBuilt'> {
+): FakeBuilds & Pick<Engine, 'build' | 'kit' | 'builtImages' | 'removeBuilt'> {
   const kept = new Map<string, BuiltImage>();
-  const builds: FakeBuilds & Pick<Engine, 'build' | 'builtImages' | 'removeBuilt'> = {
+  const builds: FakeBuilds & Pick<Engine, 'build' | 'kit' | 'builtImages' | 'removeBuilt'> = {
     built: [],
+    hasKit: { level: 'none', reason: 'a fake has none' },
+    kit: async () => builds.hasKit,
     output: (_, onLine) => {
       onLine('Step 1/1 : FROM scratch');
       return null;

@@ -89,6 +89,7 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
   const engine: FakeEngine = {
     builds,
     build: builds.build,
+    kit: builds.kit,
     builtImages: builds.builtImages,
     removeBuilt: builds.removeBuilt,
     held,

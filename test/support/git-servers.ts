@@ -11,6 +11,7 @@ import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { aCertificate } from './a-certificate.js';
 import { freePort } from './free-port.js';
+import { lfsStore } from './lfs-store.js';
 import { waitFor } from './wait-for.js';
 
 export interface Repository {
@@ -30,6 +31,8 @@ export interface Repository {
 
 export interface GitServers {
   token: string;
+  /** Keeps content for Git LFS (over plain HTTP); answers the pointer that a repository has in its place. */
+  largeFile(content: string): string;
   /** PEM, which clients of the HTTPS server are to trust. */
   caFile: string;
   repository(name: string): Repository;
@@ -56,12 +59,16 @@ export async function startGitServers(): Promise<GitServers> {
     if (request.headers.authorization === basic) return void backend(served, request, response);
     response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
   });
-  const open = http.createServer((request, response) => void backend(served, request, response));
+  const lfs = lfsStore();
+  const open = http.createServer((request, response) => {
+    if (!lfs.answers(request, response)) void backend(served, request, response);
+  });
   const [httpsPort, httpPort] = [await listening(secure), await listening(open)];
   const user = userInfo().username;
   return {
     token,
     caFile,
+    largeFile: lfs.keep,
     letIn: (publicKey) =>
       writeFileSync(join(root, 'authorized'), `restrict ${publicKey}\n`, { flag: 'a', mode: 0o600 }),
     async newHostKey() {

@@ -32,7 +32,7 @@ export function orcaOfVersion(version: string): OtherOrca {
   const copy = mkdtempSync('/tmp/orca-version-');
   const archive = join(copy, 'dist/node.tar.gz');
   mkdirSync(join(copy, 'dist'));
-  for (const folder of ['agent', 'cli', 'discovery', 'master', 'proxy-config', 'shared'])
+  for (const folder of ['agent', 'cli', 'discovery', 'master', 'parts', 'proxy-config', 'shared'])
     cpSync(join(root, 'dist', folder), join(copy, 'dist', folder), { recursive: true });
   cpSync(join(root, 'install.sh'), join(copy, 'install.sh'));
   cpSync(join(root, 'package.json'), join(copy, 'package.json'));

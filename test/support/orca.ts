@@ -37,7 +37,7 @@ export interface OrcaOptions {
   env?: Record<string, string>;
   /** More lines of `[cluster]` in cluster.toml. */
   cluster?: string;
-  /** Instead of node dist/cli/main.js server. */
+  /** Instead of node dist/cli/orca.js server. */
   serverProgram?: string[];
   docker?: string;
   /** The home on a disk of its own, of so many KiB, which a test can fill. */

@@ -22,6 +22,7 @@ need iptables iptables
 need nsenter util-linux
 need curl curl
 need git git
+need git-lfs git-lfs
 need ssh-keygen openssh-client
 need sshd openssh-server
 need openssl openssl

@@ -21,6 +21,7 @@ import {
   newHost,
   observedOf,
   routeOn,
+  shapeOn,
 } from './simulated-host.js';
 import { judged } from './simulated-judgements.js';
 
@@ -194,7 +195,9 @@ export class SimulatedCluster {
   private checkForward({ id, desired }: Extract<Action, { kind: 'set-desired' }>): void {
     const order = ['running', 'routed', 'draining', 'stopped'];
     const before = this.snapshot.allocations.find((a) => a.id === id)?.desired ?? 'stopped';
-    if (order.indexOf(desired) <= order.indexOf(before))
+    // What drains may be wanted again, as long as it was not told to stop.
+    const isBack = before === 'draining' && desired !== 'stopped';
+    if (order.indexOf(desired) <= order.indexOf(before) && !isBack)
       this.faults.push(`${id} went from ${before} to ${desired}`);
   }
 
@@ -257,9 +260,7 @@ export class SimulatedCluster {
     }
     host.images = new Map(assignment.images.map((want) => [want.id, imageOf(want, host.lost)]));
     const routes = (assignment.ingress?.routes ?? []) as Route[];
-    for (const { service, canaryWeight: weight } of routes)
-      if (host.weights.get(service)?.weight !== weight)
-        host.weights.set(service, { weight, sinceMs: this.nowMs });
+    shapeOn(host, routes, this.nowMs);
     routeOn(
       host,
       routes.flatMap((route) => route.allocations),

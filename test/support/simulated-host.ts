@@ -7,6 +7,7 @@ import type {
   AllocationObserved,
   Assignment,
   ImageWant,
+  IngressObserved,
   Traffic,
 } from '../../shared/protocol.js';
 
@@ -36,6 +37,12 @@ export interface Host {
   routing: Map<string, Routing>;
   /** The canary's share by service, and since when its records say so. */
   weights: Map<string, { weight: number; sinceMs: number }>;
+  /** The mark of each service's route, and since when it is wanted; null: its Caddy is an older agent's, which says nothing of it. */
+  shapes: Map<string, { mark: string; sinceMs: number }> | null;
+  /** What its Caddy says of every new mark; null: it takes them. */
+  refuses: string | null;
+  /** Its Caddy takes nothing up. */
+  isStuck: boolean;
 }
 
 export function newHost(id: string): Host {
@@ -48,6 +55,9 @@ export function newHost(id: string): Host {
     lost: new Set(),
     routing: new Map(),
     weights: new Map(),
+    shapes: new Map(),
+    refuses: null,
+    isStuck: false,
   };
 }
 
@@ -61,7 +71,8 @@ export function nextRouting(
   if (desired === 'routed') {
     if (routing.state === 'pending' && forMs >= REFRESH_MS)
       return { ...routing, state: 'routed', sinceMs: nowMs };
-    return routing;
+    const isBack = routing.state === 'draining' || routing.state === 'drained';
+    return isBack ? { state: 'pending', sinceMs: nowMs, inFlight: 0 } : routing;
   }
   if (routing.state === 'routed' || routing.state === 'pending')
     return { state: 'draining', sinceMs: nowMs, inFlight };
@@ -159,6 +170,27 @@ export function routeOn(
   }
 }
 
+/** Its ingress serves these so from now on. */
+export function shapeOn(host: Host, routes: readonly Route[], nowMs: number): void {
+  for (const { service, canaryWeight: weight, mark = '' } of routes) {
+    if (host.weights.get(service)?.weight !== weight) host.weights.set(service, { weight, sinceMs: nowMs });
+    if (host.shapes && !host.isStuck && host.shapes.get(service)?.mark !== mark)
+      host.shapes.set(service, { mark, sinceMs: nowMs });
+  }
+  for (const service of host.shapes?.keys() ?? [])
+    if (!routes.some((route) => route.service === service)) host.shapes?.delete(service);
+}
+
+function shapesOf({ shapes, refuses }: Host, nowMs: number): Pick<IngressObserved, 'shapes'> {
+  if (shapes === null) return {};
+  return {
+    shapes: [...shapes].map(([service, { mark, sinceMs }]) => {
+      if (refuses !== null) return { service, mark: null, refused: { mark, reason: refuses } };
+      return { service, mark: nowMs - sinceMs >= REFRESH_MS ? mark : null };
+    }),
+  };
+}
+
 /** What its ingress says. */
 export function ingressOf(host: Host, nowMs: number): Node['ingressObserved'] {
   const traffic = [...host.routing].map(([allocation, { state, inFlight }]) => ({
@@ -177,5 +209,6 @@ export function ingressOf(host: Host, nowMs: number): Node['ingressObserved'] {
     weights: [...host.weights]
       .filter(([, { sinceMs }]) => nowMs - sinceMs >= REFRESH_MS)
       .map(([service, { weight }]) => ({ service, canaryWeight: weight })),
+    ...shapesOf(host, nowMs),
   };
 }

@@ -35,7 +35,10 @@ export async function testMaster(options: MasterOptions & { toml?: string } = {}
       ...rest,
       ...more,
     });
-  let master = await start();
+  let master = await start().catch((error: unknown) => {
+    rmSync(home, { recursive: true, force: true });
+    throw error;
+  });
   const portNow = (): number => Number(new URL(master.url).port);
   return {
     home,

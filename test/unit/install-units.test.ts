@@ -44,6 +44,8 @@ t.test('the agent keeps what names and secrets need: networks, packet rules and 
   t.match(agent, /^RestrictAddressFamilies=.*AF_NETLINK/m);
   t.notMatch(agent, /CapabilityBoundingSet=.*CAP_NET_(ADMIN|RAW)/);
   t.notMatch(agent, /^(PrivateDevices|PrivateNetwork|ProtectKernelTunables)=/m);
+  t.notMatch(agent, /^ProtectControlGroups=/m, 'it makes the cgroup of a build');
+  t.match(unit(t, 'master', usual).join('\n'), /^ProtectControlGroups=yes$/m);
   t.notMatch(agent, /^PrivateTmp=/m, 'where mounts lead is seen as Docker sees it');
   t.ok(unit(t, 'master', usual).includes('PrivateTmp=yes'));
   t.match(unit(t, 'master', usual).join('\n'), /^ProtectSystem=strict$/m);

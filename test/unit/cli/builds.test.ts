@@ -12,7 +12,14 @@ const view: BuildView = {
     author: 'Alice\u001b[31m',
     subject: 'Mend',
   },
-  ...{ image: null, node: 'worker-1', by: 'ann', queued_at: '2026-01-31T12:00:00Z', size_bytes: 2_000_000 },
+  ...{
+    image: null,
+    node: 'worker-1',
+    by: 'ann',
+    queued_at: '2026-01-31T12:00:00Z',
+    builder: 'classic',
+    size_bytes: 2_000_000,
+  },
   ...{ started_at: null, ended_at: null, duration_ms: 61_000, last_logs: [] },
 };
 

@@ -14,7 +14,7 @@ const route = {
 const shares = (over: Partial<ShareInput> = {}) =>
   sharesInForce({
     routes: [route],
-    published: new Map([['shop/api', { canaryWeight: 20, sinceMs: 1_000 }]]),
+    published: new Map([['shop/api', { canaryWeight: 20, sinceMs: 1_000, mark: null }]]),
     loadedNames: new Set(['api.shop.orca']),
     refreshMs: 250,
     nowMs: 1_250,

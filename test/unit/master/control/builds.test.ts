@@ -1,11 +1,12 @@
 import t from 'tap';
-import { createCleanUp } from '../../../../master/control/cleanup.js';
+import { createCleanUp, startCleanUp } from '../../../../master/control/cleanup.js';
 import { createCommands } from '../../../../master/control/commands.js';
 import { createSecretValues } from '../../../../master/control/secret-values.js';
 import { createStates } from '../../../../master/control/states.js';
 import { buildIdOf } from '../../../../shared/build.js';
 import { aNode, aRelease, aService, aSpec } from '../../../support/a-model.js';
 import { aStore } from '../../../support/a-store.js';
+import { waitFor } from '../../../support/wait-for.js';
 
 const actor = { by: 'ann', source: 'cli' as const };
 const spec = aSpec({ image: undefined, build: { repo: 'https://h/r' } });
@@ -92,3 +93,35 @@ t.test('a cleanup keeps what a release is made from, and tells of nodes that do 
   t.equal(asked.length, 2, 'who builds nothing is not asked');
   t.match(store.events(1), [{ kind: 'node.cleaned', message: /removed an image that was built there/ }]);
 });
+
+t.test(
+  'a node whose disk is 85 % full is cleaned up by itself, and keeps what a release needs',
+  async (t) => {
+    const { store, states } = aControl(t);
+    const facts = { ...aNode().facts, builds: true };
+    store.write((tx) => {
+      tx.putService(aService());
+      tx.putRelease(aRelease({ number: 1, image: { ref: 'x', id: 'sha256:kept', digest: null } }));
+      for (const id of ['n-84', 'n-85', 'n-unknown']) tx.putNode(aNode({ id, facts }));
+    });
+    const asked: { node: string; isDry: boolean; keep: string[] }[] = [];
+    const loop = startCleanUp(
+      {
+        ...{ store, states },
+        ask: async (node, { isDry, keep }) => {
+          asked.push({ node, isDry, keep });
+          const diskUsedPercent = node === 'n-unknown' ? null : Number(node.slice(2));
+          const images = [{ tag: 'orca-build/a/b:1', sizeBytes: 5 }];
+          return { type: 'cleaned', id: '1', images, diskUsedPercent, problem: null };
+        },
+      },
+      { error: () => t.fail('it went wrong') } as never,
+    );
+    t.teardown(() => loop.stop());
+    await waitFor('all nodes to be looked at', () => asked.length === 4);
+    t.same(
+      asked.filter(({ isDry }) => !isDry),
+      [{ node: 'n-85', isDry: false, keep: ['sha256:kept'] }],
+    );
+  },
+);

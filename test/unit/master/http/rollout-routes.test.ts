@@ -143,6 +143,27 @@ t.test('a rollout is held and goes on; maintenance is switched with a message', 
   t.match(await call('POST', '/services/api/maintenance', {}), { status: 400, json: { error: /on/ } });
 });
 
+t.test('maintenance is said to be on when the ingresses have it, else why they have not', async (t) => {
+  const late = { reason: 'the ingress on one has not loaded its routes yet', isComing: true };
+  const answers: (typeof late | null)[] = [late, late, null];
+  const { call, store } = await anApi(t, { commands: { unserved: () => answers.shift() ?? null } });
+  withService(store);
+  const asked = call('POST', '/services/api/maintenance', { on: true });
+  while (answers.length > 0) {
+    store.write((tx) => tx.putNode(aNode({ lastSeenAtMs: answers.length })));
+    await new Promise(setImmediate);
+  }
+  t.match((await asked).json, { ok: 'api: maintenance is on', in_force: true });
+
+  const none = { reason: 'no ingress node is connected (one)', isComing: false };
+  const away = await anApi(t, { commands: { unserved: () => none } });
+  withService(away.store);
+  t.match((await away.call('POST', '/services/api/maintenance', { on: false })).json, {
+    ok: 'api: maintenance is to be off: no ingress node is connected (one)',
+    in_force: false,
+  });
+});
+
 t.test('a deploy that waits is answered when its canary has its share', async (t) => {
   const { call, store } = await anApi(t, {
     commands: { deploy: () => [{ service: 'api', id: 'r-1', change: 'roll' }] },

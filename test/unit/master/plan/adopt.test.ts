@@ -17,12 +17,13 @@ import { aDeploy, aSpec } from './things.js';
 const claimsOf = (shop: Shop): Claim[] =>
   shop.cluster.snapshot.nodes.map(({ node }) => claimOf(shop, node.id));
 
-/** But for images that are looked up or kept, for jobs, which have ended, and for releases that run nowhere. */
+/** But for images that are looked up or kept, for jobs, which have ended, for releases that run nowhere, and for marks, which no Caddy has. */
 function touching({ allocations, ingress }: Assignment): unknown {
   const kept = allocations
     .filter(({ group }) => group !== 'job')
     .map((one) => ({ ...one, origin: { ...one.origin, previous: null, tolerated: null } }));
-  return JSON.parse(canonicalJson({ allocations: kept, ingress }));
+  const drop = (key: string, value: unknown): unknown => (key === 'mark' ? undefined : value);
+  return JSON.parse(canonicalJson({ allocations: kept, ingress }), drop);
 }
 const isTouching = ({ kind }: Action): boolean => kind === 'create-allocation' || kind === 'set-desired';
 

@@ -216,6 +216,16 @@ t.test('the order has the commit that was pushed, and the ids of its secrets', a
   t.same(withSecrets(spec, () => null).missing, ['key']);
 });
 
+t.test('what steps may mount goes with the order, by the id that the Dockerfile has for it', async (t) => {
+  const mounted = { npm: '$' + '{secrets.npm_token}' };
+  const mounting = { ...spec, build: { ...build, mounted } };
+  const pinned = withSecrets(mounting, (key) => `${key}@2`);
+  const order = orderOf(rolloutOf({ spec: pinned.spec }), pinned.spec.build ?? build);
+  t.same(order.secrets, { npm: 'shop/npm_token@2' });
+  t.same(withSecrets(mounting, () => null).missing, ['key', 'npm_token']);
+  t.equal(orderOf(rolloutOf(), build).secrets, undefined);
+});
+
 t.test(
   'a deploy builds the head anew, also while another builds; new secrets bring no new code',
   async (t) => {

@@ -152,6 +152,10 @@ t.test('its container gets marked secrets alone, its repository is read as the s
   t.same(missing, ['a']);
   t.same(pinned.container.secrets, { b: '/b@1' });
   t.same(pinned.build?.secrets, { token: 'shop/token@1' });
+  const secrets = { npm: '$' + '{secrets.npm}', b: '$' + '{secrets.b}' };
+  const mounting = withSecrets(built({ build: { ...build, secrets } }), all, marked);
+  t.same(mounting.missing, ['npm'], 'what steps of its Dockerfile read');
+  t.same(mounting.spec.build?.secrets, { b: '/b@1' });
 });
 
 t.test('whatever begins a rollout of it, it is built at the commit of its pull request', async (t) => {

@@ -112,6 +112,17 @@ t.test('secrets are named, never written, and never put into the image', async (
   t.match(problem({ ...ssh, token: KEY }), /build\.token: is for https/);
   t.match(problem({ repo: 'http://h/r', insecure_http: true, token: KEY }), /would be readable on the way/);
   t.match(problem({ ...ssh, args: { TOKEN: KEY } }), /build\.args\.TOKEN: is kept in the image/);
-  t.match(problem({ ...ssh, secrets: { npm: KEY } }), /build\.secrets: is not there yet: .*BuildKit session/);
+  const npm = '$' + '{secrets.npm_token}';
+  t.same(parse({ ...ssh, secrets: ['NPM_TOKEN'] }).build?.mounted, {
+    NPM_TOKEN: '$' + '{secrets.NPM_TOKEN}',
+  });
+  t.same(parse({ ...ssh, secrets: { npm } }).build?.mounted, { npm });
+  t.equal(parse({ ...ssh, secrets: [] }).build?.mounted, undefined);
+  t.match(problem({ ...ssh, secrets: { npm: 'hush' } }), /build\.secrets\.npm: must be a secret/);
+  t.match(
+    problem({ ...ssh, secrets: { '../x': npm } }),
+    /build\.secrets: must have the ids that the Dockerfile/,
+  );
+  t.match(problem({ ...ssh, secrets: ['a b'] }), /build\.secrets.*must be letters, digits/);
   t.match(problem(ssh, { pull: 'always' }), /pull: has no effect with \[service\.build\]/);
 });
