@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes dist/cli/orca.js of dist/cli/main.js, and dist/parts of what it loads: the CLI, the master and the agent with their packages
-# in few files, which start in half the time of the many. Each command and program has its own part, loaded when it is asked for. What runs
+# in few files, which start sooner than the many. Each command and program has its own part, loaded when it is asked for. What runs
 # from the files below dist itself (tests) does the same. dist/parts.json names those of this build. Then what a node needs of all that.
 #
 # lmdb is a binary, and dockerode is loaded without half of itself (agent/dockerode.ts): both stay packages.

@@ -1,13 +1,13 @@
 /**
  * The client of the HTTP API. It finds the master (flags, environment, the home's files), trusts what `ways` says, and turns every failure into an OrcaError: the API's own code and hint where there is one.
  */
-import type { IncomingMessage } from 'node:http';
+
 import { join, resolve } from 'node:path';
+import got, { type Got, type Method } from 'got';
 import type { ApiError } from '../shared/api.js';
 import { type ErrorCode, knownCode, OrcaError } from '../shared/errors.js';
 import { pinnedName } from '../shared/pinned-name.js';
 import { homeOf, readIfThere } from './home.js';
-import { type Asked, type Http, send, textOf } from './http.js';
 import type { Io } from './io.js';
 import { readLogin } from './login-file.js';
 import { version } from './version.js';
@@ -61,14 +61,18 @@ export function createClient(io: Io, options: ClientOptions): Client {
   const token = options.token ?? io.env.ORCA_TOKEN ?? own?.token ?? ofHome;
   const known = own ? own.ca : readIfThere(join(home, 'ca.pem'));
   const ca = io.env.ORCA_CA ? readCa(resolve(io.cwd, io.env.ORCA_CA)) : known;
-  return clientOf(url, waysTo(url, plainHttp(token ?? null), ca));
+  const http = plainHttp().extend(token ? { headers: { authorization: `Bearer ${token}` } } : {});
+  return clientOf(url, waysTo(url, http, ca));
 }
 
 const plainUrl = (api: string): string => api.replace(/\/+$/, '').replace(/\/api\/v1$/, '');
 
 /** A client for what is logged in at, before that is kept; `ca`: null: a public one. */
 export function createLoginClient(url: string, ca: string | null, token: string): Client {
-  return clientOf(url, waysTo(url, plainHttp(token), ca));
+  return clientOf(
+    url,
+    waysTo(url, plainHttp().extend({ headers: { authorization: `Bearer ${token}` } }), ca),
+  );
 }
 
 /** One that was named must be there: without it others would be trusted. */
@@ -91,35 +95,34 @@ function refuseOpenWay(url: string): void {
 
 /** A client for a host that is no user: it trusts that CA alone and shows its certificate, if it has one, in place of a token. */
 export function createHostClient(url: string, ca: string, own: { cert: string; key: string } | null): Client {
-  const name = pinnedName(new URL(url).hostname);
-  return clientOf(url, oneWay({ ...plainHttp(null), tls: { ca, ...own, ...name } }));
+  const identity = own === null ? {} : { certificate: own.cert, key: own.key };
+  const { servername } = pinnedName(new URL(url).hostname);
+  const name = servername === undefined ? {} : { serverName: servername };
+  return clientOf(
+    url,
+    oneWay(plainHttp().extend({ https: { certificateAuthority: ca, ...identity, ...name } })),
+  );
 }
 
-/** As every client of ours asks. */
-const plainHttp = (token: string | null): Http => ({
-  headers: {
-    accept: 'application/json',
-    'user-agent': `orca-cli/${version()}`,
-    ...(token ? { authorization: `Bearer ${token}` } : {}),
-  },
-  tls: {},
-});
+/** As every client of ours asks: once, and every status is an answer. */
+const plainHttp = (): Got =>
+  got.extend({
+    headers: { accept: 'application/json', 'user-agent': `orca-cli/${version()}` },
+    retry: { limit: 0 },
+    throwHttpErrors: false,
+    followRedirect: false,
+    timeout: { lookup: 5_000, connect: 5_000, secureConnect: 5_000 },
+  });
 
 function clientOf(url: string, ways: Ways): Client {
   const full = (path: string, query: Query = {}): string => `${url}/api/v1${path}${queryText(query)}`;
-  const call = async <T>(
-    method: NonNullable<Asked['method']>,
-    target: string,
-    json?: unknown,
-  ): Promise<T> => {
-    const asked = { url: target, method, json, answerMs: 60_000 };
-    const { status, body } = await byTrusted(ways, async (http) => {
-      const response = await send(http, asked);
-      return { status: statusOf(response), body: await textOf(response) };
-    }).catch((error: unknown) => {
+  const call = async <T>(method: Method, target: string, body?: unknown): Promise<T> => {
+    const options = body === undefined ? { method } : { method, json: body };
+    const whole = { ...options, timeout: { response: 60_000 } };
+    const response = await byTrusted(ways, (http) => http(target, whole)).catch((error: unknown) => {
       throw unreachable(url, error, ways);
     });
-    return answer<T>(status, body, url);
+    return answer<T>(response.statusCode, response.body, url);
   };
   return {
     url,
@@ -140,10 +143,8 @@ function queryText(query: Query): string {
   return set.length === 0 ? '' : `?${new URLSearchParams(Object.fromEntries(set))}`;
 }
 
-const statusOf = ({ statusCode }: IncomingMessage): number => statusCode ?? 0;
-
 interface Stream {
-  http: Http;
+  http: Got;
   ways: Ways;
   url: string;
 }
@@ -153,39 +154,52 @@ async function* streamLines<T>(
   { http, ways, url }: Stream,
   signal: AbortSignal,
 ): AsyncGenerator<T> {
-  let response: IncomingMessage | null = null;
+  const stream = http.stream(target);
+  const abort = (): void => void stream.destroy();
+  signal.addEventListener('abort', abort);
   let rest = '';
+  let status: number | null = null;
+  stream.on('response', (response: { statusCode: number }) => {
+    status = response.statusCode;
+  });
+  stream.setEncoding('utf8');
   try {
     if (signal.aborted) return;
-    response = await send(http, { url: target, signal });
-    const status = statusOf(response);
-    if (status >= 400) answer(status, await textOf(response), url);
-    response.setEncoding('utf8');
-    for await (const chunk of response) {
+    for await (const chunk of stream) {
       const lines = `${rest}${String(chunk)}`.split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as T;
+      if ((status ?? 200) >= 400) rest = [...lines, rest].join('\n');
+      else for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as T;
     }
+    if ((status ?? 200) >= 400) answer(status ?? 500, rest, url);
     if (rest.trim() !== '') yield JSON.parse(rest) as T;
   } catch (error) {
     if (signal.aborted) return;
     throw error instanceof OrcaError ? error : unreachable(url, error, ways);
   } finally {
-    response?.destroy();
+    signal.removeEventListener('abort', abort);
+    stream.destroy();
   }
 }
 
 async function* streamBytes(target: string, { http, ways, url }: Stream): AsyncGenerator<Buffer> {
-  let refusal: { status: number; body: string } | null = null;
+  const stream = http.stream(target);
+  let status = 200;
+  const refusal: Buffer[] = [];
+  stream.on('response', (response: { statusCode: number }) => {
+    status = response.statusCode;
+  });
   try {
-    const response = await send(http, { url: target });
-    const status = statusOf(response);
-    if (status < 400) for await (const chunk of response) yield chunk as Buffer;
-    else refusal = { status, body: await textOf(response) };
+    for await (const chunk of stream) {
+      if (status < 400) yield chunk as Buffer;
+      else refusal.push(chunk as Buffer);
+    }
   } catch (error) {
     throw unreachable(url, error, ways);
+  } finally {
+    stream.destroy();
   }
-  if (refusal !== null) answer(refusal.status, refusal.body, url);
+  if (status >= 400) answer(status, Buffer.concat(refusal).toString('utf8'), url);
 }
 
 /** A reply of `POST /deploy` is one with any status: it says itself what went and what did not. */

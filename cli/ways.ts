@@ -8,11 +8,11 @@
 import { X509Certificate } from 'node:crypto';
 import { Agent } from 'node:https';
 import { rootCertificates } from 'node:tls';
+import type { Got, HttpsOptions } from 'got';
 import { pinnedName } from '../shared/pinned-name.js';
-import type { Http } from './http.js';
 
 export interface Ways {
-  now(): Http;
+  now(): Got;
   /** Goes on to the next; false: there is none. */
   next(): boolean;
   /** What to do when none is trusted. */
@@ -23,51 +23,66 @@ export interface Ways {
 const CLUSTER_CA = 'CN=Orca cluster CA ';
 
 /** `ca`: PEM, null: none is known, and public ones are trusted. */
-export function waysTo(url: string, http: Http, ca: string | null): Ways {
-  const trusting = (tls: Http['tls']): Http => ({ ...http, tls: { ...kept(), ...tls } });
+export function waysTo(url: string, http: Got, ca: string | null): Ways {
+  const trusting = (https: Trust): Got => http.extend({ ...kept(), https });
   if (ca === null) return oneWay(trusting({}), HINT);
-  // To read the public ones takes longer than a whole command (20 ms): they are asked of when that CA is not it.
-  const ways = [trusting({ ca }), trusting({ ca: [ca, ...rootCertificates] })];
   const { servername } = pinnedName(new URL(url).hostname);
   const isPinned = servername !== undefined && isClusterCa(ca);
-  if (isPinned) ways.push(trusting({ ca, servername }));
+  let way = trusting({ certificateAuthority: ca });
+  // To read the public ones takes longer than a whole command (20 ms): they are asked of when that CA is not it.
+  const others: Trust[] = [{ certificateAuthority: [ca, ...rootCertificates] }];
+  if (isPinned) others.push({ certificateAuthority: ca, serverName: servername });
   return {
-    now: () => ways[0] ?? http,
-    next: () => ways.length > 1 && ways.shift() !== undefined,
+    now: () => way,
+    next: () => {
+      const other = others.shift();
+      if (other !== undefined) way = trusting(other);
+      return other !== undefined;
+    },
     hint: isPinned ? hintFor(url) : HINT,
   };
 }
 
+type Trust = Pick<HttpsOptions, 'certificateAuthority' | 'serverName'>;
+
 /** A client that has one way only. */
-export const oneWay = (http: Http, hint = HINT): Ways => ({ now: () => http, next: () => false, hint });
+export const oneWay = (http: Got, hint = HINT): Ways => ({ now: () => http, next: () => false, hint });
 
 /** What `ask` answers by the first way that is trusted; throws what the first of them was refused with. */
-export async function byTrusted<T>(ways: Ways, ask: (http: Http) => Promise<T>): Promise<T> {
+export async function byTrusted<T>(ways: Ways, ask: (http: Got) => Promise<T>): Promise<T> {
   let first: unknown;
-  for (;;)
+  for (;;) {
+    const way = ways.now();
     try {
-      return await ask(ways.now());
+      return await ask(way);
     } catch (error) {
       first ??= error;
-      if (!isUntrusted(error) || !ways.next()) throw isUntrusted(error) ? first : error;
+      if (!goesOn(ways, way, error)) throw isUntrusted(error) ? first : error;
     }
+  }
 }
 
 /** The same for what comes piece by piece: it is refused before its first. */
 export async function* eachByTrusted<T>(
   ways: Ways,
-  open: (http: Http) => AsyncGenerator<T>,
+  open: (http: Got) => AsyncGenerator<T>,
 ): AsyncGenerator<T> {
   let first: unknown;
-  for (;;)
+  for (;;) {
+    const way = ways.now();
     try {
-      yield* open(ways.now());
+      yield* open(way);
       return;
     } catch (error) {
       first ??= error;
-      if (!isUntrusted(error) || !ways.next()) throw isUntrusted(error) ? first : error;
+      if (!goesOn(ways, way, error)) throw isUntrusted(error) ? first : error;
     }
+  }
 }
+
+/** Of several that ask at once, the first that is refused goes on for all. */
+const goesOn = (ways: Ways, refused: Got, error: unknown): boolean =>
+  isUntrusted(error) && (ways.now() !== refused || ways.next());
 
 /** The certificate was not one to trust; `error` may be what a library threw, or have it as its cause. */
 export function isUntrusted(error: unknown): boolean {
@@ -89,7 +104,7 @@ function hintFor(url: string): string {
 }
 
 /** One handshake for all that a command asks; a connection at rest does not keep the process. */
-const kept = () => ({ agent: new Agent({ keepAlive: true }) });
+const kept = () => ({ agent: { https: new Agent({ keepAlive: true }) } });
 
 function isClusterCa(pem: string): boolean {
   try {

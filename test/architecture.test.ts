@@ -56,6 +56,7 @@ const onlyIn: Record<string, string | string[]> = {
   yaml: 'shared/config/',
   minimatch: 'master/plan/globs.ts',
   commander: 'cli/',
+  got: 'cli/',
 };
 
 const pure =

@@ -1,53 +1,48 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { aCa, aCertificate } from '../../support/a-certificate.js';
-import { type FakeApi, startFakeApi } from './fake-api.js';
-import { orca } from './fake-io.js';
+import type { Got } from 'got';
+import t from 'tap';
+import { byTrusted, type Ways } from '../../../cli/ways.js';
 
-const privateCa = aCa('A private CA');
+const untrusted = (name: string) => Object.assign(new Error(`${name}: unable to verify`), { code: 'CERT_X' });
 
-/** An API that shows a certificate of that CA under its domain, as a user on another host calls it. */
-async function anApi(t: Test, names = ['localhost']): Promise<FakeApi & { named: string }> {
-  const fake = await startFakeApi(aCertificate(names, { ca: privateCa }));
-  t.teardown(() => fake.stop());
-  return { ...fake, named: fake.url.replace('127.0.0.1', 'localhost') };
+/** Ways that are names; `trusted` alone is. */
+function someWays(names: string[], trusted: string) {
+  const left = [...names];
+  const tried: string[] = [];
+  const ways: Ways = {
+    now: () => left[0] as unknown as Got,
+    next: () => left.length > 1 && left.shift() !== undefined,
+    hint: '',
+  };
+  const ask = async (way: Got): Promise<string> => {
+    const name = String(way);
+    tried.push(name);
+    if (name !== trusted) throw untrusted(name);
+    return name;
+  };
+  return { ways, ask, tried };
 }
 
-t.test("who knows the cluster's CA needs no other, whatever the API's name shows", async (t) => {
-  const fake = await anApi(t);
-  fake.on('GET /certs', { body: { certificates: [] } });
-  fake.on('GET /services/web/logs', { lines: [] });
-  const home = t.testdir();
-  const elsewhere = {
-    home,
-    env: { ORCA_CA: join(fake.home, 'ca.pem'), ORCA_TOKEN: 'T', ORCA_API: fake.named },
-  };
-  t.match(await orca(['certs'], elsewhere), { exit: 0, out: /no names are served/ });
-  t.equal((await orca(['logs', 'web'], elsewhere)).exit, 0, 'what comes line by line too');
-  t.ok(fake.asked.every(({ token }) => token === 'T'));
-  const count = fake.asked.length;
-  const root = join(home, 'root.pem');
-  writeFileSync(root, privateCa.certPem);
-  t.equal((await orca(['certs'], { ...elsewhere, env: { ...elsewhere.env, ORCA_CA: root } })).exit, 0);
-  t.equal(fake.asked.length, count + 1, "nor who knows the CA of the name the cluster's");
+t.test('the first way that is trusted is asked, and kept to', async (t) => {
+  const { ways, ask, tried } = someWays(['known', 'public', 'pinned'], 'public');
+  t.equal(await byTrusted(ways, ask), 'public');
+  t.equal(await byTrusted(ways, ask), 'public');
+  t.same(tried, ['known', 'public', 'public']);
 });
 
-t.test('nobody else is told anything', async (t) => {
-  const [fake, other] = [await anApi(t), await anApi(t, ['other.example.com'])];
-  const home = t.testdir();
-  const trusting = (ca: string, api: string) =>
-    orca(['certs'], { home, env: { ORCA_CA: ca, ORCA_TOKEN: 'T', ORCA_API: api } });
-  const refused = await trusting(join(other.home, 'ca.pem'), fake.named);
-  t.match(refused, {
-    exit: 3,
-    err: /no answer from https:\/\/localhost:\d+[\s\S]*hint: It is not of the cluster's CA/,
-  });
-  const root = join(home, 'root.pem');
-  writeFileSync(root, aCa('Another CA').certPem);
-  t.match(await trusting(root, fake.named), { exit: 3, err: /hint: .*set ORCA_CA/ });
-  t.match(await trusting(join(fake.home, 'nowhere.pem'), fake.named), {
-    ...{ exit: 2, err: /ORCA_CA names .*nowhere\.pem, which can't be read/ },
-  });
-  t.same([...fake.asked, ...other.asked], []);
+t.test('several that ask at once skip none', async (t) => {
+  const { ways, ask } = someWays(['known', 'public', 'pinned'], 'public');
+  const answers = await Promise.all([1, 2, 3].map(() => byTrusted(ways, ask)));
+  t.same(answers, ['public', 'public', 'public']);
 });
+
+t.test(
+  'where none is trusted, it is said what the first was refused with; other failures end it at once',
+  async (t) => {
+    const { ways, ask } = someWays(['known', 'public'], 'nobody');
+    await t.rejects(byTrusted(ways, ask), { message: 'known: unable to verify' });
+    const { ways: others, tried } = someWays(['known', 'public'], 'public');
+    const cut = byTrusted(others, () => Promise.reject(new Error('ECONNRESET')));
+    await t.rejects(cut, { message: 'ECONNRESET' });
+    t.same(tried, []);
+  },
+);
