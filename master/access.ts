@@ -1,4 +1,5 @@
 /** Puts together who may do what (tokens), and what is told of it (the audit trail). */
+import { isWeak, weakTokenNotes } from '../shared/config/cluster-access.js';
 import type { Log } from '../shared/log.js';
 import { settleAdminToken, writeAdminToken } from './admin-token.js';
 import { createAudit } from './control/audit.js';
@@ -24,10 +25,11 @@ export function createAccess(options: AccessOptions): Access & { reloaded(): voi
   const trail = createAudit({ store, retentionMs: () => settings().auditRetentionMs, nowMs: Date.now, log });
   const tokens = createTokens({
     ...{ store, caFingerprint, nowMs: Date.now },
-    configured: () => settings().tokens,
+    configured: () => settings().tokens.map((token) => ({ ...token, isWeak: isWeak(token) })),
     uses: createTokenUses(store, log),
     writeAdmin: (text) => writeAdminToken(home, text),
   });
+  for (const note of weakTokenNotes(settings().tokens)) log.warn({}, note);
   void trail.tell('master.start', `the master was started, version ${options.version}`);
   return {
     tokens,

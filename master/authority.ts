@@ -43,9 +43,10 @@ export interface Authority {
   signNode(nodeId: string, publicKey: KeyObject, nowMs: number): Omit<KeyAndCertificate, 'keyPem'>;
   /** Until when a site's certificate of this CA lasts, and from when; null: another's, or not with that key. */
   datesOfSite(certPem: string, keyPem: string): { notBeforeMs: number; notAfterMs: number } | null;
-  seal(plain: string): string;
-  /** Throws when the text was not sealed with this home's key. */
-  unseal(sealed: string): string;
+  /** `bind`: what it is for (`store/sealed.ts`). */
+  seal(plain: string, bind: string): string;
+  /** Throws when the text was not sealed with this home's key, or for something else. */
+  unseal(sealed: string, bind: string): string;
   keys: Keyring;
 }
 
@@ -91,8 +92,8 @@ export function openAuthority(
     signNode: (nodeId, publicKey, nowMs) =>
       certify(nodeSubject(nodeId), publicKey, nowMs, NODE_CERTIFICATE_DAYS),
     datesOfSite: (certPem, keyPem) => datesOf(certPem, keyPem, ca),
-    seal: (plain) => keys.seal(plain),
-    unseal: (sealed) => keys.unseal(sealed),
+    seal: keys.seal,
+    unseal: keys.unseal,
     keys,
   };
 }

@@ -2,7 +2,9 @@
  * The key that seals what must not be read at rest: private keys and secrets. It is `master.key` in the home (0600), or given
  * from outside (`ORCA_KEY`, or the systemd credential `orca-key`); then the home holds none.
  *
- * Promises: AES-256-GCM, each text bound to what it is for. A change of keys is one commit and can be killed at any line: the file
+ * Promises: AES-256-GCM, each text bound to what it is for, so that none opens in the place of another. Earlier versions bound nothing but
+ * secrets: what they sealed is opened by the first start alone, which binds it, and from then on never again: a file beside the keys says so,
+ * since whoever can change the store could say otherwise in it. A change of keys is one commit and can be killed at any line: the file
  * holds both keys before it, and the one before goes with the next start, when nothing in memory can be sealed with it any more.
  * Refuses a start without the key that the store is sealed with.
  */
@@ -12,6 +14,7 @@ import { join } from 'node:path';
 import { OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { openText, sealText } from '../shared/seal.js';
+import { BOUND_FILE, wasAlwaysBound } from './store/sealed.js';
 import type { Store } from './store/store.js';
 
 interface Key {
@@ -21,10 +24,10 @@ interface Key {
 }
 
 export interface Keyring {
-  /** `bind`: what it is for; it can be opened for the same only. */
-  seal(plain: string, bind?: string): string;
+  /** `bind`: what it is for (`store/sealed.ts`); it can be opened for the same only. */
+  seal(plain: string, bind: string): string;
   /** Throws when it was sealed with another key, or for something else, or was changed. */
-  unseal(sealed: string, bind?: string): string;
+  unseal(sealed: string, bind: string): string;
   /** Has the store sealed with the key that is wanted, and drops the others. What can't be opened stays as it is; answers where. */
   settle(store: Store): string[];
   /** A new key in `master.key`. Throws CONFLICT when the key is given from outside. */
@@ -47,14 +50,28 @@ export function openKeyring(home: string, env: Env): Keyring {
   let current = fresh ?? wanted(given, kept, null);
   const known = (): Key[] => [current, ...kept, ...[given, previous].filter((key) => key !== null)];
 
-  const unseal = (sealed: string, bind = ''): string => unsealWith(known(), sealed, bind);
+  const boundFile = join(home, BOUND_FILE);
+  const unseal = (sealed: string, bind: string): string => {
+    if (bind === '') throw new Error('nothing is sealed for nothing');
+    return unsealWith(known(), sealed, bind);
+  };
+  /** As before the first start of this version, also what is bound to nothing. */
+  const unsealAny = (sealed: string, bind: string): string => {
+    try {
+      return unseal(sealed, bind);
+    } catch (error) {
+      if (wasAlwaysBound(bind) || existsSync(boundFile)) throw error;
+      return unsealWith(known(), sealed, '');
+    }
+  };
   const change = (store: Store, to: Key): string[] => {
+    const isBound = existsSync(boundFile);
     const unreadable: string[] = [];
     store.write((tx) => {
       tx.reseal((sealed, bind, where) => {
-        if (sealed.startsWith(`${FORMAT}${to.id}.`)) return sealed;
+        if (isBound && sealed.startsWith(`${FORMAT}${to.id}.`)) return sealed;
         try {
-          return sealWith(to, unseal(sealed, bind), bind);
+          return sealWith(to, unsealAny(sealed, bind), bind);
         } catch {
           unreadable.push(where);
           return sealed;
@@ -78,7 +95,7 @@ export function openKeyring(home: string, env: Env): Keyring {
     writeKeys(file, kept);
   };
   return {
-    seal(plain, bind = '') {
+    seal(plain, bind) {
       keepFresh();
       return sealWith(current, plain, bind);
     },
@@ -87,12 +104,14 @@ export function openKeyring(home: string, env: Env): Keyring {
       const stored = store.meta(KEY_IN_FORCE);
       const inForce = typeof stored === 'string' ? stored : null;
       if (inForce !== null && !known().some(({ id }) => id === inForce)) throw missing(inForce);
-      if (inForce === null) refuseStrange(store, unseal);
+      if (inForce === null) refuseStrange(store, unsealAny);
       keepFresh();
       const to = wanted(given, kept, inForce);
-      const isWhole = inForce === to.id && known().every(({ id }) => id === to.id);
+      const isBound = existsSync(boundFile);
+      const isWhole = isBound && inForce === to.id && known().every(({ id }) => id === to.id);
       const unreadable = isWhole ? [] : change(store, to);
       keep(to);
+      if (!isBound) writeFileAtomic(boundFile, 'what is sealed in cluster.db is bound to its place\n', 0o600);
       return unreadable;
     },
     rotate(store) {

@@ -3,6 +3,7 @@
  * local agent. A start that can't succeed says why in one line and has changed nothing that runs.
  */
 import { join } from 'node:path';
+import { weakTokenNotes } from '../shared/config/cluster-access.js';
 import { OrcaError } from '../shared/errors.js';
 import { writeFileAtomic } from '../shared/files.js';
 import { takeLock } from '../shared/lock.js';
@@ -46,7 +47,7 @@ import { createPeers } from './peer.js';
 import { ownNameProblem } from './plan/own-name.js';
 import { createPublicCertificates } from './public-certificates.js';
 import { createRegistryCredentials } from './registry-credentials.js';
-import { type MasterFlags, type MasterSettings, readSettings, restartNotes } from './settings.js';
+import { type MasterFlags, type MasterSettings, ownPorts, readSettings, restartNotes } from './settings.js';
 import { createSources } from './sources.js';
 import { openStore, type StoreOptions } from './store/store.js';
 import { runAll } from './undo.js';
@@ -181,7 +182,8 @@ async function construct(
     store.markAll();
     certificates.changed();
     reconcile.wake();
-    const said = ['configuration read again', ...restart, ...(await acme.settingsRead())].join('; ');
+    const notes = [...restart, ...weakTokenNotes(settings.tokens), ...(await acme.settingsRead())];
+    const said = ['configuration read again', ...notes].join('; ');
     log.info({ file: join(home, 'cluster.toml') }, said);
     return said;
   };
@@ -232,6 +234,8 @@ async function construct(
       httpsPort: settings.proxy.httpsPort,
       home,
       security: settings.security,
+      imagesPrefix: settings.imagesPrefix,
+      ownPorts: ownPorts(settings, port),
     }),
     access,
     reload,

@@ -3,13 +3,14 @@ import type { Log } from '../shared/log.js';
 import { createFreshCredentials } from './control/fresh-credentials.js';
 import { createRegistries, type Registries } from './control/registries.js';
 import type { States } from './control/states.js';
+import type { Keyring } from './keyring.js';
 import { credentialsByCommand } from './registry-command.js';
 import type { Store } from './store/store.js';
 
 export function createRegistryCredentials(options: {
   store: Store;
   states: States;
-  keys: { seal(plain: string): string; unseal(sealed: string): string };
+  keys: Pick<Keyring, 'seal' | 'unseal'>;
   log: Log;
 }): Registries {
   const { store, states, keys, log } = options;

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { IMAGES_PORT } from '../shared/carry.js';
 import { type ClusterConfig, invalidClusterToml, parseClusterToml } from '../shared/config/cluster.js';
 import { readHostPort } from '../shared/config/host-port.js';
 import { OrcaError } from '../shared/errors.js';
@@ -122,6 +123,12 @@ export async function readSettings(flags: MasterFlags, env: Environment): Promis
     auditRetentionMs: config.auditRetentionMs ?? AUDIT_RETENTION_MS,
   };
 }
+
+/** Of the hosts, for Orca itself. `apiPort`: what the API listens on. */
+export const ownPorts = ({ httpListen, proxy }: MasterSettings, apiPort: number): number[] => [
+  ...[apiPort, proxy.httpPort, proxy.httpsPort, IMAGES_PORT],
+  ...(httpListen === null ? [] : [httpListen.port]),
+];
 
 /** What of `after` counts only after a restart, said in a sentence. */
 export function restartNotes(before: MasterSettings, after: MasterSettings): string[] {

@@ -11,7 +11,7 @@ import { commitBuilder, createBringOut } from './control/bring-out.js';
 import { startCommitStatuses } from './control/commit-statuses.js';
 import { startDeliver } from './control/deliver.js';
 import { createReceive } from './control/receive.js';
-import { createWebhooks } from './control/webhooks.js';
+import { bindOfHook, createWebhooks } from './control/webhooks.js';
 import { pingHook } from './hook-ping.js';
 import type { Commands, Hooks } from './http/ports.js';
 import type { MasterSettings } from './settings.js';
@@ -39,12 +39,16 @@ export function createHooks({ store, authority, settings, apiPort }: HooksOption
 
 function secretOf({ id, sealedSecret }: Webhook, { unseal }: HooksOptions['authority']): string {
   try {
-    return unseal(sealedSecret);
+    return unseal(sealedSecret, bindOfHook(id));
   } catch (cause) {
-    throw new OrcaError('CONFLICT', `the secret of ${id} can't be opened: it was sealed with another key`, {
-      cause,
-      hint: 'Its calls are refused. Remove it and add it again, and give the new secret to the provider.',
-    });
+    throw new OrcaError(
+      'CONFLICT',
+      `the secret of ${id} can't be opened: it was sealed with another key, or for another webhook`,
+      {
+        cause,
+        hint: 'Its calls are refused. Remove it and add it again, and give the new secret to the provider.',
+      },
+    );
   }
 }
 

@@ -43,6 +43,8 @@ export const tokenViewSchema = z.object({
   projects: z.array(z.string()).nullable(),
   source: z.enum(['made', 'cluster.toml', 'cluster.token']),
   state: z.enum(['usable', 'expired', 'revoked']),
+  /** Of cluster.toml, and so short or monotonous that it can be guessed. Absent: of an older master, which does not say. */
+  weak: z.boolean().optional(),
   created_by: z.string().nullable(),
   created_at: z.string().nullable(),
   /** Null: it does not. */

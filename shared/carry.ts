@@ -4,6 +4,9 @@
  */
 import { z } from 'zod';
 
+/** Where nodes serve images to each other; tried first, so that it can be let through a firewall by number. */
+export const IMAGES_PORT = 6881;
+
 /** A node that has the image. `port`: where its agent serves images; null: it is reached through the master only. */
 export const carrySourceSchema = z.object({
   node: z.string(),

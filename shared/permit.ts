@@ -15,6 +15,15 @@ export interface SecurityRules {
   newPrivileges: boolean;
   /** Beyond those that Docker gives to all; `ALL`: any. */
   capAdd: string[];
+  /** The most that a service may set; -1: no limit is needed. */
+  pidsLimit: number;
+  /** Fixed ports of hosts. A port that Orca itself uses is allowed by a range of that port alone. */
+  hostPorts: PortRange[];
+}
+
+export interface PortRange {
+  from: number;
+  to: number;
 }
 
 export const NOTHING_ALLOWED: SecurityRules = {
@@ -22,7 +31,15 @@ export const NOTHING_ALLOWED: SecurityRules = {
   privileged: false,
   newPrivileges: false,
   capAdd: [],
+  pidsLimit: 16_384,
+  hostPorts: [{ from: 1_024, to: 65_535 }],
 };
+
+/** Which the master's host, or an ingress, or any node needs for Orca. */
+export interface OwnPlaces {
+  home: string;
+  ports: readonly number[];
+}
 
 interface Refusal {
   message: string;
@@ -30,9 +47,14 @@ interface Refusal {
   wants: Partial<SecurityRules>;
 }
 
-/** The spec with the folders that its mounts lie in, for its nodes. `home`: the Orca home, which is guarded wherever it is. */
-export function permit(spec: ServiceSpec, rules: SecurityRules, home: string): ServiceSpec {
-  const refusals = [...mountRefusals(spec, rules, home), ...rightRefusals(spec, rules)];
+/** The spec with the folders that its mounts lie in, for its nodes. `own`: the Orca home and Orca's ports, which are guarded wherever they are. */
+export function permit(spec: ServiceSpec, rules: SecurityRules, own: OwnPlaces): ServiceSpec {
+  const refusals = [
+    ...mountRefusals(spec, rules, own.home),
+    ...rightRefusals(spec, rules),
+    ...pidsRefusals(spec, rules),
+    ...portRefusals(spec, rules, own.ports),
+  ];
   if (refusals.length > 0) throw refused(spec, rules, refusals);
   const { container } = spec;
   if (container.mounts.length === 0) return spec;
@@ -73,6 +95,29 @@ function rightRefusals({ container }: ServiceSpec, rules: SecurityRules): Refusa
   return refusals;
 }
 
+function pidsRefusals({ container }: ServiceSpec, { pidsLimit: most }: SecurityRules): Refusal[] {
+  const asked = container.confinement?.pidsLimit;
+  if (asked === undefined || most === -1 || (asked !== -1 && asked <= most)) return [];
+  const message = `resources.pids_limit: ${asked === -1 ? 'no limit of processes' : asked} is more than the ${most} that this cluster allows`;
+  return [{ message, wants: { pidsLimit: asked } }];
+}
+
+function portRefusals(
+  { container }: ServiceSpec,
+  { hostPorts }: SecurityRules,
+  own: readonly number[],
+): Refusal[] {
+  return container.extraPorts.flatMap(({ host }, index): Refusal[] => {
+    const isOwn = own.includes(host);
+    const fits = ({ from, to }: PortRange): boolean =>
+      isOwn ? from === host && to === host : from <= host && host <= to;
+    if (hostPorts.some(fits)) return [];
+    const why = isOwn ? 'Orca itself uses it' : 'this cluster does not give it to services';
+    const message = `extra_ports[${index}]: port ${host} of the host may not be taken: ${why}`;
+    return [{ message, wants: { hostPorts: [{ from: host, to: host }] } }];
+  });
+}
+
 function refused(spec: ServiceSpec, rules: SecurityRules, refusals: readonly Refusal[]): OrcaError {
   const lines = refusals.map(({ message }) => `${spec.name}: ${message}`);
   const hint = `Nothing was changed. To allow it, write ${linesFor(rules, refusals)} under [security] of the master's cluster.toml, and run \`orca reload\`.`;
@@ -97,7 +142,18 @@ function linesFor(rules: SecurityRules, refusals: readonly Refusal[]): string {
       rules.capAdd,
       wants.flatMap((want) => want.capAdd ?? []),
     ),
+    ...pidsLines(wants.flatMap(({ pidsLimit }) => pidsLimit ?? [])),
+    ...list(
+      'host_ports',
+      rules.hostPorts.map(rangeText),
+      wants.flatMap((want) => (want.hostPorts ?? []).map(rangeText)),
+    ),
   ]
     .map((line) => `\`${line}\``)
     .join(' and ');
 }
+
+const pidsLines = (asked: readonly number[]): string[] =>
+  asked.length === 0 ? [] : [`pids_limit = ${asked.includes(-1) ? -1 : Math.max(...asked)}`];
+
+const rangeText = ({ from, to }: PortRange): string => (from === to ? String(from) : `${from}-${to}`);

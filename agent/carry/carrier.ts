@@ -4,7 +4,13 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Carry, type CarryFetch, type CarryPushed, hexOfImage } from '../../shared/carry.js';
+import {
+  type Carry,
+  type CarryFetch,
+  type CarryPushed,
+  hexOfImage,
+  IMAGES_PORT,
+} from '../../shared/carry.js';
 import { messageOf } from '../../shared/errors.js';
 import { type IdentityPaths, readIdentity } from '../../shared/identity-files.js';
 import type { Log } from '../../shared/log.js';
@@ -16,7 +22,7 @@ import { createPreparer } from './prepare.js';
 import { createPusher } from './pusher.js';
 import { reach, relayed } from './reach.js';
 import { carryPaths, registryProcess } from './registry-process.js';
-import { IMAGES_PORT, type ImageServer, startImageServer } from './server.js';
+import { type ImageServer, startImageServer } from './server.js';
 import { sweep } from './storage.js';
 
 export interface Carrier {

@@ -17,8 +17,6 @@ import { forward, refuse } from './forward.js';
 import type { Preparer } from './prepare.js';
 import type { RegistryProcess } from './registry-process.js';
 
-/** Tried first, so that it can be let through a firewall by number. */
-export const IMAGES_PORT = 6881;
 const MAX_CONNECTIONS = 256;
 const IDLE_MS = 120_000;
 

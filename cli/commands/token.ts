@@ -88,6 +88,10 @@ async function list(context: Context): Promise<number> {
     one.created_by ?? '',
   ]);
   context.output.table(['NAME', 'ROLE', 'EXPIRES', 'LAST USED', 'SOURCE', 'BY'], rows);
+  for (const { name } of tokens.filter(({ weak }) => weak))
+    context.output.note(
+      `weak: "${name}" can be guessed; give it 16 random characters or more in cluster.toml, or make another with \`orca token create\``,
+    );
   for (const { from, failures, until } of guessing.slowed)
     context.output.note(
       `slowed: ${failures} wrong tokens came from ${from} within a minute, until ${localTime(until)}`,

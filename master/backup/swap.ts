@@ -20,6 +20,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { writeFileAtomic } from '../../shared/files.js';
+import { BOUND_FILE } from '../store/sealed.js';
 
 const PARTIAL = 'restore.partial';
 const READY = 'restore.ready';
@@ -27,7 +28,9 @@ const DONE = 'restore.done';
 const PLAN = 'restore.json';
 
 /** What of a home makes a master, beside its store and its own node. */
-export const MASTER_FILES = ['ca.pem', 'ca.key', 'master.key', 'cluster.token', 'cluster.toml', 'certs'];
+export const MASTER_FILES = [
+  ...['ca.pem', 'ca.key', 'master.key', BOUND_FILE, 'cluster.token', 'cluster.toml', 'certs'],
+];
 
 /** Everything at the top of a home that a restore replaces. */
 const REPLACED = ['cluster.db', ...MASTER_FILES, 'agent'];

@@ -8,7 +8,17 @@ import { ordersInWindow } from '../plan/acme.js';
 import type { Store } from '../store/store.js';
 import type { AcmeRecord } from '../store/tables.js';
 import type { AcmeOptions, AcmePort, Challenge } from './acme-port.js';
-import { accountKey, accountOf, eventOf, issuerOf, newKey, ORDERS, ordersOf } from './acme-store.js';
+import {
+  accountKey,
+  accountOf,
+  bindOfAccount,
+  bindOfAcme,
+  eventOf,
+  issuerOf,
+  newKey,
+  ORDERS,
+  ordersOf,
+} from './acme-store.js';
 
 /** How long ingresses may take to answer a challenge before the CA is told to look. */
 const PROVE_MS = 30_000;
@@ -25,8 +35,10 @@ export function issuing(
     const before = recordOf(store, name, settings.directory);
     const way = await port.way(name, own, settings);
     const account = accountOf(store, authority, settings);
-    const accountKeyPem = authority.unseal(account.sealedKey);
-    const sealedKey = before.order?.sealedKey ?? authority.seal(newKey());
+    const accountKeyPem = authority.unseal(account.sealedKey, bindOfAccount(settings));
+    const ofOrder = bindOfAcme(name, 'order');
+    const sealedKey = before.order?.sealedKey ?? authority.seal(newKey(), ofOrder);
+    const keyPem = authority.unseal(sealedKey, ofOrder);
     let record: { remove(): Promise<void> } | null = null;
     let shown: string | null = null;
     /** What nobody took down, since a master before was killed, or it was proved already. */
@@ -37,7 +49,7 @@ export function issuing(
     };
     const order: AcmeOrder = {
       ...{ settings, name, way, account: { keyPem: accountKeyPem, url: account.url } },
-      keyPem: authority.unseal(sealedKey),
+      keyPem,
       orderUrl: before.order?.url ?? null,
       onAccount: (url) => store.write((tx) => tx.putMeta(accountKey(settings), { ...account, url })),
       onOrder: (url) => keepOrder(store, before, { url, sealedKey }),
@@ -63,7 +75,10 @@ export function issuing(
       if (!isCaGone(error)) await takeDown();
       throw error;
     });
-    keepCertificate(store, before, { certPem, sealedKey });
+    keepCertificate(store, before, {
+      certPem,
+      sealedKey: authority.seal(keyPem, bindOfAcme(name, 'certificate')),
+    });
     options.onChange();
     await takeDown();
   };

@@ -33,7 +33,11 @@ export interface AcmePort {
 
 export interface AcmeOptions {
   store: Store;
-  authority: { clusterId: string; seal(plain: string): string; unseal(sealed: string): string };
+  authority: {
+    clusterId: string;
+    seal(plain: string, bind: string): string;
+    unseal(sealed: string, bind: string): string;
+  };
   /** Null: ACME is off. */
   settings(): AcmeSettings | null;
   /** Names that are served and have no certificate of the user's. */

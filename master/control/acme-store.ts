@@ -1,6 +1,7 @@
 /** What ACME keeps in the store beside its records (accounts, the times of its orders), and small facts of certificates. */
 import { generateKeyPairSync, type X509Certificate } from 'node:crypto';
 import { isForgotten } from '../plan/acme.js';
+import { bindOfRow } from '../store/sealed.js';
 import type { Store } from '../store/store.js';
 import type { AcmeRecord } from '../store/tables.js';
 
@@ -15,10 +16,22 @@ export function dropGone(store: Store, wanted: ReadonlySet<string>, nowMs: numbe
   });
 }
 
+/** What the key of a name's certificate, and that of its order, are sealed for. */
+export const bindOfAcme = (name: string, part: 'certificate' | 'order'): string =>
+  bindOfRow('acme', name, part, 'sealedKey');
+
+/** And the account's. */
+export const bindOfAccount = (settings: { directory: string; email: string }): string =>
+  bindOfRow('meta', accountKey(settings), 'sealedKey');
+
 /** Null: it was sealed in another home, or is damaged. */
-export function unsealed(authority: { unseal(sealed: string): string }, sealed: string): string | null {
+export function unsealed(
+  authority: { unseal(sealed: string, bind: string): string },
+  sealed: string,
+  bind: string,
+): string | null {
   try {
-    return authority.unseal(sealed);
+    return authority.unseal(sealed, bind);
   } catch {
     return null;
   }
@@ -35,8 +48,8 @@ export interface Account {
 }
 
 interface Sealing {
-  seal(plain: string): string;
-  unseal(sealed: string): string;
+  seal(plain: string, bind: string): string;
+  unseal(sealed: string, bind: string): string;
 }
 
 /** The account of these settings, made where there is none that can be opened. */
@@ -47,8 +60,9 @@ export function accountOf(
 ): Account {
   const key = accountKey(settings);
   const stored = store.meta(key) as Account | undefined;
-  if (stored && unsealed(authority, stored.sealedKey) !== null) return stored;
-  const made: Account = { sealedKey: authority.seal(newKey()), url: null };
+  const bind = bindOfAccount(settings);
+  if (stored && unsealed(authority, stored.sealedKey, bind) !== null) return stored;
+  const made: Account = { sealedKey: authority.seal(newKey(), bind), url: null };
   store.write((tx) => tx.putMeta(key, made));
   return made;
 }
@@ -58,7 +72,8 @@ export function usable(
   authority: Pick<Sealing, 'unseal'>,
   record: AcmeRecord | undefined,
 ): AcmeRecord | undefined {
-  return record?.certificate && unsealed(authority, record.certificate.sealedKey) === null
+  return record?.certificate &&
+    unsealed(authority, record.certificate.sealedKey, bindOfAcme(record.name, 'certificate')) === null
     ? { ...record, certificate: null }
     : record;
 }

@@ -11,6 +11,7 @@ import { hasDnsRoom, isByDns } from '../plan/dns.js';
 import { isCaGone, issuing, recordOf } from './acme-issue.js';
 import type { AcmeOptions, Challenge } from './acme-port.js';
 import {
+  bindOfAcme,
   dropGone,
   eventOf,
   failureWords,
@@ -135,7 +136,7 @@ export function createAcme(options: AcmeOptions): Acme {
       const known = opened.get(name);
       if (known?.sealedKey === certificate.sealedKey) return known.value;
       const { certPem, sealedKey } = certificate;
-      const keyPem = unsealed(authority, sealedKey);
+      const keyPem = unsealed(authority, sealedKey, bindOfAcme(name, 'certificate'));
       if (keyPem === null) return null;
       const value = { names: [name], certPem, keyPem, ...stapling(certPem) };
       opened.set(name, { sealedKey, value });

@@ -8,6 +8,7 @@ import { isRouted } from '../../shared/spec.js';
 import type { IngressSettings } from '../plan/assignments.js';
 import { inheritedBy } from '../plan/routes.js';
 import type { ServiceState } from '../plan/snapshot.js';
+import { bindOfRow } from '../store/sealed.js';
 import type { Store } from '../store/store.js';
 import { FALLBACK_NAME, type SiteCertificate } from '../store/tables.js';
 import type { Transaction } from '../store/transaction.js';
@@ -22,8 +23,8 @@ export interface SiteIssuer {
   ): Omit<SiteCertificate, 'name' | 'sealedKey'> & { keyPem: string };
   /** Null: not of this CA, or not with that key. */
   datesOfSite(certPem: string, keyPem: string): { notBeforeMs: number; notAfterMs: number } | null;
-  seal(plain: string): string;
-  unseal(sealed: string): string;
+  seal(plain: string, bind: string): string;
+  unseal(sealed: string, bind: string): string;
 }
 
 /** Where certificates come from that are better than the cluster's own. */
@@ -59,7 +60,7 @@ export function createCertificates(
   const open = ({ name, certPem, sealedKey }: SiteCertificate): Certificate => {
     const before = opened.get(name);
     if (before?.sealedKey === sealedKey) return before.certificate;
-    const certificate = { names: [name], certPem, keyPem: issuer.unseal(sealedKey) };
+    const certificate = { names: [name], certPem, keyPem: issuer.unseal(sealedKey, bindOf(name)) };
     opened.set(name, { sealedKey, certificate });
     return certificate;
   };
@@ -112,7 +113,8 @@ export function createCertificates(
         ...(fallback ? [{ name: FALLBACK_NAME, ...fallback }] : []),
       ]) {
         const dates = issuer.datesOfSite(certPem, keyPem);
-        if (dates) tx.putCertificate({ name, certPem, sealedKey: issuer.seal(keyPem), ...dates });
+        const sealedKey = issuer.seal(keyPem, bindOf(name));
+        if (dates) tx.putCertificate({ name, certPem, sealedKey, ...dates });
       }
       known = null;
     },
@@ -128,6 +130,9 @@ export function createCertificates(
     },
   };
 }
+
+/** What the key of a name is sealed for. */
+const bindOf = (name: string): string => bindOfRow('certificates', name, 'sealedKey');
 
 /** The domains that services are served under with TLS, or are about to be. */
 export function wantedNames(services: readonly ServiceState[]): Set<string> {
@@ -147,5 +152,5 @@ function isDue(certificate: SiteCertificate | undefined, nowMs: number): boolean
 
 function issue(issuer: SiteIssuer, name: string, nowMs: number): SiteCertificate {
   const { certPem, keyPem, notBeforeMs, notAfterMs } = issuer.issueServer([name], nowMs);
-  return { name, certPem, sealedKey: issuer.seal(keyPem), notBeforeMs, notAfterMs };
+  return { name, certPem, sealedKey: issuer.seal(keyPem, bindOf(name)), notBeforeMs, notAfterMs };
 }

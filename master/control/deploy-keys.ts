@@ -17,19 +17,22 @@ export interface DeployKeyRequest {
 }
 
 export interface DeployKeys {
-  create(request: DeployKeyRequest, by: string): DeployKeyReply;
-  /** Whose secret it becomes. */
-  projectOf(request: DeployKeyRequest): string;
+  /** Throws CONFLICT for one that has a key already, and BODY_INVALID. */
+  create(request: DeployKeyRequest, by: string, sees: SeesProject): DeployKeyReply;
+  /** Whose secret it becomes, as who `sees` only some projects means it. */
+  projectOf(request: DeployKeyRequest, sees: SeesProject): string;
 }
+
+export type SeesProject = (project: string) => boolean;
 
 export function createDeployKeys(
   store: Pick<Store, 'secret' | 'serviceKeys'>,
   secrets: Pick<Secrets, 'set'>,
 ): DeployKeys {
   return {
-    projectOf: (request) => placeOf(store.serviceKeys(), request).project,
-    create(request, by) {
-      const { project, name } = placeOf(store.serviceKeys(), request);
+    projectOf: (request, sees) => placeOf(store.serviceKeys(), request, sees).project,
+    create(request, by, sees) {
+      const { project, name } = placeOf(store.serviceKeys(), request, sees);
       const secret = `${name.replaceAll('-', '_')}_deploy_key`;
       if (store.secret(secretKey(project, secret)) && request.replace !== true)
         throw new OrcaError(
@@ -49,13 +52,18 @@ export function createDeployKeys(
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
+/** Which project has a service of that name is asked of those that are seen: the answer to others tells no names. */
 function placeOf(
   keys: readonly string[],
   { service, project }: DeployKeyRequest,
+  sees: SeesProject,
 ): { project: string; name: string } {
   const [head = '', tail] = service.split('/');
   const name = tail ?? head;
-  const found = keys.filter((key) => key.endsWith(`/${name}`)).map((key) => key.slice(0, key.indexOf('/')));
+  const found = keys
+    .filter((key) => key.endsWith(`/${name}`))
+    .map((key) => key.slice(0, key.indexOf('/')))
+    .filter(sees);
   const of =
     tail === undefined ? (project ?? (found.length === 1 ? found[0] : undefined) ?? 'default') : head;
   if (LABEL.test(name) && LABEL.test(of)) return { project: of, name };

@@ -29,6 +29,8 @@ export interface ConfiguredToken {
   role: Role;
   projects: readonly string[] | null;
   value: string;
+  /** It can be guessed. */
+  isWeak?: boolean;
 }
 
 export type Judged =

@@ -12,6 +12,7 @@ import type { ServiceSpec } from '../../shared/spec.js';
 import type { IngressSettings } from '../plan/assignments.js';
 import { chooseOwn, filesId, uploadId } from '../plan/own-certificate.js';
 import type { ServiceState } from '../plan/snapshot.js';
+import { bindOfRow } from '../store/sealed.js';
 import type { Store } from '../store/store.js';
 import type { OwnCertificate } from '../store/tables.js';
 import { unsealed } from './acme-store.js';
@@ -49,7 +50,7 @@ export interface OwnCertificates extends CertificateSource {
 
 export interface OwnCertificatesOptions {
   store: Store;
-  authority: { seal(plain: string): string; unseal(sealed: string): string };
+  authority: { seal(plain: string, bind: string): string; unseal(sealed: string, bind: string): string };
   /** Absolute. */
   certDir: () => string;
   nowMs: () => number;
@@ -77,7 +78,7 @@ export function createOwnCertificates(options: OwnCertificatesOptions): OwnCerti
   const recordOf = (id: string, { kind: _, keyPem, ...usable }: Usable, by: string): OwnCertificate => ({
     id,
     ...usable,
-    sealedKey: authority.seal(keyPem),
+    sealedKey: authority.seal(keyPem, bindOf(id)),
     by,
     atMs: nowMs(),
   });
@@ -185,7 +186,7 @@ function createKept(store: Store, authority: OwnCertificatesOptions['authority']
   const open = ({ id, names, certPem, sealedKey }: OwnCertificate): Certificate | null => {
     const known = opened.get(id);
     if (known?.sealedKey === sealedKey) return known.certificate;
-    const keyPem = unsealed(authority, sealedKey);
+    const keyPem = unsealed(authority, sealedKey, bindOf(id));
     const certificate = keyPem === null ? null : { names, certPem, keyPem, ...stapling(certPem) };
     opened.set(id, { sealedKey, certificate });
     return certificate;
@@ -217,5 +218,8 @@ function namedBy(services: readonly ServiceWithTls[]): Map<string, string[]> {
 
 const about = ({ names, issuer, notAfterMs }: Usable): string =>
   `is for ${names.join(', ')}, of ${issuer}, and lasts until ${new Date(notAfterMs).toISOString().slice(0, 10)}`;
+
+/** What the key of one is sealed for. */
+const bindOf = (id: string): string => bindOfRow('ownCertificates', id, 'sealedKey');
 
 const metaOf = ({ sealedKey: _, certPem: __, ...meta }: OwnCertificate): OwnMeta => meta;

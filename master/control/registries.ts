@@ -8,6 +8,7 @@ import type { Rollout } from '../../shared/model.js';
 import type { Assignment } from '../../shared/protocol.js';
 import { readRegistryHost, registryOf } from '../../shared/registry-host.js';
 import {
+  bindOfPassword,
   deleteRegistry,
   putRegistry,
   type RegistryRecord,
@@ -41,7 +42,7 @@ export interface Registries {
 export function createRegistries(
   store: Store,
   states: Pick<States, 'all'>,
-  keys: { seal(plain: string): string; unseal(sealed: string): string },
+  keys: { seal(plain: string, bind: string): string; unseal(sealed: string, bind: string): string },
   fresh: FreshCredentials,
 ): Registries {
   const usedBy = (host: string): string[] =>
@@ -62,7 +63,8 @@ export function createRegistries(
     login(given, by) {
       store.requireRoom();
       const host = hostOf(given.host);
-      const record = { host, ...credentialsOf(given, keys.seal), setAtMs: Date.now(), by };
+      const sealed = (password: string): string => keys.seal(password, bindOfPassword(host));
+      const record = { host, ...credentialsOf(given, sealed), setAtMs: Date.now(), by };
       store.write((tx) => {
         putRegistry(tx, record);
         const whose = record.command ? `given by ${record.command[0]}` : `of ${record.username}`;
@@ -122,7 +124,7 @@ function credentialsOf(
 /** What can't be had is a reason that the pull shows; null: it is being fetched. */
 function givenBy(
   { host, username, sealedPassword, command }: RegistryRecord,
-  unseal: (sealed: string) => string,
+  unseal: (sealed: string, bind: string) => string,
   fresh: FreshCredentials,
 ): NonNullable<Assignment['registries']>[string] | null {
   if (command !== undefined) {
@@ -130,7 +132,7 @@ function givenBy(
     return given && { username: '', ...given };
   }
   try {
-    return { username, password: unseal(sealedPassword ?? ''), reason: null };
+    return { username, password: unseal(sealedPassword ?? '', bindOfPassword(host)), reason: null };
   } catch {
     const reason = `what is stored of the registry ${host} can't be read: it was changed outside of Orca; \`orca registry login ${host}\` sets it anew`;
     return { username, password: null, reason };

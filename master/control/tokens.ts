@@ -33,6 +33,8 @@ export interface TokenFacts {
   row: Token | null;
   expiresAtMs: number | null;
   lastUse: TokenUse | null;
+  /** It can be guessed. */
+  isWeak: boolean;
 }
 
 export interface TokensOptions {
@@ -79,6 +81,7 @@ export function createTokens(options: TokensOptions) {
     source: row.name === ADMIN ? 'cluster.token' : 'made',
     expiresAtMs: expiryOf(row),
     lastUse: uses.last(madeKey(row.name)),
+    isWeak: false,
   });
 
   return {
@@ -96,10 +99,12 @@ export function createTokens(options: TokensOptions) {
     },
     list: (): TokenFacts[] => [
       ...store.tokens().map(factsOf),
-      ...configured().map(({ name, role, projects }): TokenFacts => {
-        const lastUse = uses.last(configuredKey(name));
-        return { name, role, projects, source: 'cluster.toml', row: null, expiresAtMs: null, lastUse };
-      }),
+      ...configured().map(
+        ({ name, role, projects, isWeak = false }): TokenFacts => ({
+          ...{ name, role, projects, source: 'cluster.toml', row: null, expiresAtMs: null, isWeak },
+          lastUse: uses.last(configuredKey(name)),
+        }),
+      ),
     ],
     create({ name, role, projects, ttl_secs }: CreateToken, by: string): { facts: TokenFacts; text: string } {
       if (role === 'admin' && projects)

@@ -12,6 +12,7 @@ import { apiOf, apiProblem, firstReport } from '../plan/commit-status.js';
 import { globProblem } from '../plan/globs.js';
 import { isFieldPath } from '../plan/image-tag.js';
 import { repoName } from '../plan/judge-push.js';
+import { bindOfRow } from '../store/sealed.js';
 import type { Store } from '../store/store.js';
 import { newDeliveryId } from './receive.js';
 
@@ -31,7 +32,7 @@ const SECRET_BYTES = 32;
 
 export interface WebhooksOptions {
   store: Store;
-  authority: { seal(plain: string): string; unseal(sealed: string): string };
+  authority: { seal(plain: string, bind: string): string; unseal(sealed: string, bind: string): string };
   nowMs: () => number;
 }
 
@@ -50,8 +51,8 @@ export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): We
           `there are ${MAX_WEBHOOKS} webhooks, which is as many as there may be`,
         );
       const made = request.secret === undefined ? randomBytes(SECRET_BYTES).toString('base64url') : null;
-      const sealedSecret = authority.seal(request.secret ?? made ?? '');
       const id = `wh-${randomBytes(4).toString('hex')}`;
+      const sealedSecret = authority.seal(request.secret ?? made ?? '', bindOfHook(id));
       const webhook = { id, ...wanted(request), service, sealedSecret, by, createdAtMs: nowMs() };
       store.write((tx) => {
         tx.putWebhook(webhook);
@@ -177,12 +178,15 @@ function refuseGlob(key: string, glob: string): void {
   if (problem !== null) throw new OrcaError('BODY_INVALID', `${key} ${problem}`);
 }
 
+/** What the secret of one is sealed for. */
+export const bindOfHook = (id: string): string => bindOfRow('webhooks', id, 'sealedSecret');
+
 /** Every webhook with its secret in the clear, in memory only. One whose secret was sealed in another home is never signed for. */
 function createOpened(store: Store, authority: WebhooksOptions['authority']) {
   let known: { webhook: Webhook; secret: string }[] | null = null;
   const open = (webhook: Webhook): { webhook: Webhook; secret: string }[] => {
     try {
-      return [{ webhook, secret: authority.unseal(webhook.sealedSecret) }];
+      return [{ webhook, secret: authority.unseal(webhook.sealedSecret, bindOfHook(webhook.id)) }];
     } catch {
       return [];
     }

@@ -29,6 +29,8 @@ export interface TokenFacts {
   row: Token | null;
   expiresAtMs: number | null;
   lastUse: { atMs: number; from: string } | null;
+  /** It can be guessed. */
+  isWeak: boolean;
 }
 
 /** Refusals are OrcaErrors and have changed nothing. */

@@ -104,6 +104,16 @@ export function beyond({ name, projects }: Holder, why: string): OrcaError {
   });
 }
 
+/**
+ * Whose it is, by the service that it is of; undefined: there is none. A token that is limited to projects is refused in the same words for what
+ * is not there and for what is not of its own, so that an id tells it nothing.
+ */
+export function projectsOfId(holder: Holder, thing: string, service: string | undefined): string[] {
+  const project = service === undefined ? null : projectOf(service);
+  if (holder.projects !== null && !seesProject(holder, project)) throw beyond(holder, `it sees no ${thing}`);
+  return project === null ? [] : [project];
+}
+
 export const anything = { what: 'anything' } as const;
 export const ownPart = { what: 'own-part' } as const;
 export const ofCluster = (does: 'read' | 'change' | 'rule', thing: string) =>

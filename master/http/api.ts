@@ -15,6 +15,7 @@ import Fastify, {
 import { OrcaError } from '../../shared/errors.js';
 import type { Peer } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
+import { acceptJson, leaveBodies } from './accept-json.js';
 import { anything, ofCluster } from './access.js';
 import type { Access, Caller } from './access-ports.js';
 import { adoptRoutes } from './adopt-routes.js';
@@ -31,7 +32,6 @@ import { addressOf, createGuard, type Guard, nobody } from './guard.js';
 import { createGuessing, type Guessing } from './guessing.js';
 import { hookRoutes } from './hook-routes.js';
 import { joinRoutes } from './join-routes.js';
-import { refuseDeep } from './json-depth.js';
 import { logsRoute } from './logs-route.js';
 import { metricsOf } from './metrics.js';
 import { mountNodeFiles, nodeFilePaths } from './node-files.js';
@@ -63,6 +63,7 @@ import { tokenRoutes } from './token-routes.js';
 import { createViews } from './views.js';
 import { webhookLines } from './webhook-metrics.js';
 import { webhookRoutes } from './webhook-routes.js';
+import { whileGood } from './while-good.js';
 
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
@@ -108,6 +109,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     forceCloseConnections: true,
     // Names of secrets and domains in paths are longer than Fastify's 100.
     routerOptions: { maxParamLength: 300 },
+    // What is wrong with a path before there is a route for it.
+    frameworkErrors: (error, request, reply) => void sendError(options.log, error, request, reply),
   });
   acceptJson(app);
   app.setNotFoundHandler((request) => {
@@ -227,6 +230,7 @@ function mount(app: FastifyInstance, one: Route, guard: Guard, { peer, access }:
         holder: caller ?? nobody,
         expiresAtMs: caller?.expiresAtMs ?? null,
         raw: request.raw,
+        whileGood: <T>(wait: () => Promise<T>) => whileGood(access.tokens, caller, gone, wait),
         from: { address: addressOf(request), peer: peer(request.raw.socket) },
         signal: gone.signal,
       };
@@ -258,24 +262,4 @@ async function* inLines(values: AsyncIterable<unknown>): AsyncGenerator<string> 
 function actorOf(request: FastifyRequest, caller: Caller | null): Actor {
   const isCli = /^orca/i.test(request.headers['user-agent'] ?? '');
   return { by: caller?.name ?? 'nobody', source: isCli ? 'cli' : 'api' };
-}
-
-/** A body is JSON whatever its Content-Type says, and may be empty (clients of the Rust Orca do both). */
-function acceptJson(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_, text, done) => {
-    try {
-      refuseDeep(text.toString());
-      done(null, text === '' ? null : JSON.parse(text.toString()));
-    } catch (cause) {
-      if (cause instanceof OrcaError) return done(cause);
-      done(new OrcaError('BODY_INVALID', 'the body is not JSON', { cause }));
-    }
-  });
-}
-
-/** Nobody reads a body before its handler does. */
-function leaveBodies(scope: FastifyInstance): void {
-  scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser('*', (_, __, done) => done(null, undefined));
 }

@@ -12,14 +12,14 @@ import { type Build, buildLogName, isOver } from '../../shared/build.js';
 import { OrcaError } from '../../shared/errors.js';
 import type { Store } from '../store/store.js';
 import { KEPT_ROLLOUTS } from '../store/transaction.js';
-import { ofCluster, ownPart, projectOf } from './access.js';
+import { ofCluster, ownPart, projectOf, projectsOfId, seesProject } from './access.js';
 import { buildView } from './build-view.js';
 import { findService } from './find-service.js';
 import { nextChange } from './follow.js';
 import { seesService } from './own-part.js';
 import type { CleanUp, Commands, DeployKeys, Live } from './ports.js';
 import { iso } from './rollout-view.js';
-import { answer, flag, isSet, type Route, route, unset } from './route.js';
+import { answer, type Call, flag, isSet, type Route, route, unset } from './route.js';
 
 const NEWEST = 50;
 const LOOK_EVERY_MS = 1_000;
@@ -39,13 +39,10 @@ export function buildRoutes(
       hint: 'See `orca builds` for those that are kept.',
     });
   };
-  /** Of a build that is not there nothing is said but that. */
   const ofBuild = <D extends 'read' | 'change'>(does: D) => ({
     ...{ what: 'projects' as const, does },
-    of: ({ params }: { params: Record<string, string> }): string[] => {
-      const service = store.build(params.id ?? '')?.service;
-      return service === undefined ? [] : [projectOf(service)];
-    },
+    of: ({ params, holder }: Pick<Call<unknown, unknown>, 'params' | 'holder'>): string[] =>
+      projectsOfId(holder, `build "${params.id}"`, store.build(params.id ?? '')?.service),
   });
   return [
     route('GET /builds', {
@@ -95,11 +92,19 @@ export function buildRoutes(
       },
     }),
     route('POST /keys/deploy', {
-      touches: { what: 'projects', does: 'change', of: ({ body }) => [deployKeys.projectOf(body)] },
+      touches: {
+        what: 'projects',
+        does: 'change',
+        of: ({ body, holder }) => [deployKeys.projectOf(body, (one) => seesProject(holder, one))],
+      },
       summary: 'Makes a key that reads the repository of a service; the private half becomes a secret',
       body: z.object({ service: z.string(), project: unset(z.string()), replace: unset(z.boolean()) }),
       reply: deployKeyReplySchema,
-      run: ({ body, actor }) => answer(deployKeys.create(body, actor.by), 201),
+      run: ({ body, actor, holder }) =>
+        answer(
+          deployKeys.create(body, actor.by, (one) => seesProject(holder, one)),
+          201,
+        ),
     }),
     route('POST /cleanup', {
       touches: ofCluster('change', 'the images of all nodes'),

@@ -11,11 +11,11 @@ import { messageOf, OrcaError } from '../../shared/errors.js';
 import type { ClusterEvent } from '../../shared/model.js';
 import type { Store } from '../store/store.js';
 import { KEPT_EVENTS } from '../store/transaction.js';
-import { ofCluster, ownPart, projectOf } from './access.js';
+import { ofCluster, ownPart, projectsOfId } from './access.js';
 import { followEvents, followRollout } from './follow.js';
 import { nodeFor, seesService, statusFor } from './own-part.js';
 import type { Settings } from './ports.js';
-import { type Answer, answer, flag, isSet, type Route, route, unset } from './route.js';
+import { type Answer, answer, type Call, flag, isSet, type Route, route, unset } from './route.js';
 import { eventView, type Views } from './views.js';
 
 const ok = z.object({ ok: z.string() });
@@ -46,10 +46,8 @@ export function clusterRoutes({ store, views, settings, reload }: ClusterRoutesO
   const ofRollout = {
     what: 'projects',
     does: 'read',
-    of: ({ params }: { params: Record<string, string> }) => {
-      const service = store.rollout(params.id ?? '')?.service;
-      return service === undefined ? [] : [projectOf(service)];
-    },
+    of: ({ params, holder }: Pick<Call<unknown, unknown>, 'params' | 'holder'>) =>
+      projectsOfId(holder, `rollout "${params.id}"`, store.rollout(params.id ?? '')?.service),
   } as const;
   return [
     route('GET /health', {

@@ -5,10 +5,12 @@ import { parseServiceBody } from '../../shared/config/service.js';
 import { checkServiceSet } from '../../shared/config/service-set.js';
 import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
+import { foreignImage } from '../../shared/foreign-image.js';
 import type { Rollout, Service } from '../../shared/model.js';
 import { permit } from '../../shared/permit.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import type { Store } from '../store/store.js';
+import { beyond, type Holder, seesProject } from './access.js';
 import { rolloutsEnd } from './follow.js';
 import type { Certificates, Commands, Settings } from './ports.js';
 import { waitsForPromote } from './rollout-view.js';
@@ -27,15 +29,16 @@ export function deployRoutes(
   store: Store,
   commands: Commands,
   certificates: Pick<Certificates, 'problemOf'>,
-  settings: () => Pick<Settings, 'domain' | 'home' | 'security'>,
+  settings: () => Pick<Settings, 'domain' | 'home' | 'security' | 'ownPorts' | 'imagesPrefix'>,
 ): Route[] {
   /** The spec as it is deployed. */
-  const usable = (spec: ServiceSpec, mayChange: boolean): ServiceSpec => {
-    const { domain, security, home } = settings();
+  const usable = (spec: ServiceSpec, holder: Holder): ServiceSpec => {
+    const { domain, security, home, ownPorts, imagesPrefix } = settings();
     refuseOwnName(spec, domain);
+    refuseForeignImage(spec, holder, imagesPrefix);
     // What it says of files of the master's host is for who may have them served.
-    if (mayChange) refuseBadFiles(spec, certificates);
-    return permit(spec, security, home);
+    if (holder.role !== 'viewer') refuseBadFiles(spec, certificates);
+    return permit(spec, security, { home, ports: ownPorts });
   };
   return [
     route('POST /deploy', {
@@ -44,13 +47,17 @@ export function deployRoutes(
       body: deployBody,
       query: z.object({ wait: unset(z.string()) }),
       reply: deployReplySchema,
-      run: async ({ body, query, actor, signal }) => {
+      run: async ({ body, query, actor, holder, signal, whileGood }) => {
         const waitMs = query.wait === undefined ? null : readWait(query.wait);
-        const specs = readSpecs(body).map((spec) => usable(spec, true));
+        const specs = readSpecs(body).map((spec) => usable(spec, holder));
         refuseClashes(store, specs);
         const rollouts = commands.deploy(specs, actor);
         const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts };
-        return waitMs === null ? answer(accepted) : outcome(store, rollouts, Date.now() + waitMs, signal);
+        if (waitMs === null) return answer(accepted);
+        const deadlineMs = Date.now() + waitMs;
+        const ids = rollouts.flatMap(({ id }) => id ?? []);
+        await whileGood(() => rolloutsEnd(store, ids, deadlineMs, signal));
+        return outcome(store, rollouts);
       },
     }),
     route('POST /plan', {
@@ -60,7 +67,7 @@ export function deployRoutes(
       reply: planReplySchema,
       run: ({ body, holder }) => {
         const specs = readSpecs(body);
-        const isUsable = (spec: ServiceSpec) => usable(spec, holder.role !== 'viewer');
+        const isUsable = (spec: ServiceSpec) => usable(spec, holder);
         refuseClashes(store, specs);
         return answer({ services: specs.map((spec) => planOne(commands, spec, isUsable)) });
       },
@@ -120,6 +127,13 @@ function refuseOwnName({ name, domains }: ServiceSpec, ownName: string | null): 
   );
 }
 
+/** Which project an image on the nodes is of, Docker does not ask. */
+function refuseForeignImage(spec: ServiceSpec, holder: Holder, pushedBelow: string | null): void {
+  if (holder.projects === null) return;
+  const reason = foreignImage(spec, (project) => seesProject(holder, project), pushedBelow);
+  if (reason !== null) throw beyond(holder, `${spec.name}: the image ${reason}`);
+}
+
 /** Files that are bad now; when they become so later, what was taken up stays and `orca certs` says why. */
 function refuseBadFiles(spec: ServiceSpec, certificates: Pick<Certificates, 'problemOf'>): void {
   const problem = certificates.problemOf(spec);
@@ -153,18 +167,7 @@ function specsOf({ spec }: Service, open: Rollout | undefined): ServiceSpec[] {
 }
 
 /** 200 when all went, 206 some, 500 none; a rollout still open at the deadline is an error of its own. */
-async function outcome(
-  store: Store,
-  rollouts: DeployReply['rollouts'],
-  deadlineMs: number,
-  signal: AbortSignal,
-): Promise<Answer> {
-  await rolloutsEnd(
-    store,
-    rollouts.flatMap(({ id }) => id ?? []),
-    deadlineMs,
-    signal,
-  );
+function outcome(store: Store, rollouts: DeployReply['rollouts']): Answer {
   const errors = rollouts.flatMap(({ service, id }) => {
     const error = id === null ? null : failureOf(store, id);
     return error ? [{ service, error: error.message, code: error.code, hint: error.hint }] : [];

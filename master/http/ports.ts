@@ -85,8 +85,12 @@ export interface DeployKeys {
   create(
     request: { service: string; project?: string | undefined; replace?: boolean | undefined },
     by: string,
+    sees: (project: string) => boolean,
   ): DeployKeyReply;
-  projectOf(request: { service: string; project?: string | undefined }): string;
+  projectOf(
+    request: { service: string; project?: string | undefined },
+    sees: (project: string) => boolean,
+  ): string;
 }
 
 /** A secret, but for its value. */
@@ -252,4 +256,8 @@ export type Settings = Pick<
   httpsPort: number;
   home: string;
   security: SecurityRules;
+  /** Of Orca itself: the API's, those of an ingress, that of images. */
+  ownPorts: readonly number[];
+  /** Where nodes push images that no registry has; null: nowhere. */
+  imagesPrefix: string | null;
 };

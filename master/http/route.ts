@@ -27,6 +27,8 @@ export interface Call<B, Q> {
   raw: IncomingMessage;
   /** Aborted when the caller goes away. */
   signal: AbortSignal;
+  /** Waits on as long as the caller's token is good; then `signal` is aborted, and it throws NOT_AUTHENTICATED. */
+  whileGood: <T>(wait: () => Promise<T>) => Promise<T>;
 }
 
 export type Answer =

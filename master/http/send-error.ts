@@ -44,8 +44,18 @@ export function asOrcaError(error: unknown): OrcaError {
       'BODY_TOO_LARGE',
       'the body is larger than 4 MiB, or than 32 KiB where no token is needed',
     );
+  if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH')
+    return new OrcaError('BODY_INVALID', crookedPath[code], {
+      hint: 'Encode each part of the path by itself: a percent sign is %25, a slash in a name %2F.',
+      cause: error,
+    });
   // A media type that is none (415) is refused before anything is read.
   if ((statusCode === 400 || statusCode === 415) && error instanceof Error)
     return new OrcaError('BODY_INVALID', error.message, { cause: error });
   return new OrcaError('INTERNAL', 'the master could not do that; its log says why', { cause: error });
 }
+
+const crookedPath = {
+  FST_ERR_BAD_URL: "the path can't be decoded",
+  FST_ERR_MAX_PARAM_LENGTH: 'a part of the path is longer than 300 characters',
+};

@@ -84,14 +84,14 @@ const created = ({ caFingerprint }: Tokens, { facts, text }: { facts: TokenFacts
 });
 
 function tokenView(
-  { name, role, projects, source, row, expiresAtMs, lastUse }: TokenFacts,
+  { name, role, projects, source, row, expiresAtMs, lastUse, isWeak }: TokenFacts,
   nowMs: number,
 ): TokenView {
   const isOver = expiresAtMs !== null && expiresAtMs <= nowMs;
   const state = row !== null && row.revokedAtMs !== null ? 'revoked' : isOver ? 'expired' : 'usable';
   const previous = row?.previous && row.previous.untilMs > nowMs ? row.previous.untilMs : null;
   return {
-    ...{ name, role, source, state },
+    ...{ name, role, source, state, weak: isWeak },
     projects: projects === null ? null : [...projects],
     created_by: row?.createdBy ?? null,
     created_at: row === null || row.createdAtMs === 0 ? null : iso(row.createdAtMs),

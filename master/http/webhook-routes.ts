@@ -17,7 +17,7 @@ import { OrcaError } from '../../shared/errors.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
 import { KEPT_DELIVERIES } from '../store/put-delivery.js';
 import type { Store } from '../store/store.js';
-import { beyond, type Holder, ownPart, projectOf } from './access.js';
+import { beyond, type Holder, ownPart, projectOf, projectsOfId } from './access.js';
 import { findService } from './find-service.js';
 import { seesService } from './own-part.js';
 import type { Hooks } from './ports.js';
@@ -93,7 +93,8 @@ export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
       touches: {
         what: 'projects',
         does: 'change',
-        of: ({ params }) => deliveryProject(store, params.id ?? ''),
+        of: ({ params, holder }) =>
+          projectsOfId(holder, `delivery "${params.id}"`, store.delivery(params.id ?? '')?.service),
       },
       summary: 'Takes the push of a delivery once more',
       reply: redeliveredSchema,
@@ -112,11 +113,6 @@ export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
 }
 
 type HookCall = Pick<Call<unknown, unknown>, 'params' | 'holder'>;
-
-function deliveryProject(store: Store, id: string): string[] {
-  const service = store.delivery(id)?.service;
-  return service === undefined ? [] : [projectOf(service)];
-}
 
 /** By id, else all of the service, of those that the caller sees. Throws NOT_FOUND. */
 function webhooksNamed(store: Store, named: string, holder: Holder): Webhook[] {

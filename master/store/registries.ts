@@ -1,5 +1,6 @@
 /** Who this cluster is at image registries: few, and so in one record of the store. */
 import type { Reader } from './reader.js';
+import { bindOfRow } from './sealed.js';
 import type { Transaction } from './transaction.js';
 
 export interface RegistryRecord {
@@ -15,6 +16,9 @@ export interface RegistryRecord {
 }
 
 const REGISTRIES = 'registries';
+/** What the password at a host is sealed for. */
+export const bindOfPassword = (host: string): string => bindOfRow('meta', REGISTRIES, host, 'sealedPassword');
+
 type Kept = Readonly<Record<string, RegistryRecord>>;
 
 /** In the order of their hosts. */

@@ -1,6 +1,6 @@
 /**
- * What in the store is sealed with the master's key: every text in a property whose name begins with `sealed`, wherever it is.
- * Nothing has to be listed for a new kind of record, so that a new key of the master never leaves one behind.
+ * What in the store is sealed with the master's key: every text in a property whose name begins with `sealed`, wherever it is, for that very
+ * place. Nothing has to be listed for a new kind of record, so that a new key of the master never leaves one behind.
  */
 import { valueId } from '../../shared/secret-reference.js';
 import type { Table } from './database.js';
@@ -10,7 +10,18 @@ import type { SecretRecord, Tables } from './tables.js';
 export type Reseal = (sealed: string, bind: string, where: string) => string;
 
 /** What the value of a secret is sealed for: in the place of another it can't be read. */
-export const bindOfSecret = (key: string, version: string): string => `secret:${valueId(key, version)}`;
+export const bindOfSecret = (key: string, version: string): string => `${SECRET}${valueId(key, version)}`;
+
+/** And any other text: for its place in the store. `path`: from the row to it, its own name last. */
+export const bindOfRow = (table: keyof Tables, key: string, ...path: string[]): string =>
+  `row:${JSON.stringify([table, key, ...path])}`;
+
+/** In the home once everything that is sealed is bound to its place. It speaks of the store beside it, and goes with that (`backup/swap.ts`). */
+export const BOUND_FILE = 'sealed.bound';
+
+const SECRET = 'secret:';
+/** Values of secrets were sealed for their place in every version. */
+export const wasAlwaysBound = (bind: string): boolean => bind.startsWith(SECRET);
 
 export interface Resealed {
   table: Table<unknown>;
@@ -26,7 +37,9 @@ export function resealed(tables: Tables, change: Reseal): Resealed[] {
       const value =
         name === 'secrets'
           ? ofSecret(key, before as SecretRecord, change)
-          : within(before, (sealed) => change(sealed, '', `${name} ${key}`));
+          : within(before, [], (sealed, path) =>
+              change(sealed, bindOfRow(name as keyof Tables, key, ...path), `${name} ${key}`),
+            );
       return value === before ? [] : [{ table, key, value }];
     }),
   );
@@ -44,11 +57,16 @@ function ofSecret(key: string, secret: SecretRecord, change: Reseal): SecretReco
 const isSealed = (text: string): boolean => /^(2\.[0-9a-f]{12}\.)?[A-Za-z0-9+/]{38,}={0,2}$/.test(text);
 
 /** The same object where nothing in it is sealed. */
-function within(value: unknown, change: (sealed: string) => string): unknown {
+function within(
+  value: unknown,
+  at: readonly string[],
+  change: (sealed: string, path: readonly string[]) => string,
+): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).map(([key, of]): [string, unknown, boolean] => {
-    const next =
-      key.startsWith('sealed') && typeof of === 'string' && isSealed(of) ? change(of) : within(of, change);
+    const path = [...at, key];
+    const isText = key.startsWith('sealed') && typeof of === 'string' && isSealed(of);
+    const next = isText ? change(of, path) : within(of, path, change);
     return [key, next, next !== of];
   });
   if (!entries.some(([, , isNew]) => isNew)) return value;

@@ -54,3 +54,21 @@ export const tokensOf = (tables: readonly TokenTable[], bare: readonly string[])
     projects: null,
   })),
 ];
+
+/** 16 characters of a hand's choice; what Orca makes itself has 256 random bits. */
+const SHORTEST = 16;
+/** Different ones among them. */
+const FEWEST = 6;
+
+/** One that can be guessed: the files of the Rust Orca load as they are, so that it is said and not refused. */
+export const isWeak = ({ value }: Pick<ConfigToken, 'value'>): boolean =>
+  value.length < SHORTEST || new Set(value).size < FEWEST;
+
+/** A sentence for each. */
+export const weakTokenNotes = (tokens: readonly ConfigToken[]): string[] =>
+  tokens
+    .filter(isWeak)
+    .map(
+      ({ name }) =>
+        `the token "${name}" of cluster.toml can be guessed: give it ${SHORTEST} random characters or more (\`openssl rand -hex 32\`), or make one with \`orca token create\``,
+    );

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import acme from 'acme-client';
 import t from 'tap';
 import { openAuthority } from '../../master/authority.js';
+import { bindOfAccount } from '../../master/control/acme-store.js';
 import { openStore } from '../../master/store/store.js';
 import { aCa, aCertificate } from '../support/a-certificate.js';
 import { nodeAppImage } from '../support/images.js';
@@ -190,7 +191,10 @@ function accountKey(): string {
   const store = openStore(join(orca.home, 'cluster.db'));
   try {
     const account = store.meta(`acme-account|${pebble.directory}|ops@example.com`) as { sealedKey: string };
-    return openAuthority(orca.home, Date.now()).unseal(account.sealedKey);
+    return openAuthority(orca.home, Date.now()).unseal(
+      account.sealedKey,
+      bindOfAccount({ directory: pebble.directory, email: 'ops@example.com' }),
+    );
   } finally {
     store.close();
   }

@@ -200,6 +200,35 @@ t.test('a followed stream ends with its token, by revocation and by expiry', asy
   t.match(await expired, /token\.made/);
 });
 
+t.test('what is waited for is waited for no longer than the token is good, and goes on', async (t) => {
+  const waited = (token: string, name: string) => {
+    const [service] = deploy('shop').services;
+    const body = { services: [{ ...service, name, domain: `${name}.test` }] };
+    return ask(token, 'POST', '/deploy?wait=5m', body);
+  };
+  const revoked = waited(await make('waits', 'deployer', shop), 'one');
+  const expired = waited(await make('waits-briefly', 'deployer', shop, 2), 'two');
+  const deployed = async () =>
+    ((await m.api('GET', '/status?project=shop')).json as { services: { name: string }[] }).services.map(
+      ({ name }) => name,
+    );
+  await waitFor('both to be taken up', async () => {
+    const names = await deployed();
+    return names.includes('one') && names.includes('two');
+  });
+  await m.api('DELETE', '/tokens/waits');
+  for (const [answer, name] of [
+    [await revoked, 'waits'],
+    [await expired, 'waits-briefly'],
+  ] as const)
+    t.match(answer, {
+      status: 401,
+      json: { code: 'NOT_AUTHENTICATED', error: new RegExp(`"${name}" is good no more`), hint: /goes on/ },
+    });
+  const names = await deployed();
+  t.ok(['one', 'two'].every((name) => names.includes(name)));
+});
+
 t.test('the rotated token of the home works after a restart, and the trail is whole', async (t) => {
   await m.api('POST', '/tokens/admin/rotate', {});
   t.match(await ask(admin, 'GET', '/status'), { status: 401 });

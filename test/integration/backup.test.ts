@@ -86,6 +86,7 @@ t.test('a backup of a running master is one file, closed to others, and an ordin
     'ca.pem',
     'ca.key',
     'master.key',
+    'sealed.bound',
     'cluster.token',
     'cluster.toml',
     'certs/link.pem',

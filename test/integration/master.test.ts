@@ -172,7 +172,16 @@ t.test('reload takes up what changed; a bad file is refused and what runs stays'
     file,
     '[cluster]\nname = "two"\n[[token]]\nname = "eyes"\nvalue = "look-only"\nrole = "viewer"\n',
   );
-  t.equal((await m.api('POST', '/reload')).status, 200);
+  t.match(await m.api('POST', '/reload'), {
+    status: 200,
+    json: { ok: /the token "eyes" of cluster.toml can be guessed/ },
+  });
+  t.match((await m.api('GET', '/tokens')).json, {
+    tokens: [
+      { name: 'admin', weak: false },
+      { name: 'eyes', weak: true },
+    ],
+  });
   t.equal((await statusOf(m)).cluster_name, 'two');
   const viewer = { authorization: 'Bearer look-only' };
   t.equal((await m.api('GET', '/status', undefined, viewer)).status, 200);

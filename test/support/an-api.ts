@@ -155,6 +155,8 @@ export async function anApi(
       httpsPort: 443,
       home: '/var/lib/orca',
       security: more.security ?? NOTHING_ALLOWED,
+      ownPorts: [80, 443, 6_880],
+      imagesPrefix: 'registry.example.com/orca',
     }),
     access,
     reload: async () => 'done',

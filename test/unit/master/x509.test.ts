@@ -48,7 +48,7 @@ t.test(
     t.equal(second.clusterId, first.clusterId);
     t.equal(statSync(join(home, 'ca.key')).mode & 0o777, 0o600);
     t.equal(statSync(join(home, 'ca.pem')).mode & 0o777, 0o644);
-    first.seal('the first thing that needs it');
+    first.seal('the first thing that needs it', 'it');
     t.equal(statSync(join(home, 'master.key')).mode & 0o777, 0o600);
     t.ok(new X509Certificate(first.caPem).ca);
     rmSync(join(home, 'ca.key'));
@@ -58,11 +58,11 @@ t.test(
 
 t.test('what is sealed opens again with the same home only, and is not in the sealed text', async (t) => {
   const [one, other] = [openAuthority(aHome(), Date.now()), openAuthority(aHome(), Date.now())];
-  const sealed = one.seal('a private key');
-  t.equal(one.unseal(sealed), 'a private key');
-  t.not(one.seal('a private key'), sealed, 'a nonce of its own each time');
+  const sealed = one.seal('a private key', 'it');
+  t.equal(one.unseal(sealed, 'it'), 'a private key');
+  t.not(one.seal('a private key', 'it'), sealed, 'a nonce of its own each time');
   t.notMatch(Buffer.from(sealed, 'base64').toString('latin1'), /private/);
-  t.throws(() => other.unseal(sealed));
+  t.throws(() => other.unseal(sealed, 'it'));
 });
 
 t.test('TLS accepts the certificates both ways', async (t) => {

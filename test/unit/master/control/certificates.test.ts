@@ -54,9 +54,9 @@ t.test('one whose key can not be opened is issued anew, and keeps nobody from th
   const issuer = anIssuer();
   const certificates = createCertificates(store, {
     ...issuer,
-    unseal: (sealed) => {
+    unseal: (sealed, bind) => {
       if (sealed === 'damaged') throw new Error('changed');
-      return issuer.unseal(sealed);
+      return issuer.unseal(sealed, bind);
     },
   });
   certificates.ensure(states.all(), 1);

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { NOTHING_ALLOWED } from '../../../../shared/permit.js';
 import { anApi } from '../../../support/an-api.js';
+import { services as servicesOf, twoProjects } from '../../../support/two-projects.js';
 
 const services = [{ name: 'web', image: 'web:1', mounts: ['/srv/web:/data'] }];
 
@@ -42,3 +43,23 @@ t.test('what is allowed is deployed, with what its nodes hold it to', async (t) 
   t.equal((await call('POST', '/deploy', { services })).status, 200);
   t.match(asked, [{ name: 'deploy', args: [[{ container: { mountsWithin: ['/srv'] } }]] }]);
 });
+
+t.test(
+  'to a token of some projects the images of others are no images, in a plan as in a deploy',
+  async (t) => {
+    const { call, shop, eyes, asked } = await twoProjects(t);
+    const [service] = servicesOf('shop');
+    const body = { services: [{ ...service, image: 'orca-build/blog/api:abc' }] };
+    t.match(await call('POST', '/deploy', body, shop), {
+      status: 403,
+      json: {
+        code: 'NOT_ALLOWED',
+        error: /new: the image orca-build\/blog\/api:abc was built for the project blog/,
+      },
+    });
+    for (const token of [shop, eyes])
+      t.match((await call('POST', '/plan', body, token)).json, { services: [{ code: 'NOT_ALLOWED' }] });
+    t.same(asked, []);
+    t.equal((await call('POST', '/deploy', body)).status, 200, 'who is limited to none may');
+  },
+);

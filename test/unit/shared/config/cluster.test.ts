@@ -1,6 +1,7 @@
 import t from 'tap';
 import { parseClusterToml } from '../../../../shared/config/cluster.js';
 import { readHostPort } from '../../../../shared/config/host-port.js';
+import { NOTHING_ALLOWED } from '../../../../shared/permit.js';
 import { refusal } from './a-service.js';
 
 const refused = (text: string) => refusal(() => parseClusterToml(text, 'cluster.toml'));
@@ -48,7 +49,7 @@ t.test('every setting is read', async (t) => {
       caddy: '/usr/bin/caddy',
       trustedProxies: ['10.0.0.0/8', '192.0.2.7', '2001:db8::/32'],
     },
-    security: { allowedMounts: [], privileged: false, newPrivileges: false, capAdd: [] },
+    security: NOTHING_ALLOWED,
     imagesPrefix: 'registry.test:5000/team/orca',
     nodes: [],
     tokens: [],
@@ -58,12 +59,18 @@ t.test('every setting is read', async (t) => {
 
 t.test('what services may reach is nothing, unless it stands there', async (t) => {
   const text =
-    '[security]\nallowed_mounts = ["/srv/", "/srv", "/var/run/docker.sock"]\nprivileged = true\ncap_add = ["cap_net_admin"]\n';
+    '[security]\nallowed_mounts = ["/srv/", "/srv", "/var/run/docker.sock"]\nprivileged = true\ncap_add = ["cap_net_admin"]\npids_limit = -1\nhost_ports = [25, "53", "1024-65535"]\n';
   t.same((await parseClusterToml(text, 'cluster.toml')).security, {
     allowedMounts: ['/srv', '/run/docker.sock'],
     privileged: true,
     newPrivileges: false,
     capAdd: ['NET_ADMIN'],
+    pidsLimit: -1,
+    hostPorts: [
+      { from: 25, to: 25 },
+      { from: 53, to: 53 },
+      { from: 1_024, to: 65_535 },
+    ],
   });
   for (const [lines, says] of [
     ['allowed_mounts = ["srv"]', /:2:\d+: security\.allowed_mounts\[0\]: must be an absolute path/],
@@ -72,6 +79,11 @@ t.test('what services may reach is nothing, unless it stands there', async (t) =
       /security\.allowed_mount: unknown key; did you mean security\.allowed_mounts/,
     ],
     ['cap_add = ["NET_ADMIM"]', /security\.cap_add\[0\]: .*did you mean "NET_ADMIN"/],
+    ['host_ports = ["0-80"]', /security\.host_ports\[0\]: must be a port, or a range/],
+    ['host_ports = [25, "90-80"]', /security\.host_ports\[1\]: must be a port, or a range/],
+    ['host_ports = [65536]', /security\.host_ports\[0\]/],
+    ['host_ports = 25', /security\.host_ports/],
+    ['pids_limit = 0', /security\.pids_limit/],
   ] as const)
     t.match(await refused(`[security]\n${lines}\n`), says);
 });
