@@ -12,6 +12,7 @@ import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import type { Store } from '../store/store.js';
 import { beyond, type Holder, seesProject } from './access.js';
 import { rolloutsEnd } from './follow.js';
+import { refuseForeignNames } from './foreign-names.js';
 import type { Certificates, Commands, Settings } from './ports.js';
 import { waitsForPromote } from './rollout-view.js';
 import { type Answer, answer, type Route, route, unset } from './route.js';
@@ -50,7 +51,7 @@ export function deployRoutes(
       run: async ({ body, query, actor, holder, signal, whileGood }) => {
         const waitMs = query.wait === undefined ? null : readWait(query.wait);
         const specs = readSpecs(body).map((spec) => usable(spec, holder));
-        refuseClashes(store, specs);
+        refuseClashes(store, specs, holder);
         const rollouts = commands.deploy(specs, actor);
         const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts };
         if (waitMs === null) return answer(accepted);
@@ -68,7 +69,7 @@ export function deployRoutes(
       run: ({ body, holder }) => {
         const specs = readSpecs(body);
         const isUsable = (spec: ServiceSpec) => usable(spec, holder);
-        refuseClashes(store, specs);
+        refuseClashes(store, specs, holder);
         return answer({ services: specs.map((spec) => planOne(commands, spec, isUsable)) });
       },
     }),
@@ -144,12 +145,13 @@ function refuseBadFiles(spec: ServiceSpec, certificates: Pick<Certificates, 'pro
 }
 
 /** Between the services of the call, and with those that run already. */
-function refuseClashes(store: Store, specs: ServiceSpec[]): void {
+function refuseClashes(store: Store, specs: ServiceSpec[], holder: Holder): void {
   const replaced = new Set(specs.map((spec) => serviceKey(spec.project, spec.name)));
-  const others = store
-    .services()
-    .filter((service) => !replaced.has(service.key) && service.desired !== 'removed')
-    .flatMap((service) => specsOf(service, store.activeRollout(service.key)));
+  const inForce = (services: Service[]): ServiceSpec[] =>
+    services.flatMap((service) => specsOf(service, store.activeRollout(service.key)));
+  const there = store.services().filter((service) => service.desired !== 'removed');
+  refuseForeignNames(holder, specs, inForce(there));
+  const others = inForce(there.filter((service) => !replaced.has(service.key)));
   const problems = checkServiceSet([...others, ...specs], { complete: false }).filter(
     (p) => p.index >= others.length,
   );
