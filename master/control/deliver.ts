@@ -105,9 +105,13 @@ function begin({ store, bringOut }: DeliverOptions, key: string, due: Delivery, 
     return { ...due, state: 'deploying', reason: null, rollout };
   } catch (error) {
     if (!(error instanceof OrcaError) || error.code === 'STORE_FULL') throw error;
-    return ended(due, 'failed', error.message, nowMs);
+    return ended(due, 'failed', toDo(error), nowMs);
   }
 }
+
+/** Nobody is there to be told more: what cluster.toml does not allow says which line would. */
+const toDo = ({ code, message, hint }: OrcaError): string =>
+  code === 'NOT_ALLOWED' ? `${message}. ${hint}` : message;
 
 /** Who, and what: it stands in the history of the service and in its events. */
 function actorOf({ push, webhook }: Delivery, of: Webhook | undefined): string {
