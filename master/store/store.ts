@@ -8,6 +8,7 @@
  */
 
 import { OrcaError } from '../../shared/errors.js';
+import { type AuditSeal, createAuditSeal, type Sealer } from './audit-seal.js';
 import { openEnvironment } from './database.js';
 import { migrate } from './migrations.js';
 import { createReader, type Reader } from './reader.js';
@@ -32,6 +33,10 @@ export interface Store extends Reader {
   follow(listener: (changes: Changes) => void): void;
   /** Calls `also` at the end of each write that changed something, in its transaction: what it writes is one with that. */
   alongside(also: (tx: Transaction, changes: Changes) => void): void;
+  /** Seals both ends of the audit trail from now on; `isFirst`: an earlier version sealed nothing. */
+  sealAudit(sealer: Sealer, isFirst: boolean): void;
+  /** Whether they are where they were sealed. */
+  isAuditSealed: AuditSeal['isWhole'];
   /** What changed since it was last planned; the planner takes keys out as it plans them. */
   readonly dirty: { services: Set<string>; nodes: Set<string> };
   /** Marks everything as changed. */
@@ -60,6 +65,7 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
   const followers = new Set<(changes: Changes) => void>();
   const companions = new Set<(tx: Transaction, changes: Changes) => void>();
   const dirty = { services: new Set<string>(), nodes: new Set<string>() };
+  const auditSeal = createAuditSeal(tables);
   let commits = 0;
   let isFull = false;
 
@@ -102,9 +108,11 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
       const changes = noChanges();
       const run = (): ReturnType<typeof body> => {
         const tx = createTransaction(tables, changes);
-        const answer = body(tx);
-        if (changes.any) for (const also of companions) also(tx, changes);
-        return answer;
+        return auditSeal.around(() => {
+          const answer = body(tx);
+          if (changes.any) for (const also of companions) also(tx, changes);
+          return answer;
+        });
       };
       const answer = group === null ? commit(changes, run) : env.transaction(run);
       tell(followers, changes);
@@ -140,6 +148,8 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     alongside(also) {
       companions.add(also);
     },
+    sealAudit: (sealer, isFirst) => env.transaction(() => auditSeal.begin(sealer, isFirst)),
+    isAuditSealed: auditSeal.isWhole,
     copyTo: env.copyTo,
     close: () => env.close(),
   };
