@@ -31,7 +31,7 @@ export interface Store extends Reader {
   watch(listener: (changes: Changes) => void): () => void;
   /** For what is kept in memory of the store: calls the listener as soon as a read would find another answer, within a batch too. */
   follow(listener: (changes: Changes) => void): void;
-  /** Calls `also` at the end of each write that changed something, in its transaction: what it writes is one with that. */
+  /** Calls `also` at the end of each write, or batch of them, that changed something, in its transaction: what it writes is one with that. */
   alongside(also: (tx: Transaction, changes: Changes) => void): void;
   /** Seals both ends of the audit trail from now on; `isFirst`: an earlier version sealed nothing. */
   sealAudit(sealer: Sealer, isFirst: boolean): void;
@@ -96,6 +96,9 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     for (const id of changes.nodes) dirty.nodes.add(id);
     tell(listeners, changes);
   };
+  const accompany = (tx: Transaction, changes: Changes): void => {
+    if (changes.any) for (const also of companions) also(tx, changes);
+  };
   const markAll = (): void => {
     for (const key of reader.serviceKeys()) dirty.services.add(key);
     for (const node of reader.nodes()) dirty.nodes.add(node.id);
@@ -110,7 +113,7 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
         const tx = createTransaction(tables, changes);
         return auditSeal.around(() => {
           const answer = body(tx);
-          if (changes.any) for (const also of companions) also(tx, changes);
+          if (group === null) accompany(tx, changes);
           return answer;
         });
       };
@@ -124,7 +127,11 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
       if (group !== null) return body();
       const changes = noChanges();
       group = changes;
-      const answer = commit(changes, body);
+      const answer = commit(changes, () => {
+        const answered = body();
+        auditSeal.around(() => accompany(createTransaction(tables, changes), changes));
+        return answered;
+      });
       publish(changes);
       return answer;
     },
