@@ -51,3 +51,30 @@ t.test('nobody else is told anything', async (t) => {
   });
   t.same([...fake.asked, ...other.asked], []);
 });
+
+t.test("the home's own token is said to the home's master alone", async (t) => {
+  const [own, other] = [await startFakeApi(), await anApi(t)];
+  t.teardown(() => own.stop());
+  own.on('GET /certs', { body: { certificates: [] } });
+  const root = join(t.testdir(), 'root.pem');
+  writeFileSync(root, privateCa.certPem);
+  const asking = (env: Record<string, string>) => orca(['certs'], { home: own.home, env });
+  for (const env of [{}, { ORCA_CA: root }, { ORCA_CA: join(other.home, 'ca.pem') }])
+    t.match(await asking({ ...env, ORCA_API: other.named }), {
+      ...{ exit: 3, err: /hint: The token in the home is for the master of that home alone/ },
+    });
+  t.same(other.asked, [], 'not even to who has a certificate that is trusted');
+  t.equal((await asking({})).exit, 0);
+  t.equal(
+    (await asking({ ORCA_API: own.url.replace('127.0.0.1', 'localhost') })).exit,
+    0,
+    'by another name of it too',
+  );
+  t.same(
+    own.asked.map(({ token }) => token),
+    ['the-token', 'the-token'],
+  );
+  other.on('GET /certs', { body: { certificates: [] } });
+  t.equal((await asking({ ORCA_API: other.named, ORCA_CA: root, ORCA_TOKEN: 'T' })).exit, 0);
+  t.match(other.asked, [{ token: 'T' }]);
+});
