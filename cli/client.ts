@@ -56,13 +56,13 @@ export function createClient(io: Io, options: ClientOptions): Client {
   const isLocal = local !== null && plainUrl(local) === url;
   const own = login !== null && !isLocal && plainUrl(login.url) === url ? login : null;
   refuseOpenWay(url);
-  const given = options.token ?? (io.env.ORCA_TOKEN || undefined) ?? own?.token;
-  const token =
-    given ?? (isLocal || url.startsWith('https:') ? readIfThere(join(home, 'cluster.token')) : null);
+  const given = options.token ?? io.env.ORCA_TOKEN ?? own?.token;
   const known = own ? own.ca : readIfThere(join(home, 'ca.pem'));
+  const mayAsk = isLocal || (url.startsWith('https:') && known !== null);
+  const token = given ?? (mayAsk ? readIfThere(join(home, 'cluster.token')) : null);
   const http = plainHttp().extend(token ? { headers: { authorization: `Bearer ${token}` } } : {});
   // The home's own token is an admin's: elsewhere than at the address in the home it is said to who has the home's CA, and to nobody else.
-  if (given === undefined && token && !isLocal) return clientOf(url, homeWays(url, http, known));
+  if (given === undefined && token && !isLocal && known) return clientOf(url, homeWays(url, http, known));
   const ca = io.env.ORCA_CA ? readCa(resolve(io.cwd, io.env.ORCA_CA)) : known;
   return clientOf(url, waysTo(url, http, ca));
 }

@@ -38,12 +38,12 @@ export function waysTo(url: string, http: Got, ca: string | null): Ways {
 }
 
 /** For what only the home's own master may be told: `ca` alone is trusted, by the name that is asked for or the master's own. */
-export function homeWays(url: string, http: Got, ca: string | null): Ways {
+export function homeWays(url: string, http: Got, ca: string): Ways {
   const { servername } = pinnedName(new URL(url).hostname);
   const alone = (name: string | undefined) =>
     http.extend({
       ...kept(),
-      https: { certificateAuthority: ca ?? '', ...(name ? { serverName: name } : {}) },
+      https: { certificateAuthority: ca, ...(name ? { serverName: name } : {}) },
     });
   const ways = [alone(undefined), ...(servername === undefined ? [] : [alone(servername)])];
   return {

@@ -20,6 +20,7 @@ import { findContext, packContext } from './context.js';
 import type { GitOptions } from './git.js';
 import type { BuildLog } from './log.js';
 import { watchRoom } from './room.js';
+import { refuseForeignSources } from './sources.js';
 import { pinnedKeys, sshEnvironment } from './ssh.js';
 
 export interface BuildPlace {
@@ -126,6 +127,7 @@ async function built(
   { commit, folder, tag }: { commit: Commit; folder: string; tag: string },
 ): Promise<BuiltImage> {
   const context = await findContext(folder, order);
+  refuseForeignSources({ ...order, text: context.text });
   refuseBuildKit(context.text, order.dockerfile);
   const tar = await packContext(context, commit.atMs);
   const memoryBytes = order.memoryBytes ?? Math.floor(totalmem() / 2);
