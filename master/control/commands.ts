@@ -21,6 +21,7 @@ import {
   runningSpec,
 } from '../plan/begin.js';
 import { commitThatRuns, withCommit } from '../plan/begin-build.js';
+import { withKnownValues, withoutWords } from '../plan/blind.js';
 import { explain } from '../plan/explain.js';
 import { refuseImpossible } from '../plan/impossible.js';
 import { withInherited } from '../plan/requests.js';
@@ -120,7 +121,9 @@ export function createCommands(
         change: one.action,
       }));
     },
-    plan: (specs: ServiceSpec[]): PlanReply['services'] => specs.map((spec) => dryRun(states, spec, renewed)),
+    /** `isBlind`: for who may only read. */
+    plan: (specs: ServiceSpec[], isBlind = false): PlanReply['services'] =>
+      specs.map((spec) => dryRun(states, spec, renewed, isBlind)),
     scale: (key: string, replicas: number): void =>
       change(key, 'scale', (current, nowMs) => {
         if (replicas > current.service.replicas) refuseUnallowed(current);
@@ -192,13 +195,16 @@ function dryRun(
   states: States,
   spec: ServiceSpec,
   renewed: (spec: ServiceSpec) => ServiceSpec,
+  isBlind: boolean,
 ): PlanReply['services'][number] {
   const current = states.current(serviceKey(spec.project, spec.name));
+  const asked = isBlind ? withKnownValues(spec, current && runningSpec(current)) : spec;
   try {
-    const begun = begunOf(states, renewed(spec), contextOf({ by: 'plan', source: 'api' }));
+    const begun = begunOf(states, renewed(asked), contextOf({ by: 'plan', source: 'api' }));
     const steps = explain(begun, current, states.nodeViews(begun.service.key));
     const nothing = { error: null, code: null, hint: null };
-    return { service: spec.name, action: begun.action, changes: begun.changes, steps, ...nothing };
+    const changes = isBlind ? withoutWords(begun.changes) : begun.changes;
+    return { service: spec.name, action: begun.action, changes, steps, ...nothing };
   } catch (error) {
     if (!(error instanceof OrcaError)) throw error;
     return refusedPlan(spec.name, error);
