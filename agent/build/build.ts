@@ -127,8 +127,8 @@ async function built(
   { commit, folder, tag }: { commit: Commit; folder: string; tag: string },
 ): Promise<BuiltImage> {
   const context = await findContext(folder, order);
-  refuseForeignSources({ ...order, text: context.text });
   refuseBuildKit(context.text, order.dockerfile);
+  refuseForeignSources({ ...order, text: context.text });
   const tar = await packContext(context, commit.atMs);
   const memoryBytes = order.memoryBytes ?? Math.floor(totalmem() / 2);
   const request = {
