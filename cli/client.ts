@@ -11,7 +11,7 @@ import { homeOf, readIfThere } from './home.js';
 import type { Io } from './io.js';
 import { readLogin } from './login-file.js';
 import { version } from './version.js';
-import { byTrusted, eachByTrusted, isUntrusted, oneWay, type Ways, waysTo } from './ways.js';
+import { byTrusted, eachByTrusted, homeWays, isUntrusted, oneWay, type Ways, waysTo } from './ways.js';
 
 export type Query = Record<string, string | number | boolean | undefined>;
 
@@ -56,12 +56,14 @@ export function createClient(io: Io, options: ClientOptions): Client {
   const isLocal = local !== null && plainUrl(local) === url;
   const own = login !== null && !isLocal && plainUrl(login.url) === url ? login : null;
   refuseOpenWay(url);
-  // The home's own token is an admin's: in the clear it is said to the address in the home alone.
-  const ofHome = isLocal || url.startsWith('https:') ? readIfThere(join(home, 'cluster.token')) : null;
-  const token = options.token ?? io.env.ORCA_TOKEN ?? own?.token ?? ofHome;
+  const given = options.token ?? io.env.ORCA_TOKEN ?? own?.token;
   const known = own ? own.ca : readIfThere(join(home, 'ca.pem'));
-  const ca = io.env.ORCA_CA ? readCa(resolve(io.cwd, io.env.ORCA_CA)) : known;
+  const mayAsk = isLocal || (url.startsWith('https:') && known !== null);
+  const token = given ?? (mayAsk ? readIfThere(join(home, 'cluster.token')) : null);
   const http = plainHttp().extend(token ? { headers: { authorization: `Bearer ${token}` } } : {});
+  // The home's own token is an admin's: elsewhere than at the address in the home it is said to who has the home's CA, and to nobody else.
+  if (given === undefined && token && !isLocal && known) return clientOf(url, homeWays(url, http, known));
+  const ca = io.env.ORCA_CA ? readCa(resolve(io.cwd, io.env.ORCA_CA)) : known;
   return clientOf(url, waysTo(url, http, ca));
 }
 

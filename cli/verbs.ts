@@ -231,6 +231,7 @@ export const verbs: Verb[] = [
     options: [
       ['--home <dir>', 'the home (ORCA_HOME)'],
       ['--force', 'replace what is there; it is kept beside the home'],
+      ['--revoke-tokens', 'tokens and join tokens of the backup are good no more'],
       json,
     ],
     load: async () => (await import('./commands/restore.js')).restore,

@@ -45,6 +45,22 @@ export function waysTo(url: string, http: Got, ca: string | null): Ways {
 
 type Trust = Pick<HttpsOptions, 'certificateAuthority' | 'serverName'>;
 
+/** For what only the home's own master may be told: `ca` alone is trusted, by the name that is asked for or the master's own. */
+export function homeWays(url: string, http: Got, ca: string): Ways {
+  const { servername } = pinnedName(new URL(url).hostname);
+  const alone = (name: string | undefined) =>
+    http.extend({
+      ...kept(),
+      https: { certificateAuthority: ca, ...(name ? { serverName: name } : {}) },
+    });
+  const ways = [alone(undefined), ...(servername === undefined ? [] : [alone(servername)])];
+  return {
+    now: () => ways[0] ?? http,
+    next: () => ways.length > 1 && ways.shift() !== undefined,
+    hint: `The token in the home is for the master of that home alone, which this is not: give the one for ${url} (ORCA_TOKEN, \`orca login\`), or leave out ORCA_API and --api.`,
+  };
+}
+
 /** A client that has one way only. */
 export const oneWay = (http: Got, hint = HINT): Ways => ({ now: () => http, next: () => false, hint });
 

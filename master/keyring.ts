@@ -111,6 +111,7 @@ export function openKeyring(home: string, env: Env): Keyring {
       const isWhole = isBound && inForce === to.id && known().every(({ id }) => id === to.id);
       const unreadable = isWhole ? [] : change(store, to);
       keep(to);
+      store.sealAudit({ seal: (plain, bind) => sealWith(current, plain, bind), unseal }, !isBound);
       if (!isBound) writeFileAtomic(boundFile, 'what is sealed in cluster.db is bound to its place\n', 0o600);
       return unreadable;
     },

@@ -11,6 +11,7 @@ import type { Log } from '../shared/log.js';
 import { HEARTBEAT_MS } from '../shared/protocol.js';
 import { createAccess } from './access.js';
 import { secretsIn } from './acme/dns-options.js';
+import { createAllowed } from './allowed.js';
 import { openAuthority } from './authority.js';
 import { clearBackups, makeBackup } from './backup/backup.js';
 import { finishSwap } from './backup/swap.js';
@@ -202,10 +203,10 @@ async function construct(
   const inCluster = () => secretsIn(settings.acme?.dns?.options);
   const secrets = createSecrets({ store, states, inCluster, ...authority.keys });
   secrets.sweep();
-  const commands = createCommands(store, states, secretValues);
-  const sources = createSources({ store, states, secrets, ask: dispatch.cleanup });
   let port = 0;
   const apiSettings = () => ({ cluster_id: authority.clusterId, version, ...settingsForApi(settings, port) });
+  const commands = createCommands(store, states, secretValues, createAllowed(apiSettings));
+  const sources = createSources({ store, states, secrets, ask: dispatch.cleanup });
   const crowd = createCrowd(log);
   const api = await createApi({
     store,

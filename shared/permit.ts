@@ -1,7 +1,7 @@
 /**
  * What of a service's container the owner of the cluster has to allow first, because it reaches beyond the container: paths of the host,
- * every right (`privileged`), new rights at run time, capabilities that Docker does not give to all. Asked when a service is deployed
- * or planned; what was accepted before goes on as it is. Refuses with NOT_ALLOWED, all reasons at once, with the lines to write.
+ * every right (`privileged`), new rights at run time, capabilities that Docker does not give to all. Asked by whatever
+ * makes containers by somebody's word (docs/hardening.md); what runs goes on as it is. Refuses with NOT_ALLOWED, all reasons at once, with the lines to write.
  */
 import { DOCKER_CAPABILITIES } from './capabilities.js';
 import { OrcaError } from './errors.js';

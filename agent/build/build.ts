@@ -22,6 +22,7 @@ import { findContext, packContext } from './context.js';
 import type { GitOptions } from './git.js';
 import type { BuildLog } from './log.js';
 import { watchRoom } from './room.js';
+import { refuseForeignSources } from './sources.js';
 import { pinnedKeys, sshEnvironment } from './ssh.js';
 
 export interface BuildPlace {
@@ -134,6 +135,7 @@ async function built(
     hasSecrets: Object.keys(order.secrets ?? {}).length > 0,
     kit: await engine.kit(),
   });
+  refuseForeignSources({ ...order, text: context.text });
   const secrets = buildSecrets(order, running.secrets);
   running.onProgress({ builder });
   const tar = await packContext(context, commit.atMs);

@@ -1,5 +1,5 @@
 /**
- * The builds of this node: one at a time, the oldest first, the others say how many are before them. A build ends when nothing wants it any more. An
+ * The builds of this node: one at a time, the projects in turn, the others say how many are before them. A build ends when nothing wants it any more. An
  * agent that is started again begins what is still wanted anew, and removes what an earlier one has left.
  */
 import { readdir, rm } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import { type Engine, EngineError, type ObservedImage } from '../engine.js';
 import type { SecretFiles } from '../secret-files.js';
 import { hideValues } from '../secrets.js';
 import { runBuild } from './build.js';
+import { inTurn } from './fair.js';
 import { openBuildLogs } from './log.js';
 import { createSourceReader, type SourceReader } from './read.js';
 
@@ -37,6 +38,7 @@ export interface Builder {
 }
 
 interface Entry {
+  project: string;
   observed: BuildObserved;
   change(more: Partial<BuildObserved>): void;
   ended: AbortController;
@@ -47,6 +49,8 @@ interface Entry {
 const LAST_LINES = 20;
 /** A build under which Docker goes away so often is what ends it. */
 const MAX_TRIES = 5;
+/** So many turns are remembered. */
+const KEPT_TURNS = 100;
 /** How often a step is told of at most. */
 const TELL_MS = 500;
 
@@ -61,6 +65,8 @@ export function createBuilder(options: {
   const reader = createSourceReader(options);
   const entries = new Map<string, Entry>();
   const queue: string[] = [];
+  /** Projects of those that had their turn. */
+  const served: string[] = [];
   let current: string | null = null;
   let cleared: Promise<void> | null = null;
 
@@ -77,6 +83,10 @@ export function createBuilder(options: {
   const next = (): void => {
     if (current !== null) return;
     current = queue.shift() ?? null;
+    if (current !== null) {
+      served.push(entries.get(current)?.project ?? '');
+      served.splice(0, served.length - KEPT_TURNS);
+    }
     tellAll();
     if (current !== null) entries.get(current)?.start();
   };
@@ -91,7 +101,8 @@ export function createBuilder(options: {
         reject(cancelled());
       });
       queue.push(id);
-      queue.sort();
+      const waiting = queue.map((one) => ({ id: one, project: entries.get(one)?.project ?? '' }));
+      queue.splice(0, queue.length, ...inTurn(waiting, served));
       tellAll();
       next();
     });
@@ -104,7 +115,14 @@ export function createBuilder(options: {
         Object.assign(observed, more);
         tell();
       };
-      const entry: Entry = { observed, change, ended: new AbortController(), start: () => undefined };
+      const { project } = order;
+      const entry: Entry = {
+        project,
+        observed,
+        change,
+        ended: new AbortController(),
+        start: () => undefined,
+      };
       entries.get(order.id)?.ended.abort(cancelled());
       entries.set(order.id, entry);
       cleared ??= clearFolder(folder);

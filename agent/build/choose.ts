@@ -33,14 +33,14 @@ export function chosenBuilder({ text, dockerfile, hasSecrets, kit }: Choice): Bu
 
 /** What BuildKit of Docker 20.10 knows and the classic builder does not. */
 const oldWord = (text: string): string | null =>
-  /^\s*(?:RUN\s+(?:--\S+\s+)*(--mount|--network|--security)\b|(?:COPY|ADD)\s+(?:--\S+\s+)*(--chmod)\b)/im
+  /^[ \t]*(?:RUN[ \t]+(?:--\S+[ \t]+)*(--mount|--network|--security)\b|(?:COPY|ADD)[ \t]+(?:--\S+[ \t]+)*(--chmod)\b)/im
     .exec(text)
     ?.slice(1)
     .find((group) => group !== undefined) ?? null;
 
 /** What came with Docker 23.0 and later. */
 const newWord = (text: string): string | null =>
-  /^\s*(?:(?:COPY|ADD)\s+(?:--\S+\s+)*(--link|--exclude|--checksum|--parents|--keep-git-dir)\b|(?:RUN|COPY|ADD)\b[^\n]*(<<-?["']?\w+))/im
+  /^[ \t]*(?:(?:COPY|ADD)[ \t]+(?:--\S+[ \t]+)*(--link|--exclude|--checksum|--parents|--keep-git-dir)\b|(?:RUN|COPY|ADD)\b[^\n]*(<<-?["']?\w+))/im
     .exec(text)
     ?.slice(1)
     .find((group) => group !== undefined) ?? null;

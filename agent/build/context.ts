@@ -7,17 +7,20 @@ import { createReadStream } from 'node:fs';
 import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import dockerignore from '@balena/dockerignore';
+import { setImmediate } from 'node:timers/promises';
 import { type Pack, pack } from 'tar-stream';
 import type { BuildOrder } from '../../shared/build.js';
 import { EngineError } from '../engine.js';
+import { type Ignore, MAX_IGNORE_BYTES, type Place, readIgnore } from './ignore.js';
 
 export interface Context {
   folder: string;
   /** As Docker finds it in the tar. */
   dockerfile: string;
-  /** Its text. */
+  /** Its lines that are not blank, without the blanks around them: what looks for words in it has no more to go through. */
   text: string;
+  /** As it was written. */
+  written: string;
   /** It is outside of the context, and is put into the tar beside it. */
   isApart: boolean;
 }
@@ -38,11 +41,24 @@ export async function findContext(
   const found = await stat(file);
   if (!found.isFile()) throw refused(`the Dockerfile ${dockerfile} is no file`);
   if (found.size > MAX_DOCKERFILE_BYTES) throw refused(`the Dockerfile ${dockerfile} is larger than 1 MiB`);
-  const text = await readFile(file, 'utf8');
+  const written = await readFile(file, 'utf8');
   const inside = relative(folder, file);
   const isApart = inside.startsWith('..');
-  return { folder, dockerfile: isApart ? APART : inside.split(sep).join('/'), text, isApart };
+  return {
+    folder,
+    dockerfile: isApart ? APART : inside.split(sep).join('/'),
+    text: tight(written),
+    written,
+    isApart,
+  };
 }
+
+const tight = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join('\n');
 
 async function within(root: string, path: string, what: string): Promise<string> {
   let found: string;
@@ -65,40 +81,49 @@ export async function packContext(context: Context, atMs: number): Promise<Pack>
   return tar;
 }
 
-interface Filter {
-  isIgnored(path: string): boolean;
-  /** Something below an ignored folder may be wanted after all. */
-  hasExceptions: boolean;
-}
-
-async function ignoreFilter(folder: string): Promise<Filter> {
+async function ignoreFilter(folder: string): Promise<Ignore> {
   const path = join(folder, '.dockerignore');
-  const isFile = await lstat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-  const text = isFile ? await readFile(path, 'utf8') : '';
-  const ignore = dockerignore.default().add(text);
-  return { isIgnored: (name) => ignore.ignores(name), hasExceptions: /^\s*!/m.test(text) };
+  const found = await lstat(path).catch(() => null);
+  const isTooLarge = found?.isFile() && found.size > MAX_IGNORE_BYTES;
+  const text = found?.isFile() && !isTooLarge ? await readFile(path, 'utf8') : '';
+  const ignore = readIgnore(isTooLarge ? ' '.repeat(MAX_IGNORE_BYTES + 1) : text);
+  if ('problem' in ignore) throw refused(`the .dockerignore of the context ${ignore.problem}`);
+  return ignore;
 }
 
-async function fill(tar: Pack, context: Context, filter: Filter, mtime: Date): Promise<void> {
+/** So long other work of the agent waits at most for names that are looked at. */
+const SLICE_MS = 20;
+
+async function fill(
+  tar: Pack,
+  context: Context,
+  { root, hasExceptions }: Ignore,
+  mtime: Date,
+): Promise<void> {
   const own = { uid: 0, gid: 0, mtime };
-  const visit = async (below: string): Promise<void> => {
+  let sinceMs = performance.now();
+  const visit = async (below: string, place: Place): Promise<void> => {
     const entries = await readdir(join(context.folder, below), { withFileTypes: true });
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const name = below === '' ? entry.name : `${below}/${entry.name}`;
       if (entry.name === '.git') continue;
-      const isLeft = filter.isIgnored(name) && name !== context.dockerfile;
-      const leads = context.dockerfile.startsWith(`${name}/`) || filter.hasExceptions;
+      if (performance.now() - sinceMs > SLICE_MS) {
+        await setImmediate();
+        sinceMs = performance.now();
+      }
+      // Whoever reads it has given up: a build that was cancelled, or is late.
+      if (tar.destroyed) return;
+      const here = place.enter(entry.name);
+      const isLeft = here.isIgnored && name !== context.dockerfile;
+      const leads = context.dockerfile.startsWith(`${name}/`) || hasExceptions;
       if (entry.isDirectory() && (!isLeft || leads)) {
         if (!isLeft) await add(tar, { ...own, name, type: 'directory', mode: 0o755 });
-        await visit(name);
+        await visit(name, here.below());
       } else if (!isLeft) await addOne(tar, context.folder, name, own);
     }
   };
-  await visit('');
-  if (context.isApart) await add(tar, { ...own, name: APART, mode: 0o644 }, context.text);
+  await visit('', root);
+  if (context.isApart) await add(tar, { ...own, name: APART, mode: 0o644 }, context.written);
   tar.finalize();
 }
 

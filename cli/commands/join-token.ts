@@ -2,6 +2,7 @@
 import type { JoinTokenCreated, JoinTokensReply } from '../../shared/api-join.js';
 import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
+import { parseJoinToken } from '../../shared/join-token.js';
 import { cleaned } from '../clean.js';
 import { type Context, optionText } from '../context.js';
 import { fromElsewhere } from '../from-elsewhere.js';
@@ -19,12 +20,15 @@ export async function joinToken(context: Context): Promise<number> {
     );
   if (id === undefined) throw new OrcaError('USAGE', 'name the token: orca join-token revoke ID');
   const reply = await (await context.connect()).delete<{ ok?: string }>(
-    `/join-tokens/${encodeURIComponent(id)}`,
+    `/join-tokens/${encodeURIComponent(idOf(id))}`,
   );
   if (context.json) context.output.json(reply);
   else context.output.line(cleaned(reply).ok ?? 'revoked');
   return 0;
 }
+
+/** Of a whole token its id is enough, and the rest is nobody's to see. */
+const idOf = (named: string): string => (named.startsWith('orca-join.') ? parseJoinToken(named).id : named);
 
 async function create(context: Context): Promise<number> {
   const { options, output } = context;

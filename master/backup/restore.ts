@@ -13,6 +13,7 @@ import { SCHEMA } from '../store/migrations.js';
 import { openStore, type Store } from '../store/store.js';
 import { type BackupHead, readArchive } from './archive.js';
 import { HOME_PARTS } from './backup.js';
+import { type Credentials, credentialsIn, revokeCredentials } from './credentials.js';
 import { beginSwap, commitSwap, dropSwap, finishSwap, inTheWay, nodeIdIn } from './swap.js';
 
 export interface RestoreOptions {
@@ -20,16 +21,25 @@ export interface RestoreOptions {
   source: Readable;
   /** Replaces what is there; it is kept. */
   force: boolean;
+  /** Tokens and join tokens of the backup are good no more. */
+  revokeTokens?: boolean;
 }
 
 export interface Restored {
   head: BackupHead;
   /** Where what was there is kept; null: nothing was. */
   before: string | null;
+  /** What lets somebody in now, as the backup has it. */
+  credentials: Credentials;
 }
 
 /** Throws BACKUP_INVALID, STORE_TOO_NEW, ALREADY_RUNNING and HOME_TAKEN; then the home is as it was. */
-export async function restoreHome({ home, source, force }: RestoreOptions): Promise<Restored> {
+export async function restoreHome({
+  home,
+  source,
+  force,
+  revokeTokens = false,
+}: RestoreOptions): Promise<Restored> {
   makeHome(home);
   const lock = await takeLock(join(home, 'master.sock'), `a master runs in ${home}: stop it first`);
   try {
@@ -41,8 +51,8 @@ export async function restoreHome({ home, source, force }: RestoreOptions): Prom
     const taken = inTheWay(home, nodeId);
     if (taken.length > 0 && !force) throw homeTaken(home, taken);
     if (taken.includes('agent')) await refuseRunningAgent(home);
-    await markRestored(join(folder, 'cluster.db'), head, Date.now());
-    return { head, before: commitSwap(home, nodeId, Date.now()) };
+    const credentials = await markRestored(join(folder, 'cluster.db'), head, revokeTokens);
+    return { head, before: commitSwap(home, nodeId, Date.now()), credentials };
   } finally {
     dropSwap(home);
     await lock.release();
@@ -103,10 +113,11 @@ async function refuseRunningAgent(home: string): Promise<void> {
 }
 
 /** Every node is to be compared first; deadlines of rollouts count from now. */
-async function markRestored(path: string, head: BackupHead, nowMs: number): Promise<void> {
+async function markRestored(path: string, head: BackupHead, revokeTokens: boolean): Promise<Credentials> {
+  const nowMs = Date.now();
   const store = openChecked(path);
   try {
-    store.write((tx) => {
+    return store.write((tx) => {
       tx.putMeta(KNOWN_SINCE, nowMs);
       for (const { id, revision } of tx.nodes())
         if (holdOf(tx, id) === null) putHold(tx, id, { state: 'unheard', revision, why: '' });
@@ -120,6 +131,8 @@ async function markRestored(path: string, head: BackupHead, nowMs: number): Prom
           tx.putDelivery({ ...delivery, ...NOT_BROUGHT_OUT, endedAtMs: nowMs });
       const message = `restored from the backup of ${head.created_at}`;
       tx.addEvent({ atMs: nowMs, kind: 'restored', service: null, node: null, rollout: null, message });
+      if (revokeTokens) revokeCredentials(tx, nowMs);
+      return credentialsIn(tx, nowMs);
     });
   } finally {
     await store.close();

@@ -2,7 +2,8 @@
  * The audit trail as it is read and checked. A check goes from the anchor to the head: every entry is there, gives its own hash, and names
  * that of the one before. Everything is read in steps, so that nobody else waits for it.
  *
- * What this can't know: whoever can write to the store can write the whole chain anew. Against that only a head helps that was kept elsewhere.
+ * What this can't know: whoever can write to the store and has the master's key can write the whole chain anew, and whoever can write to the store
+ * can put back all of it as it was before. Against that only a head helps that was kept elsewhere.
  */
 import { setImmediate } from 'node:timers/promises';
 import { type AuditEntry, type AuditVerdict, isBy } from '../../shared/api-audit.js';
@@ -13,6 +14,8 @@ import type { AuditMark } from '../store/tables.js';
 
 const STEP = 500;
 const REPLACED = 'its hash is not the one that was kept elsewhere: the trail was written anew';
+const MOVED =
+  'where the trail begins and ends is not as the master sealed it: entries were cut off before the first or behind the last';
 
 export interface AuditQuery {
   /** ISO; null: from the beginning. */
@@ -70,6 +73,7 @@ export async function verifyAudit(store: Store, kept: AuditMark | null): Promise
     if (!broken && kept?.number === number && kept.hash !== last.hash) broken = { number, reason: REPLACED };
   }
   broken ??= faultAtEnd(store, head, last, kept);
+  if (!broken && !store.isAuditSealed()) broken = { number: store.auditHead().number, reason: MOVED };
   const entries = last.number - began.number;
   const anchor = began.number === 0 ? null : began;
   return { ok: broken === null, entries, first: entries === 0 ? 0 : began.number + 1, head, anchor, broken };

@@ -18,7 +18,7 @@ import { createRefusals } from './audit-refusals.js';
 export type AuditAct = Pick<AuditDraft, 'kind' | 'by' | 'from' | 'via' | 'action' | 'path'>;
 
 export interface AuditTrail {
-  /** Runs what somebody asked for; its first commit has the entry with it. */
+  /** Runs what somebody asked for; its first commit has the entry with it, so that what changes more is a batch. */
   during<T>(act: AuditAct, run: () => Promise<T>): Promise<T>;
   /** Tells of a refusal that came before anything was run. */
   refused(act: AuditAct, error: unknown): void;
@@ -80,7 +80,7 @@ export function createAudit({ store, retentionMs, nowMs, log }: AuditOptions): A
       return context.run(open, async () => {
         try {
           const answer = await run();
-          if (!isTold(store, open)) await queue.add({ ...act, ...plain });
+          if (!isTold(store, open)) await queue.add({ ...act, ...plain, path: withoutTokens(act.path) });
           return answer;
         } catch (error) {
           refusals.add(draftOf(act, error, isTold(store, open)));
@@ -111,7 +111,8 @@ const isTold = (reader: Pick<Store, 'auditEntry'>, { number, hash }: Open): bool
 function doneBy(act: AuditAct, { services, nodes, events }: Changes): AuditDraft {
   const text = events.map(({ message }) => message).join('; ');
   const about = [...services, ...nodes].slice(0, MAX_ABOUT);
-  return { ...act, ...plain, about, text: text === '' ? null : text.slice(0, MAX_TEXT) };
+  const path = withoutTokens(act.path);
+  return { ...act, ...plain, path, about, text: text === '' ? null : text.slice(0, MAX_TEXT) };
 }
 
 function draftOf(act: AuditAct, error: unknown, hasChanged: boolean): AuditDraft {
@@ -119,17 +120,28 @@ function draftOf(act: AuditAct, error: unknown, hasChanged: boolean): AuditDraft
   const isFailed = hasChanged || known === null || known.status >= 500;
   const result = isFailed ? 'failed' : 'refused';
   const draft = { ...act, ...plain, result, code: known?.code ?? 'INTERNAL', text: wordsOf(known) } as const;
-  return WRITTEN_IN_ERROR.test(act.path ?? '') && /NOT_FOUND|INVALID/.test(draft.code)
-    ? { ...draft, path: act.path?.replace(WRITTEN_IN_ERROR, '$1…') ?? null, text: null }
-    : { ...draft, path: withoutTokens(draft.path), text: withoutTokens(draft.text) };
+  return withoutWritten(draft);
 }
 
-/** Where a name is asked for and there is none, a value may have been written in its place: `orca token revoke TOKEN`. */
-const WRITTEN_IN_ERROR = /^(\/(?:tokens|secrets)\/)[^/?]+/;
+/** Where a name is asked for and there is none, a value may have been written in its place: `orca token revoke TOKEN`, `orca webhooks rm SECRET`.
+ *  An id of ours is none. */
+function withoutWritten(draft: AuditDraft): AuditDraft {
+  const [, place, name = ''] = WRITTEN_IN_ERROR.exec(draft.path ?? '') ?? [];
+  const isKept =
+    place === undefined ||
+    (place === '/tokens/' || place === '/secrets/' ? isKnown(draft) : AN_ID.test(name));
+  if (isKept) return { ...draft, path: withoutTokens(draft.path), text: withoutTokens(draft.text) };
+  return { ...draft, path: draft.path?.replace(WRITTEN_IN_ERROR, '$1…') ?? null, text: null };
+}
+
+const WRITTEN_IN_ERROR = /^(\/(?:tokens|secrets|join-tokens|webhooks\/deliveries|webhooks)\/)([^/?]+)/;
+const AN_ID = /^(?:j|wh|d)-[\w-]{1,40}$/;
+const isKnown = ({ code }: AuditDraft): boolean => !/NOT_FOUND|INVALID/.test(code ?? '');
 
 /** What is a token is none to be kept, wherever it was written. */
 const withoutTokens = (text: string | null): string | null =>
-  text?.replace(/orca_[\w-]{8,}[^\s/?"]*/g, 'orca_…') ?? null;
+  text?.replace(/orca_[\w-]{8,}[^\s/?"]*/g, 'orca_…').replace(/orca-join[.%][^\s/?"]*/g, 'orca-join.…') ??
+  null;
 
 /** Whoever is told that a body is wrong may be told what is in it: that is for them alone. */
 function wordsOf(error: OrcaError | null): string | null {

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { type DeployReply, type PlanReply, refusedPlan } from '../../shared/api.js';
 import type { WantedCommit } from '../../shared/build.js';
 import { OrcaError } from '../../shared/errors.js';
+import { canonicalJson } from '../../shared/fingerprint.js';
 import type { Rollout, Service } from '../../shared/model.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import {
@@ -20,6 +21,7 @@ import {
   runningSpec,
 } from '../plan/begin.js';
 import { commitThatRuns, withCommit } from '../plan/begin-build.js';
+import { withKnownValues, withoutWords } from '../plan/blind.js';
 import { explain } from '../plan/explain.js';
 import { refuseImpossible } from '../plan/impossible.js';
 import { refuseOther } from '../plan/preview-names.js';
@@ -42,6 +44,8 @@ export function createCommands(
   store: Store,
   states: States,
   secrets: Pick<SecretValues, 'pin' | 'refuseForgotten'>,
+  /** The spec as this cluster allows it now; throws NOT_ALLOWED. Asked of whatever makes containers by somebody's word. */
+  allowed: (spec: ServiceSpec) => ServiceSpec = (spec) => spec,
 ) {
   const currentOf = (key: string): ServiceCurrent => {
     const current = states.current(key);
@@ -69,25 +73,43 @@ export function createCommands(
   ): string | null => {
     store.requireRoom();
     const context = contextOf(actor);
-    const begun = begin(currentOf(key), context);
-    store.write((tx) => putBegun(tx, begun, context.nowMs));
+    const current = currentOf(key);
+    const begun = asAllowed(current, begin(current, context));
+    store.write((tx) => {
+      putRelease(tx, current, begun);
+      putBegun(tx, begun, context.nowMs);
+    });
     return begun.rollout?.id ?? begun.following;
+  };
+
+  /** What goes back to the release that runs makes none of what is not there already, and so is not asked. */
+  const asAllowed = (current: ServiceCurrent | null, begun: Begun): Begun => {
+    const { rollout } = begun;
+    const stays = current?.service.desired === 'running' ? current.service.planned.stable : null;
+    if (!rollout || (rollout.release !== null && rollout.release === stays)) return begun;
+    return { ...begun, rollout: { ...rollout, spec: allowed(rollout.spec) } };
+  };
+  /** More copies of what runs, and of what comes. */
+  const refuseUnallowed = (current: ServiceCurrent): void => {
+    const stable = current.releases.find(({ number }) => number === current.service.planned.stable);
+    for (const { container } of [stable?.spec ?? current.service.spec, runningSpec(current)])
+      allowed({ ...current.service.spec, container });
   };
 
   const renewed = (spec: ServiceSpec): ServiceSpec => secrets.pin([spec])[0] ?? spec;
   /** A release goes back with the values that it was deployed with. */
   const goBack = (current: ServiceCurrent, to: number | null, context: RequestContext): Begun => {
-    const begun = beginRollback(current, to, context);
+    const begun = asAllowed(current, beginRollback(current, to, context));
     if (begun.rollout) secrets.refuseForgotten(begun.rollout.spec);
     return begun;
   };
 
   return {
-    ...createRolloutCommands(store, states, { contextOf, currentOf, goBack }),
+    ...createRolloutCommands(store, states, { contextOf, currentOf, goBack, allowed }),
     deploy(specs: ServiceSpec[], actor: Actor): DeployReply['rollouts'] {
       store.requireRoom();
       const begun = withInherited(
-        secrets.pin(specs).map((spec) => begunOf(states, spec, contextOf(actor))),
+        secrets.pin(specs).map((spec) => asAllowed(null, begunOf(states, spec, contextOf(actor)))),
         (key) => states.get(key)?.service ?? null,
       );
       const nowMs = Date.now();
@@ -100,9 +122,14 @@ export function createCommands(
         change: one.action,
       }));
     },
-    plan: (specs: ServiceSpec[]): PlanReply['services'] => specs.map((spec) => dryRun(states, spec, renewed)),
+    /** `isBlind`: for who may only read. */
+    plan: (specs: ServiceSpec[], isBlind = false): PlanReply['services'] =>
+      specs.map((spec) => dryRun(states, spec, renewed, isBlind)),
     scale: (key: string, replicas: number): void =>
-      change(key, 'scale', (current, nowMs) => beginScale(current, replicas, nowMs)),
+      change(key, 'scale', (current, nowMs) => {
+        if (replicas > current.service.replicas) refuseUnallowed(current);
+        return beginScale(current, replicas, nowMs);
+      }),
     /** The id of the rollout, or null when that release is what runs. */
     rollback: (key: string, to: number | null, actor: Actor): string | null =>
       roll(key, actor, (current, context) => goBack(current, to, context)),
@@ -119,10 +146,23 @@ export function createCommands(
       roll(key, actor, (current, context) =>
         withCommit(beginRedeploy(current, context, { renewed }), commit),
       ),
-    start: (key: string): void => change(key, 'start', beginStart),
+    start: (key: string): void =>
+      change(key, 'start', (current, nowMs) => {
+        refuseUnallowed(current);
+        return beginStart(current, nowMs);
+      }),
     stop: (key: string): void => change(key, 'stop', beginStop),
     remove: (key: string): void => change(key, 'remove', beginRemove),
   };
+}
+
+/** A release that comes back is held to what is allowed now: its nodes go by what stands in it. */
+function putRelease(tx: Transaction, { releases }: ServiceCurrent, { rollout }: Begun): void {
+  const release = releases.find(({ number }) => number === rollout?.release);
+  const within = rollout?.spec.container.mountsWithin;
+  if (!release || canonicalJson(release.spec.container.mountsWithin) === canonicalJson(within)) return;
+  const container = { ...release.spec.container, mountsWithin: within };
+  tx.putRelease({ ...release, spec: { ...release.spec, container } });
 }
 
 function putBegun(tx: Transaction, begun: Begun, nowMs: number): void {
@@ -158,13 +198,16 @@ function dryRun(
   states: States,
   spec: ServiceSpec,
   renewed: (spec: ServiceSpec) => ServiceSpec,
+  isBlind: boolean,
 ): PlanReply['services'][number] {
   const current = states.current(serviceKey(spec.project, spec.name));
+  const asked = isBlind ? withKnownValues(spec, current && runningSpec(current)) : spec;
   try {
-    const begun = begunOf(states, renewed(spec), contextOf({ by: 'plan', source: 'api' }));
+    const begun = begunOf(states, renewed(asked), contextOf({ by: 'plan', source: 'api' }));
     const steps = explain(begun, current, states.nodeViews(begun.service.key));
     const nothing = { error: null, code: null, hint: null };
-    return { service: spec.name, action: begun.action, changes: begun.changes, steps, ...nothing };
+    const changes = isBlind ? withoutWords(begun.changes) : begun.changes;
+    return { service: spec.name, action: begun.action, changes, steps, ...nothing };
   } catch (error) {
     if (!(error instanceof OrcaError)) throw error;
     return refusedPlan(spec.name, error);

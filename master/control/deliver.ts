@@ -131,9 +131,13 @@ function refusedAs(due: Delivery, nowMs: number, bring: () => Delivery): Deliver
     return bring();
   } catch (error) {
     if (!(error instanceof OrcaError) || error.code === 'STORE_FULL') throw error;
-    return ended(due, 'failed', error.message, nowMs);
+    return ended(due, 'failed', toDo(error), nowMs);
   }
 }
+
+/** Nobody is there to be told more: what cluster.toml does not allow says which line would. */
+const toDo = ({ code, message, hint }: OrcaError): string =>
+  code === 'NOT_ALLOWED' ? `${message}. ${hint}` : message;
 
 /** Who, and what: it stands in the history of the service and in its events. */
 export function actorOf({ push, webhook, pull }: Delivery, of: Webhook | undefined): string {

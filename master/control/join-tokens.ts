@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { type CreateJoinToken, DEFAULT_TOKEN_TTL_MS } from '../../shared/api-join.js';
 import { OrcaError } from '../../shared/errors.js';
-import { formatJoinToken, type JoinTokenParts } from '../../shared/join-token.js';
+import { formatJoinToken, type JoinTokenParts, parseJoinToken } from '../../shared/join-token.js';
 import { hashSecret, isSameHash } from '../../shared/secret-hash.js';
 import type { Reader } from '../store/reader.js';
 import type { Store } from '../store/store.js';
@@ -18,8 +18,8 @@ const KEPT_MS = 7 * 86_400_000;
 export interface JoinTokens {
   /** The token and its text, which is shown once. */
   create(request: CreateJoinToken, by: string): { token: JoinToken; text: string };
-  /** Throws NOT_FOUND. Revoking one twice is no error. */
-  revoke(id: string, by: string): void;
+  /** By its id, or its whole text, of which the id counts. Throws NOT_FOUND, JOIN_TOKEN_INVALID. Revoking one twice is no error. */
+  revoke(named: string, by: string): void;
 }
 
 export function createJoinTokens(store: Store, caFingerprint: string): JoinTokens {
@@ -36,7 +36,8 @@ export function createJoinTokens(store: Store, caFingerprint: string): JoinToken
       });
       return { token, text: formatJoinToken({ id: token.id, secret, caFingerprint }) };
     },
-    revoke(id, by) {
+    revoke(named, by) {
+      const id = named.startsWith('orca-join.') ? parseJoinToken(named).id : named;
       const nowMs = Date.now();
       store.write((tx) => {
         const token = tx.joinToken(id);

@@ -3,7 +3,8 @@ import type { PlanReply } from '../../shared/api.js';
 import { refusedPlan } from '../../shared/api.js';
 import { rolloutOfBuild } from '../../shared/build.js';
 import { OrcaError } from '../../shared/errors.js';
-import type { Rollout, Service } from '../../shared/model.js';
+import { type Rollout, type Service, standingOf } from '../../shared/model.js';
+import type { ServiceSpec } from '../../shared/spec.js';
 import { beginPause, beginPromote, beginResume } from '../plan/acts.js';
 import { cancelBuild } from '../plan/begin-build.js';
 import { explain, explainPromotion } from '../plan/explain.js';
@@ -28,10 +29,12 @@ export function createRolloutCommands(
     contextOf,
     currentOf,
     goBack,
+    allowed,
   }: {
     contextOf: (actor: Actor) => RequestContext;
     currentOf: (key: string) => ServiceCurrent;
     goBack: (current: ServiceCurrent, to: number | null, context: RequestContext) => Begun;
+    allowed: (spec: ServiceSpec) => ServiceSpec;
   },
 ) {
   const act = (
@@ -66,14 +69,21 @@ export function createRolloutCommands(
       return refusedPlan(name, error);
     }
   };
+  /** Of a canary that becomes more; one that becomes less may do so. */
+  const promotion = (current: ServiceCurrent, weight: number | null, context: RequestContext): Rollout => {
+    const rollout = beginPromote(current, weight, context);
+    const before = standingOf(current.rollout)?.canary?.weight ?? 0;
+    if (weight === null || weight > before) allowed(rollout.spec);
+    return rollout;
+  };
   const nobody = { by: 'plan', source: 'api' as const };
 
   return {
     promote: (key: string, weight: number | null, actor: Actor): string =>
-      act(key, actor, (current, context) => beginPromote(current, weight, context)),
+      act(key, actor, (current, context) => promotion(current, weight, context)),
     planPromote: (key: string, weight: number | null): Plan =>
       asPlan(key, () =>
-        explainPromotion(currentOf(key), beginPromote(currentOf(key), weight, contextOf(nobody))),
+        explainPromotion(currentOf(key), promotion(currentOf(key), weight, contextOf(nobody))),
       ),
     planRollback: (key: string, to: number | null): Plan =>
       asPlan(key, () => {

@@ -10,12 +10,13 @@ import { permit } from '../../shared/permit.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import type { Store } from '../store/store.js';
 import { beyond, type Holder, seesProject } from './access.js';
+import { refuseForeignNames } from './foreign-names.js';
 import type { Certificates, Settings } from './ports.js';
 
 export interface SpecCheck {
   /** The spec as it is deployed. */
   usable(spec: ServiceSpec, holder: Holder): ServiceSpec;
-  refuseClashes(specs: ServiceSpec[]): void;
+  refuseClashes(specs: ServiceSpec[], holder: Holder): void;
   /** Both. */
   all(specs: ServiceSpec[], holder: Holder): ServiceSpec[];
 }
@@ -35,10 +36,10 @@ export function createSpecCheck(
   };
   return {
     usable,
-    refuseClashes: (specs) => refuseClashes(store, specs),
+    refuseClashes: (specs, holder) => refuseClashes(store, specs, holder),
     all(specs, holder) {
       const checked = specs.map((spec) => usable(spec, holder));
-      refuseClashes(store, checked);
+      refuseClashes(store, checked, holder);
       return checked;
     },
   };
@@ -73,12 +74,17 @@ function refuseBadFiles(spec: ServiceSpec, certificates: Pick<Certificates, 'pro
 }
 
 /** Between the services of the call, and with those that run already. */
-function refuseClashes(store: Pick<Store, 'services' | 'activeRollout'>, specs: ServiceSpec[]): void {
+function refuseClashes(
+  store: Pick<Store, 'services' | 'activeRollout'>,
+  specs: ServiceSpec[],
+  holder: Holder,
+): void {
   const replaced = new Set(specs.map((spec) => serviceKey(spec.project, spec.name)));
-  const others = store
-    .services()
-    .filter((service) => !replaced.has(service.key) && service.desired !== 'removed')
-    .flatMap((service) => specsOf(service, store.activeRollout(service.key)));
+  const inForce = (services: Service[]): ServiceSpec[] =>
+    services.flatMap((service) => specsOf(service, store.activeRollout(service.key)));
+  const there = store.services().filter((service) => service.desired !== 'removed');
+  refuseForeignNames(holder, specs, inForce(there));
+  const others = inForce(there.filter((service) => !replaced.has(service.key)));
   const problems = checkServiceSet([...others, ...specs], { complete: false }).filter(
     (p) => p.index >= others.length,
   );

@@ -58,16 +58,21 @@ export function deployRoutes(
       run: ({ body, holder }) => {
         const specs = readSpecs(body);
         const isUsable = (spec: ServiceSpec) => usable(spec, holder);
-        refuseClashes(specs);
-        return answer({ services: specs.map((spec) => planOne(commands, spec, isUsable)) });
+        refuseClashes(specs, holder);
+        const plan: Commands['plan'] = (all) => commands.plan(all, holder.role === 'viewer');
+        return answer({ services: specs.map((spec) => planOne(plan, spec, isUsable)) });
       },
     }),
   ];
 }
 
-function planOne(commands: Commands, spec: ServiceSpec, usable: (spec: ServiceSpec) => ServiceSpec): unknown {
+function planOne(
+  plan: Commands['plan'],
+  spec: ServiceSpec,
+  usable: (spec: ServiceSpec) => ServiceSpec,
+): unknown {
   try {
-    return commands.plan([usable(spec)])[0];
+    return plan([usable(spec)])[0];
   } catch (error) {
     if (!(error instanceof OrcaError)) throw error;
     return refusedPlan(spec.name, error);

@@ -106,11 +106,14 @@ export function joinRoutes(store: Store, enrolment: Enrolment, views: Pick<Views
       reply: z.object({ ok: z.string() }),
       run: ({ params, actor }) => {
         enrolment.revokeToken(params.id ?? '', actor.by);
-        return answer({ ok: `join token ${params.id} is revoked` });
+        return answer({ ok: `join token ${shownId(params.id ?? '')} is revoked` });
       },
     }),
   ];
 }
+
+/** Of a whole token, its id. */
+const shownId = (named: string): string => /^orca-join\.([^.]*)/.exec(named)?.[1] ?? named;
 
 /** Its id is no secret; whether the rest is right is not known yet. */
 function byJoinToken({ body }: { body: unknown }): Proven {

@@ -19,7 +19,8 @@ export interface Actor {
 /** Requests of users; each is one transaction. Refusals are OrcaErrors and have changed nothing. */
 export interface Commands {
   deploy(specs: ServiceSpec[], actor: Actor): DeployReply['rollouts'];
-  plan(specs: ServiceSpec[]): PlanReply['services'];
+  /** `isBlind`: for who may only read, whom it must not tell what values and commands there are. */
+  plan(specs: ServiceSpec[], isBlind?: boolean): PlanReply['services'];
   scale(service: string, replicas: number): void;
   /** The id of the rollout, or null when that release is what runs. */
   rollback(service: string, to: number | null, actor: Actor): string | null;

@@ -26,7 +26,7 @@ const inProject = z.object({ project: unset(dnsLabel) });
 type Change = SecretsChanged['secrets'][number]['change'];
 
 export function secretRoutes(
-  store: Pick<Store, 'service' | 'activeRollout'>,
+  store: Pick<Store, 'service' | 'activeRollout' | 'batch'>,
   secrets: Secrets,
   commands: Pick<Commands, 'renew'>,
 ): Route[] {
@@ -45,10 +45,8 @@ export function secretRoutes(
     });
     return { ok: okText(all), secrets: all, services };
   };
-  const set = (
-    given: { name: string; value: string }[],
-    { project, preview, redeploy, actor }: How,
-  ): SecretsChanged => {
+  const setAll = (given: { name: string; value: string }[], how: How): SecretsChanged => {
+    const { project, preview, redeploy, actor } = how;
     const mark = preview == null ? {} : { isForPreviews: preview };
     const changes = secrets.set(
       given.map(({ name, value }) => ({ project, name, value, ...mark })),
@@ -61,6 +59,8 @@ export function secretRoutes(
     );
     return changed(all, uses, redeploy ? actor : null);
   };
+  /** With what it redeploys it is one commit, and one entry of the audit trail. */
+  const set: typeof setAll = (given, how) => store.batch(() => setAll(given, how));
 
   return [
     route('GET /secrets', {
@@ -121,10 +121,13 @@ export function secretRoutes(
       reply: secretsChangedSchema,
       run: ({ params, query, actor }) => {
         const [project, key] = [query.project ?? null, params.key ?? ''];
-        const uses = secrets.remove(project, key, isSet(query.force), actor.by);
-        const gone = uses.map(({ service }) => ({ service, isOutdated: true }));
-        const change: Change = 'removed';
-        return answer(changed([{ key, project, change }], gone, isSet(query.redeploy) ? actor : null));
+        const remove = (): SecretsChanged => {
+          const uses = secrets.remove(project, key, isSet(query.force), actor.by);
+          const gone = uses.map(({ service }) => ({ service, isOutdated: true }));
+          const change: Change = 'removed';
+          return changed([{ key, project, change }], gone, isSet(query.redeploy) ? actor : null);
+        };
+        return answer(store.batch(remove));
       },
     }),
     route('POST /cluster/rotate-key', {

@@ -73,7 +73,9 @@ export function serviceRoutes(store: Store, commands: Commands): Route[] {
       run: ({ params }) => {
         const keys = store.serviceKeys().filter((key) => key.startsWith(`${params.name}/`));
         if (keys.length === 0) throw new OrcaError('NOT_FOUND', `there is no project "${params.name}"`);
-        for (const key of keys) commands.stop(key);
+        store.batch(() => {
+          for (const key of keys) commands.stop(key);
+        });
         return answer({ ok: `project ${params.name} is stopping`, stopped: keys.map(nameOf) });
       },
     }),

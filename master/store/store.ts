@@ -8,6 +8,7 @@
  */
 
 import { OrcaError } from '../../shared/errors.js';
+import { type AuditSeal, createAuditSeal, type Sealer } from './audit-seal.js';
 import { openEnvironment } from './database.js';
 import { migrate } from './migrations.js';
 import { createReader, type Reader } from './reader.js';
@@ -30,8 +31,12 @@ export interface Store extends Reader {
   watch(listener: (changes: Changes) => void): () => void;
   /** For what is kept in memory of the store: calls the listener as soon as a read would find another answer, within a batch too. */
   follow(listener: (changes: Changes) => void): void;
-  /** Calls `also` at the end of each write that changed something, in its transaction: what it writes is one with that. */
+  /** Calls `also` at the end of each write, or batch of them, that changed something, in its transaction: what it writes is one with that. */
   alongside(also: (tx: Transaction, changes: Changes) => void): void;
+  /** Seals both ends of the audit trail from now on; `isFirst`: an earlier version sealed nothing. */
+  sealAudit(sealer: Sealer, isFirst: boolean): void;
+  /** Whether they are where they were sealed. */
+  isAuditSealed: AuditSeal['isWhole'];
   /** What changed since it was last planned; the planner takes keys out as it plans them. */
   readonly dirty: { services: Set<string>; nodes: Set<string> };
   /** Marks everything as changed. */
@@ -60,6 +65,7 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
   const followers = new Set<(changes: Changes) => void>();
   const companions = new Set<(tx: Transaction, changes: Changes) => void>();
   const dirty = { services: new Set<string>(), nodes: new Set<string>() };
+  const auditSeal = createAuditSeal(tables);
   let commits = 0;
   let isFull = false;
 
@@ -90,6 +96,9 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     for (const id of changes.nodes) dirty.nodes.add(id);
     tell(listeners, changes);
   };
+  const accompany = (tx: Transaction, changes: Changes): void => {
+    if (changes.any) for (const also of companions) also(tx, changes);
+  };
   const markAll = (): void => {
     for (const key of reader.serviceKeys()) dirty.services.add(key);
     for (const node of reader.nodes()) dirty.nodes.add(node.id);
@@ -102,9 +111,11 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
       const changes = noChanges();
       const run = (): ReturnType<typeof body> => {
         const tx = createTransaction(tables, changes);
-        const answer = body(tx);
-        if (changes.any) for (const also of companions) also(tx, changes);
-        return answer;
+        return auditSeal.around(() => {
+          const answer = body(tx);
+          if (group === null) accompany(tx, changes);
+          return answer;
+        });
       };
       const answer = group === null ? commit(changes, run) : env.transaction(run);
       tell(followers, changes);
@@ -116,7 +127,11 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
       if (group !== null) return body();
       const changes = noChanges();
       group = changes;
-      const answer = commit(changes, body);
+      const answer = commit(changes, () => {
+        const answered = body();
+        auditSeal.around(() => accompany(createTransaction(tables, changes), changes));
+        return answered;
+      });
       publish(changes);
       return answer;
     },
@@ -140,6 +155,8 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     alongside(also) {
       companions.add(also);
     },
+    sealAudit: (sealer, isFirst) => env.transaction(() => auditSeal.begin(sealer, isFirst)),
+    isAuditSealed: auditSeal.isWhole,
     copyTo: env.copyTo,
     close: () => env.close(),
   };

@@ -35,6 +35,13 @@ t.test('join-token makes, lists and revokes; the token alone is on stdout', asyn
   t.match((await orca(['join-token', 'list'], fake)).out, /j-1 +usable +1\/2 .*zone=a +admin +n-7/);
   t.match((await orca(['join-token', 'list'], fake)).out, /join-token create/);
   t.match(await orca(['join-token', 'revoke', 'j-1'], fake), { exit: 0, out: 'gone\n' });
+  const whole = `orca-join.j-0123abcd.${'s'.repeat(43)}.${'f'.repeat(64)}`;
+  fake.on('DELETE /join-tokens/j-0123abcd', { body: { ok: 'gone' } });
+  t.match(
+    await orca(['join-token', 'revoke', whole], fake),
+    { exit: 0 },
+    'of a whole text the id alone is sent',
+  );
 });
 
 t.test('what it is not given right is refused before anything is asked', async (t) => {

@@ -75,3 +75,31 @@ t.test('what is not there, or leads out of the clone, is refused by name', async
   writeFileSync(join(folder, 'large'), Buffer.alloc(1024 * 1024 + 1));
   await t.rejects(find('.', 'large'), /larger than 1 MiB/);
 });
+
+t.test('a Dockerfile is looked through without its blanks, and sent as it is', async (t) => {
+  const written = `FROM scratch\n${'  \n'.repeat(1_000)}  RUN x \\\n\n  y\n`;
+  const folder = repository(t, { Dockerfile: written, '.dockerignore': 'x' });
+  const context = await findContext(folder, { context: '.', dockerfile: 'Dockerfile' });
+  t.equal(context.text, 'FROM scratch\nRUN x \\\ny');
+  t.equal((await namesOf(folder)).Dockerfile, written);
+});
+
+t.test('a .dockerignore that would take long is refused, or takes no longer', async (t) => {
+  const ignoring = (text: string) =>
+    repository(t, { Dockerfile: 'FROM scratch', '.dockerignore': text, [`${'a/'.repeat(60)}y`]: '' });
+  await t.rejects(namesOf(ignoring('x\n'.repeat(40_000))), {
+    message: /\.dockerignore .* larger than 64 KiB/,
+  });
+  await t.rejects(namesOf(ignoring('x\n'.repeat(2_500))), { message: /more than 2000 lines/ });
+  await t.rejects(namesOf(ignoring('[x')), { message: /in line 1/ });
+  t.match(Object.keys(await namesOf(ignoring(`${'**/'.repeat(20)}x\n`.repeat(50)))), { length: 63 });
+});
+
+t.test('nothing more is read for whoever has given up', async (t) => {
+  const folder = repository(t, { Dockerfile: 'FROM scratch', 'a/b': 'b' });
+  const tar = await packContext(await findContext(folder, { context: '.', dockerfile: 'Dockerfile' }), 1);
+  const closed = new Promise<void>((done) => tar.on('close', () => done()));
+  tar.destroy();
+  await closed;
+  t.ok(tar.destroyed);
+});

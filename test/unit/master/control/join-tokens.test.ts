@@ -74,3 +74,13 @@ t.test('what is over for a week is forgotten when another is made', async (t) =>
     [next.id],
   );
 });
+
+t.test('a whole text revokes the token of its id', async (t) => {
+  const store = aStore(t);
+  const tokens = createJoinTokens(store, 'f'.repeat(64));
+  const { token, text } = tokens.create({} as never, 'ann');
+  tokens.revoke(text, 'ann');
+  t.ok(store.joinToken(token.id)?.revokedAtMs);
+  t.notMatch(JSON.stringify(store.events(9)), text, 'and is repeated nowhere');
+  t.throws(() => tokens.revoke('orca-join.x', 'ann'), { code: 'JOIN_TOKEN_INVALID' });
+});
