@@ -124,6 +124,13 @@ t.test('what is deep, crooked or doubled in JSON is refused or means what it say
   );
 });
 
+t.test('a signal that opens the inspector of Node opens nothing', async (t) => {
+  process.kill(server.pid, 'SIGUSR1');
+  await isAnswering(t, 'behind the signal');
+  t.notMatch(server.said(), /Debugger listening/);
+  t.rejects(fetch('http://127.0.0.1:9229/json/version'), 'nobody listens there');
+});
+
 t.test('paths lead nowhere but where they say', async (t) => {
   for (const path of [
     '/node/files/..%2f..%2fcluster.token',

@@ -9,6 +9,7 @@ import { waitFor } from './wait-for.js';
 export interface BareServer {
   home: string;
   port: number;
+  readonly pid: number;
   /** What it holds in memory, MiB. */
   rssMiB(): number;
   call(method: string, path: string, body?: string, headers?: Record<string, string>): Promise<Answer>;
@@ -37,6 +38,7 @@ export async function bareServer(): Promise<BareServer> {
   return {
     home,
     port,
+    pid: child.pid ?? 0,
     rssMiB: () => {
       const kib = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1];
       return Number(kib) / 1_024;
