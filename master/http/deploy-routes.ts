@@ -136,13 +136,14 @@ function refuseClashes(store: Store, specs: ServiceSpec[]): void {
     .services()
     .filter((service) => !replaced.has(service.key) && service.desired !== 'removed')
     .flatMap((service) => specsOf(service, store.activeRollout(service.key)));
-  const problems = checkServiceSet([...others, ...specs], { complete: false }).filter(
+  const problems = checkServiceSet([...others, ...specs], { complete: false, from: others.length }).filter(
     (p) => p.index >= others.length,
   );
   const lines = [
     ...new Set(problems.map(({ index, message }) => `${specs[index - others.length]?.name}: ${message}`)),
   ];
   if (problems.length === 0) return;
+  lines.splice(MAX_PROBLEMS);
   const isRoute = problems.every(({ path }) => path[0] === 'domain' || path[0] === 'domains');
   throw new OrcaError(isRoute ? 'ROUTE_TAKEN' : 'CONFIG_INVALID', lines.join('\n'), { details: lines });
 }

@@ -5,13 +5,12 @@
 import { z } from 'zod';
 import { namesIn } from '../secret-reference.js';
 import type { BuildSpec } from '../spec.js';
-import { duration, env, memory, nonEmpty, text } from './fields.js';
+import { duration, envName, memory, nonEmpty, text } from './fields.js';
+import { list, MAX_WORD, most, shown, tableOf } from './limits.js';
 import type { Problem } from './problem.js';
 
 /** Letters and digits first; nothing that a shell, git or a URL reads as more than a letter. */
 const NAME = /^[\p{L}\p{N}_.][\p{L}\p{N}_./+@#=~-]*$/u;
-
-const shown = (value: string): string => JSON.stringify(value.slice(0, 200));
 
 /** As `git check-ref-format` has it, and stricter. */
 const ref = text((value) => {
@@ -52,7 +51,7 @@ const arg = text((value) => {
   return value.includes('$' + '{secrets')
     ? 'is kept in the image, where everybody can read it: a secret must not be a build argument'
     : null;
-});
+}, MAX_WORD);
 
 export const build = z.strictObject({
   repo: text(repoProblem),
@@ -64,8 +63,8 @@ export const build = z.strictObject({
   deploy_key: secret.optional(),
   token: secret.optional(),
   insecure_http: z.boolean().optional(),
-  paths: z.array(nonEmpty).optional(),
-  args: z.record(env.def.keyType, arg).optional(),
+  paths: list(nonEmpty, most.paths).optional(),
+  args: tableOf(envName, arg, most.args).optional(),
   secrets: z
     .unknown()
     .superRefine((value, ctx) => {
