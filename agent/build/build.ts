@@ -17,6 +17,7 @@ import type { SecretFiles } from '../secret-files.js';
 import { hideValues } from '../secrets.js';
 import { type Commit, clone, resolveCommit } from './clone.js';
 import { findContext, packContext } from './context.js';
+import { buildKitWord } from './dockerfile.js';
 import type { GitOptions } from './git.js';
 import type { BuildLog } from './log.js';
 import { watchRoom } from './room.js';
@@ -215,12 +216,8 @@ function secretOf(id: string, what: string, secrets: SentSecrets): string {
 
 /** What the classic builder does not know it would refuse in words that say nothing of what to do. */
 function refuseBuildKit(text: string, dockerfile: string): void {
-  const found =
-    /^\s*(?:RUN\s+(?:--\S+\s+)*(--mount)\b|(?:COPY|ADD)\s+(?:--\S+\s+)*(--link|--chmod|--exclude|--checksum|--parents)\b|(?:RUN|COPY|ADD)\b[^\n]*(<<-?["']?\w+))/im.exec(
-      text,
-    );
-  const what = found?.slice(1).find((group) => group !== undefined);
-  if (what === undefined) return;
+  const what = buildKitWord(text);
+  if (what === null) return;
   throw new EngineError(
     'refused',
     `${dockerfile} uses ${what}, which only BuildKit knows; Orca builds with Docker's classic builder, for BuildKit takes no limits of memory and CPU and would be in the way of what serves. Write it without`,

@@ -7,10 +7,11 @@ import { createReadStream } from 'node:fs';
 import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import dockerignore from '@balena/dockerignore';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Pack, pack } from 'tar-stream';
 import type { BuildOrder } from '../../shared/build.js';
 import { EngineError } from '../engine.js';
+import { type Ignore, readIgnore } from './ignore.js';
 
 export interface Context {
   folder: string;
@@ -23,6 +24,7 @@ export interface Context {
 }
 
 const MAX_DOCKERFILE_BYTES = 1024 * 1024;
+const MAX_IGNORE_BYTES = 256 * 1024;
 const APART = '.orca.Dockerfile';
 
 /** Looks at what the order names. Rejects with an `EngineError` for what is not there, or not inside. */
@@ -65,28 +67,24 @@ export async function packContext(context: Context, atMs: number): Promise<Pack>
   return tar;
 }
 
-interface Filter {
-  isIgnored(path: string): boolean;
-  /** Something below an ignored folder may be wanted after all. */
-  hasExceptions: boolean;
-}
-
-async function ignoreFilter(folder: string): Promise<Filter> {
+async function ignoreFilter(folder: string): Promise<Ignore> {
   const path = join(folder, '.dockerignore');
-  const isFile = await lstat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-  const text = isFile ? await readFile(path, 'utf8') : '';
-  const ignore = dockerignore.default().add(text);
-  return { isIgnored: (name) => ignore.ignores(name), hasExceptions: /^\s*!/m.test(text) };
+  const found = await lstat(path).catch(() => null);
+  const isRead = found?.isFile() && found.size <= MAX_IGNORE_BYTES;
+  if (found?.isFile() && !isRead) throw refused('.dockerignore is larger than 256 KiB');
+  const read = readIgnore(isRead ? await readFile(path, 'utf8') : '');
+  if (typeof read === 'string')
+    throw refused(`.dockerignore ${read}; name folders in place of what is in them`);
+  return read;
 }
 
-async function fill(tar: Pack, context: Context, filter: Filter, mtime: Date): Promise<void> {
+async function fill(tar: Pack, context: Context, filter: Ignore, mtime: Date): Promise<void> {
   const own = { uid: 0, gid: 0, mtime };
   const visit = async (below: string): Promise<void> => {
     const entries = await readdir(join(context.folder, below), { withFileTypes: true });
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      await nextTurn();
+      if (tar.destroyed) throw refused('the build has ended');
       const name = below === '' ? entry.name : `${below}/${entry.name}`;
       if (entry.name === '.git') continue;
       const isLeft = filter.isIgnored(name) && name !== context.dockerfile;
