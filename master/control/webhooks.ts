@@ -17,7 +17,13 @@ import { newDeliveryId } from './receive.js';
 
 export interface Webhooks {
   /** `secret` null: it was given, and is not said again. */
-  add(service: ServiceKey, request: AddWebhook, by: string): { webhook: Webhook; secret: string | null };
+  add(
+    service: ServiceKey,
+    request: AddWebhook,
+    by: string,
+    /** They may name addresses inside for commit statuses. */
+    isAdmin: boolean,
+  ): { webhook: Webhook; secret: string | null };
   remove(id: string, by: string): void;
   /** What a call may be signed with: of the named webhook and those that share its secret, or of all of the provider. */
   secrets(provider: Provider, id: string | null): { webhooks: string[]; secret: string }[];
@@ -25,8 +31,10 @@ export interface Webhooks {
   redeliver(id: string, by: string): Delivery;
 }
 
-/** Each costs every unnamed call a hash. */
-const MAX_WEBHOOKS = 500;
+/** Each costs every unnamed call a hash, so that nobody's project may take all there may be. */
+const MAX_WEBHOOKS = 1_000;
+const MAX_OF_PROJECT = 50;
+const MAX_OF_SERVICE = 20;
 const SECRET_BYTES = 32;
 
 export interface WebhooksOptions {
@@ -42,17 +50,13 @@ export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): We
     message,
   });
   return {
-    add(service, request, by) {
+    add(service, request, by, isAdmin) {
       store.requireRoom();
-      if (store.webhooks().length >= MAX_WEBHOOKS)
-        throw new OrcaError(
-          'CONFLICT',
-          `there are ${MAX_WEBHOOKS} webhooks, which is as many as there may be`,
-        );
+      refuseTooMany(store.webhooks(), service);
       const made = request.secret === undefined ? randomBytes(SECRET_BYTES).toString('base64url') : null;
       const sealedSecret = authority.seal(request.secret ?? made ?? '');
       const id = `wh-${randomBytes(4).toString('hex')}`;
-      const webhook = { id, ...wanted(request), service, sealedSecret, by, createdAtMs: nowMs() };
+      const webhook = { id, ...wanted(request, isAdmin), service, sealedSecret, by, createdAtMs: nowMs() };
       store.write((tx) => {
         tx.putWebhook(webhook);
         const what = `${by} added the webhook ${id} of ${webhook.repo} for ${service}`;
@@ -99,6 +103,20 @@ export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): We
   };
 }
 
+function refuseTooMany(all: readonly Webhook[], service: ServiceKey): void {
+  const project = service.slice(0, service.indexOf('/'));
+  const ofService = all.filter((one) => one.service === service).length;
+  const ofProject = all.filter((one) => one.service.startsWith(`${project}/`)).length;
+  const refuse = (what: string, most: number): never => {
+    throw new OrcaError('CONFLICT', `${what} ${most} webhooks, which is as many as there may be`, {
+      hint: 'Remove one that is not needed any more: `orca webhooks` shows when each was last called.',
+    });
+  };
+  if (ofService >= MAX_OF_SERVICE) refuse(`${service} has`, MAX_OF_SERVICE);
+  if (ofProject >= MAX_OF_PROJECT) refuse(`the project ${project} has`, MAX_OF_PROJECT);
+  if (all.length >= MAX_WEBHOOKS) refuse('there are', MAX_WEBHOOKS);
+}
+
 const SEE = 'See `orca webhooks` for those there are.';
 const SEE_DELIVERIES = 'See `orca webhooks deliveries WEBHOOK` for those that are kept.';
 
@@ -124,7 +142,7 @@ const repeated = ({ report: _, ...before }: Delivery, nowMs: number, reports: bo
 
 type Wanted = Pick<Webhook, 'provider' | 'repo' | 'branch' | 'paths' | 'tag' | 'imageTag' | 'report'>;
 
-function wanted(request: AddWebhook): Wanted {
+function wanted(request: AddWebhook, isAdmin: boolean): Wanted {
   const provider = request.provider ?? 'github';
   if (request.infra)
     throw new OrcaError(
@@ -147,7 +165,7 @@ function wanted(request: AddWebhook): Wanted {
     paths: request.paths ?? [],
     tag: request.tag?.replace(/^refs\/tags\//, '') ?? null,
     imageTag: request.image_tag ?? null,
-    ...reportOf(provider, request),
+    ...reportOf(provider, request, isAdmin),
   };
 }
 
@@ -155,6 +173,7 @@ function wanted(request: AddWebhook): Wanted {
 function reportOf(
   provider: Provider,
   { status_secret: secret, status_api: given }: AddWebhook,
+  isAdmin: boolean,
 ): Pick<Webhook, 'report'> {
   const bad = (message: string): OrcaError => new OrcaError('BODY_INVALID', message);
   if (secret === undefined) {
@@ -167,9 +186,10 @@ function reportOf(
   const api = given ?? apiOf(provider);
   if (api === null)
     throw bad('status_api is missing: say where its API is, such as https://git.example.com/api/v1');
-  const problem = apiProblem(api);
+  const problem = apiProblem(api, isAdmin);
   if (problem !== null) throw bad(`status_api ${problem}`);
-  return { report: { secret, api: api.replace(/\/+$/, '') } };
+  const reach = isAdmin ? { reachesInside: true as const } : {};
+  return { report: { secret, api: api.replace(/\/+$/, ''), ...reach } };
 }
 
 function refuseGlob(key: string, glob: string): void {

@@ -219,7 +219,12 @@ export interface Hooks {
     payload: unknown;
   }): Promise<{ isPing: boolean; deliveries: { delivery: Delivery; isDuplicate: boolean }[] }>;
   /** The secret is null when it was given, and is said this once when it was made. */
-  add(service: string, request: AddWebhook, by: string): { webhook: Webhook; secret: string | null };
+  add(
+    service: string,
+    request: AddWebhook,
+    by: string,
+    isAdmin: boolean,
+  ): { webhook: Webhook; secret: string | null };
   remove(id: string, by: string): void;
   redeliver(id: string, by: string): Delivery;
   /** A signed ping by way of the public URL. */
