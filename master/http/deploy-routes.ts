@@ -9,6 +9,7 @@ import type { Rollout, Service } from '../../shared/model.js';
 import { permit } from '../../shared/permit.js';
 import { type ServiceSpec, serviceKey } from '../../shared/spec.js';
 import type { Store } from '../store/store.js';
+import type { Holder } from './access.js';
 import { rolloutsEnd } from './follow.js';
 import type { Certificates, Commands, Settings } from './ports.js';
 import { waitsForPromote } from './rollout-view.js';
@@ -30,11 +31,11 @@ export function deployRoutes(
   settings: () => Pick<Settings, 'domain' | 'home' | 'security'>,
 ): Route[] {
   /** The spec as it is deployed. */
-  const usable = (spec: ServiceSpec, mayChange: boolean): ServiceSpec => {
+  const usable = (spec: ServiceSpec, holder: Holder): ServiceSpec => {
     const { domain, security, home } = settings();
     refuseOwnName(spec, domain);
     // What it says of files of the master's host is for who may have them served.
-    if (mayChange) refuseBadFiles(spec, certificates);
+    if (holder.role !== 'viewer') refuseBadFiles(spec, certificates, holder);
     return permit(spec, security, home);
   };
   return [
@@ -44,9 +45,9 @@ export function deployRoutes(
       body: deployBody,
       query: z.object({ wait: unset(z.string()) }),
       reply: deployReplySchema,
-      run: async ({ body, query, actor, signal }) => {
+      run: async ({ body, query, actor, holder, signal }) => {
         const waitMs = query.wait === undefined ? null : readWait(query.wait);
-        const specs = readSpecs(body).map((spec) => usable(spec, true));
+        const specs = readSpecs(body).map((spec) => usable(spec, holder));
         refuseClashes(store, specs);
         const rollouts = commands.deploy(specs, actor);
         const accepted = { deployed: specs.map((spec) => spec.name), errors: [], rollouts };
@@ -60,7 +61,7 @@ export function deployRoutes(
       reply: planReplySchema,
       run: ({ body, holder }) => {
         const specs = readSpecs(body);
-        const isUsable = (spec: ServiceSpec) => usable(spec, holder.role !== 'viewer');
+        const isUsable = (spec: ServiceSpec) => usable(spec, holder);
         refuseClashes(store, specs);
         return answer({ services: specs.map((spec) => planOne(commands, spec, isUsable)) });
       },
@@ -121,8 +122,12 @@ function refuseOwnName({ name, domains }: ServiceSpec, ownName: string | null): 
 }
 
 /** Files that are bad now; when they become so later, what was taken up stays and `orca certs` says why. */
-function refuseBadFiles(spec: ServiceSpec, certificates: Pick<Certificates, 'problemOf'>): void {
-  const problem = certificates.problemOf(spec);
+function refuseBadFiles(
+  spec: ServiceSpec,
+  certificates: Pick<Certificates, 'problemOf'>,
+  holder: Holder,
+): void {
+  const problem = certificates.problemOf(spec, holder.projects !== null);
   if (problem)
     throw new OrcaError('CONFIG_INVALID', `${spec.name}: ${problem.reason}`, {
       hint: `Nothing was changed: ${problem.todo}.`,

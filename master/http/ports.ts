@@ -142,8 +142,8 @@ export interface Certificates {
   ca: string;
   add(upload: { name: string; cert: string; key: string }, by: string): OwnCertificateFacts;
   remove(name: string, by: string): void;
-  /** Why the files that a service names can't be taken up now; null: they can, or it names none. */
-  problemOf(spec: ServiceSpec): CertificateProblem | null;
+  /** Why the files that a service names can't be taken up now; null: they can, or it names none. `isLimited`: by a token of some projects. */
+  problemOf(spec: ServiceSpec, isLimited?: boolean): CertificateProblem | null;
   /** The user's that serves the name, or would if it had not expired. */
   own(name: string): OwnCertificateFacts | null;
   uploads(): OwnCertificateFacts[];
