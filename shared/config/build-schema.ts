@@ -3,9 +3,10 @@
  * begin with "-", that hold blanks, control characters, "$" or quotes, and paths that lead out of the repository.
  */
 import { z } from 'zod';
+import { slowGlobProblem } from '../glob-limits.js';
 import { namesIn } from '../secret-reference.js';
 import type { BuildSpec } from '../spec.js';
-import { duration, envName, memory, nonEmpty, text } from './fields.js';
+import { duration, envName, memory, text } from './fields.js';
 import { list, MAX_WORD, most, shown, tableOf } from './limits.js';
 import type { Problem } from './problem.js';
 
@@ -63,7 +64,7 @@ export const build = z.strictObject({
   deploy_key: secret.optional(),
   token: secret.optional(),
   insecure_http: z.boolean().optional(),
-  paths: list(nonEmpty, most.paths).optional(),
+  paths: list(text(slowGlobProblem), most.paths).optional(),
   args: tableOf(envName, arg, most.args).optional(),
   secrets: z
     .unknown()

@@ -115,3 +115,9 @@ t.test('secrets are named, never written, and never put into the image', async (
   t.match(problem({ ...ssh, secrets: { npm: KEY } }), /build\.secrets: is not there yet: .*BuildKit session/);
   t.match(problem(ssh, { pull: 'always' }), /pull: has no effect with \[service\.build\]/);
 });
+
+t.test('paths are globs that are quick to match', async (t) => {
+  t.same(parse({ ...ssh, paths: ['api/**', '*.go'] }).build?.paths, ['api/**', '*.go']);
+  for (const glob of ['*a'.repeat(20), '**/'.repeat(4), 'x'.repeat(257), ''])
+    t.match(problem({ ...ssh, paths: [glob] }), /build\.paths\[0\]: must/, glob);
+});
