@@ -2,7 +2,7 @@
  * The keys that say how a container is shut in: which rights it has, what it may write to, as whom it runs. Each in one form, and what is
  * so by default left out, so that a service that says nothing of it is the one that it was before there were these keys.
  */
-import { distance } from 'fastest-levenshtein';
+import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { ALL_CAPABILITIES, CAPABILITIES, capabilityName, isCapability } from '../capabilities.js';
 import type { Confinement } from '../spec.js';
@@ -16,7 +16,7 @@ const MAX_CAPABILITY = 64;
 const capability = text((value) => {
   const name = capabilityName(value);
   if (isCapability(name)) return null;
-  const nearest = [...CAPABILITIES].sort((a, b) => distance(name, a) - distance(name, b))[0];
+  const nearest = closest(name, CAPABILITIES);
   return `must be a capability of Linux such as "NET_ADMIN", or "ALL"; it is ${shown(value)}: did you mean "${nearest}"?`;
 }, MAX_CAPABILITY);
 const capabilities = list(capability, most.capabilities).transform((names) => {

@@ -185,9 +185,8 @@ function domainProblem(value: string): string | null {
   const it = shown(value);
   if (/^[a-z]+:\/\//.test(value)) return `must be a host name without "https://" in front; it is ${it}`;
   if (value.includes(':')) return `must be a host name without a port; it is ${it}`;
-  if (/[^\x20-\x7e]/.test(value) && domainToASCII(value) !== '') {
-    return `must be written as ${shown(domainToASCII(value))}`;
-  }
+  const ascii = /[^\x20-\x7e]/.test(value) && value.length <= 253 ? domainToASCII(value) : '';
+  if (ascii !== '') return `must be written as ${shown(ascii)}`;
   const name = value.startsWith('*.') ? value.slice(2) : value;
   if (name.length > 253) return 'must have 253 characters at most';
   if (!name.split('.').every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label))) {

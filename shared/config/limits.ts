@@ -30,8 +30,9 @@ export const most = {
   words: 2_000,
 } as const;
 
-/** Domains times routes, of one service and of all of one project. */
+/** Domains times routes: of one service, of all of one project, and of what one call brings. */
 export const MAX_PLACES = 10_000;
+export const MAX_CALL_PLACES = 100_000;
 export const MAX_PROJECT_PLACES = 20_000;
 
 /** Of what is wrong with one service, or with services together, so much is said: whoever has so many mends the first. */

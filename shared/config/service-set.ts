@@ -4,7 +4,7 @@
  */
 import { canonicalJson } from '../fingerprint.js';
 import { isRouted, type ServiceSpec, serviceKey } from '../spec.js';
-import { MAX_PROJECT_PLACES } from './limits.js';
+import { MAX_CALL_PLACES, MAX_PROJECT_PLACES } from './limits.js';
 import type { Problem } from './problem.js';
 
 /** A problem of one service of the set; `index` is its place in the list, the path is relative to it. */
@@ -39,13 +39,20 @@ function tooManyPlaces(specs: readonly ServiceSpec[], from: number): SetProblem[
   const ofService = new Map<string, number>();
   const ofProject = new Map<string, number>();
   const problems: SetProblem[] = [];
+  let brought = 0;
   for (const [index, spec] of specs.entries()) {
     const key = serviceKey(spec.project, spec.name);
     const more = Math.max(0, spec.domains.length * spec.routes.length - (ofService.get(key) ?? 0));
     const count = (ofProject.get(spec.project) ?? 0) + more;
     ofService.set(key, (ofService.get(key) ?? 0) + more);
     ofProject.set(spec.project, count);
-    if (index < from || more === 0 || count <= MAX_PROJECT_PLACES) continue;
+    if (index < from || more === 0) continue;
+    brought += more;
+    if (brought > MAX_CALL_PLACES) {
+      const message = `with it ${brought} places, domains times routes, are deployed at once; ${MAX_CALL_PLACES} may be: deploy them one after the other`;
+      return [{ index, path: ['routes'], message }];
+    }
+    if (count <= MAX_PROJECT_PLACES) continue;
     const message = `with it the services of project "${spec.project}" have ${count} places, domains times routes; they may have ${MAX_PROJECT_PLACES}`;
     problems.push({ index, path: ['routes'], message });
   }

@@ -103,6 +103,19 @@ t.test('the places of one project, in force or not, and nobody else pays for the
   });
 });
 
+t.test('the places of one call, whatever projects they are of', async (t) => {
+  const wide = Array.from({ length: 11 }, (_, at) =>
+    aSpec({
+      ...{ name: 'a', project: `p${at}`, port: 1 },
+      domains: Array.from({ length: 1_000 }, (_, domain) => `d${domain}.p${at}.example.com`),
+      routes: Array.from({ length: 10 }, (_, route) => `/${route}/*`),
+    }),
+  );
+  t.same(checkServiceSet(wide.slice(0, 10), { complete: false }), []);
+  t.match(checkServiceSet(wide, { complete: false }), [{ index: 10, message: /100000 may be/ }]);
+  t.same(checkServiceSet(wide, { complete: false, from: 10 }), [], 'what is in force was deployed before');
+});
+
 t.test('a chain of services as long as you like, and a circle of them', async (t) => {
   const chain = Array.from({ length: 20_000 }, (_, at) =>
     aSpec({ name: `s${at}`, image: 'a:1', depends_on: [`s${at + 1}`] }),
