@@ -418,6 +418,7 @@ Restart=always
 RestartSec=1
 KillMode=process
 LimitNOFILE=1048576
+LimitCORE=0
 $(shut_in "$2")
 
 [Install]

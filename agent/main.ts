@@ -10,11 +10,13 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { messageOf, OrcaError } from '../shared/errors.js';
 import type { Log } from '../shared/log.js';
+import { takeSignals } from '../shared/take-signals.js';
 import type { DiscoveryPart, IngressPart } from './agent.js';
 import type { AgentSettings } from './settings.js';
 
 /** Runs `orca agent --home DIR` until SIGTERM or SIGINT; with `--try` only sees that it could. Throws USAGE, CONFIG_* and ALREADY_RUNNING. */
 export async function agentProgram(argv: string[]): Promise<void> {
+  takeSignals();
   const { home, isTry } = flagsFrom(argv);
   stayLean();
   const { agentPaths, readSettings, takeLock, createLog } = await loadBasics();

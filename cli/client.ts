@@ -208,7 +208,7 @@ async function* streamBytes(target: string, { http, ways, url }: Stream): AsyncG
 function answer<T>(status: number, body: string, url: string): T {
   const value = readJson(body);
   if (status < 400) {
-    if (value !== undefined) return value as T;
+    if (typeof value === 'object' && value !== null) return value as T;
     throw new OrcaError('MASTER_UNREACHABLE', `${url} answered ${status} without JSON; is it Orca's API?`);
   }
   if (typeof value === 'object' && value !== null && 'deployed' in value) return value as T;

@@ -52,8 +52,8 @@ function printError(error: unknown, io: Io, colors: Colors): void {
   const lines = clean(messageOf(error)).split('\n');
   for (const line of lines) io.err(`${colors.red('error:')} ${line}\n`);
   io.err(`${colors.cyan('hint:')} ${clean(known?.hint ?? errorTable.INTERNAL.hint)}\n`);
-  if (!known && error instanceof Error && (io.env.ORCA_DEBUG ?? '') !== '')
-    io.err(`${clean(error.stack ?? '')}\n`);
+  const defect = known?.code === 'MASTER_UNREACHABLE' ? known.cause : known ? null : error;
+  if (defect instanceof Error && (io.env.ORCA_DEBUG ?? '') !== '') io.err(`${clean(defect.stack ?? '')}\n`);
 }
 
 /** Loaded when the first table is printed: most command lines print none. */

@@ -1,5 +1,7 @@
 /** The command line: commander over the table of `verbs`. Wrong usage is exit code 2, help is 0. */
 import { Command as Commander, CommanderError, Option } from 'commander';
+import { OrcaError } from '../shared/errors.js';
+import { clean } from './clean.js';
 import type { Client } from './client.js';
 import { type Context, type Options, optionText } from './context.js';
 import type { Io } from './io.js';
@@ -28,7 +30,7 @@ function buildProgram(io: Io, setExit: (code: number) => void): Commander {
     .description('Runs containers on your own hosts, without losing a request.')
     .version(version(), '-V, --version', 'print the version')
     .showHelpAfterError('hint: See `orca help` for the commands and their options.')
-    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .configureOutput({ writeOut: (text) => io.out(clean(text)), writeErr: (text) => io.err(clean(text)) })
     .exitOverride();
   addClientOptions(program);
   for (const verb of verbs) addVerb(program, verb, io, setExit);
@@ -41,7 +43,12 @@ function addVerb(program: Commander, verb: Verb, io: Io, setExit: (code: number)
   addClientOptions(command);
   command.action(async () => {
     const run = await verb.load();
-    setExit(await run(contextOf(io, command.args, command.optsWithGlobals())));
+    const context = contextOf(io, command.args, command.optsWithGlobals());
+    setExit(
+      await run(context).catch((error: unknown) => {
+        throw error instanceof TypeError && context.url() !== null ? notOurs(context.url(), error) : error;
+      }),
+    );
   });
 }
 
@@ -51,7 +58,14 @@ function addClientOptions(command: Commander): void {
   command.addOption(new Option('--token <token>', 'the token (ORCA_TOKEN)'));
 }
 
-function contextOf(io: Io, args: string[], options: Options): Context {
+/** A field that is not there: who answered is no Orca, or one of another time. */
+const notOurs = (url: string | null, cause: TypeError): OrcaError =>
+  new OrcaError('MASTER_UNREACHABLE', `${url} answered what this command can't read`, {
+    cause,
+    hint: "Is it Orca's API, and of the version of this CLI? ORCA_DEBUG=1 shows where it did not fit.",
+  });
+
+function contextOf(io: Io, args: string[], options: Options): Context & { url(): string | null } {
   let client: Client | null = null;
   return {
     io,
@@ -59,6 +73,7 @@ function contextOf(io: Io, args: string[], options: Options): Context {
     args,
     options,
     json: options.json === true,
+    url: () => client?.url ?? null,
     async connect() {
       const { createClient } = await import('./client.js');
       client ??= createClient(io, { api: optionText(options, 'api'), token: optionText(options, 'token') });

@@ -3,10 +3,12 @@
  * Killed, it is followed by its standby at once; SIGTERM ends both.
  */
 import { INHERIT_FLAG, startStandby } from '../proxy-config/standby.js';
+import { takeSignals } from '../shared/take-signals.js';
 import { startServer } from './server.js';
 
 process.umask(0o077);
 process.on('SIGHUP', () => {});
+takeSignals();
 process.on('uncaughtException', (error) => console.error(new Date().toISOString(), error));
 
 const [directory, dns, flag] = process.argv.slice(2);

@@ -4,9 +4,11 @@ import { createServer as createPlainServer, type RequestListener, type Server } 
 import { createServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { OrcaError } from '../shared/errors.js';
+import type { Log } from '../shared/log.js';
 import type { Peer } from '../shared/model.js';
+import { ofOneConnection } from '../shared/of-one-connection.js';
 import { MASTER_NAME } from '../shared/pinned-name.js';
 import type { Authority } from './authority.js';
 import type { Crowd } from './crowd.js';
@@ -21,12 +23,19 @@ const RENEW_EVERY_MS = 12 * 3_600_000;
  *  cluster's own; else null. */
 export type OwnName = (name: string) => { certPem: string; keyPem: string } | null;
 
+export interface ListenParts {
+  ownName: OwnName;
+  crowd: Crowd;
+  peer: (socket: unknown) => Peer | null;
+  log: Log;
+}
+
 /** Listens for HTTPS; client certificates are asked for and judged later (browsers and the CLI have none). */
 export async function listenTls(
   settings: MasterSettings,
   authority: Authority,
   routing: RequestListener,
-  { ownName, crowd, peer }: { ownName: OwnName; crowd: Crowd; peer: (socket: unknown) => Peer | null },
+  { ownName, crowd, peer, log }: ListenParts,
 ): Promise<TlsServer> {
   const context = () => {
     const { certPem, keyPem } = authority.issueServer(namesOf(settings), Date.now());
@@ -47,15 +56,27 @@ export async function listenTls(
       ...context(),
       ...{ requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' as const },
       ...{ handshakeTimeout: HANDSHAKE_MS, connectionsCheckingInterval: LOOK_MS },
-      SNICallback: (name, done) => done(null, publicContext(name)),
+      SNICallback: ofOneConnection(
+        log,
+        (name: string, done: (error: Error | null, context?: SecureContext) => void) =>
+          done(null, publicContext(name)),
+        (_, done) => done(new Error('the certificate of that name can not be used')),
+      ),
     },
     routing,
   );
   crowd.watch(server);
   // Nodes keep their sessions for days.
-  server.on('secureConnection', (socket) => {
-    if (peer(socket) !== null) crowd.proved(socket);
-  });
+  server.on(
+    'secureConnection',
+    ofOneConnection(
+      log,
+      (socket: TLSSocket) => {
+        if (peer(socket) !== null) crowd.proved(socket);
+      },
+      (socket) => socket.destroy(),
+    ),
+  );
   const renewal = setInterval(() => server.setSecureContext(context()), RENEW_EVERY_MS).unref();
   server.once('close', () => clearInterval(renewal));
   await listening(server, settings.listen, '--listen');

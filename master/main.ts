@@ -252,7 +252,7 @@ async function construct(
   undo.push(() => api.app.close());
   const tls = await listenTls(settings, authority, api.routing, {
     ownName: (name) => (name === settings.domain ? (own.find(name) ?? acme.find(name)) : null),
-    ...{ crowd, peer },
+    ...{ crowd, peer, log },
   });
   undo.push(() => closeServer(tls));
   const plain = await listenPlain(settings.httpListen, api.routing, crowd);

@@ -3,6 +3,7 @@
  * it is followed by its standby at once; SIGTERM ends both.
  */
 import { join } from 'node:path';
+import { takeSignals } from '../shared/take-signals.js';
 import { dropStale } from './closing.js';
 import { CLOSING_FILE } from './closing-route.js';
 import { startResolver } from './resolver.js';
@@ -12,6 +13,7 @@ const STALE_MS = 5_000;
 
 process.umask(0o077);
 process.on('SIGHUP', () => {});
+takeSignals();
 process.on('uncaughtException', (error) => console.error(new Date().toISOString(), error));
 
 const [directory, flag] = process.argv.slice(2);

@@ -10,9 +10,9 @@ export const addWebhookSchema = z.object({
   repo: z.string().max(512),
   /** Not of an infrastructure repository. */
   service_name: unset(z.string().max(200)),
-  /** Printable ASCII; made when it is not given. */
+  /** Printable ASCII; made when it is not given. Whoever guesses it deploys. */
   secret: unset(
-    z.string().regex(/^[!-~]([ -~]{0,510}[!-~])?$/, 'must be 1 to 512 printable ASCII characters'),
+    z.string().regex(/^[!-~][ -~]{14,510}[!-~]$/, 'must be 16 to 512 printable ASCII characters'),
   ),
   branch: unset(z.string().min(1).max(255)),
   paths: unset(z.array(z.string()).max(32)),

@@ -3,6 +3,7 @@
  * it, and the record of it. A build is of one rollout, and is called after it.
  */
 import * as z from 'zod';
+import { amount, line, listOf, moment, name, reason, span } from './bounds.js';
 import type { ServiceKey } from './spec.js';
 
 /** What a node builds: complete, but for the values of secrets, which it gets by their ids. */
@@ -27,10 +28,10 @@ export const buildOrderSchema = z.object({
   insecureHttp: z.boolean(),
   /** By the id that the Dockerfile mounts it with, the id of its value; absent: none. */
   secrets: z.record(z.string(), z.string()).optional(),
-  timeoutMs: z.number(),
+  timeoutMs: span,
   /** Of one build step; null: the node's half. */
-  memoryBytes: z.number().nullable(),
-  cpus: z.number().nullable(),
+  memoryBytes: amount.nullable(),
+  cpus: amount.nullable(),
 });
 export type BuildOrder = z.infer<typeof buildOrderSchema>;
 
@@ -45,21 +46,21 @@ export type BuilderKind = z.infer<typeof builderKindSchema>;
 export const buildObservedSchema = z.object({
   state: buildStateSchema,
   /** What it does or waits for, why it failed, or what came of it. */
-  reason: z.string().nullable(),
+  reason: reason.nullable(),
   /** Null until it is known which it is. */
-  commit: z.string().nullable(),
-  author: z.string().nullable(),
-  subject: z.string().nullable(),
+  commit: name.nullable(),
+  author: reason.nullable(),
+  subject: reason.nullable(),
   /** The name that the image gets; null until the commit is known. */
-  tag: z.string().nullable(),
+  tag: name.nullable(),
   /** When it left the queue, and when it ended, ms on the node's clock. */
-  startedAtMs: z.number().nullable(),
-  endedAtMs: z.number().nullable(),
-  sizeBytes: z.number().nullable(),
+  startedAtMs: moment.nullable(),
+  endedAtMs: moment.nullable(),
+  sizeBytes: amount.nullable(),
   /** With what it is built; absent until it is, and of agents that know the classic one only. */
   builder: builderKindSchema.optional(),
   /** The last lines of its log, once it has failed. */
-  lastLogs: z.array(z.string()),
+  lastLogs: listOf(line, 1_000),
 });
 export type BuildObserved = z.infer<typeof buildObservedSchema>;
 

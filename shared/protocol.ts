@@ -10,6 +10,7 @@
  * dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `close-codes`.
  */
 import * as z from 'zod';
+import { amount, line, listOf, moment, name, reason, share, span } from './bounds.js';
 import { buildObservedSchema, buildOrderSchema } from './build.js';
 import { carryObservedSchema, carrySchema, registryAuthSchema, relayOpenSchema } from './carry.js';
 import { cleanedSchema, cleanupSchema } from './cleanup.js';
@@ -29,7 +30,7 @@ export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 export const groupSchema = z.enum(['stable', 'canary', 'job']);
 export type Group = z.infer<typeof groupSchema>;
 
-export const endpointSchema = z.object({ address: z.string(), port: z.number().int() });
+export const endpointSchema = z.object({ address: name, port: z.number().int() });
 /** Where the ingress reaches an allocation: the node's address and the published port. */
 export type Endpoint = z.infer<typeof endpointSchema>;
 
@@ -38,17 +39,17 @@ export type Endpoint = z.infer<typeof endpointSchema>;
 /** One copy of one release on this node. `onExit`: while a rollout judges the release an exit is only reported;
  *  afterwards the agent replaces the dead container by itself, with back-off, also while the master is away. */
 export const allocationAssignmentSchema = z.object({
-  id: z.string(),
-  project: z.string(),
-  service: z.string(),
+  id: name,
+  project: name,
+  service: name,
   slot: z.number().int(),
   group: groupSchema,
   release: z.number().int(),
   desired: z.enum(['running', 'stopped']),
   onExit: z.enum(['report', 'replace']),
-  stopGraceMs: z.number(),
+  stopGraceMs: span,
   /** The image id that the release resolved to; the container is made from this, never from a tag that may move. */
-  imageId: z.string(),
+  imageId: name,
   container: containerSpecSchema,
   /** For the master, should it lose its store (`master/plan/origin`): kept by the agent, also in a label; absent: an older master's. */
   origin: z.record(z.string(), z.unknown()).optional(),
@@ -57,26 +58,26 @@ export type AllocationAssignment = z.infer<typeof allocationAssignmentSchema>;
 
 /** An image that a rollout wants resolved on this node before it places anything. `id` is the rollout's. */
 export const imageWantSchema = z.object({
-  id: z.string(),
-  ref: z.string(),
+  id: name,
+  ref: name,
   pull: z.enum(['always', 'never', 'if-not-present']),
   /** That very image, whatever `ref` names by now; null: the one that it names. */
-  imageId: z.string().nullable().default(null),
+  imageId: name.nullable().default(null),
   build: buildOrderSchema.optional(), // how it is made here; absent: it is found or pulled
 });
 export type ImageWant = z.infer<typeof imageWantSchema>;
 
 /** An image that history may need again: the agent keeps the tag on it, so that pruning dangling images spares it. */
-export const imageKeepSchema = z.object({ imageId: z.string(), tag: z.string() });
+export const imageKeepSchema = z.object({ imageId: name, tag: name });
 export type ImageKeep = z.infer<typeof imageKeepSchema>;
 
 export const assignmentSchema = z.object({
   type: z.literal('assignment'),
-  cluster: z.string(),
+  cluster: name,
   revision: z.number().int(),
-  allocations: z.array(allocationAssignmentSchema),
-  images: z.array(imageWantSchema),
-  keep: z.array(imageKeepSchema),
+  allocations: listOf(allocationAssignmentSchema),
+  images: listOf(imageWantSchema),
+  keep: listOf(imageKeepSchema),
   /** What the ingress role of this node serves; decoded by `proxy-config/route`. Null: no ingress here. */
   ingress: z.record(z.string(), z.unknown()).nullable(),
   /** The names that containers here may use; decoded by `discovery/table`. Absent: a master that does not know of names. */
@@ -88,7 +89,7 @@ export const assignmentSchema = z.object({
     .record(z.string(), z.object({ value: z.string().nullable(), reason: z.string().nullable() }))
     .optional(),
   /** When it was made: of two nodes' assignments the newer one knows better what is in force of a service. */
-  madeAtMs: z.number().optional(),
+  madeAtMs: moment.optional(),
   /** By service: the number that its next allocation gets; kept for the master, and no reason for a new assignment. */
   counters: z.record(z.string(), z.number().int()).optional(),
   /** Of images that no registry has. Absent: nothing, or an older master's. */
@@ -107,7 +108,7 @@ export const masterMessageSchema = z.discriminatedUnion('type', [
     id: z.string(),
     allocation: z.string(),
     tail: z.number().int().nullable(),
-    sinceMs: z.number().nullable(),
+    sinceMs: moment.nullable(),
     follow: z.boolean(),
   }),
   z.object({ type: z.literal('logs-close'), id: z.string() }),
@@ -140,28 +141,28 @@ export const allocationStateSchema = z.enum([
 export type AllocationState = z.infer<typeof allocationStateSchema>;
 
 export const allocationObservedSchema = z.object({
-  id: z.string(),
+  id: name,
   state: allocationStateSchema,
-  reason: z.string().nullable(),
+  reason: reason.nullable(),
   /** When it entered this state, ms since the epoch on the node's clock. */
-  sinceMs: z.number(),
+  sinceMs: moment,
   restarts: z.number().int(),
   exitCode: z.number().int().nullable(),
   /** The last 20 log lines; only after an exit or a failed start, else empty. */
-  lastLogs: z.array(z.string()),
+  lastLogs: listOf(line, 1_000),
   endpoint: endpointSchema.nullable(),
-  containerId: z.string().nullable(),
+  containerId: name.nullable(),
 });
 export type AllocationObserved = z.infer<typeof allocationObservedSchema>;
 
 export const imageObservedSchema = z.object({
-  id: z.string(),
+  id: name,
   state: z.enum(['pulling', 'ready', 'failed']),
-  percent: z.number().nullable(),
-  imageId: z.string().nullable(),
+  percent: share.nullable(),
+  imageId: name.nullable(),
   /** `repo@sha256:…` where a registry knows it, else null. */
-  digest: z.string().nullable(),
-  reason: z.string().nullable(),
+  digest: name.nullable(),
+  reason: reason.nullable(),
   build: buildObservedSchema.optional(),
 });
 export type ImageObserved = z.infer<typeof imageObservedSchema>;
@@ -169,10 +170,10 @@ export type ImageObserved = z.infer<typeof imageObservedSchema>;
 /** What the ingress saw of an allocation: `routed` = published, in Caddy's config, and one refresh has passed since;
  *  `drained` = out of the records, one refresh has passed since, and then nothing in flight three times in a row. */
 export const trafficSchema = z.object({
-  allocation: z.string(),
+  allocation: name,
   state: z.enum(['pending', 'routed', 'draining', 'drained']),
   inFlight: z.number().int(),
-  reason: z.string().nullable(),
+  reason: reason.nullable(),
 });
 export type Traffic = z.infer<typeof trafficSchema>;
 
@@ -180,13 +181,13 @@ export const ingressObservedSchema = z.object({
   /** The assignment revision whose routes this speaks of. */
   revision: z.number().int(),
   caddy: z.enum(['running', 'starting', 'down']),
-  caddyVersion: z.string().nullable(),
+  caddyVersion: name.nullable(),
   resolver: z.enum(['running', 'down']),
-  reason: z.string().nullable(),
-  traffic: z.array(trafficSchema),
+  reason: reason.nullable(),
+  traffic: listOf(trafficSchema),
   /** Percent that the canary of a service gets, once it is in force: published, and one refresh has passed since. */
-  weights: z.array(z.object({ service: z.string(), canaryWeight: z.number() })),
-  shapes: z.array(shapeObservedSchema).optional(), // all that it serves; absent: an older agent
+  weights: listOf(z.object({ service: name, canaryWeight: share })),
+  shapes: listOf(shapeObservedSchema).optional(), // all that it serves; absent: an older agent
 });
 export type IngressObserved = z.infer<typeof ingressObservedSchema>;
 
@@ -199,8 +200,8 @@ export const nodeFactsSchema = z.object({
   version: shortText,
   os: shortText,
   arch: shortText,
-  cpus: z.number(),
-  memoryBytes: z.number(),
+  cpus: amount,
+  memoryBytes: amount,
   pid: z.number().int(),
   /** It answers `recall`; absent: an older agent, which does not know that message. */
   recalls: z.boolean().optional(),
@@ -223,9 +224,9 @@ export type NodeFacts = z.infer<typeof nodeFactsSchema>;
 
 export const engineObservedSchema = z.object({
   state: z.enum(['up', 'down']),
-  version: z.string().nullable(),
-  apiVersion: z.string().nullable(),
-  reason: z.string().nullable(),
+  version: name.nullable(),
+  apiVersion: name.nullable(),
+  reason: reason.nullable(),
 });
 export type EngineObserved = z.infer<typeof engineObservedSchema>;
 
@@ -234,12 +235,12 @@ export const statusSchema = z.object({
   number: z.number().int(),
   /** The newest assignment that this status was made under; 0: none yet. */
   revision: z.number().int(),
-  observedAtMs: z.number(),
+  observedAtMs: moment,
   engine: engineObservedSchema,
   /** Why the agent's files can't be written (a full disk), while it goes on from memory; absent or null: they are. */
-  disk: z.string().nullable().optional(),
-  allocations: z.array(allocationObservedSchema),
-  images: z.array(imageObservedSchema),
+  disk: reason.nullable().optional(),
+  allocations: listOf(allocationObservedSchema),
+  images: listOf(imageObservedSchema),
   ingress: ingressObservedSchema.nullable(),
   discovery: discoveryObservedSchema.nullable().optional(),
   upgrade: upgradeObservedSchema.nullable().optional(),
@@ -250,16 +251,16 @@ export type Status = z.infer<typeof statusSchema>;
 /** Everything that an agent can say of what it runs: from its disk, or else from the labels of containers. */
 export const recalledSchema = z.object({
   type: z.literal('recalled'),
-  id: z.string(),
+  id: name,
   /** Why the answer is not whole; null: it is. */
-  problem: z.string().nullable(),
+  problem: reason.nullable(),
   /** Of this cluster; null: none is remembered. */
   assignment: assignmentSchema.nullable(),
   /** All of the cluster's, whoever wants them; `allocation` is empty when its labels can't be read. */
-  containers: z.array(z.object({ id: z.string(), allocation: z.string(), isAlive: z.boolean() })),
+  containers: listOf(z.object({ id: name, allocation: name, isAlive: z.boolean() })),
   /** Made of labels, for containers that run while no assignment is remembered. */
-  labelled: z.array(allocationAssignmentSchema),
-  observed: z.array(allocationObservedSchema),
+  labelled: listOf(allocationAssignmentSchema),
+  observed: listOf(allocationObservedSchema),
 });
 export type Recalled = z.infer<typeof recalledSchema>;
 
@@ -275,21 +276,21 @@ export const agentMessageSchema = z.discriminatedUnion('type', [
     type: z.literal('receipt'),
     revision: z.number().int(),
     accepted: z.boolean(),
-    reason: z.string().nullable(),
+    reason: reason.nullable(),
   }),
   statusSchema,
   z.object({
     type: z.literal('figures'),
     /** Changes when counting begins anew (the agent was started again): differences to an earlier one say nothing. */
-    epoch: z.string(),
-    figures: z.array(figuresSchema),
+    epoch: name,
+    figures: listOf(figuresSchema),
   }),
   z.object({
     type: z.literal('logs-lines'),
-    id: z.string(),
-    lines: z.array(z.object({ atMs: z.number(), stream: z.enum(['stdout', 'stderr']), text: z.string() })),
+    id: name,
+    lines: listOf(z.object({ atMs: moment, stream: z.enum(['stdout', 'stderr']), text: line })),
   }),
-  z.object({ type: z.literal('logs-end'), id: z.string(), reason: z.string().nullable() }),
+  z.object({ type: z.literal('logs-end'), id: name, reason: reason.nullable() }),
   recalledSchema,
   cleanedSchema,
   sourceReadSchema,

@@ -9,8 +9,10 @@ const NAME = /^_?[A-Za-z][A-Za-z0-9_.-]{0,126}$/;
 /** Why it is no name for a secret; null: it is one. */
 export function secretNameProblem(name: string): string | null {
   if (NAME.test(name)) return null;
-  return `must be letters, digits, "_", "." and "-", beginning with a letter, such as "db_url"; it is ${JSON.stringify(name)}`;
+  return `must be letters, digits, "_", "." and "-", beginning with a letter, such as "db_url"; it is ${JSON.stringify(cut(name))}`;
 }
+
+const cut = (text: string): string => (text.length <= 100 ? text : `${text.slice(0, 100)}…`);
 
 /** Text up to a reference, its name, and so on; the last text is what follows. `problem`: what is no reference. */
 type Piece = { text: string } | { name: string } | { problem: string };
@@ -25,7 +27,7 @@ function piecesOf(template: string): Piece[] {
 /** `part` follows an opening: `.NAME}` and text. */
 function afterOpening(part: string): Piece[] {
   const end = part.indexOf('}');
-  const shown = `${OPENING}${end < 0 ? '…' : part.slice(0, end + 1)}`;
+  const shown = `${OPENING}${end < 0 ? '…' : cut(part.slice(0, end + 1))}`;
   if (end < 0) return [{ problem: `has a reference without its "}"; write ${OPENING}.NAME}` }];
   const name = part.slice(1, end);
   if (!part.startsWith('.') || name === '')

@@ -3,14 +3,15 @@
  * place; the master marks each state of it, and an ingress says which mark is in force.
  */
 import * as z from 'zod';
+import { name, reason } from './bounds.js';
 
 /** Of one service, as an ingress sees it. */
 export const shapeObservedSchema = z.object({
   /** `project/name`. */
-  service: z.string(),
+  service: name,
   /** In force: in the records, in the config that Caddy runs, and one refresh has passed. Null: none is, or which is not known. */
-  mark: z.string().nullable(),
+  mark: name.nullable(),
   /** What Caddy was to load last and would not: with this mark (null: without the service), and why. Absent: it refused nothing. */
-  refused: z.object({ mark: z.string().nullable(), reason: z.string() }).optional(),
+  refused: z.object({ mark: name.nullable(), reason }).optional(),
 });
 export type ShapeObserved = z.infer<typeof shapeObservedSchema>;

@@ -3,6 +3,7 @@
  * asked for again. A node reads one repository at a time, and a newer request of the same webhook ends the older one.
  */
 import * as z from 'zod';
+import { listOf, name, reason } from './bounds.js';
 
 /** What is read of a repository: as much as `POST /deploy` takes, with room for how text grows in JSON. */
 export const MAX_FILES = 500;
@@ -37,12 +38,12 @@ export type ReadSource = z.infer<typeof readSourceSchema>;
 
 export const sourceReadSchema = z.object({
   type: z.literal('source-read'),
-  id: z.string(),
+  id: name,
   /** Why nothing was read; null: it was. */
-  problem: z.string().nullable(),
+  problem: reason.nullable(),
   /** Null with a problem. */
-  commit: z.string().nullable(),
+  commit: name.nullable(),
   /** By path. */
-  files: z.array(z.object({ path: z.string(), text: z.string() })),
+  files: listOf(z.object({ path: name, text: z.string().max(MAX_FILE_BYTES) }), MAX_FILES),
 });
 export type SourceRead = z.infer<typeof sourceReadSchema>;

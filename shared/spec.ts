@@ -6,13 +6,14 @@
  * what an older master stored and an older agent kept reads as what it meant.
  */
 import * as z from 'zod';
+import { amount, span } from './bounds.js';
 import { previewMarkSchema } from './preview.js';
 
 const probeTiming = {
-  intervalMs: z.number(),
-  timeoutMs: z.number(),
+  intervalMs: span,
+  timeoutMs: span,
   failureThreshold: z.number().int(),
-  initialDelayMs: z.number(),
+  initialDelayMs: span,
 };
 
 /** How health is asked. `stays-up`: no question; being up for `forMs` counts as an answer. */
@@ -20,7 +21,7 @@ export const probeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('http'), path: z.string(), port: z.number().int(), ...probeTiming }),
   z.object({ kind: z.literal('tcp'), port: z.number().int(), ...probeTiming }),
   z.object({ kind: z.literal('command'), command: z.array(z.string()), ...probeTiming }),
-  z.object({ kind: z.literal('stays-up'), forMs: z.number(), ...probeTiming }),
+  z.object({ kind: z.literal('stays-up'), forMs: span, ...probeTiming }),
 ]);
 export type Probe = z.infer<typeof probeSchema>;
 
@@ -70,7 +71,7 @@ export const containerSpecSchema = z.object({
   extraPorts: z.array(
     z.object({ host: z.number().int(), container: z.number().int(), protocol: z.enum(['tcp', 'udp']) }),
   ),
-  resources: z.object({ memoryBytes: z.number().int().nullable(), cpus: z.number().nullable() }),
+  resources: z.object({ memoryBytes: z.number().int().nullable(), cpus: amount.nullable() }),
   /** Absent: as by default. */
   confinement: confinementSchema.optional(),
   readiness: probeSchema,
@@ -84,7 +85,7 @@ export const analysisSpecSchema = z.object({
   maxErrorRate: z.number().nullable(),
   /** The canary's error rate over stable's. */
   maxErrorRatio: z.number().nullable(),
-  maxP95Ms: z.number().nullable(),
+  maxP95Ms: span.nullable(),
   /** The canary's 95th percentile over stable's. */
   maxP95Ratio: z.number().nullable(),
   /** Fewer requests of the canary in a window are no evidence. */
@@ -103,7 +104,7 @@ export const deploySpecSchema = z.object({
   /** Percentages that the canary goes through, rising; empty: `canaryWeight` alone. */
   canarySteps: z.array(z.number().int()),
   /** How long each step lasts at least, and the length of a window of the analysis. */
-  stepMs: z.number(),
+  stepMs: span,
   /** After the last step: promote by itself, or wait for `orca promote`. */
   autoPromote: z.boolean(),
   analysis: analysisSpecSchema.nullable(),
@@ -111,11 +112,11 @@ export const deploySpecSchema = z.object({
   /** `X-Orca-Group: canary` (or `stable`) chooses the group. */
   groupHeader: z.boolean(),
   /** Runs once in the new image before anything else of a rollout. */
-  preDeploy: z.object({ command: z.array(z.string()), timeoutMs: z.number() }).nullable(),
-  minHealthyMs: z.number(),
-  drainTimeoutMs: z.number(),
-  stopGraceMs: z.number(),
-  progressDeadlineMs: z.number(),
+  preDeploy: z.object({ command: z.array(z.string()), timeoutMs: span }).nullable(),
+  minHealthyMs: span,
+  drainTimeoutMs: span,
+  stopGraceMs: span,
+  progressDeadlineMs: span,
   autoRollback: z.boolean(),
   /** Copies of each preview; absent: one. */
   previewReplicas: z.number().int().optional(),
@@ -137,9 +138,9 @@ export const buildSpecSchema = z.object({
   target: z.string().optional(),
   platform: z.string().optional(),
   insecureHttp: z.boolean().optional(),
-  timeoutMs: z.number().optional(),
+  timeoutMs: span.optional(),
   memoryBytes: z.number().int().optional(),
-  cpus: z.number().optional(),
+  cpus: amount.optional(),
   /** By name, the ids of the values that it is built with, as a container has them. */
   secrets: z.record(z.string(), z.string()).optional(),
 });

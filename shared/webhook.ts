@@ -27,7 +27,8 @@ export interface Webhook {
   /** Sealed with the home's master.key. */
   sealedSecret: string;
   /** Whether the commit is told what became of it: at which API, with the token in which secret. Absent: it is not. */
-  report?: { secret: string; api: string };
+  /** `reachesInside`: an admin named the address, which may be this host's own. */
+  report?: { secret: string; api: string; reachesInside?: true };
   /** Absent: pull requests make nothing. */
   previews?: PreviewRules;
   /** Its pushes deploy what the repository says (`shared/infra`), and `service` is `infraKey`. Absent: they deploy one service. */

@@ -75,7 +75,14 @@ export async function git(args: readonly string[], options: GitOptions): Promise
 }
 
 /** Percentages rewrite their line: they end with a carriage return alone. */
-const withoutProgress = (text: string): string => text.replace(/[^\r\n]*\r(?!\n)/g, '');
+const withoutProgress = (text: string): string =>
+  text
+    .split('\n')
+    .map((line, at, all) => {
+      const end = at < all.length - 1 && line.endsWith('\r') ? line.length - 1 : line.length;
+      return line.slice(line.slice(0, end).lastIndexOf('\r') + 1);
+    })
+    .join('\n');
 
 function environment({ home, insecureHttp, config, env }: GitOptions): Record<string, string> {
   const all: (readonly [string, string])[] = [

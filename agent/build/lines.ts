@@ -34,7 +34,7 @@ export function createLines(onLine: (text: string) => void): Lines {
 
 /** A carriage return begins the line again, as on a terminal. */
 function plain(line: string): string {
-  const last = line.replace(/\r+$/, '').split('\r').at(-1) ?? '';
+  const last = line.split('\r').findLast((part) => part !== '') ?? '';
   return last
     .replace(/\p{Cc}\[[0-9;?]*[A-Za-z]/gu, '')
     .replace(/[^\P{Cc}\t]/gu, '')

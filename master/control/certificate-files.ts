@@ -29,6 +29,20 @@ export function readFiles(files: TlsFiles, certDir: string): ({ kind: 'read' } &
   return { kind: 'read', cert: cert.text, certName: cert.path, key: key.text, keyName: key.path };
 }
 
+/** For who may only name files of `cert_dir`: asks nothing of a path elsewhere, so that nobody learns what is there. Null: both are below it. */
+export function refuseElsewhere(files: TlsFiles, certDir: string): Refusal | null {
+  for (const [key, path] of [
+    ['tls_cert', files.cert],
+    ['tls_key', files.key],
+  ] as const)
+    if (!isBelow(resolve(certDir, path), certDir))
+      return refusal(
+        `${key} ${path} lies outside of cert_dir, whose files alone a token of some projects may name`,
+        `have the file put below cert_dir, or the service deployed once with a token of all projects`,
+      );
+  return null;
+}
+
 function statText(path: string): string {
   try {
     const { dev, ino, size, mode, mtimeNs, ctimeNs } = statSync(path, { bigint: true });

@@ -20,7 +20,7 @@ export interface CommitStatusesOptions {
   store: Store;
   unseal: (sealed: string, bind: string) => string;
   /** Never rejects. */
-  post(call: StatusCall): Promise<Told>;
+  post(call: StatusCall, reachesInside: boolean): Promise<Told>;
   nowMs: () => number;
   log: Log;
 }
@@ -82,7 +82,8 @@ async function answerTo(options: CommitStatusesOptions, webhook: Webhook, delive
   const [domain] = options.store.service(delivery.service)?.spec.domains ?? [];
   const link = domain === undefined || domain.startsWith('*') ? null : `https://${domain}/`;
   const call = { api: report.api, repo, commit, service: delivery.service, status: statusOf(delivery), link };
-  return await options.post(statusCall(provider, { ...call, token: token.value }));
+  const { reachesInside = false } = report;
+  return await options.post(statusCall(provider, { ...call, token: token.value }), reachesInside);
 }
 
 /** Of the service's project, else of all. */

@@ -16,6 +16,7 @@ import { bindOfRow } from '../store/sealed.js';
 import type { Store } from '../store/store.js';
 import type { OwnCertificate } from '../store/tables.js';
 import { unsealed } from './acme-store.js';
+import { refuseElsewhere } from './certificate-files.js';
 import type { CertificateSource } from './certificates.js';
 import type { Refusal, Usable } from './check-certificate.js';
 import { checkServiceFiles, createServiceFiles, hasTls, type ServiceWithTls } from './service-files.js';
@@ -39,8 +40,9 @@ export interface OwnCertificates extends CertificateSource {
   add(upload: Upload, by: string): OwnMeta;
   /** Throws NOT_FOUND. */
   remove(name: string, by: string): void;
-  /** Why a service could not be served with its files as they are now; null: it could, or has a good one of them already. */
-  problemOf(spec: ServiceSpec): Refusal | null;
+  /** Why a service could not be served with its files as they are now; null: it could, or has a good one of them already. `isLimited`:
+   *  for who may deploy some projects alone, and so may name no files outside of `cert_dir` that the service had not before. */
+  problemOf(spec: ServiceSpec, isLimited?: boolean): Refusal | null;
   /** The one that serves the name, or would if it had not expired. */
   of(name: string): OwnMeta | null;
   /** By service, as its files were last read. */
@@ -155,14 +157,16 @@ export function createOwnCertificates(options: OwnCertificatesOptions): OwnCerti
       });
       kept.readAgain();
     },
-    problemOf({ project, name, tls, domains }) {
+    problemOf({ project, name, tls, domains }, isLimited = false) {
       if (tls === null) return null;
-      const checked = checkServiceFiles({ tls, domains }, certDir(), nowMs());
-      if (checked.kind === 'usable') return null;
-      // A change of something else is not kept back by files that have become bad since.
       const key = `${project}/${name}`;
       const before = store.service(key)?.spec.tls;
       const isSame = before?.cert === tls.cert && before.key === tls.key;
+      const elsewhere = isLimited && !isSame ? refuseElsewhere(tls, certDir()) : null;
+      if (elsewhere) return elsewhere;
+      const checked = checkServiceFiles({ tls, domains }, certDir(), nowMs());
+      if (checked.kind === 'usable') return null;
+      // A change of something else is not kept back by files that have become bad since.
       return isSame && kept.isThere(filesId(key)) ? null : checked;
     },
     of: (name) => {

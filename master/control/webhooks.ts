@@ -21,11 +21,12 @@ import { newDeliveryId } from './receive.js';
 
 export interface Webhooks {
   /** `secret` null: it was given, and is not said again. */
-  /** `service` null: the repository names its services itself. */
+  /** `service` null: the repository names its services itself. `isAdmin`: they may name addresses inside for commit statuses. */
   add(
     service: ServiceKey | null,
     request: AddWebhook,
     by: string,
+    isAdmin: boolean,
   ): { webhook: Webhook; secret: string | null };
   remove(id: string, by: string): void;
   /** What a call may be signed with: of the named webhook and those that share its secret, or of all of the provider. */
@@ -34,8 +35,10 @@ export interface Webhooks {
   redeliver(id: string, by: string): Delivery;
 }
 
-/** Each costs every unnamed call a hash. */
-const MAX_WEBHOOKS = 500;
+/** Each costs every unnamed call a hash, so that nobody's project may take all there may be. */
+const MAX_WEBHOOKS = 1_000;
+const MAX_OF_PROJECT = 50;
+const MAX_OF_SERVICE = 20;
 const SECRET_BYTES = 32;
 
 export interface WebhooksOptions {
@@ -52,20 +55,16 @@ export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): We
     message,
   });
   return {
-    add(given, request, by) {
+    add(given, request, by, isAdmin) {
       store.requireRoom();
-      if (store.webhooks().length >= MAX_WEBHOOKS)
-        throw new OrcaError(
-          'CONFLICT',
-          `there are ${MAX_WEBHOOKS} webhooks, which is as many as there may be`,
-        );
       const made = request.secret === undefined ? randomBytes(SECRET_BYTES).toString('base64url') : null;
       const id = `wh-${randomBytes(4).toString('hex')}`;
-      const sealedSecret = authority.seal(request.secret ?? made ?? '', bindOfHook(id));
       const infra = infraOf(request);
       const service = given ?? infraKey(id);
       const own = infra === null ? {} : { infra };
-      const asked = wanted(request);
+      refuseTooMany(store.webhooks(), service);
+      const sealedSecret = authority.seal(request.secret ?? made ?? '', bindOfHook(id));
+      const asked = wanted(request, isAdmin);
       const spec = store.service(service)?.spec;
       const others = store.webhooks().filter((one) => one.service === service);
       if (spec) refuseWebhook(spec, asked, others);
@@ -116,6 +115,20 @@ export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): We
   };
 }
 
+function refuseTooMany(all: readonly Webhook[], service: ServiceKey): void {
+  const project = service.slice(0, service.indexOf('/'));
+  const ofService = all.filter((one) => one.service === service).length;
+  const ofProject = all.filter((one) => one.service.startsWith(`${project}/`)).length;
+  const refuse = (what: string, most: number): never => {
+    throw new OrcaError('CONFLICT', `${what} ${most} webhooks, which is as many as there may be`, {
+      hint: 'Remove one that is not needed any more: `orca webhooks` shows when each was last called.',
+    });
+  };
+  if (ofService >= MAX_OF_SERVICE) refuse(`${service} has`, MAX_OF_SERVICE);
+  if (ofProject >= MAX_OF_PROJECT) refuse(`the project ${project} has`, MAX_OF_PROJECT);
+  if (all.length >= MAX_WEBHOOKS) refuse('there are', MAX_WEBHOOKS);
+}
+
 const SEE = 'See `orca webhooks` for those there are.';
 const SEE_DELIVERIES = 'See `orca webhooks deliveries WEBHOOK` for those that are kept.';
 
@@ -148,7 +161,7 @@ type Wanted = Pick<
   'provider' | 'repo' | 'branch' | 'paths' | 'tag' | 'imageTag' | 'report' | 'previews'
 >;
 
-function wanted(request: AddWebhook): Wanted {
+function wanted(request: AddWebhook, isAdmin: boolean): Wanted {
   const provider = request.provider ?? 'github';
   for (const [at, glob] of (request.paths ?? []).entries()) refuseGlob(`paths.${at}`, glob);
   if (request.tag !== undefined) refuseGlob('tag', request.tag);
@@ -166,7 +179,7 @@ function wanted(request: AddWebhook): Wanted {
     paths: request.paths ?? [],
     tag: request.tag?.replace(/^refs\/tags\//, '') ?? null,
     imageTag: request.image_tag ?? null,
-    ...reportOf(provider, request),
+    ...reportOf(provider, request, isAdmin),
     ...previewRules(provider, request),
   };
 }
@@ -175,6 +188,7 @@ function wanted(request: AddWebhook): Wanted {
 function reportOf(
   provider: Provider,
   { status_secret: secret, status_api: given }: AddWebhook,
+  isAdmin: boolean,
 ): Pick<Webhook, 'report'> {
   const bad = (message: string): OrcaError => new OrcaError('BODY_INVALID', message);
   if (secret === undefined) {
@@ -187,9 +201,10 @@ function reportOf(
   const api = given ?? apiOf(provider);
   if (api === null)
     throw bad('status_api is missing: say where its API is, such as https://git.example.com/api/v1');
-  const problem = apiProblem(api);
+  const problem = apiProblem(api, isAdmin);
   if (problem !== null) throw bad(`status_api ${problem}`);
-  return { report: { secret, api: api.replace(/\/+$/, '') } };
+  const reach = isAdmin ? { reachesInside: true as const } : {};
+  return { report: { secret, api: api.replace(/\/+$/, ''), ...reach } };
 }
 
 function refuseGlob(key: string, glob: string): void {

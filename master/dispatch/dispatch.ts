@@ -9,6 +9,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { closeCodes } from '../../shared/close-codes.js';
 import { messageOf, OrcaError } from '../../shared/errors.js';
 import type { Peer } from '../../shared/model.js';
+import { ofOneConnection } from '../../shared/of-one-connection.js';
 import {
   type AgentMessage,
   HEARTBEAT_MS,
@@ -206,7 +207,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         socket,
         node,
         {
-          onMessage: (message) => take(state, message),
+          onMessage: ofOneConnection(
+            log,
+            (message: AgentMessage) => take(state, message),
+            () => state.session.close(1011, 'the master could not handle a message'),
+          ),
           onEnd: (reason) => ended(state, reason),
         },
         timing(),
@@ -252,7 +257,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
 
   return {
     attach: (server) => {
-      server.on('upgrade', upgrade);
+      server.on(
+        'upgrade',
+        ofOneConnection(log, upgrade, (_, socket) => socket.destroy()),
+      );
     },
     assign: (node, assignment) => live.get(node)?.session.assign(assignment),
     heardAtMs: (node) => live.get(node)?.session.heardAtMs() ?? null,

@@ -13,8 +13,11 @@ export function heardFigures(
   { epoch, figures }: Extract<AgentMessage, { type: 'figures' }>,
 ): HeardFigures {
   const heard = new Map<string, Counted[]>();
-  for (const one of figures)
-    heard.set(one.service, [...(heard.get(one.service) ?? []), { ...one, source: `${node}|${epoch}` }]);
+  for (const one of figures) {
+    const known = heard.get(one.service) ?? [];
+    known.push({ ...one, source: `${node}|${epoch}` });
+    heard.set(one.service, known);
+  }
   return heard;
 }
 

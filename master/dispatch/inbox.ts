@@ -31,17 +31,17 @@ export function createInbox(store: Pick<Store, 'batch'>): Inbox {
     const items = waiting.splice(0, AT_ONCE);
     if (items.length === 0) return;
     const fromMs = performance.now();
-    let then: (() => void)[] = [];
+    let then: { item: Item; act: () => void }[] = [];
     try {
       store.batch(() => {
-        for (const item of items) attempt(item, () => then.push(item.handle() ?? nothing));
+        for (const item of items) attempt(item, () => then.push({ item, act: item.handle() ?? nothing }));
       });
     } catch (error) {
-      then = items.map((item) => () => item.failed(error));
+      then = items.map((item) => ({ item, act: () => item.failed(error) }));
     }
     const nowMs = performance.now();
     gatherUntilMs = nowMs + Math.min(nowMs - fromMs, MAX_GATHER_MS);
-    for (const act of then) act();
+    for (const { item, act } of then) attempt(item, act);
   };
   const turn = (): void => {
     isDue = false;

@@ -11,11 +11,13 @@ export interface LogStream extends AsyncIterable<LogLine[]> {
 }
 
 const MAX_WAITING_LINES = 20_000;
+const MAX_WAITING_CHARS = 32 * 1024 * 1024;
 
 /** `onClose` is called once, when the reader goes away or the stream has been read to its end. */
 export function createLogStream(onClose: () => void): LogStream {
   const waiting: LogLine[][] = [];
   let lines = 0;
+  let chars = 0;
   let ended = false;
   let wakeReader: (() => void) | null = null;
 
@@ -29,7 +31,9 @@ export function createLogStream(onClose: () => void): LogStream {
     if (ended) return;
     waiting.push(batch);
     lines += batch.length;
-    if (lines > MAX_WAITING_LINES) end('the reader was too slow; the log was cut here');
+    chars += charsOf(batch);
+    if (lines > MAX_WAITING_LINES || chars > MAX_WAITING_CHARS)
+      end('the reader was too slow; the log was cut here');
     wakeReader?.();
   };
   async function* read(): AsyncGenerator<LogLine[]> {
@@ -38,6 +42,7 @@ export function createLogStream(onClose: () => void): LogStream {
         const batch = waiting.shift();
         if (batch) {
           lines -= batch.length;
+          chars -= charsOf(batch);
           yield batch;
         } else if (ended) return;
         else
@@ -52,3 +57,5 @@ export function createLogStream(onClose: () => void): LogStream {
   }
   return { push, end, [Symbol.asyncIterator]: read };
 }
+
+const charsOf = (batch: readonly LogLine[]): number => batch.reduce((sum, { text }) => sum + text.length, 0);

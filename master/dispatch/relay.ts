@@ -100,13 +100,25 @@ export function createRelay(options: RelayOptions): Relay {
     else if (request.headers.upgrade !== RELAY_PROTOCOL)
       refuse(socket, 400, `only ${RELAY_PROTOCOL} is spoken here`);
     else {
-      if (head.length > 0) socket.unshift(head);
-      const about = decodeURIComponent(match[2] ?? '');
-      if (match[1] === 'to') ask(admission.node, about, socket);
-      else come(admission.node, about, socket);
+      const about = decoded(match[2] ?? '');
+      if (about === null) refuse(socket, 400, 'the path is no name');
+      else {
+        if (head.length > 0) socket.unshift(head);
+        if (match[1] === 'to') ask(admission.node, about, socket);
+        else come(admission.node, about, socket);
+      }
     }
     return true;
   };
+}
+
+/** Null: what is written there are no bytes of UTF-8. */
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
 }
 
 const SWITCHED = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${RELAY_PROTOCOL}\r\n\r\n`;

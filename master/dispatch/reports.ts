@@ -97,10 +97,11 @@ export function recordStatus(tx: Transaction, id: string, status: Status, nowMs:
   if (!node) return;
   recordAllocations(tx, id, status, nowMs);
   recordBuilds(tx, id, status.images, nowMs);
+  const known = new Map(node.images.map((image) => [image.id, image]));
   for (const image of status.images) {
-    const before = node.images.find((i) => i.id === image.id);
     const service = tx.rollout(image.id)?.service;
-    if (service && canonicalJson(before ?? null) !== canonicalJson(image)) tx.touchService(service);
+    if (service && canonicalJson(known.get(image.id) ?? null) !== canonicalJson(image))
+      tx.touchService(service);
   }
   touchTraffic(tx, node.ingressObserved?.traffic ?? [], status.ingress?.traffic ?? []);
   touchWeights(tx, node.ingressObserved?.weights ?? [], status.ingress?.weights ?? []);

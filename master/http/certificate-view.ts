@@ -4,6 +4,7 @@
  * user's, one by ACME, the user's that has expired, the cluster's own.
  */
 import type { CertificateView } from '../../shared/api-certificates.js';
+import { isoOf } from '../../shared/iso.js';
 import type { AcmeRecord } from '../store/tables.js';
 import type { CertificateProblem, OwnCertificateFacts } from './ports.js';
 
@@ -183,5 +184,5 @@ const newOne = (id: string): string =>
     ? `orca certs add '${nameIn(id)}' --cert FILE --key FILE, with a new one`
     : `put a new one into the files that ${nameIn(id)} names (tls_cert, tls_key); it is taken up within seconds`;
 
-const iso = (ms: number): string => new Date(ms).toISOString();
+const iso = isoOf;
 const day = (ms: number): string => iso(ms).slice(0, 10);

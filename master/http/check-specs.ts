@@ -2,6 +2,7 @@
  * What is looked at before specs are deployed, whoever brings them (a call, a push): what the cluster allows, the files that they name, and what
  * clashes with what runs. Refusals are OrcaErrors.
  */
+import { MAX_PROBLEMS } from '../../shared/config/limits.js';
 import { checkServiceSet } from '../../shared/config/service-set.js';
 import { OrcaError } from '../../shared/errors.js';
 import { foreignImage } from '../../shared/foreign-image.js';
@@ -31,7 +32,7 @@ export function createSpecCheck(
     refuseOwnName(spec, domain);
     refuseForeignImage(spec, holder, imagesPrefix);
     // What it says of files of the master's host is for who may have them served.
-    if (holder.role !== 'viewer') refuseBadFiles(spec, certificates);
+    if (holder.role !== 'viewer') refuseBadFiles(spec, certificates, holder);
     return permit(spec, security, { home, ports: ownPorts });
   };
   return {
@@ -65,8 +66,12 @@ function refuseForeignImage(spec: ServiceSpec, holder: Holder, pushedBelow: stri
 }
 
 /** Files that are bad now; when they become so later, what was taken up stays and `orca certs` says why. */
-function refuseBadFiles(spec: ServiceSpec, certificates: Pick<Certificates, 'problemOf'>): void {
-  const problem = certificates.problemOf(spec);
+function refuseBadFiles(
+  spec: ServiceSpec,
+  certificates: Pick<Certificates, 'problemOf'>,
+  holder: Holder,
+): void {
+  const problem = certificates.problemOf(spec, holder.projects !== null);
   if (problem)
     throw new OrcaError('CONFIG_INVALID', `${spec.name}: ${problem.reason}`, {
       hint: `Nothing was changed: ${problem.todo}.`,
@@ -85,13 +90,14 @@ function refuseClashes(
   const there = store.services().filter((service) => service.desired !== 'removed');
   refuseForeignNames(holder, specs, inForce(there));
   const others = inForce(there.filter((service) => !replaced.has(service.key)));
-  const problems = checkServiceSet([...others, ...specs], { complete: false }).filter(
+  const problems = checkServiceSet([...others, ...specs], { complete: false, from: others.length }).filter(
     (p) => p.index >= others.length,
   );
   const lines = [
     ...new Set(problems.map(({ index, message }) => `${specs[index - others.length]?.name}: ${message}`)),
   ];
   if (problems.length === 0) return;
+  lines.splice(MAX_PROBLEMS);
   const isRoute = problems.every(({ path }) => path[0] === 'domain' || path[0] === 'domains');
   throw new OrcaError(isRoute ? 'ROUTE_TAKEN' : 'CONFIG_INVALID', lines.join('\n'), { details: lines });
 }

@@ -15,7 +15,7 @@ import { type Answer, answer, type Route, route, unset } from './route.js';
 
 /** More at once would hold up everybody else while they are read. */
 const MAX_SERVICES = 1_000;
-/** Of so many services what is wrong is said. */
+/** So much of what is wrong is said; the services behind it are not read. */
 const MAX_PROBLEMS = 50;
 const deployBody = z.object({
   services: z.array(z.unknown()).min(1).max(MAX_SERVICES),
@@ -91,8 +91,9 @@ const projectsOf = (body: z.output<typeof deployBody>): string[] =>
 /** Every service parsed, or one CONFIG_INVALID that lists what is wrong with all of them. */
 function readSpecs(body: z.output<typeof deployBody>): ServiceSpec[] {
   const problems: OrcaError[] = [];
+  let said = 0;
   const specs = body.services.flatMap((value, index) => {
-    if (problems.length >= MAX_PROBLEMS) return [];
+    if (said >= MAX_PROBLEMS) return [];
     const name = (value as { name?: unknown } | null)?.name;
     const where = `services[${index}]${typeof name === 'string' ? ` "${name}"` : ''}`;
     try {
@@ -100,6 +101,7 @@ function readSpecs(body: z.output<typeof deployBody>): ServiceSpec[] {
     } catch (error) {
       if (!(error instanceof OrcaError)) throw error;
       problems.push(error);
+      said += (error.details as { problems?: unknown[] } | null)?.problems?.length ?? 1;
       return [];
     }
   });

@@ -23,7 +23,8 @@ export function nextChange(
       signal.removeEventListener('abort', done);
       resolve();
     };
-    const timer = setTimeout(done, Math.max(0, atMostMs));
+    // A longer wait than a timer of Node holds would be none, again and again.
+    const timer = setTimeout(done, Math.min(Math.max(0, atMostMs), 2 ** 31 - 1));
     const unwatch = store.watch((changes) => concerns(changes) && done());
     signal.addEventListener('abort', done);
     if (signal.aborted) done();

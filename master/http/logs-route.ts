@@ -1,7 +1,7 @@
 /** `GET /services/{name}/logs`: the lines of all its allocations, as their agents send them. */
 import * as z from 'zod';
 import { type LogFrame, logFrameSchema } from '../../shared/api.js';
-import { OrcaError } from '../../shared/errors.js';
+import { messageOf, OrcaError } from '../../shared/errors.js';
 import type { Allocation } from '../../shared/model.js';
 import { groupSchema, type LogLine } from '../../shared/protocol.js';
 import type { Store } from '../store/store.js';
@@ -19,6 +19,9 @@ interface LogsQuery {
 }
 
 const DEFAULT_TAIL = 100;
+/** Of what is read at once, and of what waits for a reader who is slow: then it is cut, and says so. */
+const MAX_CHARS = 64 * 1024 * 1024;
+const MAX_WAITING = 20_000;
 
 export function logsRoute(store: Store, live: Live): Route {
   const { keyOf, reads } = namedService(store);
@@ -76,6 +79,7 @@ async function* readLogs(
   const { tail, sinceMs } = query;
   const kept = jobLines(store, key, query);
   if (kept.length > 0) return yield* kept;
+  let chars = 0;
   const batches = await Promise.all(
     allocationsOf(store, key, query).map(async ({ id, node }) => {
       const frames: LogFrame[] = [];
@@ -84,8 +88,13 @@ async function* readLogs(
         node,
         { allocation: id, tail, sinceMs, follow: false },
         signal,
-      ))
-        frames.push(...lines.map((line) => frameOf(id, line)));
+      )) {
+        for (const line of lines) frames.push(frameOf(id, line));
+        chars += lines.reduce((sum, { text }) => sum + text.length, 0);
+        if (chars < MAX_CHARS) continue;
+        frames.push(note(id, 'there is more than can be shown at once; ask with --tail, or a later --since'));
+        break;
+      }
       return frames;
     }),
   );
@@ -115,15 +124,24 @@ async function* followLogs(
       follow: true,
     };
     for await (const lines of openLogs(live, node, request, closing.signal)) {
-      waiting.push(...lines.map((line) => frameOf(id, line)));
+      for (const line of lines) waiting.push(frameOf(id, line));
       bell.ring();
+      if (waiting.length <= MAX_WAITING) continue;
+      waiting.push(note(id, 'the reader was too slow; the log was cut here'));
+      return;
     }
   };
+  /** What goes wrong with the log of one copy is said in its place, and ends nothing else. */
+  const pumped = (allocation: Allocation): void =>
+    void pump(allocation).catch((error: unknown) => {
+      waiting.push(note(allocation.id, `its log could not be read: ${messageOf(error)}`));
+      bell.ring();
+    });
   const startedAtMs = Date.now();
   try {
     while (!signal.aborted) {
       for (const allocation of allocationsOf(store, key, query)) {
-        if (!open.has(allocation.id)) void pump(allocation);
+        if (!open.has(allocation.id)) pumped(allocation);
         open.add(allocation.id);
       }
       yield* waiting.splice(0);
@@ -168,6 +186,9 @@ async function* openLogs(
     yield [{ atMs: Date.now(), stream: 'stderr', text: `orca: ${error.message}` }];
   }
 }
+
+const note = (allocation: string, text: string): LogFrame =>
+  frameOf(allocation, { atMs: Date.now(), stream: 'stderr', text: `orca: ${text}` });
 
 const frameOf = (allocation: string, { atMs, stream, text }: LogLine): LogFrame => ({
   at: iso(atMs),

@@ -153,8 +153,8 @@ export interface Certificates {
   ca: string;
   add(upload: { name: string; cert: string; key: string }, by: string): OwnCertificateFacts;
   remove(name: string, by: string): void;
-  /** Why the files that a service names can't be taken up now; null: they can, or it names none. */
-  problemOf(spec: ServiceSpec): CertificateProblem | null;
+  /** Why the files that a service names can't be taken up now; null: they can, or it names none. `isLimited`: by a token of some projects. */
+  problemOf(spec: ServiceSpec, isLimited?: boolean): CertificateProblem | null;
   /** The user's that serves the name, or would if it had not expired. */
   own(name: string): OwnCertificateFacts | null;
   uploads(): OwnCertificateFacts[];
@@ -232,7 +232,12 @@ export interface Hooks {
     payload: unknown;
   }): Promise<{ isPing: boolean; deliveries: { delivery: Delivery; isDuplicate: boolean }[] }>;
   /** The secret is null when it was given, and is said this once when it was made. */
-  add(service: string | null, request: AddWebhook, by: string): { webhook: Webhook; secret: string | null };
+  add(
+    service: string | null,
+    request: AddWebhook,
+    by: string,
+    isAdmin: boolean,
+  ): { webhook: Webhook; secret: string | null };
   remove(id: string, by: string): void;
   redeliver(id: string, by: string): Delivery;
   /** A signed ping by way of the public URL. */

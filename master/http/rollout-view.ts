@@ -2,6 +2,7 @@
 
 import type { RolloutSummary } from '../../shared/api.js';
 import type { ActView, CanaryView, MeasuredView, VerdictView } from '../../shared/api-canary.js';
+import { isoOf } from '../../shared/iso.js';
 import type { Canary, Failure, Rollout, Service } from '../../shared/model.js';
 import type { Act, Measured, Verdict } from '../../shared/model-life.js';
 
@@ -116,4 +117,4 @@ export function failureView(failure: Failure | null): RolloutSummary['failure'] 
 }
 
 export const versionOf = (number: number | null): string | null => (number === null ? null : `v${number}`);
-export const iso = (atMs: number): string => new Date(atMs).toISOString();
+export const iso = isoOf;

@@ -1,4 +1,5 @@
 /** `?since=`: a time, or how long ago. */
+import { FIRST_MS, LAST_MS } from '../../shared/bounds.js';
 import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
 
@@ -7,7 +8,7 @@ export function readSince(text: string | undefined): number | null {
   if (text === undefined) return null;
   const ago = parseDuration(text);
   const atMs = ago === null ? Date.parse(text) : Date.now() - ago;
-  if (Number.isNaN(atMs) || Math.abs(atMs) > 8.64e15)
+  if (!(atMs >= FIRST_MS && atMs <= LAST_MS))
     throw new OrcaError('BODY_INVALID', `since: "${text}" is neither a duration nor a time`);
   return atMs;
 }

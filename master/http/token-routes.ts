@@ -9,6 +9,7 @@ import {
   tokensReplySchema,
 } from '../../shared/api-tokens.js';
 import { OrcaError } from '../../shared/errors.js';
+import { isoOf } from '../../shared/iso.js';
 import { anything, ofCluster } from './access.js';
 import type { TokenFacts, Tokens } from './access-ports.js';
 import type { Guessing } from './guessing.js';
@@ -101,4 +102,4 @@ function tokenView(
   };
 }
 
-const iso = (atMs: number): string => new Date(atMs).toISOString();
+const iso = isoOf;

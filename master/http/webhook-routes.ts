@@ -79,7 +79,7 @@ export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
       reply: webhookAddedSchema,
       run: (call) => {
         const { body, actor } = call;
-        const { webhook, secret } = hooks.add(serviceOf(call), body, actor.by);
+        const { webhook, secret } = hooks.add(serviceOf(call), body, actor.by, call.holder.role === 'admin');
         return answer({ ...viewOf(webhook), secret, is_public: hooks.place(webhook).isPublic }, 201);
       },
     }),

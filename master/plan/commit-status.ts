@@ -5,6 +5,7 @@
  * https://docs.gitlab.com/api/commits/#set-the-pipeline-status-of-a-commit (read 2026-11).
  */
 import { isInfraKey } from '../../shared/infra.js';
+import { reachOf } from '../../shared/inner-address.js';
 import {
   type CommitState,
   commitStates,
@@ -101,16 +102,23 @@ export const apiOf = (provider: Provider): string | null =>
     provider
   ];
 
-/** Why an address is none that a token may be sent to; null: it is one. In the clear only to this very host. */
-export function apiProblem(text: string): string | null {
+/** Why an address is none that a token may be sent to; null: it is one. In the clear only to this very host, and that, like any other
+ *  address inside, for who `reachesInside` alone: the master is who calls there. */
+export function apiProblem(text: string, reachesInside: boolean): string | null {
   const url = URL.canParse(text) ? new URL(text) : null;
   const isHere = url !== null && ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname);
   if (url === null || (url.protocol !== 'https:' && !(url.protocol === 'http:' && isHere)))
     return 'must be an https URL, such as https://git.example.com/api/v1';
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
     return 'must be an address alone: the token comes from the secret, and nothing follows the path';
+  if (!reachesInside && (url.protocol === 'http:' || isInside(url.hostname)))
+    return "must be the https URL of a host outside: one of the master's own, or a private address, is for admins to name";
   return null;
 }
+
+/** What a name leads to is seen when it is called. */
+const isInside = (hostname: string): boolean =>
+  /(^|\.)localhost\.?$/.test(hostname) || (reachOf(hostname) ?? 'public') !== 'public';
 
 const MINUTE_MS = 60_000;
 const delaysMs = [10_000, MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS];

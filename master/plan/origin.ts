@@ -4,6 +4,7 @@
  * environment variables are not in it: those of what runs on a node are in the assignment already, of nothing else.
  */
 import * as z from 'zod';
+import { moment } from '../../shared/bounds.js';
 import type { Allocation, Release, Rollout, Settings } from '../../shared/model.js';
 import { standingOf } from '../../shared/model.js';
 import { type ServiceSpec, serviceSpecSchema } from '../../shared/spec.js';
@@ -14,7 +15,7 @@ const settingsSchema = z.object({
   replicas: z.number().int(),
 });
 
-const actorSchema = z.object({ by: z.string(), atMs: z.number() });
+const actorSchema = z.object({ by: z.string(), atMs: moment });
 
 /** What a rollout needs to go on; its deadlines and windows begin anew. */
 const rolloutSchema = z.object({
@@ -26,7 +27,7 @@ const rolloutSchema = z.object({
   takesBack: z.number().int().nullable(),
   by: z.string(),
   source: z.enum(['cli', 'api', 'webhook']),
-  startedAtMs: z.number(),
+  startedAtMs: moment,
   paused: actorSchema.nullable(),
   undo: settingsSchema.nullable(),
   canary: z
@@ -36,7 +37,7 @@ const rolloutSchema = z.object({
       step: z.number().int(),
       weight: z.number(),
       isManual: z.boolean(),
-      promotedAtMs: z.number().nullable(),
+      promotedAtMs: moment.nullable(),
       stableGoes: z.boolean(),
     })
     .nullable(),
@@ -45,8 +46,8 @@ const rolloutSchema = z.object({
 const originSchema = z.object({
   settings: settingsSchema,
   desired: z.enum(['running', 'stopped', 'removed']),
-  maintenance: z.object({ message: z.string(), by: z.string(), sinceMs: z.number() }).nullable(),
-  createdAtMs: z.number(),
+  maintenance: z.object({ message: z.string(), by: z.string(), sinceMs: moment }).nullable(),
+  createdAtMs: moment,
   stable: z.number().int().nullable(),
   tolerated: z.number().int().nullable(),
   previous: z.number().int().nullable(),
@@ -56,8 +57,8 @@ const originSchema = z.object({
   image: z.object({ ref: z.string(), digest: z.string().nullable() }),
   allocation: z.object({
     desired: z.enum(['running', 'routed', 'draining', 'stopped']),
-    createdAtMs: z.number(),
-    drainingSinceMs: z.number().nullable(),
+    createdAtMs: moment,
+    drainingSinceMs: moment.nullable(),
   }),
 });
 export type Origin = z.infer<typeof originSchema>;

@@ -181,19 +181,26 @@ function plannedOf(
   const known = (number: number | null): number | null =>
     number !== null && releases.has(number) ? number : null;
   const served = allocations.filter(({ group }) => group === 'stable').map(({ release }) => release);
-  const highest = Math.max(...allocations.map(({ id }) => numberOf(id)));
+  const highest = greatest(allocations.map(({ id }) => numberOf(id)));
   return {
     // A first rollout has none yet; where the one that serves is not known, the newest that runs is kept.
     stable:
-      stable === null ? null : (known(stable) ?? Math.max(...(served.length > 0 ? served : releases.keys()))),
+      stable === null ? null : (known(stable) ?? greatest(served.length > 0 ? served : releases.keys())),
     tolerated: known(tolerated),
     previous: known(previous),
     canaryWeight,
-    nextRelease: Math.max(nextRelease, ...[...releases.keys()].map((number) => number + 1)),
+    nextRelease: Math.max(nextRelease, greatest(releases.keys()) + 1),
     nextAllocation: Math.max(highest + 1, counter),
     lastFailure: null,
     waits: [],
   };
+}
+
+/** As many as nodes say there are: too many to be arguments. */
+function greatest(numbers: Iterable<number>): number {
+  let found = Number.NEGATIVE_INFINITY;
+  for (const number of numbers) found = Math.max(found, number);
+  return found;
 }
 
 /** The release whose container stands in the service: the one that comes, unless it goes back; else the one that serves. */

@@ -5,6 +5,7 @@ import { parseDuration } from '../duration.js';
 import { referenceProblem } from '../secret-reference.js';
 import { domain, duration, nonEmpty, text } from './fields.js';
 import { readHostPort } from './host-port.js';
+import { shown } from './limits.js';
 import { isTable } from './plain.js';
 import type { KeyPath, Problem } from './problem.js';
 
@@ -77,7 +78,7 @@ export function checkAcme(acme: AcmeTable | undefined): Problem[] {
   for (const key of ['resolvers', 'dns_resolvers'] as const)
     for (const [index, resolver] of (acme[key] ?? []).entries())
       if (!isAddress(resolver)) {
-        const message = `must be an IP address, with or without a port, such as "1.1.1.1" or "[2606:4700::]:53"; it is ${JSON.stringify(resolver)}`;
+        const message = `must be an IP address, with or without a port, such as "1.1.1.1" or "[2606:4700::]:53"; it is ${shown(resolver)}`;
         problems.push({ path: ['acme', key, index], message });
       }
   return [...problems, ...checkDns(acme)];
@@ -146,13 +147,13 @@ function dnsConfigOf(acme: AcmeTable, module: string): DnsConfig {
 
 function dnsModuleProblem(value: string): string | null {
   if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(value)) return null;
-  return `must be the name of a module of Caddy below dns.providers, such as "cloudflare"; it is ${JSON.stringify(value)}`;
+  return `must be the name of a module of Caddy below dns.providers, such as "cloudflare"; it is ${shown(value)}`;
 }
 
 function propagationProblem(value: string): string | null {
   const ms = parseDuration(value);
   if (value === OFF || (ms !== null && ms >= 1_000 && ms <= MAX_WAIT_MS)) return null;
-  return `must be a time from "1s" to "1h", or "off" to have nobody look; it is ${JSON.stringify(value)}`;
+  return `must be a time from "1s" to "1h", or "off" to have nobody look; it is ${shown(value)}`;
 }
 
 const isAddress = (value: string): boolean =>

@@ -3,15 +3,15 @@
  * begin with "-", that hold blanks, control characters, "$" or quotes, and paths that lead out of the repository.
  */
 import * as z from 'zod';
+import { slowGlobProblem } from '../glob-limits.js';
 import { namesIn } from '../secret-reference.js';
 import type { BuildSpec } from '../spec.js';
-import { duration, env, memory, nonEmpty, secretName, text } from './fields.js';
+import { duration, envName, memory, secretName, text } from './fields.js';
+import { list, MAX_WORD, most, shown, tableOf } from './limits.js';
 import type { Problem } from './problem.js';
 
 /** Letters and digits first; nothing that a shell, git or a URL reads as more than a letter. */
 const NAME = /^[\p{L}\p{N}_.][\p{L}\p{N}_./+@#=~-]*$/u;
-
-const shown = (value: string): string => JSON.stringify(value.slice(0, 200));
 
 /** As `git check-ref-format` has it, and stricter. */
 const ref = text((value) => {
@@ -52,7 +52,7 @@ const arg = text((value) => {
   return value.includes('$' + '{secrets')
     ? 'is kept in the image, where everybody can read it: a secret must not be a build argument'
     : null;
-});
+}, MAX_WORD);
 
 const SECRET_ID = /^[A-Za-z0-9_][\w.-]{0,126}$/;
 
@@ -66,9 +66,9 @@ export const build = z.strictObject({
   deploy_key: secret.optional(),
   token: secret.optional(),
   insecure_http: z.boolean().optional(),
-  paths: z.array(nonEmpty).optional(),
-  args: z.record(env.def.keyType, arg).optional(),
-  secrets: z.union([z.array(secretName), z.record(z.string(), secret)]).optional(),
+  paths: list(text(slowGlobProblem), most.paths).optional(),
+  args: tableOf(envName, arg, most.args).optional(),
+  secrets: z.union([list(secretName, most.args), tableOf(z.string(), secret, most.args)]).optional(),
   timeout: duration(1_000, 24 * 3_600_000).optional(),
   memory: memory.optional(),
   cpu: z.number().min(0.1).max(1_024).optional(),

@@ -6,6 +6,7 @@ import { checkBuild } from './build-schema.js';
 import { checkDeploy } from './check-deploy.js';
 import { checkHttps } from './check-https.js';
 import { checkConfinement } from './confinement.js';
+import { MAX_PLACES } from './limits.js';
 import type { Problem } from './problem.js';
 import type { ProbeTable, ServiceTable } from './service-schema.js';
 
@@ -70,10 +71,12 @@ function checkRouting(service: ServiceTable): Problem[] {
   if (!routed && service.strip_prefix !== undefined && service.strip_prefix !== '/') {
     problems.push({ path: ['strip_prefix'], message: 'has no effect without a domain; add domain' });
   }
-  for (const [index, name] of domains.entries()) {
-    if (domains.indexOf(name) !== index) {
-      problems.push({ path: ['domains', index], message: `"${name}" is listed twice` });
-    }
+  for (const index of repeated(domains)) {
+    problems.push({ path: ['domains', index], message: `"${domains[index]}" is listed twice` });
+  }
+  if (domains.length * routes.length > MAX_PLACES) {
+    const message = `must come to at most ${MAX_PLACES} with ${domains.length} domains; there are ${routes.length} routes for each`;
+    problems.push({ path: ['routes'], message });
   }
   return [...problems, ...checkHttps(service, routed)];
 }
@@ -155,15 +158,12 @@ function checkStorage(service: ServiceTable): Problem[] {
     })),
     ...(service.tmpfs ?? []).map((one, index) => ({ target: one.path, path: ['tmpfs', index] })),
   ];
-  for (const [index, place] of places.entries()) {
-    if (places.findIndex((other) => other.target === place.target) !== index) {
-      problems.push({ path: place.path, message: `something else is mounted at ${place.target} already` });
-    }
+  for (const index of repeated(places.map(({ target }) => target))) {
+    const { target, path } = places[index] ?? { target: '', path: [] };
+    problems.push({ path, message: `something else is mounted at ${target} already` });
   }
-  for (const [index, volume] of volumes.entries()) {
-    if (volumes.findIndex((other) => other.name === volume.name) !== index) {
-      problems.push({ path: ['volumes', index, 'name'], message: `"${volume.name}" is used twice` });
-    }
+  for (const index of repeated(volumes.map(({ name }) => name))) {
+    problems.push({ path: ['volumes', index, 'name'], message: `"${volumes[index]?.name}" is used twice` });
   }
   return problems;
 }
@@ -171,9 +171,9 @@ function checkStorage(service: ServiceTable): Problem[] {
 function checkPorts(service: ServiceTable): Problem[] {
   const problems: Problem[] = [];
   const ports = service.extra_ports ?? [];
+  const again = new Set(repeated(ports.map(({ host, protocol }) => `${host}/${protocol}`)));
   for (const [index, port] of ports.entries()) {
-    const first = ports.findIndex((other) => other.host === port.host && other.protocol === port.protocol);
-    const taken = first !== index || (port.protocol === 'tcp' && port.host === service.host_port);
+    const taken = again.has(index) || (port.protocol === 'tcp' && port.host === service.host_port);
     if (taken)
       problems.push({ path: ['extra_ports', index], message: `host port ${port.host} is used twice` });
   }
@@ -192,6 +192,16 @@ function checkSource(service: ServiceTable): Problem[] {
       message: 'has no effect with [service.build]: what is built is not pulled',
     });
   return problems;
+}
+
+/** The places of what stands before in the list. */
+function repeated(names: readonly string[]): number[] {
+  const seen = new Set<string>();
+  return names.flatMap((name, index) => {
+    if (seen.has(name)) return [index];
+    seen.add(name);
+    return [];
+  });
 }
 
 function filled(list: string[] | undefined): boolean {

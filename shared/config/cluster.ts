@@ -15,6 +15,7 @@ import { problemsOf } from './explain.js';
 import { domain, duration, labels, nonEmpty, port, text } from './fields.js';
 import { readHostPort } from './host-port.js';
 import { refuseRustKeys } from './legacy.js';
+import { shown } from './limits.js';
 import { isTable, withoutUnset } from './plain.js';
 import type { Problem } from './problem.js';
 import { imagesPrefix, registrySchema } from './registry.js';
@@ -22,9 +23,7 @@ import { securityRulesOf, securitySchema } from './security.js';
 import { serviceRangeProblem } from './service-range.js';
 
 const hostPort = text((value) =>
-  readHostPort(value) === null
-    ? `must be HOST:PORT, such as "0.0.0.0:6880"; it is ${JSON.stringify(value)}`
-    : null,
+  readHostPort(value) === null ? `must be HOST:PORT, such as "0.0.0.0:6880"; it is ${shown(value)}` : null,
 );
 
 /** Shorter ones would take a busy moment for silence. */
@@ -145,7 +144,7 @@ function checkCluster(table: ClusterTable): Problem[] {
     problems.push({ path: ['cluster', 'http_listen'], message });
   }
   if (cluster?.domain?.startsWith('*')) {
-    const message = `must be one name, such as orca.example.com; it is ${JSON.stringify(cluster.domain)}`;
+    const message = `must be one name, such as orca.example.com; it is ${shown(cluster.domain)}`;
     problems.push({ path: ['cluster', 'domain'], message });
   }
   const silenceMs = cluster?.silence ?? LIVENESS_MS;

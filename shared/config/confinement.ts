@@ -2,20 +2,24 @@
  * The keys that say how a container is shut in: which rights it has, what it may write to, as whom it runs. Each in one form, and what is
  * so by default left out, so that a service that says nothing of it is the one that it was before there were these keys.
  */
-import { distance } from 'fastest-levenshtein';
+import { closest } from 'fastest-levenshtein';
 import * as z from 'zod';
 import { ALL_CAPABILITIES, CAPABILITIES, capabilityName, isCapability } from '../capabilities.js';
 import type { Confinement } from '../spec.js';
-import { readSize, text } from './fields.js';
+import { anyText, readSize, text } from './fields.js';
+import { list, most, shown } from './limits.js';
 import type { Problem } from './problem.js';
+
+/** The longest there is has 18, and may have `CAP_` in front: more is none, and is not compared with them. */
+const MAX_CAPABILITY = 64;
 
 const capability = text((value) => {
   const name = capabilityName(value);
   if (isCapability(name)) return null;
-  const nearest = [...CAPABILITIES].sort((a, b) => distance(name, a) - distance(name, b))[0];
-  return `must be a capability of Linux such as "NET_ADMIN", or "ALL"; it is ${JSON.stringify(value)}: did you mean "${nearest}"?`;
-});
-const capabilities = z.array(capability).transform((names) => {
+  const nearest = closest(name, CAPABILITIES);
+  return `must be a capability of Linux such as "NET_ADMIN", or "ALL"; it is ${shown(value)}: did you mean "${nearest}"?`;
+}, MAX_CAPABILITY);
+const capabilities = list(capability, most.capabilities).transform((names) => {
   const plain = [...new Set(names.map(capabilityName))].sort();
   return plain.includes(ALL_CAPABILITIES) ? [ALL_CAPABILITIES] : plain;
 });
@@ -24,15 +28,15 @@ const capabilities = z.array(capability).transform((names) => {
 const user = text((value) =>
   /^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31}(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,31})?$/.test(value)
     ? null
-    : `must be a user, or user and group, such as "1000:1000" or "nobody"; it is ${JSON.stringify(value)}`,
+    : `must be a user, or user and group, such as "1000:1000" or "nobody"; it is ${shown(value)}`,
 );
 
 /** `/path`, or `/path:size=64Mi`. */
-const tmpfs = z.string().transform((value, ctx): { path: string; sizeBytes: number | null } => {
+const tmpfs = anyText.transform((value, ctx): { path: string; sizeBytes: number | null } => {
   const [, path, size] = /^(\/[^:,\0]+)(?::size=([^,]+))?$/.exec(value) ?? [];
   const sizeBytes = size === undefined ? null : readSize(size);
   if (path !== undefined && (size === undefined || (sizeBytes ?? 0) > 0)) return { path, sizeBytes };
-  const message = `must be a path in the container such as "/tmp" or "/tmp:size=64Mi"; it is ${JSON.stringify(value)}`;
+  const message = `must be a path in the container such as "/tmp" or "/tmp:size=64Mi"; it is ${shown(value)}`;
   ctx.addIssue({ code: 'custom', message });
   return z.NEVER;
 });
@@ -42,7 +46,7 @@ export const confinementKeys = {
   cap_drop: capabilities.optional(),
   cap_add: capabilities.optional(),
   read_only: z.boolean().optional(),
-  tmpfs: z.array(tmpfs).optional(),
+  tmpfs: list(tmpfs, most.tmpfs).optional(),
   user: user.optional(),
   privileged: z.boolean().optional(),
   new_privileges: z.boolean().optional(),

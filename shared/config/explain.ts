@@ -4,6 +4,7 @@
  */
 import { distance } from 'fastest-levenshtein';
 import * as z from 'zod';
+import { firstOf, MAX_PROBLEMS } from './limits.js';
 import { valueAt } from './plain.js';
 import { type KeyPath, keyText, type Problem } from './problem.js';
 
@@ -37,15 +38,15 @@ const olderKeys = new Set([
   'api_tokens',
 ]);
 
-/** One problem for each thing wrong, in the order zod found them. `input` is what was parsed. */
+/** One problem for each thing wrong, in the order zod found them, and no more than are said. `input` is what was parsed. */
 export function problemsOf(issues: readonly Issue[], schema: z.ZodType, input: unknown): Problem[] {
-  const problems = issues.slice(0, MAX_PROBLEMS).flatMap((issue) => explain(issue, schema, input));
-  return problems.length <= MAX_PROBLEMS ? problems : [...problems.slice(0, MAX_PROBLEMS), MANY];
+  const problems: Problem[] = [];
+  for (const issue of issues) {
+    if (problems.length > MAX_PROBLEMS) break;
+    problems.push(...explain(issue, schema, input));
+  }
+  return firstOf(problems);
 }
-
-/** Whoever has so many mends the first. */
-const MAX_PROBLEMS = 50;
-const MANY: Problem = { path: [], message: 'has more problems than are listed' };
 
 function explain(issue: Issue, schema: z.ZodType, input: unknown): Problem[] {
   const path = issue.path.filter((part): part is string | number => typeof part !== 'symbol');
@@ -97,8 +98,12 @@ function whereItBelongs(path: string[]): string {
     : `did you mean ${keyText(path)}?`;
 }
 
+/** What is longer is no slip, and to compare it costs as much as it is long. */
+const MAX_NAME = 64;
+
 /** The known name that is nearest to what was written, or null when none is near. */
 export function nearest(name: string, known: readonly string[]): string | null {
+  if (name.length > MAX_NAME) return null;
   const lower = name.toLowerCase().replaceAll('-', '_');
   const synonym = synonyms[lower];
   if (synonym !== undefined && known.includes(synonym)) return synonym;

@@ -7,26 +7,35 @@ import { domainToASCII } from 'node:url';
 import * as z from 'zod';
 import { formatDuration, parseDuration } from '../duration.js';
 import { referenceProblem, secretNameProblem } from '../secret-reference.js';
+import { list, MAX_TEXT, MAX_WORD, most, shown, tableOf } from './limits.js';
 
 /** The longest wait that a timer of Node holds is 24 days; 7 are plenty. */
 const MAX_SECONDS = 604_800;
 /** Docker refuses a memory limit below this. */
 const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
 
-/** Text that `problemOf` finds nothing wrong with. */
-export function text(problemOf: (value: string) => string | null) {
+/** Text that `problemOf` finds nothing wrong with, of so many characters at most. */
+export function text(problemOf: (value: string) => string | null, atMost = MAX_TEXT) {
   return z.string().superRefine((value, ctx) => {
-    const message = problemOf(value);
+    const message = value.length > atMost ? tooLong(value, atMost) : problemOf(value);
     if (message !== null) ctx.addIssue({ code: 'custom', message });
   });
 }
 
+const tooLong = ({ length }: string, atMost: number): string =>
+  `must have at most ${atMost} characters; it has ${length}`;
+
+/** Any text. */
+export const anyText = text(() => null);
+
 /** Text that becomes something else; `read` answers null when it can't. */
 function reads<T>(read: (value: string) => T | null, message: string) {
   return z.string().transform((value, ctx): T => {
-    const result = read(value);
+    const isLong = value.length > MAX_TEXT;
+    const result = isLong ? null : read(value);
     if (result !== null) return result;
-    ctx.addIssue({ code: 'custom', message: `${message}; it is ${JSON.stringify(value)}` });
+    const why = isLong ? tooLong(value, MAX_TEXT) : `${message}; it is ${shown(value)}`;
+    ctx.addIssue({ code: 'custom', message: why });
     return z.NEVER;
   });
 }
@@ -35,25 +44,23 @@ function reads<T>(read: (value: string) => T | null, message: string) {
 export const dnsLabel = text((value) =>
   /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(value)
     ? null
-    : `must be lower-case letters, digits and inner hyphens, 63 at most, such as "my-api"; it is ${JSON.stringify(value)}`,
+    : `must be lower-case letters, digits and inner hyphens, 63 at most, such as "my-api"; it is ${shown(value)}`,
 );
 
 /** A host name, `*.` allowed in front, or an IPv4 address; lower-cased. */
-export const domain = z
-  .string()
-  .transform((value) => value.toLowerCase())
-  .pipe(text(domainProblem));
+export const domain = anyText.transform((value) => value.toLowerCase()).pipe(text(domainProblem));
 
 export const routePattern = text((value) => {
-  if (!value.startsWith('/')) return `must start with "/", such as "/api/*"; it is ${JSON.stringify(value)}`;
+  if (!value.startsWith('/')) return `must start with "/", such as "/api/*"; it is ${shown(value)}`;
   if (/[{}]/.test(value)) return 'must hold no "{" or "}"';
+  if (/[\p{Cf}\u2028\u2029]/u.test(value))
+    return 'must hold no characters that are not seen, such as those that turn text around';
   return hasBlank(value) || /[?#]/.test(value) ? 'must be a path without blanks, "?" and "#"' : null;
 });
 
 /** A path that a probe asks for; a query is allowed. */
 export const probePath = text((value) => {
-  if (!value.startsWith('/'))
-    return `must start with "/", such as "/healthz"; it is ${JSON.stringify(value)}`;
+  if (!value.startsWith('/')) return `must start with "/", such as "/healthz"; it is ${shown(value)}`;
   if (/[^ -ÿ]/.test(value) && !hasBlank(value)) return 'must have what is no Latin letter written as %XX';
   return hasBlank(value) ? 'must hold no blanks' : null;
 });
@@ -62,7 +69,7 @@ export const probePath = text((value) => {
 export const absolutePath = text((value) =>
   value.startsWith('/') && !value.includes('\0') && !value.includes(':')
     ? null
-    : `must be an absolute path without ":", such as "/var/lib/data"; it is ${JSON.stringify(value)}`,
+    : `must be an absolute path without ":", such as "/var/lib/data"; it is ${shown(value)}`,
 );
 
 export const port = z.number().int().min(1).max(65_535);
@@ -72,7 +79,9 @@ export const nonEmpty = text((value) => {
   return value.includes('\0') ? 'must hold no NUL character' : null;
 });
 
-export const words = z.array(text((value) => (value.includes('\0') ? 'must hold no NUL character' : null)));
+const noNul = (value: string): string | null => (value.includes('\0') ? 'must hold no NUL character' : null);
+
+export const words = list(text(noNul, MAX_WORD), most.words);
 
 /** Seconds (fractions allowed) as milliseconds. */
 export function seconds(min: number) {
@@ -127,14 +136,14 @@ export const extraPort = reads((value) => {
 export const alias = text((value) =>
   /^[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,251}[a-zA-Z0-9_])?$/.test(value)
     ? null
-    : `must be a host name, such as "backend"; it is ${JSON.stringify(value)}`,
+    : `must be a host name, such as "backend"; it is ${shown(value)}`,
 );
 
 /** What Docker takes as the name of a volume. */
 export const volumeName = text((value) =>
   /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$/.test(value)
     ? null
-    : `must be letters, digits, "_", "." and "-", such as "data"; it is ${JSON.stringify(value)}`,
+    : `must be letters, digits, "_", "." and "-", such as "data"; it is ${shown(value)}`,
 );
 
 const imagePattern =
@@ -144,13 +153,18 @@ const imagePattern =
 export const imageRef = text((value) =>
   imagePattern.test(value)
     ? null
-    : `must be an image such as "nginx:1.27" or "registry.example.com/team/api:1.4" (the name in lower case); it is ${JSON.stringify(value)}`,
+    : `must be an image such as "nginx:1.27" or "registry.example.com/team/api:1.4" (the name in lower case); it is ${shown(value)}`,
+);
+
+export const envName = text((name) =>
+  name === '' || /[=\0]/.test(name) ? 'is not a name for an environment variable' : null,
 );
 
 /** Environment: names to texts. */
-export const env = z.record(
-  text((name) => (name === '' || /[=\0]/.test(name) ? 'is not a name for an environment variable' : null)),
-  text((value) => (value.includes('\0') ? 'must hold no NUL character' : referenceProblem(value))),
+export const env = tableOf(
+  envName,
+  text((value) => noNul(value) ?? referenceProblem(value), MAX_WORD),
+  most.env,
 );
 
 /** The name of a secret. */
@@ -162,27 +176,26 @@ export const fileMode = reads(
   'must be permissions such as "0400"',
 );
 
-export const labels = z.record(nonEmpty, z.string());
+export const labels = tableOf(nonEmpty, anyText, most.labels);
 
 /** Under these the master and what answers for unknown hosts are known (shared/pinned-name). */
 const RESERVED = 'orca.internal';
 
 function domainProblem(value: string): string | null {
-  const shown = JSON.stringify(value);
-  if (/^[a-z]+:\/\//.test(value)) return `must be a host name without "https://" in front; it is ${shown}`;
-  if (value.includes(':')) return `must be a host name without a port; it is ${shown}`;
-  if (/[^\x20-\x7e]/.test(value) && domainToASCII(value) !== '') {
-    return `must be written as ${JSON.stringify(domainToASCII(value))}`;
-  }
+  const it = shown(value);
+  if (/^[a-z]+:\/\//.test(value)) return `must be a host name without "https://" in front; it is ${it}`;
+  if (value.includes(':')) return `must be a host name without a port; it is ${it}`;
+  const ascii = /[^\x20-\x7e]/.test(value) && value.length <= 253 ? domainToASCII(value) : '';
+  if (ascii !== '') return `must be written as ${shown(ascii)}`;
   const name = value.startsWith('*.') ? value.slice(2) : value;
   if (name.length > 253) return 'must have 253 characters at most';
   if (!name.split('.').every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label))) {
-    return `must be a host name such as "api.example.com" or "*.example.com"; it is ${shown}`;
+    return `must be a host name such as "api.example.com" or "*.example.com"; it is ${it}`;
   }
   if (name === RESERVED || name.endsWith(`.${RESERVED}`))
-    return `must not be of .${RESERVED}, whose names are Orca's own; it is ${shown}`;
+    return `must not be of .${RESERVED}, whose names are Orca's own; it is ${it}`;
   const isName = !/(^|\.)\d+$/.test(name) || isIPv4(value);
-  return isName ? null : `must be a host name, or a whole IPv4 address; it is ${shown}`;
+  return isName ? null : `must be a host name, or a whole IPv4 address; it is ${it}`;
 }
 
 /** Bytes of a size such as "64Mi"; null: it is none. */

@@ -26,11 +26,14 @@ export interface PlacedProblem {
   message: string;
 }
 
+const MAX_KEY = 64;
+
 /** The key as a person writes it: `mounts[1]`, `readiness.path`. */
 export function keyText(path: KeyPath): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
-    const name = /^[\w-]+$/.test(part) ? part : JSON.stringify(part);
+    const short = part.length <= MAX_KEY ? part : `${part.slice(0, MAX_KEY)}…`;
+    const name = /^[\w-]+$/.test(short) ? short : JSON.stringify(short);
     return text === '' ? name : `${text}.${name}`;
   }, '');
 }

@@ -2,10 +2,11 @@
 import * as z from 'zod';
 import { readRegistryHost } from '../registry-host.js';
 import { text } from './fields.js';
+import { shown } from './limits.js';
 
 const host = text((value) =>
   readRegistryHost(value) === null
-    ? `must be the host of a registry as images name it, such as "registry.example.com:5000"; it is ${JSON.stringify(value)}`
+    ? `must be the host of a registry as images name it, such as "registry.example.com:5000"; it is ${shown(value)}`
     : null,
 );
 
@@ -13,7 +14,7 @@ const host = text((value) =>
 const repository = text((value) =>
   /^[a-z0-9]+([._-][a-z0-9]+)*(\/[a-z0-9]+([._-][a-z0-9]+)*)*$/.test(value) && value.length <= 100
     ? null
-    : `must be a path of lower case names, such as "team/orca"; it is ${JSON.stringify(value)}`,
+    : `must be a path of lower case names, such as "team/orca"; it is ${shown(value)}`,
 );
 
 export const registrySchema = z.strictObject({ host, repository: repository.optional() });

@@ -4,11 +4,12 @@ import { hostPath } from '../mount-rules.js';
 import { NOTHING_ALLOWED, type PortRange, type SecurityRules } from '../permit.js';
 import { capabilityList, pidsLimit } from './confinement.js';
 import { text } from './fields.js';
+import { shown } from './limits.js';
 
 const hostFolder = text((value) =>
   value.startsWith('/') && !/[:\0]/.test(value)
     ? null
-    : `must be an absolute path of the hosts, such as "/srv"; it is ${JSON.stringify(value)}`,
+    : `must be an absolute path of the hosts, such as "/srv"; it is ${shown(value)}`,
 );
 
 /** `25`, `"25"` or `"8000-8999"`. */

@@ -16,6 +16,9 @@ export interface FileService {
   raw: Record<string, unknown>;
 }
 
+/** Each is looked for in the text. */
+const MAX_FILE_PROBLEMS = 200;
+
 type FileProblem = Problem & { about: string; shown: KeyPath };
 
 /** The services of a file whose services belong to `project`. Throws CONFIG_INVALID; `file` is how it is named there. */
@@ -39,7 +42,7 @@ export async function parseServiceFile(
     const at = services[index]?.at ?? 0;
     problems.push(inService(problem, at, tables[at]));
   }
-  if (problems.length > 0) throw await invalidFile(document, file, problems);
+  if (problems.length > 0) throw await invalidFile(document, file, problems.slice(0, MAX_FILE_PROBLEMS));
   return { services: services.map(({ spec, raw }) => ({ spec, raw })) };
 }
 

@@ -8,6 +8,7 @@ import { confinementKeys, pidsLimit } from './confinement.js';
 import {
   absolutePath,
   alias,
+  anyText,
   dnsLabel,
   domain,
   env,
@@ -28,11 +29,14 @@ import {
   words,
 } from './fields.js';
 import { hsts } from './hsts.js';
+import { list, most, shown, tableOf } from './limits.js';
+
+const someWords = words.refine((value) => value.length > 0, { error: 'must not be empty' });
 
 const probe = z.strictObject({
   path: probePath.optional(),
   tcp: z.boolean().optional(),
-  command: words.min(1).optional(),
+  command: someWords.optional(),
   port: port.optional(),
   interval_secs: seconds(0.1).optional(),
   timeout_secs: seconds(0.1).optional(),
@@ -57,7 +61,9 @@ const deploy = z.strictObject({
   max_surge: z.number().int().min(0).max(1_000).optional(),
   canary_weight: percent.optional(),
   canary_replicas: z.number().int().min(1).max(1_000).optional(),
-  canary_steps: z.array(percent).min(1).max(100).optional(),
+  canary_steps: list(percent, 100)
+    .refine((value) => value.length > 0, { error: 'must not be empty' })
+    .optional(),
   step_secs: seconds(1).optional(),
   auto_promote: z.boolean().optional(),
   analysis: analysis.optional(),
@@ -78,17 +84,17 @@ const rust = {
   runtime: text((value) =>
     value === 'container'
       ? null
-      : `${JSON.stringify(value)} is not run here; package the program as a container image and set image`,
+      : `${shown(value)} is not run here; package the program as a container image and set image`,
   ).optional(),
   cmd: words.optional(),
   pull_policy: z.enum(['auto', 'always', 'never', 'ifnotpresent', 'if-not-present']).optional(),
-  volume: z.strictObject({ path: absolutePath, size: z.string().optional() }).optional(),
+  volume: z.strictObject({ path: absolutePath, size: anyText.optional() }).optional(),
   host_port: port.optional(),
-  network: z.string().optional(),
+  network: anyText.optional(),
   strip_prefix: routePattern.optional(),
   restart_policy: z
     .union([
-      z.record(z.string(), z.unknown()),
+      tableOf(anyText, z.unknown(), most.labels),
       text((value) =>
         /^(always|on-?failure|unless-stopped)$/i.test(value)
           ? null
@@ -108,16 +114,16 @@ export const serviceSchema = z.strictObject({
   ),
   port: port.optional(),
   domain: domain.optional(),
-  domains: z.array(domain).optional(),
-  routes: z.array(routePattern).optional(),
+  domains: list(domain, most.domains).optional(),
+  routes: list(routePattern, most.routes).optional(),
   health: probePath.optional(),
   internal: z.boolean().optional(),
-  depends_on: z.array(dnsLabel).optional(),
+  depends_on: list(dnsLabel, most.depends_on).optional(),
   command: words.optional(),
   entrypoint: words.optional(),
-  aliases: z.array(alias).optional(),
-  mounts: z.array(mount).optional(),
-  extra_ports: z.array(extraPort).optional(),
+  aliases: list(alias, most.aliases).optional(),
+  mounts: list(mount, most.mounts).optional(),
+  extra_ports: list(extraPort, most.extra_ports).optional(),
   pull: z.enum(['always', 'never', 'if-not-present']).optional(),
   tls_cert: nonEmpty.optional(),
   tls_key: nonEmpty.optional(),
@@ -125,9 +131,10 @@ export const serviceSchema = z.strictObject({
   hsts,
   ...confinementKeys,
   env: env.optional(),
-  secret_files: z
-    .array(z.strictObject({ secret: secretName, path: absolutePath, mode: fileMode.optional() }))
-    .optional(),
+  secret_files: list(
+    z.strictObject({ secret: secretName, path: absolutePath, mode: fileMode.optional() }),
+    most.secret_files,
+  ).optional(),
   readiness: probe.optional(),
   liveness: probe.optional(),
   resources: z
@@ -139,7 +146,7 @@ export const serviceSchema = z.strictObject({
     .optional(),
   deploy: deploy.optional(),
   placement: z.strictObject({ node: nonEmpty.optional(), labels: labels.optional() }).optional(),
-  volumes: z.array(z.strictObject({ name: volumeName, path: absolutePath })).optional(),
+  volumes: list(z.strictObject({ name: volumeName, path: absolutePath }), most.volumes).optional(),
   build: build.optional(),
   ...rust,
 });

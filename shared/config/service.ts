@@ -8,6 +8,7 @@ import { checkService } from './check.js';
 import { nearest, problemsOf } from './explain.js';
 import { dnsLabel } from './fields.js';
 import { refuseRustKeys } from './legacy.js';
+import { firstOf, shown } from './limits.js';
 import { normalize } from './normalize.js';
 import { isTable, withoutUnset } from './plain.js';
 import { invalidConfig, keyText, type Problem } from './problem.js';
@@ -40,7 +41,7 @@ export function readService(value: unknown, project: string): ReadService {
     problems.push(...problemsOf(parsed.error.issues, serviceSchema, table));
     problems.push(...checkRest(table, parsed.error.issues));
   } else problems.push(...checkService(parsed.data), ...checkProject(parsed.data.project ?? project));
-  if (problems.length > 0 || !parsed.success) return { ok: false, problems };
+  if (problems.length > 0 || !parsed.success) return { ok: false, problems: firstOf(problems) };
   return { ok: true, spec: normalize(parsed.data, project) };
 }
 
@@ -64,6 +65,6 @@ function checkRest(table: Record<string, unknown>, issues: readonly z.core.$ZodI
 /** A project that the table names was checked with it; this is the one it stands in. */
 function checkProject(project: string): Problem[] {
   if (dnsLabel.safeParse(project).success) return [];
-  const message = `${JSON.stringify(project)} is no name for a project: rename its folder to lower-case letters, digits and inner hyphens, or set project`;
+  const message = `${shown(project)} is no name for a project: rename its folder to lower-case letters, digits and inner hyphens, or set project`;
   return [{ path: ['project'], message }];
 }

@@ -83,8 +83,10 @@ t.test('with Docker not running it stays up, and says so', async (t) => {
   const { child, output, ended } = orcaAgent(t, home);
   await waitFor('it to say so', () => output().includes('/nowhere/docker.sock'));
   t.equal(child.exitCode, null);
+  child.kill('SIGUSR1');
   child.kill('SIGTERM');
   t.equal(await ended, 0);
+  t.notMatch(output(), /Debugger listening/);
 });
 
 t.test('a log that takes no line (a full disk) is nothing to write a line about', async (t) => {

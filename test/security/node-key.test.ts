@@ -1,9 +1,13 @@
 /** Somebody has the key of one node: what they can make the master believe, and for how long. */
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { RELAY_PROTOCOL } from '../../shared/carry.js';
 import { closeCodes } from '../../shared/close-codes.js';
 import { askAsHost, csrOf, joined } from '../support/a-host.js';
 import { aHello } from '../support/fake-agent.js';
+import { request } from '../support/https-request.js';
 import { aBody, agentOf, serviceOf, statusOf } from '../support/master-words.js';
 import { testMaster } from '../support/test-master.js';
 import { waitFor } from '../support/wait-for.js';
@@ -92,4 +96,49 @@ t.test('a node that is removed is cut off at once, and is let in by nothing that
   const renewed = await askAsHost(m, '/nodes/renew', { csr: csrOf(host.key) }, host);
   t.match(renewed, { status: 403, json: { code: 'NODE_NOT_ENROLLED' } });
   await waitFor('it to be forgotten', async () => (await statusOf(m)).nodes.length === 1);
+});
+
+t.test('no words of it break the master, or what is shown to anybody', async (t) => {
+  const { m, own, host, thief } = await stolen(t);
+  for (const path of ['/relay/to/%zz', '/relay/from/%ff', '/relay/to/%']) {
+    const answer = await request({
+      ...{ host: '127.0.0.1', port: m.port, path, agent: false, ca: readFileSync(join(m.home, 'ca.pem')) },
+      headers: { connection: 'Upgrade', upgrade: RELAY_PROTOCOL },
+      ...host,
+    });
+    t.equal(answer.status, 400, path);
+  }
+  thief.report((status) => ({
+    ...status,
+    allocations: [
+      {
+        ...{ id: 'x', state: 'ready', reason: null, sinceMs: 1e300, restarts: 0, exitCode: null },
+        ...{ lastLogs: [], endpoint: null, containerId: null },
+      },
+    ],
+  }));
+  const closed = await thief.until('the end of its session', () => thief.closed);
+  t.match(closed, { code: closeCodes.badMessage, reason: /sinceMs/ });
+  t.match(await serviceOf(m), { status: 'running' });
+  t.equal(own.closed, null);
+});
+
+t.test('lines of a log that are none end its session, not who reads them', async (t) => {
+  const { m, thief } = await stolen(t);
+  const body = aBody({ name: 'its', domain: 'its.example.com', placement: { node: 'worker-1' } });
+  thief.obey();
+  t.equal((await m.api('POST', '/deploy?wait=20s', { services: [body] })).status, 200);
+  const reading = m.api('GET', '/services/its/logs?follow=true&tail=1');
+  const opened = await thief.until('the question', () =>
+    thief.received.find((message) => message.type === 'logs-open'),
+  );
+  const id = opened.type === 'logs-open' ? opened.id : '';
+  const many = Array.from({ length: 90_000 }, () => ({ atMs: 1, stream: 'stdout' as const, text: 'x' }));
+  thief.send({ type: 'logs-lines', id, lines: many });
+  thief.send({ type: 'logs-lines', id, lines: [{ atMs: 1e300, stream: 'stdout', text: 'x' }] });
+  const closed = await thief.until('the end of its session', () => thief.closed);
+  t.match(closed, { code: closeCodes.badMessage, reason: /atMs/ });
+  t.match(await serviceOf(m), { status: 'running' });
+  await m.api('DELETE', '/services/its?purge=true');
+  void reading.catch(() => undefined);
 });

@@ -124,6 +124,46 @@ t.test('what is deep, crooked or doubled in JSON is refused or means what it say
   );
 });
 
+t.test('a service that would cost much is refused by its size, and costs little', async (t) => {
+  const texts = (count: number, of: (at: number) => unknown) =>
+    Array.from({ length: count }, (_, at) => of(at));
+  const wide = {
+    port: 80,
+    domains: texts(5_000, (at) => `d${at}.example.com`),
+    routes: texts(5_000, (at) => `/${at}`),
+  };
+  for (const more of [
+    wide,
+    { cap_add: ['A'.repeat(4_000_000)] },
+    { cap_add: texts(600_000, () => 'AAA') },
+    { volumes: texts(30_000, (at) => ({ name: `v${at}`, path: `/${at}` })) },
+    { mounts: texts(100_000, (at) => `/a${at}:/b${at}`) },
+    { secret_files: texts(50_000, (at) => ({ secret: 'a', path: `/${at}` })) },
+    { tmpfs: texts(100_000, (at) => `/t${at}`) },
+    { extra_ports: texts(100_000, (at) => `${1 + (at % 65_535)}:1`) },
+    { ['k'.repeat(4_000_000)]: 1 },
+    { pull: 'x'.repeat(4_000_000) },
+    { image: `${'a'.repeat(2_000_000)}:${'b'.repeat(2_000_000)}` },
+  ]) {
+    for (const path of ['/api/v1/plan', '/api/v1/deploy']) {
+      const beganMs = server.cpuMs();
+      const body = JSON.stringify({ services: [{ name: 'a', image: 'b:1', ...more }] });
+      const answer = await server.call('POST', path, body);
+      const [key = ''] = Object.keys(more);
+      t.equal(answer.status, 400, `${path} ${key.slice(0, 20)}`);
+      t.ok(answer.body.length < 5_000, `said in ${answer.body.length} bytes`);
+      t.comment(`${Math.round(server.cpuMs() - beganMs)} ms of CPU`);
+    }
+  }
+});
+
+t.test('a signal that opens the inspector of Node opens nothing', async (t) => {
+  process.kill(server.pid, 'SIGUSR1');
+  await isAnswering(t, 'behind the signal');
+  t.notMatch(server.said(), /Debugger listening/);
+  t.rejects(fetch('http://127.0.0.1:9229/json/version'), 'nobody listens there');
+});
+
 t.test('paths lead nowhere but where they say', async (t) => {
   for (const path of [
     '/node/files/..%2f..%2fcluster.token',

@@ -9,6 +9,9 @@ import { waitFor } from './wait-for.js';
 export interface BareServer {
   home: string;
   port: number;
+  readonly pid: number;
+  /** What it has used of the processor. */
+  cpuMs(): number;
   /** What it holds in memory, MiB. */
   rssMiB(): number;
   call(method: string, path: string, body?: string, headers?: Record<string, string>): Promise<Answer>;
@@ -37,6 +40,13 @@ export async function bareServer(): Promise<BareServer> {
   return {
     home,
     port,
+    pid: child.pid ?? 0,
+    cpuMs: () => {
+      const [, , user, system] = /\) (\S+ ){11}(\d+) (\d+)/.exec(
+        readFileSync(`/proc/${child.pid}/stat`, 'utf8'),
+      ) ?? ['', '', '0', '0'];
+      return (Number(user) + Number(system)) * 10;
+    },
     rssMiB: () => {
       const kib = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1];
       return Number(kib) / 1_024;

@@ -85,7 +85,7 @@ t.test('a webhook that can not report so is refused', async (t) => {
   const { add } = createWebhooks({ store, authority, nowMs: () => 0 });
   const asked = { repo: 'org/app', service_name: 'api' };
   const refuse = (more: object, message: RegExp) =>
-    t.throws(() => add('shop/api', { ...asked, ...more }, 'ann'), { code: 'BODY_INVALID', message });
+    t.throws(() => add('shop/api', { ...asked, ...more }, 'ann', true), { code: 'BODY_INVALID', message });
   refuse({ status_api: 'https://x' }, /status_secret switches on/);
   refuse({ status_secret: 'forge', provider: 'generic' }, /generic has no commit statuses/);
   refuse({ status_secret: 'forge', provider: 'gitea' }, /status_api is missing/);
@@ -95,8 +95,12 @@ t.test('a webhook that can not report so is refused', async (t) => {
     'shop/api',
     { ...asked, status_secret: 'forge', status_api: 'https://git.example.com/api/v3//' },
     'ann',
+    false,
   );
   t.same(webhook.report, { secret: 'forge', api: 'https://git.example.com/api/v3' });
+  const inside = { ...asked, status_secret: 'forge', status_api: 'http://127.0.0.1:3000' };
+  t.throws(() => add('shop/api', inside, 'ann', false), { code: 'BODY_INVALID', message: /for admins/ });
+  t.match(add('shop/api', inside, 'ann', true).webhook.report, { reachesInside: true });
 });
 
 t.test('over a real socket: taken, refused in its own words, redirected, gone', async (t) => {
@@ -124,28 +128,35 @@ t.test('over a real socket: taken, refused in its own words, redirected, gone', 
     headers: { authorization: 'Bearer T0K' },
     body: { state: 'success' },
   };
-  t.same(await postStatus(call), { kind: 'taken' });
+  t.same(await postStatus(call, true), { kind: 'taken' });
   t.match(seen[0], { method: 'POST', body: '{"state":"success"}', token: 'Bearer T0K' });
   answer = { status: 401, body: JSON.stringify({ message: 'Bad credentials\u001b[31m' }) };
-  t.same(await postStatus(call), {
+  t.same(await postStatus(call, true), {
     kind: 'refused',
     reason: `127.0.0.1:${port} answered 401: Bad credentials [31m; is the token in the secret still good?`,
     notBeforeMs: 0,
   });
   answer = { status: 429, body: '<html>', headers: { 'retry-after': '60' } };
-  const limited = await postStatus(call);
+  const limited = await postStatus(call, true);
   t.ok(limited.kind === 'refused' && limited.notBeforeMs > Date.now() + 50_000);
   const already =
     'Cannot transition status via :run from :running (Reason(s): Status cannot transition via "run")';
   answer = { status: 400, body: JSON.stringify({ message: already }) };
-  t.same(await postStatus(call), { kind: 'taken' });
+  t.same(await postStatus(call, true), { kind: 'taken' });
   answer = { status: 302, body: '', headers: { location: `http://127.0.0.1:${port}/elsewhere` } };
-  t.match(await postStatus(call), { reason: /answered 302/ });
+  t.match(await postStatus(call, true), { reason: /answered 302/ });
   t.notOk(
     seen.some(({ url }) => url === '/elsewhere'),
     'the token went nowhere else',
   );
+  const before = seen.length;
+  for (const host of ['127.0.0.1', 'localhost', '[::ffff:127.0.0.1]'])
+    t.match(await postStatus({ ...call, url: `http://${host}:${port}/` }, false), {
+      kind: 'refused',
+      reason: /leads to the master's own host or link/,
+    });
+  t.equal(seen.length, before, 'nobody asked there');
   server.close();
   server.closeAllConnections();
-  t.match(await postStatus(call), { kind: 'refused', reason: /can't be reached: / });
+  t.match(await postStatus(call, true), { kind: 'refused', reason: /can't be reached: / });
 });

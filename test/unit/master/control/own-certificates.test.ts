@@ -206,6 +206,28 @@ t.test('the end of a certificate is told once two weeks before, and once when it
   t.ok(own.last.find(NAME), "and it before one of the cluster's CA");
 });
 
+t.test('who may deploy some projects learns nothing of files outside of cert_dir', async (t) => {
+  const { own, put, certs } = aHome(t);
+  const words = (cert: string) =>
+    own.problemOf(aSpec({ tls_cert: cert, tls_key: 'api.key' }), true)?.reason.replace(cert, 'IT');
+  const there = words('/etc/passwd');
+  t.match(there, /tls_cert IT lies outside of cert_dir/);
+  for (const path of [
+    '/etc/is-not-there',
+    '/etc',
+    '/etc/passwd/x',
+    '../../../../etc/passwd',
+    '../is-not-there',
+  ])
+    t.equal(words(path), there, path);
+  const key = aSpec({ tls_cert: 'api.pem', tls_key: '/dev/null' });
+  t.match(own.problemOf(key, true), { reason: /^tls_key \/dev\/null lies outside/ });
+  t.match(words('api.pem'), /IT is not there/);
+  put(aCertificate([NAME], { ca }));
+  t.equal(words('api.pem'), undefined);
+  t.equal(words(join(certs, 'api.pem')), undefined, 'an absolute path may lead there too');
+});
+
 t.test('a deploy is refused with files that are bad, unless good ones of them are in use', async (t) => {
   const { own, put, look, certs } = aHome(t);
   const spec = aSpec({ tls_cert: 'api.pem', tls_key: 'api.key' });

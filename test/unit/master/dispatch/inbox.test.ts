@@ -43,6 +43,18 @@ t.test('one that can not be handled is told so, and keeps nobody else from it', 
   t.ok(store.node('n-1'));
 });
 
+t.test('an answer that can not be given is told to its own, and keeps nobody else from theirs', async (t) => {
+  const inbox = createInbox(aStore(t));
+  const told: unknown[] = [];
+  inbox.put(
+    () => () => fail('gone'),
+    (error) => told.push(error),
+  );
+  inbox.put(() => () => told.push('answered'), fail);
+  await nextTurn();
+  t.same(told, ['gone', 'answered']);
+});
+
 t.test('when the commit itself fails nobody is answered, and each is told', async (t) => {
   const failed: unknown[] = [];
   const inbox = createInbox({

@@ -95,20 +95,23 @@ t.test('what is not signed with a known secret is refused before it is read, and
 
 t.test('several services and several secrets on one repository', async (t) => {
   const { add, send } = await hooksApi(t);
-  const one = await add({ secret: 'shared secret' });
-  const other = await add({ secret: 'shared secret', branch: 'dev' });
+  const one = await add({ secret: 'shared secret of many' });
+  const other = await add({ secret: 'shared secret of many', branch: 'dev' });
   const alone = await add();
-  await add({ secret: 'shared secret', repo: 'org/elsewhere' });
+  await add({ secret: 'shared secret of many', repo: 'org/elsewhere' });
   const states = async (secret: string, path?: string) =>
     (await send(signedCall('github', secret, githubPush()), path)).json.deliveries.map(
       ({ state }: { state: string }) => state,
     );
   t.same(
-    (await states('shared secret')).sort(),
+    (await states('shared secret of many')).sort(),
     ['skipped', 'waiting'],
     'both that have it, of that repository',
   );
-  t.same((await states('shared secret', `/webhooks/github/${other.id}`)).sort(), ['skipped', 'waiting']);
+  t.same((await states('shared secret of many', `/webhooks/github/${other.id}`)).sort(), [
+    'skipped',
+    'waiting',
+  ]);
   t.same(await states(alone.secret ?? ''), ['waiting']);
   t.equal(one.secret, null, 'what was given is not said again');
 });

@@ -58,6 +58,16 @@ t.test('a service that is as asked for runs, and says when that was seen', async
   t.equal(serviceStatus(facts({ service: plain, httpPort: 8080 })).url, 'http://api.example.com:8080/');
 });
 
+t.test('a time that no calendar has, said by a node before there were bounds, breaks nothing', async (t) => {
+  const observed = anObserved({ sinceMs: 1e300 });
+  const shown = serviceStatus(facts({ allocations: [anAllocation({ observed })] }));
+  t.match(shown.allocations, [{ since: '9999-12-31T23:59:59.999Z' }]);
+  const failed = aService({ planned: { ...planned, lastFailure: { ...failure, observedAtMs: -1e300 } } });
+  t.match(serviceStatus(facts({ service: failed })).last_failure, {
+    observed_at: '0001-01-01T00:00:00.000Z',
+  });
+});
+
 t.test('an open rollout is deploying, with what it waits for', async (t) => {
   const rollout = aRollout({ reason: 'ready 0/2' });
   t.match(serviceStatus(facts({ rollout })), {

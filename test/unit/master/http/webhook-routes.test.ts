@@ -1,4 +1,5 @@
 import t from 'tap';
+import { aService } from '../../../support/a-model.js';
 import { anApi, withService } from '../../../support/an-api.js';
 import { githubPush, signedCall } from '../../../support/hook-payloads.js';
 
@@ -46,7 +47,9 @@ t.test('what can not be is refused with the key and the reason', async (t) => {
     [{ infra: true, infra_paths: ['../x'] }, 'BODY_INVALID', /infra_paths: "..\/x" must stay inside/],
     [{ infra: true, infra_paths: [':(exclude)x'] }, 'BODY_INVALID', /must stay inside/],
     [{ provider: 'svn' }, 'BODY_INVALID', /provider/],
-    [{ secret: 'two\nlines' }, 'BODY_INVALID', /secret.*printable/],
+    [{ secret: 'two\nlines of words' }, 'BODY_INVALID', /secret.*printable/],
+    [{ secret: 'x' }, 'BODY_INVALID', /secret.*16 to 512/],
+    [{ secret: 'fifteen letters' }, 'BODY_INVALID', /secret.*16 to 512/],
     [{ paths: ['a*b*c*d'] }, 'BODY_INVALID', /paths\.0 must not have more/],
     [{ tag: '' }, 'BODY_INVALID', /tag must have/],
     [{ branch: 'a b' }, 'BODY_INVALID', /branch must be/],
@@ -151,4 +154,26 @@ t.test('an infrastructure repository is of nobody who is limited to projects', a
   const { deliveries } = (await call('GET', `/webhooks/${json.id}/deliveries`)).json;
   t.match(deliveries, [{ service: '*', infra: null }]);
   t.equal((await call('DELETE', `/webhooks/${json.id}`)).status, 200);
+});
+
+t.test('no service and no project takes all the webhooks there may be', async (t) => {
+  const { call, store } = await anApi(t);
+  withService(store);
+  const add = async (service_name: string) =>
+    (await call('POST', '/webhooks', { ...wanted, service_name })).json;
+  for (let count = 0; count < 20; count += 1) await add('api');
+  t.match(await add('api'), { code: 'CONFLICT', error: /shop\/api has 20 webhooks/ });
+  const [first] = store.webhooks();
+  store.write((tx) => {
+    for (let count = 20; count < 50; count += 1)
+      if (first) tx.putWebhook({ ...first, id: `wh-of-${count}`, service: `shop/other-${count % 3}` });
+  });
+  store.write((tx) => {
+    for (const key of ['shop/web', 'another/its'] as const) {
+      const [project = '', name = ''] = key.split('/');
+      tx.putService({ ...aService(), key, project, name });
+    }
+  });
+  t.match(await add('web'), { code: 'CONFLICT', error: /the project shop has 50 webhooks/ });
+  t.match(await add('its'), { service_name: 'its' });
 });

@@ -92,13 +92,32 @@ t.test('a token goes over TLS, or nowhere else than to this host', async (t) => 
   t.equal(apiOf('github'), 'https://api.github.com');
   t.equal(apiOf('gitea'), null);
   for (const good of ['https://git.example.com/api/v1', 'http://127.0.0.1:3000/api/v1', 'http://[::1]:3000'])
-    t.equal(apiProblem(good), null, good);
+    t.equal(apiProblem(good, true), null, good);
   for (const bad of ['http://git.example.com', 'git.example.com', 'file:///etc', ''])
-    t.match(apiProblem(bad), /must be an https URL/, bad);
+    t.match(apiProblem(bad, true), /must be an https URL/, bad);
   for (const bad of [
     'https://a:b@git.example.com',
     'https://git.example.com/?x=1',
     'https://git.example.com/#x',
   ])
-    t.match(apiProblem(bad), /an address alone/, bad);
+    t.match(apiProblem(bad, true), /an address alone/, bad);
+});
+
+t.test('addresses inside are for admins: the master is who calls there', async (t) => {
+  for (const good of [
+    'https://git.example.com/api/v1',
+    'https://203.0.113.9/api',
+    'https://[2001:db8::1]/api',
+  ])
+    t.equal(apiProblem(good, false), null, good);
+  for (const bad of [
+    ...['http://127.0.0.1:3000', 'https://127.0.0.1:6880', 'https://localhost', 'https://a.localhost.'],
+    ...['https://[::1]:1', 'https://[::ffff:127.0.0.1]', 'https://0x7f.1', 'https://2130706433'],
+    ...['https://169.254.169.254/latest', 'https://[fe80::1]', 'https://10.0.0.8', 'https://192.168.1.2'],
+    ...['https://172.20.0.1', 'https://100.64.0.1', 'https://[fd00::1]', 'https://0.0.0.0', 'https://[::]'],
+    ...['https://[64:ff9b::7f00:1]', 'https://[2002:7f00:1::]'],
+  ]) {
+    t.match(apiProblem(bad, false), /for admins to name/, bad);
+    if (bad.startsWith('https:')) t.equal(apiProblem(bad, true), null, bad);
+  }
 });

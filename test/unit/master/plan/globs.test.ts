@@ -37,3 +37,9 @@ t.test('what could make matching slow is refused, and what is not is quick on ho
   t.same(hostile.map(matches), [false, false, true], 'what is too long is no evidence');
   t.ok(performance.now() - began < 1_000, `${Math.round(performance.now() - began)} ms`);
 });
+
+t.test('what was kept before it would have been refused is never matched', async (t) => {
+  const slow = '*a'.repeat(20);
+  t.equal(createMatcher(['b', slow], true)('a'.repeat(250)), true);
+  t.equal(createMatcher([slow], false)('a'.repeat(250)), false);
+});

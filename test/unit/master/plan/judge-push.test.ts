@@ -112,3 +112,10 @@ t.test('a repository is named by org/name or by a URL of it', async (t) => {
     t.throws(() => repoName(bad), { code: 'BODY_INVALID', message: /org\/myapp/ }, bad);
   t.ok(aCommit());
 });
+
+t.test('paths that take longer to match than they are worth count as touched', async (t) => {
+  const modified = Array.from({ length: 2_999 }, (_, at) => `${'d/'.repeat(20)}${at}`);
+  t.match(judged({ paths: ['x/**'] }, githubPush({ modified })), /none of the 2999 paths/);
+  const paths = Array.from({ length: 32 }, (_, at) => `x${at}/**`);
+  t.equal(judged({ paths }, githubPush({ modified })), 'deploy');
+});

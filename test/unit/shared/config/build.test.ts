@@ -126,3 +126,9 @@ t.test('secrets are named, never written, and never put into the image', async (
   t.match(problem({ ...ssh, secrets: ['a b'] }), /build\.secrets.*must be letters, digits/);
   t.match(problem(ssh, { pull: 'always' }), /pull: has no effect with \[service\.build\]/);
 });
+
+t.test('paths are globs that are quick to match', async (t) => {
+  t.same(parse({ ...ssh, paths: ['api/**', '*.go'] }).build?.paths, ['api/**', '*.go']);
+  for (const glob of ['*a'.repeat(20), '**/'.repeat(4), 'x'.repeat(257), ''])
+    t.match(problem({ ...ssh, paths: [glob] }), /build\.paths\[0\]: must/, glob);
+});
