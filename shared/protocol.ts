@@ -6,8 +6,8 @@
  * older); what came of it shows in `status`, which is complete, numbered, and sent again until a `status-receipt`
  * names its number or a newer one. Both sides send `ping` and answer `pong` on this channel, and close after
  * `LIVENESS_MS` of silence. A master that may know less than the agent asks `recall`, of agents that say they can, and is
- * answered with one `recalled` of that id. `figures` are counted up and complete, so that a lost one is made good by the next. `logs-*` messages are a side stream, keyed by the id the master chose. Unknown fields are
- * dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `close-codes`.
+ * answered with one `recalled` of that id. `figures` are counted up and complete, so that a lost one is made good by the next. `logs-*` messages are a
+ * side stream, keyed by the id the master chose. Unknown fields are dropped; an unknown type, or a message that does not fit its schema, closes the session with a code of `close-codes`.
  */
 import * as z from 'zod';
 import { amount, line, listOf, moment, name, reason, share, span } from './bounds.js';
@@ -51,8 +51,7 @@ export const allocationAssignmentSchema = z.object({
   /** The image id that the release resolved to; the container is made from this, never from a tag that may move. */
   imageId: name,
   container: containerSpecSchema,
-  /** For the master, should it lose its store (`master/plan/origin`): kept by the agent, also in a label; absent: an older master's. */
-  origin: z.record(z.string(), z.unknown()).optional(),
+  origin: z.record(z.string(), z.unknown()).optional(), // for a master that lost its store (`master/plan/origin`); absent: an older one's
 });
 export type AllocationAssignment = z.infer<typeof allocationAssignmentSchema>;
 

@@ -3,8 +3,6 @@
  * replaces it, unless two fight for one identity), one assignment after each hello and whenever control has a newer one, one status-receipt after what a
  * status said is in the store. Refuses who is no node of this cluster, and other protocol versions.
  */
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { closeCodes } from '../../shared/close-codes.js';
 import { messageOf, OrcaError } from '../../shared/errors.js';
@@ -18,7 +16,6 @@ import {
   PROTOCOL_VERSION,
   type Recalled,
 } from '../../shared/protocol.js';
-import { admit, knownTo } from './admit.js';
 import { createCleanups } from './cleanups.js';
 import { createFights } from './fights.js';
 import { changedServices, heardFigures } from './figures.js';
@@ -30,6 +27,7 @@ import { createRecalls, RECALL_MS } from './recalls.js';
 import { recordAsked, recordClone, recordEnd, recordHello, recordStatus, recordStranger } from './reports.js';
 import { createSession } from './session.js';
 import { createSourceReads } from './source-reads.js';
+import { createUpgrade } from './upgrade.js';
 
 /** So many characters of what an agent says of itself go into the log. */
 const MAX_SAID = 500;
@@ -230,22 +228,6 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     };
   };
 
-  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    if (options.relay?.(request, socket, head)) return;
-    if (request.url?.split('?')[0] !== '/agent') {
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-      return;
-    }
-    const peer = options.peer(socket);
-    const admission = admit(peer, knownTo(store));
-    const address = request.socket.remoteAddress ?? '';
-    sockets.handleUpgrade(request, socket, head, (accepted) => {
-      if ('node' in admission) return accept(accepted, admission.node, address, peer);
-      log.warn({ address, ...admission }, 'a session was refused');
-      accepted.on('error', () => accepted.terminate());
-      accepted.close(admission.code, admission.reason);
-    });
-  };
   /** A node that is removed while it is connected. */
   const unwatch = store.watch(({ nodes }) => {
     for (const id of nodes)
@@ -257,10 +239,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
 
   return {
     attach: (server) => {
-      server.on(
-        'upgrade',
-        ofOneConnection(log, upgrade, (_, socket) => socket.destroy()),
-      );
+      server.on('upgrade', createUpgrade(options, sockets, accept));
     },
     assign: (node, assignment) => live.get(node)?.session.assign(assignment),
     heardAtMs: (node) => live.get(node)?.session.heardAtMs() ?? null,
