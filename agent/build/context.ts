@@ -56,7 +56,7 @@ export async function findContext(
 const tight = (text: string): string =>
   text
     .split('\n')
-    .map((line) => line.trim())
+    .map((line) => line.trimEnd())
     .filter((line) => line !== '')
     .join('\n');
 

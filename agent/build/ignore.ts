@@ -62,7 +62,9 @@ function partsOf(signs: readonly string[]): Part[] | null {
     const sign = signs[at];
     if (sign === '*' && signs[at + 1] === '*') {
       at += signs[at + 2] === '/' ? 2 : 1;
-      parts.push({ kind: at + 1 < signs.length ? 'folders' : 'rest' });
+      // Several in a row take nothing else than one.
+      if (at + 1 >= signs.length) parts.push({ kind: 'rest' });
+      else if (parts.at(-1)?.kind !== 'folders') parts.push({ kind: 'folders' });
     } else if (sign === '*') parts.push({ kind: 'some' });
     else if (sign === '?') parts.push({ kind: 'one', fits: (unit) => unit !== '/' });
     else if (sign === '[') {

@@ -3,7 +3,7 @@
  * and addresses, which Docker (unlike a step, which has the build's network) asks from the host's own network, and so on its loopback. Both are
  * refused by name before anything is built. PURE.
  *
- * It reads as widely as any of Docker's builders may: with either sign of continuation, every value that a variable is ever given, and what can't
+ * It reads as widely as any of Docker's builders may: with either sign of continuation, with and without the blanks that a continued line begins with, every value that a variable is ever given, and what can't
  * be followed is refused. What it can't see: the ONBUILD of a base image.
  */
 import { foreignImage } from '../../shared/foreign-image.js';
@@ -21,10 +21,11 @@ export interface Sources {
 
 /** Throws an `EngineError`. */
 export function refuseForeignSources(sources: Sources): void {
-  for (const sign of ['\\', '`']) {
-    const reason = foreignSource(sources, instructionsOf(sources.text, sign));
-    if (reason !== null) throw new EngineError('refused', `${sources.dockerfile}: ${reason}`);
-  }
+  for (const sign of ['\\', '`'])
+    for (const keepsBlanks of [true, false]) {
+      const reason = foreignSource(sources, instructionsOf(sources.text, sign, keepsBlanks));
+      if (reason !== null) throw new EngineError('refused', `${sources.dockerfile}: ${reason}`);
+    }
 }
 
 type Values = Map<string, Set<string>>;
@@ -36,6 +37,7 @@ function foreignSource(
 ): string | null {
   const values: Values = new Map(Object.entries(args).map(([name, value]) => [name, new Set([value])]));
   const stages = new Set<string>();
+  let stageCount = 0;
   // Within a here-document nothing is a stage.
   const hasStages = !text.includes('<<');
   const ofImage = (word: string): string | null => {
@@ -57,8 +59,16 @@ function foreignSource(
       const reason = ofImage(word);
       if (reason !== null) return reason;
     }
-    if (verb === 'FROM') stages.add(String(stages.size)).add((words.at(-1) ?? '').toLowerCase());
-    const address = verb === 'ADD' ? words.slice(0, -1).find((word) => isAddress(word, values)) : undefined;
+    if (verb === 'FROM') {
+      stages.add(String(stageCount)).add((words.at(-1) ?? '').toLowerCase());
+      stageCount += 1;
+    }
+    if (verb === 'ADD' && /\\u/i.test(instruction))
+      return "ADD with \\u may come to an address, which Docker fetches from this host's own network: write the characters themselves";
+    const address =
+      verb === 'ADD'
+        ? [...words.slice(0, -1), ...listed(instruction).slice(0, -1)].find((word) => isAddress(word, values))
+        : undefined;
     if (address?.includes('$'))
       return `ADD ${address} may come to an address, which Docker fetches from this host's own network: write COPY, or begin it with ./`;
     if (address !== undefined)
@@ -67,22 +77,41 @@ function foreignSource(
   return null;
 }
 
-/** One a line, as Docker joins them. */
-function instructionsOf(text: string, continued: string): string[] {
+/** One a line, as Docker joins them: a line that goes on one before it begins with its blanks. */
+function instructionsOf(text: string, continued: string, keepsBlanks: boolean): string[] {
   const all: string[] = [];
   let open = '';
-  for (const line of text.split('\n').map((one) => one.replace(BLANK_ENDS, ''))) {
+  for (const whole of text.split('\n')) {
+    const line = withoutBlanks(whole);
     if (line === '' || line.startsWith('#')) continue;
-    if (line.endsWith(continued)) open += line.slice(0, -1);
+    const own = open !== '' && keepsBlanks && line[0] !== whole[0] ? ` ${line}` : line;
+    if (line.endsWith(continued)) open += own.slice(0, -1);
     else {
-      all.push(open + line);
+      all.push(open + own);
       open = '';
     }
   }
   return open === '' ? all : [...all, open];
 }
 
-const BLANK_ENDS = /^[\s\u0085]+|[\s\u0085]+$/g;
+const BLANK = /[\s\u0085]/;
+
+/** In one go: a pattern that asks for blanks at the end looks at each run of them from each of its places. */
+function withoutBlanks(text: string): string {
+  let [from, to] = [0, text.length];
+  while (from < to && BLANK.test(text[from] ?? '')) from += 1;
+  while (to > from && BLANK.test(text[to - 1] ?? '')) to -= 1;
+  return text.slice(from, to);
+}
+
+/** What may be in a list of JSON, which Docker reads to its end whatever comes after it. */
+const listed = (instruction: string): string[] =>
+  instruction.includes('[')
+    ? instruction
+        .replace(/["'\\`]/g, '')
+        .split(/[\s\u0085,[\]]+/)
+        .filter((word) => word !== '')
+    : [];
 
 /** With the words as Docker takes them, without quotes and escapes; of ONBUILD what it begins later. */
 function verbOf(instruction: string): [verb: string, words: string[]] {

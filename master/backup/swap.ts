@@ -54,8 +54,12 @@ export function dropSwap(home: string): void {
   rmSync(join(home, PARTIAL), { recursive: true, force: true });
 }
 
-/** What a restore would replace in this home, but for the agent of the node that it restores. */
+/** What a restore would replace in this home, but for the agent of the node that it restores. The mark of a store that is gone stands in nobody's way. */
 export function inTheWay(home: string, nodeId: string | null): string[] {
+  return replaced(home, nodeId).filter((name) => name !== BOUND_FILE);
+}
+
+function replaced(home: string, nodeId: string | null): string[] {
   return REPLACED.filter((name) => existsSync(join(home, name)) && !isOwnAgent(home, name, nodeId));
 }
 
@@ -63,14 +67,14 @@ export function inTheWay(home: string, nodeId: string | null): string[] {
 export function commitSwap(home: string, nodeId: string | null, nowMs: number): string | null {
   const folder = join(home, PARTIAL);
   const comes = readdirSync(folder).filter((name) => !isOwnAgent(home, name, nodeId));
-  const goes = inTheWay(home, nodeId);
+  const goes = replaced(home, nodeId);
   const plan: SwapPlan = { before: beforeOf(home, nowMs), goes, comes };
   writeFileAtomic(join(folder, PLAN), JSON.stringify(plan), 0o600);
   syncAll(folder);
   renameSync(folder, join(home, READY));
   syncFolder(home);
   finishSwap(home);
-  return goes.length > 0 ? plan.before : null;
+  return goes.some((name) => name !== BOUND_FILE) ? plan.before : null;
 }
 
 /** Finishes a restore that had decided, and clears away one that had not; under the home's lock. */

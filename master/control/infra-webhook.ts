@@ -20,6 +20,8 @@ export function infraOf(request: AddWebhook): InfraSource | null {
     return null;
   }
   if (request.image_tag !== undefined) throw bad('image_tag is of one service');
+  if (request.preview)
+    throw bad('preview is of one service, and infra names none; add a webhook of its own for the service');
   const source: InfraSource = {
     url: cloneUrl(request),
     paths: paths ?? INFRA_PATHS,

@@ -130,13 +130,19 @@ t.test(
   'the store is lost and what runs is adopted: it goes on with its secrets, and none is anywhere',
   async (t) => {
     const before = foundIn(Buffer.from((await orca.get('web.localhost', '/env')).body), values);
+    await orca.serviceThat(
+      'fails',
+      'to have ended what it stops',
+      ({ allocations }) => allocations.length === 0,
+    );
     await orca.stopServer();
     rmSync(join(orca.home, 'cluster.db'), { recursive: true });
     await orca.startServer();
     await waitFor('the node to be held', async () =>
       /held|adopt/.test((await orca.status()).nodes[0]?.reason ?? ''),
     );
-    t.equal((await run(['adopt', '--apply'])).code, 0);
+    const adopted = await run(['adopt', '--apply']);
+    t.equal(adopted.code, 0, adopted.stdout + adopted.stderr);
     await orca.get('web.localhost', '/exit?code=1');
     await orca.serviceThat('web', 'to be whole again', ({ allocations }) =>
       allocations.some(({ state, restarts }) => state === 'ready' && restarts > 1),

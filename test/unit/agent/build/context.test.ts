@@ -76,11 +76,11 @@ t.test('what is not there, or leads out of the clone, is refused by name', async
   await t.rejects(find('.', 'large'), /larger than 1 MiB/);
 });
 
-t.test('a Dockerfile is looked through without its blanks, and sent as it is', async (t) => {
+t.test('a Dockerfile is looked through without blank lines, and sent as it is', async (t) => {
   const written = `FROM scratch\n${'  \n'.repeat(1_000)}  RUN x \\\n\n  y\n`;
   const folder = repository(t, { Dockerfile: written, '.dockerignore': 'x' });
   const context = await findContext(folder, { context: '.', dockerfile: 'Dockerfile' });
-  t.equal(context.text, 'FROM scratch\nRUN x \\\ny');
+  t.equal(context.text, 'FROM scratch\n  RUN x \\\n  y');
   t.equal((await namesOf(folder)).Dockerfile, written);
 });
 

@@ -24,6 +24,9 @@ t.test('images of other projects, and images by an id, are no base and nothing t
     'FROM scratch\nRUN --mount=type=bind,from=orca-build/shop/api:1,target=/x cat /x',
     'FROM scratch\nONBUILD COPY --from=orca-build/shop/api:1 / /',
     'FROM scratch\nCOPY --from=orca-build/shop/api:1 ["/", "/"]',
+    'FROM\\\n orca-build/shop/api:1',
+    'FROM scratch\nCOPY\\\n --from=orca-build/shop/api:1 / /',
+    'FROM scratch\nRUN\\\n\t--mount=type=bind,from=orca-build/shop/api:1,target=/x cat /x',
     'FROM sha256:0123456789ab',
     'FROM scratch\nCOPY --from=0123456789ab / /',
     'ARG X=orca-build/shop/api:1\nFROM alpine\nARG X=alpine\nFROM $X',
@@ -42,6 +45,9 @@ t.test('what Docker would fetch from the host’s network is refused', async (t)
     'ADD a "http://localhost/x" /',
     'ADD ["\\u0068ttp://x/y", "/"]',
     'ADD --chown=1 ["http://x/y", "/"]',
+    'ADD --chown=1 [ "\\u0068ttp://x/y", "/" ]',
+    'ADD ["http:\\/\\/x/y", "/"] and more',
+    'ADD\\\n http://x/y /',
     'ADD ht\\tp://x/y /',
     'ADD \\\nhttp://x/y /',
     'ADD git@github.com:a/b /',
@@ -77,4 +83,5 @@ t.test('all else goes', async (t) => {
     'CMD ["a"]',
   ].join('\n');
   t.equal(refusal(text), '');
+  t.equal(refusal('FROM busybox\nFROM alpine\nFROM scratch\nCOPY --from=1 /a /b'), '', 'the second stage');
 });

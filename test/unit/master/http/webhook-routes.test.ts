@@ -33,6 +33,7 @@ t.test('what can not be is refused with the key and the reason', async (t) => {
     [{ service_name: null }, 'BODY_INVALID', /service_name is missing/],
     [{ prune: true }, 'BODY_INVALID', /prune.* for infra = true/],
     [{ infra: 'yes' }, 'BODY_INVALID', /infra must be true or false/],
+    [{ infra: true, repo: 'org/infra', preview: true }, 'BODY_INVALID', /preview is of one service/],
     [{ infra: true, deploy_key: 'k' }, 'BODY_INVALID', /deploy_key is for repositories over ssh/],
     [
       { infra: true, repo: 'git@example.com:o/r.git' },
