@@ -235,8 +235,10 @@ async function endless(line: string): Promise<string> {
       if (!socket.write(piece)) return void socket.once('drain', send);
     }
   };
-  send();
+  // Only then the body: who closes a connection with data that nobody has read takes back what was said on it (RFC 9293, 3.6.1).
   await waitFor('an answer', () => heard.includes('\r\n\r\n') || socket.closed);
+  send();
+  await waitFor('its end', () => socket.closed || sent >= 100_000_000);
   socket.destroy();
   return heard;
 }
