@@ -24,23 +24,13 @@ const CLUSTER_CA = 'CN=Orca cluster CA ';
 
 /** `ca`: PEM, null: none is known, and public ones are trusted. */
 export function waysTo(url: string, http: Got, ca: string | null): Ways {
-  const trusting = (https: Trust): Got => http.extend({ ...kept(), https });
-  if (ca === null) return oneWay(trusting({}), HINT);
+  if (ca === null) return inTurn(http, [{}], HINT);
   const { servername } = pinnedName(new URL(url).hostname);
-  const isPinned = servername !== undefined && isClusterCa(ca);
-  let way = trusting({ certificateAuthority: ca });
+  const known = { certificateAuthority: ca };
   // To read the public ones takes longer than a whole command (20 ms): they are asked of when that CA is not it.
-  const others: Trust[] = [{ certificateAuthority: [ca, ...rootCertificates] }];
-  if (isPinned) others.push({ certificateAuthority: ca, serverName: servername });
-  return {
-    now: () => way,
-    next: () => {
-      const other = others.shift();
-      if (other !== undefined) way = trusting(other);
-      return other !== undefined;
-    },
-    hint: isPinned ? hintFor(url) : HINT,
-  };
+  const withPublic = { certificateAuthority: [ca, ...rootCertificates] };
+  if (servername === undefined || !isClusterCa(ca)) return inTurn(http, [known, withPublic], HINT);
+  return inTurn(http, [known, withPublic, { ...known, serverName: servername }], hintFor(url));
 }
 
 type Trust = Pick<HttpsOptions, 'certificateAuthority' | 'serverName'>;
@@ -48,16 +38,25 @@ type Trust = Pick<HttpsOptions, 'certificateAuthority' | 'serverName'>;
 /** For what only the home's own master may be told: `ca` alone is trusted, by the name that is asked for or the master's own. */
 export function homeWays(url: string, http: Got, ca: string): Ways {
   const { servername } = pinnedName(new URL(url).hostname);
-  const alone = (name: string | undefined) =>
-    http.extend({
-      ...kept(),
-      https: { certificateAuthority: ca, ...(name ? { serverName: name } : {}) },
-    });
-  const ways = [alone(undefined), ...(servername === undefined ? [] : [alone(servername)])];
+  const alone = { certificateAuthority: ca };
+  const pinned = servername === undefined ? [] : [{ ...alone, serverName: servername }];
+  const hint = `The token in the home is for the master of that home alone, which this is not: give the one for ${url} (ORCA_TOKEN, \`orca login\`), or leave out ORCA_API and --api.`;
+  return inTurn(http, [alone, ...pinned], hint);
+}
+
+/** Each made when it is come to. */
+function inTurn(http: Got, trusts: [Trust, ...Trust[]], hint: string): Ways {
+  const [first, ...others] = trusts;
+  const trusting = (https: Trust): Got => http.extend({ ...kept(), https });
+  let way = trusting(first);
   return {
-    now: () => ways[0] ?? http,
-    next: () => ways.length > 1 && ways.shift() !== undefined,
-    hint: `The token in the home is for the master of that home alone, which this is not: give the one for ${url} (ORCA_TOKEN, \`orca login\`), or leave out ORCA_API and --api.`,
+    now: () => way,
+    next: () => {
+      const other = others.shift();
+      if (other !== undefined) way = trusting(other);
+      return other !== undefined;
+    },
+    hint,
   };
 }
 

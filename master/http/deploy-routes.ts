@@ -1,6 +1,7 @@
 /** `POST /deploy` and `POST /plan`. All services of a call are checked before anything is written: all or nothing. */
 import * as z from 'zod';
 import { type DeployReply, deployReplySchema, planReplySchema, refusedPlan } from '../../shared/api.js';
+import { MAX_PROBLEMS } from '../../shared/config/limits.js';
 import { parseServiceBody } from '../../shared/config/service.js';
 import { parseDuration } from '../../shared/duration.js';
 import { OrcaError } from '../../shared/errors.js';
@@ -15,8 +16,6 @@ import { type Answer, answer, type Route, route, unset } from './route.js';
 
 /** More at once would hold up everybody else while they are read. */
 const MAX_SERVICES = 1_000;
-/** So much of what is wrong is said; the services behind it are not read. */
-const MAX_PROBLEMS = 50;
 const deployBody = z.object({
   services: z.array(z.unknown()).min(1).max(MAX_SERVICES),
   project: unset(z.string()),

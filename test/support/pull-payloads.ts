@@ -24,16 +24,18 @@ export interface PullOptions {
   updatedAt?: string;
 }
 
+/** With what is not given, as the first call of a pull request has it. */
+function whole({ repo = 'org/myapp', ...options }: PullOptions) {
+  return {
+    ...{ repo, number: 12, action: 'opened', head: aCommit(), branch: 'feature', base: 'main' },
+    ...{ headRepo: repo, title: 'Paint the door', author: 'alice' },
+    ...options,
+  };
+}
+
 /** GitHub's `pull_request`. */
 export function githubPull(options: PullOptions = {}) {
-  const {
-    repo = 'org/myapp',
-    number = 12,
-    action = 'opened',
-    head = aCommit(),
-    branch = 'feature',
-  } = options;
-  const { base = 'main', headRepo = repo, title = 'Paint the door', author = 'alice' } = options;
+  const { repo, number, action, head, branch, base, headRepo, title, author } = whole(options);
   const { repository, sender } = githubPush({ repo, author });
   const isClosed = action === 'closed';
   const user = { login: author, id: 42, type: 'User', site_admin: false };
@@ -80,8 +82,7 @@ export function githubPull(options: PullOptions = {}) {
 
 /** Gitea's `pull_request`; also what Forgejo sends. */
 export function giteaPull(options: PullOptions = {}) {
-  const { repo = 'org/myapp', number = 12, head = aCommit(), branch = 'feature', base = 'main' } = options;
-  const { headRepo = repo, title = 'Paint the door', author = 'alice', action = 'opened' } = options;
+  const { repo, number, action, head, branch, base, headRepo, title, author } = whole(options);
   const { repository, sender } = giteaPush({ repo, author });
   const end = (ref: string, sha: string, full_name: string | null) => ({
     label: ref,
@@ -132,14 +133,7 @@ const merges: Record<string, string> = {
 
 /** GitLab's merge request events. */
 export function gitlabMerge(options: PullOptions = {}) {
-  const {
-    repo = 'org/myapp',
-    number = 12,
-    action = 'opened',
-    head = aCommit(),
-    branch = 'feature',
-  } = options;
-  const { base = 'main', headRepo = repo, title = 'Paint the door', author = 'alice' } = options;
+  const { repo, number, action, head, branch, base, headRepo, title, author } = whole(options);
   const { project, repository } = gitlabPush({ repo });
   const isMerged = action === 'merge';
   return {
