@@ -43,11 +43,15 @@ const standsBack = ({ rollout, service }: ServiceSnapshot): boolean =>
 /** That a copy moves (`orca rebalance`) is forgotten: it stays, and what was made in its place goes. */
 const hasMoves = ({ allocations }: ServiceSnapshot): boolean => allocations.some(({ isMoving }) => isMoving);
 
-/** Then the next plan is one of another rollout, or of none. */
+/** How far it is; what an adopted one does not know yet is that its share is in force, since the ingresses have not said so of the new store's marks. */
+const stageOf = ({ state, canary }: Rollout): string =>
+  canonicalJson({ state, step: canary?.step, weight: canary?.weight, stableGoes: canary?.stableGoes });
+
+/** Then the next plan is one of another rollout, of another stage of it, or of none. */
 const isMoving = (rollout: Rollout | null, actions: readonly Action[]): boolean =>
   rollout !== null &&
   (isPreparing(rollout) ||
-    actions.some((action) => action.kind === 'put-rollout' && action.rollout.state !== rollout.state));
+    actions.some((action) => action.kind === 'put-rollout' && stageOf(action.rollout) !== stageOf(rollout)));
 
 const isWhole = ({ conflicts, missing, services }: Adoption): boolean =>
   conflicts.length === 0 && missing.length === 0 && services.length > 0;
