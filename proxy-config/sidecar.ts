@@ -39,6 +39,11 @@ export interface Sidecar {
 type Facts = Pick<SidecarState, 'version'>;
 const UNKNOWN: Facts = { version: null };
 const START_MS = 5_000;
+/**
+ * How much its heap may grow between two garbage collections, % (pkg.go.dev/runtime): with Go's own 100 a request cost 74.0 µs of CPU, with
+ * this 67.1, and the process had 47 MB and 50 (2.6.2, wrk with 32 connections). The agent's environment may say otherwise.
+ */
+const GOGC = '200';
 /** Requests in flight may end within this when Caddy itself is asked to end. */
 const STOP_MS = 5_000;
 
@@ -102,7 +107,7 @@ async function startCaddy(
     return `Caddy's first config can't be written: ${unwritten}`;
   const resumed = keepUsableAutosave(paths);
   keepUnaccepted();
-  const env = { ...process.env, XDG_CONFIG_HOME: paths.xdg, XDG_DATA_HOME: paths.xdg };
+  const env = { GOGC, ...process.env, XDG_CONFIG_HOME: paths.xdg, XDG_DATA_HOME: paths.xdg };
   if (!companion.start({ file: binary, args: ['run', '--resume', '--config', paths.bootConfig], env })) {
     return `Caddy ended: ${companion.lastOutput()}`;
   }

@@ -68,6 +68,14 @@ t.test('after kill -9 Caddy is back by itself with its config', async () => {
   await until('it answers', answers);
 });
 
+t.test('Caddy collects garbage half as often as Go would', async (t) => {
+  const environment = readFileSync(`/proc/${edge.pidOf('caddy')}/environ`, 'utf8').split('\0');
+  t.equal(
+    environment.find((line) => line.startsWith('GOGC=')),
+    `GOGC=${process.env.GOGC ?? '200'}`,
+  );
+});
+
 t.test('without the role Caddy and the resolver end, and with it they are back', async (t) => {
   const pids = [edge.pidOf('caddy'), edge.pidOf('resolver')];
   edge.role.apply(null, 1);
