@@ -29,7 +29,9 @@ export function answerTo(
   const name = isFull || (!isOurs && labels.length === 1) ? labels[0] : undefined;
   const service = name === undefined ? undefined : serviceOf(services, project, name);
   if (service !== undefined)
-    return question.type === 'A' ? { kind: 'address', address: service.address } : { kind: 'empty' };
+    return question.type === 'A' || question.type === 'ANY'
+      ? { kind: 'address', address: service.address }
+      : { kind: 'empty' };
   if (!isOurs) return { kind: 'refused' };
   const isParent = labels.length === 1 || (labels.length === 2 && labels[0] === project);
   return { kind: isParent ? 'empty' : 'unknown' };

@@ -35,7 +35,8 @@ t.test('the same name is another service in another project', async (t) => {
 });
 
 t.test('other types than A are empty, and there are no other names in .orca', async (t) => {
-  t.equal(asked('db', 'shop', 'AAAA'), 'empty');
+  for (const type of ['AAAA', 'MX', 'UNKNOWN_65']) t.equal(asked('db', 'shop', type), 'empty', type);
+  t.equal(asked('db', 'shop', 'ANY'), '10.213.0.9');
   t.equal(asked('shop.orca'), 'empty');
   t.equal(asked('blog.orca'), 'unknown');
   for (const name of ['x.shop.orca', 'a.db.shop.orca', 'db.orca']) t.equal(asked(name), 'unknown', name);
@@ -69,6 +70,31 @@ t.test('an answer carries the question, and says how it went', async (t) => {
   t.match(reply('shop', query('x.shop.orca')), { rcode: 'NXDOMAIN' });
   t.match(reply('shop', query('example.com')), { rcode: 'REFUSED' });
   t.match(reply('shop', query('db'), null), { rcode: 'SERVFAIL' });
+});
+
+t.test('the question comes back byte by byte, whatever is in it and behind it', async (t) => {
+  const name = (...labels: (string | Buffer)[]): Buffer =>
+    Buffer.concat([
+      ...labels.flatMap((label) => [Buffer.of(Buffer.byteLength(label)), Buffer.from(label)]),
+      Buffer.of(0),
+    ]);
+  const query = (question: Buffer, more: Buffer = Buffer.alloc(0)): Buffer =>
+    Buffer.concat([Buffer.of(0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, more.length > 0 ? 1 : 0), question, more]);
+  const of = (labels: Buffer, type = 1): Buffer => Buffer.concat([labels, Buffer.of(0, type, 0, 1)]);
+  for (const [question, rcode] of [
+    [of(name('dB', 'Shop', 'ORCA')), 'NOERROR'],
+    [of(name('a.b', 'shop', 'orca')), 'NXDOMAIN'],
+    [of(name(Buffer.of(0xff, 0xfe), 'shop', 'orca')), 'NXDOMAIN'],
+    [of(name('Büro 1.2', '_ipp', '_tcp', 'local')), 'REFUSED'],
+    [of(name('db'), 65), 'NOERROR'],
+  ] as const) {
+    const reply = replyTo(served, 'shop', query(question));
+    t.same(reply?.subarray(12, 12 + question.length), question);
+    t.match(reply && dnsPacket.decode(reply), { rcode });
+  }
+  const brokenOption = Buffer.of(0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 7, 0, 14, 0, 3, 0, 1, 2);
+  const reply = replyTo(served, 'shop', query(of(name('db')), brokenOption));
+  t.match(reply && dnsPacket.decode(reply), { answers: [{ data: '10.213.0.9' }] });
 });
 
 t.test('what is no query gets no answer and does no harm', async () => {
