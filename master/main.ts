@@ -179,6 +179,7 @@ async function construct(
       reconcile.wake();
     },
     describeNode: (id, facts) => nodes.describe(store, id, facts),
+    isLocal: (id) => id === localId,
   });
 
   const reload = async (): Promise<string> => {

@@ -13,9 +13,11 @@ import {
   HEARTBEAT_MS,
   LIVENESS_MS,
   MAX_FRAME_BYTES,
+  type NodeFacts,
   PROTOCOL_VERSION,
   type Recalled,
 } from '../../shared/protocol.js';
+import { believedFacts } from './believed.js';
 import { createCleanups } from './cleanups.js';
 import { createFights } from './fights.js';
 import { changedServices, heardFigures } from './figures.js';
@@ -59,6 +61,11 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   /** Of requests only an ingress has something to say: figures of anybody else would judge canaries by what nobody asked. */
   const servesClients = (node: string): boolean => store.node(node)?.ingress === true;
 
+  const believed = (node: string, said: NodeFacts, from: string): NodeFacts => {
+    const [name, address] = [store.identity(node)?.name, store.node(node)?.facts.address];
+    return believedFacts(said, { name, address, isLocal: options.isLocal(node) }, from);
+  };
+
   const onHello = (state: Live, hello: Extract<AgentMessage, { type: 'hello' }>): Then => {
     const { session } = state;
     const older = live.get(session.node);
@@ -69,7 +76,9 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     const isStranger = store.identity(session.node) === undefined;
     store.write((tx) => {
       if (isStranger) recordStranger(tx, session.node, hello.facts, state.peer);
-      recordHello(tx, session.node, hello.facts, options.describeNode(session.node, hello.facts), Date.now());
+      const facts = believed(session.node, hello.facts, state.address);
+      const described = options.describeNode(session.node, facts);
+      recordHello(tx, session.node, facts, described, Date.now(), hello.facts.address);
     });
     log.info(
       { node: session.node, revision: hello.revision, version: hello.facts.version },
@@ -108,7 +117,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
 
   const onStatus = (state: Live, status: Extract<AgentMessage, { type: 'status' }>): Then => {
     const isNew = status.number > state.statusNumber;
-    if (isNew) store.write((tx) => recordStatus(tx, state.session.node, status, Date.now()));
+    const { node } = state.session;
+    if (isNew) store.write((tx) => recordStatus(tx, node, status, Date.now(), options.isLocal(node)));
     return () => {
       if (isNew) state.inFlight = new Map(status.ingress?.traffic.map((t) => [t.allocation, t.inFlight]));
       state.statusNumber = Math.max(state.statusNumber, status.number);

@@ -62,6 +62,8 @@ export interface DispatchOptions {
   farewell?(node: string): Assignment | null;
   /** What the configuration says of a node that is new here. */
   describeNode(node: string, facts: NodeFacts): NodeDescription;
+  /** The master's own node. */
+  isLocal(node: string): boolean;
   /** Which node the client certificate of a socket proves. */
   peer(socket: unknown): Peer | null;
   /** Takes connections between nodes; absent: there are none. */

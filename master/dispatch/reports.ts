@@ -17,6 +17,7 @@ import type { ShapeObserved } from '../../shared/shape.js';
 import type { Upgrade } from '../../shared/upgrade.js';
 import { aNewNode } from '../store/new-node.js';
 import type { Transaction } from '../store/transaction.js';
+import { believedCopy } from './believed.js';
 import { recordBuilds } from './build-reports.js';
 
 /** What the configuration says of a node. */
@@ -29,16 +30,16 @@ export function recordStart(tx: Transaction, nowMs: number): void {
     tx.putNode({ ...node, connectedAtMs: null, awaySinceMs: nowMs, reported: false });
 }
 
-/** A session began. Reports of earlier sessions no longer count: nothing is planned on stale ones. Its name is the one it joined with,
- *  whatever it says now: labels and `placement.node` go by names, and with them secrets. */
+/** A session began. Reports of earlier sessions no longer count: nothing is planned on stale ones. `facts`: what is believed of those that it
+ *  said, its address being `saidAddress`. */
 export function recordHello(
   tx: Transaction,
   id: string,
-  said: NodeFacts,
+  facts: NodeFacts,
   described: NodeDescription,
   nowMs: number,
+  saidAddress = facts.address,
 ): void {
-  const facts = { ...said, name: tx.identity(id)?.name ?? said.name };
   tx.putNode({
     ...(tx.node(id) ?? aNewNode(id, facts)),
     ...described,
@@ -48,7 +49,11 @@ export function recordHello(
     reported: false,
     lastSeenAtMs: nowMs,
   });
-  tx.addEvent(anEvent(nowMs, 'node.connected', `node ${facts.name} is connected`, { node: id }));
+  const elsewhere =
+    saidAddress === facts.address
+      ? ''
+      : `; it says that it is at ${saidAddress}, from where it does not connect: it is taken to be at ${facts.address} until \`orca join\` is run there again`;
+  tx.addEvent(anEvent(nowMs, 'node.connected', `node ${facts.name} is connected${elsewhere}`, { node: id }));
   tx.touchNode(id);
 }
 
@@ -91,11 +96,17 @@ export function recordClone(tx: Transaction, id: string, reason: string, nowMs: 
   tx.addEvent(anEvent(nowMs, 'node.cloned', `node ${name}: ${reason}`, { node: id }));
 }
 
-/** Writes what is new in a status. The caller has made sure that it is newer than the one before. */
-export function recordStatus(tx: Transaction, id: string, status: Status, nowMs: number): void {
+/** Writes what is new in a status. The caller has made sure that it is newer than the one before. `isLocal`: of the master's own node. */
+export function recordStatus(
+  tx: Transaction,
+  id: string,
+  status: Status,
+  nowMs: number,
+  isLocal = false,
+): void {
   const node = tx.node(id);
   if (!node) return;
-  recordAllocations(tx, id, status, nowMs);
+  recordAllocations(tx, id, status, nowMs, isLocal ? null : node.facts.address);
   recordBuilds(tx, id, status.images, nowMs);
   const known = new Map(node.images.map((image) => [image.id, image]));
   for (const image of status.images) {
@@ -162,11 +173,19 @@ export function recordSilence(tx: Transaction, id: string, presence: Presence, n
   tx.touchNode(id);
 }
 
-function recordAllocations(tx: Transaction, node: string, status: Status, nowMs: number): void {
+/** `address`: where its copies may be; null: anywhere. */
+function recordAllocations(
+  tx: Transaction,
+  node: string,
+  status: Status,
+  nowMs: number,
+  address: string | null,
+): void {
   const reported = new Map(status.allocations.map((a) => [a.id, a]));
   for (const allocation of tx.allocationsOn(node)) {
-    const observed = reported.get(allocation.id);
-    if (!observed) continue;
+    const said = reported.get(allocation.id);
+    if (!said) continue;
+    const observed = address === null ? said : believedCopy(said, address);
     tx.putAllocation({ ...allocation, observed, ...exitOf(observed) });
     const trouble = newTrouble(allocation, observed);
     if (trouble)

@@ -85,6 +85,68 @@ t.test('it has the name that it joined with, and so no labels and no services of
   t.same(thief.assignment()?.allocations, []);
 });
 
+t.test('it has no address of another, and so no services and no labels that go by it', async (t) => {
+  const m = await testMaster({ toml: '[[node]]\naddress = "10.9.9.9"\nlabels = { vault = "yes" }\n' });
+  t.teardown(() => m.stop());
+  const facts = { ...aHello().facts, address: '10.9.9.9', secrets: true };
+  const own = await agentOf(m, { hello: { facts } });
+  own.obey();
+  const host = await joined(m);
+  const thief = await agentOf(m, { credentials: host, hello: { facts } });
+  thief.obey();
+  await thief.until('an assignment', () => thief.assignment());
+  const nodes = (await statusOf(m)).nodes.map(({ name, address, labels }) => [
+    name,
+    address,
+    labels.vault ?? null,
+  ]);
+  t.same(
+    nodes.sort(),
+    [
+      [hostname(), '10.9.9.9', 'yes'],
+      ['worker-1', '127.0.0.1', null],
+    ].sort(),
+  );
+  await m.api('POST', '/secrets', { secrets: [{ key: 'KEY', value: 'hush-hush' }] });
+  const env = { KEY: `\${secrets.KEY}` };
+  const services = [1, 2, 3].flatMap((at) => [
+    aBody({ name: `p${at}`, domain: `p${at}.example.com`, env, placement: { node: '10.9.9.9' } }),
+    aBody({ name: `l${at}`, domain: `l${at}.example.com`, env, placement: { labels: { vault: 'yes' } } }),
+  ]);
+  t.equal((await m.api('POST', '/deploy?wait=20s', { services })).status, 200);
+  t.same(thief.assignment()?.allocations, []);
+  t.notMatch(JSON.stringify(thief.received), /hush-hush/);
+  t.match(
+    (await m.api('GET', '/events')).body,
+    /says that it is at 10\.9\.9\.9, from where it does not connect/,
+  );
+});
+
+t.test(
+  'its copies are at its own address, not at a loopback or a bridge of who sends requests',
+  async (t) => {
+    const { m, own, thief } = await stolen(t);
+    thief.obey((status) => ({
+      ...status,
+      allocations: status.allocations.map((one) => ({
+        ...one,
+        endpoint: { address: '172.17.0.1', port: 2375 },
+      })),
+    }));
+    const body = aBody({ name: 'its', domain: 'its.example.com', placement: { node: 'worker-1' } });
+    await m.api('POST', '/deploy', { services: [body] });
+    const its = await waitFor('its copy to be shown', async () => {
+      const found = await serviceOf(m, 'its');
+      return found?.allocations.some(({ reason }) => reason?.includes('172.17.0.1')) && found;
+    });
+    t.match(its.allocations[0]?.reason, /is said to be at 172\.17\.0\.1, and its node is at 127\.0\.0\.1/);
+    const routes = own.received.flatMap((one) =>
+      one.type === 'assignment' ? (one.ingress?.routes ?? []) : [],
+    );
+    t.notMatch(JSON.stringify(routes), /2375/);
+  },
+);
+
 t.test('a node that is removed is cut off at once, and is let in by nothing that it has', async (t) => {
   const { m, host, thief } = await stolen(t);
   t.equal((await m.api('DELETE', '/cluster/nodes/worker-1?force=true')).status, 200);
