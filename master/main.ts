@@ -278,9 +278,9 @@ async function construct(
   undo.push(watchOwn({ store, states, own, onChange: serveAnew, log }).stop);
   undo.push(acme.start());
   undo.push(sources.start(log));
-  const infra = { store, commands, dispatch, secretValues, own, log };
-  undo.push(startInfraPushes({ ...infra, settings: apiSettings }).stop);
-  undo.push(startHooks(store, commands, authority.keys.unseal, log, apiSettings).stop);
+  const pushed = { store, commands, own, settings: apiSettings, log };
+  undo.push(startInfraPushes({ ...pushed, dispatch, secretValues }).stop);
+  undo.push(startHooks({ ...pushed, unseal: authority.keys.unseal }).stop);
   const url = `https://${reachable(settings.listen.host)}:${port}`;
   writeFileAtomic(join(home, 'cluster.url'), `${url}\n`, 0o644);
   if (settings.runsAgent) undo.push(runLocalAgent({ home, restart: local.changed, log }).stop);

@@ -15,7 +15,8 @@ import { createPreviews, type PreviewsOptions } from './control/previews.js';
 import { createReceive } from './control/receive.js';
 import { bindOfHook, createWebhooks } from './control/webhooks.js';
 import { pingHook } from './hook-ping.js';
-import type { Commands, Hooks } from './http/ports.js';
+import { createSpecCheck, type SpecCheck } from './http/check-specs.js';
+import type { Certificates, Commands, Hooks } from './http/ports.js';
 import type { MasterSettings } from './settings.js';
 import { postStatus } from './status-post.js';
 import type { Store } from './store/store.js';
@@ -54,23 +55,35 @@ function secretOf({ id, sealedSecret }: Webhook, { unseal }: HooksOptions['autho
   }
 }
 
-export function startHooks(
-  store: Store,
+export function startHooks(options: {
+  store: Store;
   commands: PreviewsOptions['commands'] & {
     redeploy: Redeploy;
     rebuild: Parameters<typeof commitBuilder>[0];
-  },
-  unseal: (sealed: string, bind: string) => string,
-  log: Log,
-  settings: PreviewsOptions['settings'],
-): { stop: () => Promise<void> } {
+  };
+  unseal: (sealed: string, bind: string) => string;
+  own: Pick<Certificates, 'problemOf'>;
+  settings: Parameters<typeof createSpecCheck>[2];
+  log: Log;
+}): { stop: () => Promise<void> } {
+  const { store, commands, unseal, log } = options;
   const nowMs = Date.now;
+  const check = createPreviewCheck(createSpecCheck(store, options.own, options.settings));
   const bringOut = createBringOut(commands.redeploy, commitBuilder(commands.rebuild));
-  const bringPreview = createPreviews({ store, commands, settings });
+  const bringPreview = createPreviews({ store, commands, check });
   const deliver = startDeliver({ store, bringOut, bringPreview, nowMs, log });
   const ends = startPreviewEnds({ store, commands, nowMs, log });
   const statuses = startCommitStatuses({ store, unseal, post: postStatus, nowMs, log });
   return { stop: () => Promise.all([deliver.stop(), ends.stop(), statuses.stop()]).then(() => undefined) };
+}
+
+/** Whoever may push has what a deployer of the preview's project has, whoever made the webhook. */
+export function createPreviewCheck({ all }: Pick<SpecCheck, 'all'>): PreviewsOptions['check'] {
+  return (spec) => {
+    const name = spec.preview?.webhook ?? '';
+    const [checked] = all([spec], { kind: 'webhook', name, role: 'deployer', projects: [spec.project] });
+    return checked ?? spec;
+  };
 }
 
 type Redeploy = (...args: [...Parameters<Commands['redeploy']>, tag: string | null]) => string | null;

@@ -3,10 +3,8 @@
  * what became of the delivery, so that a master that dies in between has done neither. Decides nothing of what a preview may have
  * (`plan/preview-spec`) or of whose commits are built (`plan/judge-pull`).
  */
-import { checkServiceSet } from '../../shared/config/service-set.js';
 import { OrcaError } from '../../shared/errors.js';
-import type { Rollout, Service } from '../../shared/model.js';
-import { permit, type SecurityRules } from '../../shared/permit.js';
+import type { Service } from '../../shared/model.js';
 import type { PreviewMark } from '../../shared/preview.js';
 import type { ServiceSpec } from '../../shared/spec.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
@@ -21,13 +19,8 @@ import type { Actor, Commands } from './commands.js';
 export interface PreviewsOptions {
   store: Store;
   commands: Pick<Commands, 'deploy' | 'remove'>;
-  /** What the cluster allows now, which may be less than when the original was deployed. */
-  settings: () => {
-    domain: string | null;
-    home: string;
-    security: SecurityRules;
-    ownPorts: readonly number[];
-  };
+  /** The spec as `orca deploy` would take it now from who deploys into its project alone. Throws what that would refuse it with. */
+  check(spec: ServiceSpec): ServiceSpec;
 }
 
 /** The delivery as it goes on; `waiting`: it is to be tried again in a moment. Throws what can't be stored, and refusals. */
@@ -93,7 +86,7 @@ function update(
   actor: Actor,
   nowMs: number,
 ): Delivery {
-  const { store, commands } = options;
+  const { store, commands, check } = options;
   const { pull, service: key } = delivery;
   const original = store.service(webhook.service);
   const preview = previewOf(options, delivery);
@@ -104,8 +97,7 @@ function update(
   const mark = markOf(webhook, delivery, nowMs);
   const derived = previewSpec(original.spec, mark, pull.isFork);
   if (derived.kind === 'refused') return ended(delivery, 'failed', derived.reason, nowMs);
-  const spec = usable(options, derived.spec);
-  const [begun] = commands.deploy([spec], actor);
+  const [begun] = commands.deploy([check(derived.spec)], actor);
   if (!begun?.id) throw new OrcaError('CONFLICT', `${key} has nothing to build`);
   store.write((tx) => {
     const now = tx.service(key);
@@ -161,26 +153,3 @@ function markOf(webhook: Previewing, { push, pull }: Pulled, nowMs: number): Pre
     ...{ pushedAtMs: nowMs, ttlMs: previews.ttlMs },
   };
 }
-
-/** As `orca deploy` would take it now. Throws what that would refuse it with. */
-function usable({ store, settings }: PreviewsOptions, spec: ServiceSpec): ServiceSpec {
-  const { domain, home, security, ownPorts } = settings();
-  if (domain !== null && spec.domains.includes(domain))
-    throw new OrcaError('ROUTE_TAKEN', `${spec.name}: ${domain} is the cluster's own domain`);
-  const key = `${spec.project}/${spec.name}`;
-  const others = store
-    .services()
-    .filter((service) => service.key !== key && service.desired !== 'removed')
-    .flatMap((service) => specsOf(service, store.activeRollout(service.key)));
-  const clash = checkServiceSet([...others, spec], { complete: false }).find(
-    ({ index }) => index >= others.length,
-  );
-  if (clash) throw new OrcaError('ROUTE_TAKEN', `${spec.name}: ${clash.message}`);
-  return permit(spec, security, { home, ports: ownPorts });
-}
-
-const specsOf = ({ spec }: Service, open: Rollout | undefined): ServiceSpec[] => [
-  spec,
-  ...(open ? [open.spec] : []),
-  ...(open?.undo ? [open.undo.spec] : []),
-];

@@ -27,6 +27,8 @@ export interface Proven {
 }
 
 export interface Holder {
+  /** A webhook's pushes may do what a token could; absent: a token. */
+  kind?: 'token' | 'webhook';
   name: string;
   role: Role;
   /** Null: all. */
@@ -96,12 +98,14 @@ function refusal(holder: Holder, touches: Closed): OrcaError {
   return beyond(holder, `${touches.thing} is of the whole cluster`);
 }
 
-/** For what a token that is limited to projects may not see, or does not find in them. */
-export function beyond({ name, projects }: Holder, why: string): OrcaError {
+/** For what a token (or a webhook) that is limited to projects may not see, or does not find in them. */
+export function beyond({ kind = 'token', name, projects }: Holder, why: string): OrcaError {
   const limits = `${projects?.length === 1 ? 'project' : 'projects'} ${projects?.join(', ')}`;
-  return new OrcaError('NOT_ALLOWED', `the token "${name}" is limited to the ${limits}: ${why}`, {
-    hint: 'Use a token of that project, or one that is limited to none.',
-  });
+  const hint =
+    kind === 'token'
+      ? 'Use a token of that project, or one that is limited to none.'
+      : 'What it brings has names of its own project alone.';
+  return new OrcaError('NOT_ALLOWED', `the ${kind} "${name}" is limited to the ${limits}: ${why}`, { hint });
 }
 
 /**

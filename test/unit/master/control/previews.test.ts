@@ -8,7 +8,9 @@ import { createReceive } from '../../../../master/control/receive.js';
 import { createSecretValues } from '../../../../master/control/secret-values.js';
 import { createStates } from '../../../../master/control/states.js';
 import { createWebhooks } from '../../../../master/control/webhooks.js';
+import { createSpecCheck } from '../../../../master/http/check-specs.js';
 import { QUIET_MS } from '../../../../master/plan/bursts.js';
+import { createPreviewCheck } from '../../../../master/webhooks.js';
 import { NOTHING_ALLOWED } from '../../../../shared/permit.js';
 import type { Delivery } from '../../../../shared/webhook.js';
 import { aNode, aRelease, aService, aSpec } from '../../../support/a-model.js';
@@ -41,11 +43,14 @@ function previewing(t: Test, keys: object = {}, forks = false) {
   const commands = createCommands(store, states, values);
   const clock = { nowMs: Date.now() };
   const nowMs = () => clock.nowMs;
-  const settings = () => ({ domain: null, home: '/var/lib/orca', security: NOTHING_ALLOWED, ownPorts: [] });
+  const settings = () => ({
+    ...{ domain: null, home: '/var/lib/orca', security: NOTHING_ALLOWED, ownPorts: [], imagesPrefix: null },
+  });
+  const check = createPreviewCheck(createSpecCheck(store, { problemOf: () => null }, settings));
   const options = {
     ...{ store, nowMs, log: log as never, commands },
     bringOut: createBringOut(commands.redeploy, commitBuilder(commands.rebuild)),
-    bringPreview: createPreviews({ store, commands, settings }),
+    bringPreview: createPreviews({ store, commands, check }),
   };
   const loops = [startDeliver(options), startPreviewEnds(options)];
   t.teardown(() => Promise.all(loops.map((loop) => loop.stop())));
@@ -259,4 +264,17 @@ t.test('what the cluster does not allow any more, a preview does not get', async
   const one = await call();
   pass(QUIET_MS);
   t.match(await that(one, 'failed'), { reason: /\/srv\/data of the host may not be mounted/ });
+});
+
+t.test("a preview takes no name of another project's wildcard, also where its service has one", async (t) => {
+  const { store, commands, call, that, pass } = previewing(t);
+  const other = aSpec({ name: 'all', project: 'other', domain: '*.api.example.com' });
+  commands.deploy([other], { by: 'ann', source: 'cli' });
+  const one = await call();
+  pass(QUIET_MS);
+  t.match(await that(one, 'failed'), {
+    reason:
+      /webhook "wh-1" is limited to the project shop: .*pr-12\.api\.example\.com is one of \*\.api\.example\.com, which is served for another project/,
+  });
+  t.equal(store.service('shop/api-pr-12'), undefined);
 });
