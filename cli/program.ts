@@ -4,6 +4,7 @@ import { OrcaError } from '../shared/errors.js';
 import { clean } from './clean.js';
 import type { Client } from './client.js';
 import { type Context, type Options, optionText } from './context.js';
+import { inOptions } from './in-options.js';
 import type { Io } from './io.js';
 import { createOutput } from './output.js';
 import type { Verb } from './verb.js';
@@ -46,7 +47,8 @@ function addVerb(program: Commander, verb: Verb, io: Io, setExit: (code: number)
     const context = contextOf(io, command.args, command.optsWithGlobals());
     setExit(
       await run(context).catch((error: unknown) => {
-        throw error instanceof TypeError && context.url() !== null ? notOurs(context.url(), error) : error;
+        const isNotOurs = error instanceof TypeError && context.url() !== null;
+        throw isNotOurs ? notOurs(context.url(), error) : inOptions(error, verb);
       }),
     );
   });

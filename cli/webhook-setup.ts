@@ -17,6 +17,8 @@ export function printSetup(output: Output, webhook: WebhookAdded): void {
     output.note(
       'The URL has a certificate of the cluster CA, which the provider does not trust: set [cluster] domain and acme_email, or turn its verification off there.',
     );
+  for (const secret of webhook.unset_secrets)
+    output.note(`A secret that it names is not set yet: orca secrets set ${secret}`);
   output.note(`Then: orca webhooks test ${webhook.id}`);
 }
 

@@ -156,6 +156,8 @@ export const webhookAddedSchema = webhookViewSchema.extend({
   secret: z.string().nullable(),
   /** Whether the URL has a certificate that providers trust. */
   is_public: z.boolean(),
+  /** Secrets that it names and that are not set yet, as `orca secrets set` takes them. */
+  unset_secrets: z.array(z.string()),
 });
 export type WebhookAdded = z.infer<typeof webhookAddedSchema>;
 

@@ -8,6 +8,8 @@ export async function cleanup(context: Context): Promise<number> {
   const client = await context.connect();
   const reply = await client.post<CleanupReply>('/cleanup', { dry_run: isDry });
   if (context.json) context.output.json(reply);
+  else if (reply.nodes.length === 0)
+    context.output.line('no node that builds is connected, so that nothing was looked at; see `orca nodes`');
   else for (const node of cleaned(reply).nodes) printNode(context, node, isDry);
   return reply.nodes.some(({ problem }) => problem !== null) ? 1 : 0;
 }

@@ -16,6 +16,7 @@ import {
 } from '../../shared/api-webhooks.js';
 import { OrcaError } from '../../shared/errors.js';
 import { isInfraKey } from '../../shared/infra.js';
+import { secretKey } from '../../shared/secret-reference.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
 import { KEPT_DELIVERIES } from '../store/put-delivery.js';
 import type { Store } from '../store/store.js';
@@ -80,7 +81,8 @@ export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
       run: (call) => {
         const { body, actor } = call;
         const { webhook, secret } = hooks.add(serviceOf(call), body, actor.by, call.holder.role === 'admin');
-        return answer({ ...viewOf(webhook), secret, is_public: hooks.place(webhook).isPublic }, 201);
+        const reply = { ...viewOf(webhook), secret, is_public: hooks.place(webhook).isPublic };
+        return answer({ ...reply, unset_secrets: unsetSecrets(store, webhook) }, 201);
       },
     }),
     route('DELETE /webhooks/:id', {
@@ -134,6 +136,17 @@ const previewsOf = (store: Store, { id }: Webhook): string[] =>
     .services()
     .filter(({ spec, desired }) => spec.preview?.webhook === id && desired !== 'removed')
     .map(({ name }) => name);
+
+/** They may be set later; until then what they are for does not work. */
+function unsetSecrets(store: Store, { service, infra, report }: Webhook): string[] {
+  const project = infra === undefined ? projectOf(service) : null;
+  const names = [infra?.deployKey, infra?.token, report?.secret].flatMap((name) => name ?? []);
+  const isSet = (name: string): boolean =>
+    [secretKey(project, name), secretKey(null, name)].some((key) => store.secret(key) !== undefined);
+  return [...new Set(names)]
+    .filter((name) => !isSet(name))
+    .map((name) => (project === null ? name : `${name} --project ${project}`));
+}
 
 type AddCall = { body: AddWebhook; holder: Holder };
 

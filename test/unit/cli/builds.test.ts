@@ -92,5 +92,10 @@ t.test(
       exit: 1,
       out: /a {2}would remove orca-build\/shop\/api:1 {2}3\.0 MB\nb {2}it is gone/,
     });
+    fake.on('POST /cleanup', { body: { nodes: [] } });
+    t.match(await orca(['cleanup', '--dry-run'], fake), {
+      exit: 0,
+      out: /^no node that builds is connected/,
+    });
   },
 );

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { DeliveryView, WebhookView } from '../../../shared/api-webhooks.js';
+import { errorTable } from '../../../shared/errors.js';
 import { startFakeApi } from './fake-api.js';
 import { orca } from './fake-io.js';
 
@@ -50,7 +51,7 @@ t.test('webhooks shows each with what deploys and what came of the last push', a
 t.test('add sends what was asked, prints URL and secret once, and says what to paste where', async (t) => {
   const fake = await startFakeApi();
   t.teardown(() => fake.stop());
-  const added = { ...view, secret: 'THE-SECRET', is_public: false };
+  const added = { ...view, secret: 'THE-SECRET', is_public: false, unset_secrets: [] };
   fake.on('POST /webhooks', { status: 201, body: added }, { status: 201, body: { ...added, secret: null } });
   const add = ['webhooks', 'add', '--repo', 'org/myapp', '--service', 'api'];
   const { exit, out, err } = await orca([...add, '--branch', 'main', '--paths', 'api/**, lib/*'], fake);
@@ -74,17 +75,44 @@ t.test('add --infra takes the address of a repository, and no service', async (t
   const paths = ['services/*/service.toml', 'services/*/service.yaml'];
   const more = { prune: true, deploy_key: 'key', token_secret: null, insecure_http: false };
   const infra = { ...view, service_name: '*', infra: true, infra_source: { url: 'u', paths, ...more } };
-  fake.on('POST /webhooks', { status: 201, body: { ...infra, secret: 's', is_public: true } });
+  fake.on('POST /webhooks', {
+    status: 201,
+    body: { ...infra, secret: 's', is_public: true, unset_secrets: ['infra_key'] },
+  });
   fake.on('GET /webhooks', { body: { webhooks: [infra] } });
   const add = ['webhooks', 'add', '--infra', '--repo', 'git@example.com:org/infra.git', '--prune'];
-  const { exit, out } = await orca([...add, '--deploy-key', 'key', '--path', 'a/*.toml, b.toml'], fake);
+  const { exit, out, err } = await orca([...add, '--deploy-key', 'key', '--path', 'a/*.toml, b.toml'], fake);
   t.equal(exit, 0);
+  t.match(err, /names is not set yet: orca secrets set infra_key\n/);
   t.match(out, /ok wh-1: pushes to org\/myapp deploy services\/\*\/service\.toml…/);
   t.match(fake.asked.at(-1)?.body, {
     ...{ infra: true, prune: true, deploy_key: 'key', infra_paths: ['a/*.toml', 'b.toml'] },
     repo: 'git@example.com:org/infra.git',
   });
   t.match((await orca(['webhooks'], fake)).out, /services\/\*\/service\.toml… .*and prunes/);
+});
+
+t.test('what the API refuses is told by the option that it was, and by no page of the API', async (t) => {
+  const fake = await startFakeApi();
+  t.teardown(() => fake.stop());
+  const refusal = (error: string) => ({
+    status: 400,
+    body: { error, code: 'BODY_INVALID', hint: errorTable.BODY_INVALID.hint },
+  });
+  const add = ['webhooks', 'add', '--repo', 'org/myapp', '--service', 'api', '--json'];
+  for (const [error, hint] of [
+    ['status_api is for commit statuses', /hint: Mend --status-api: `orca webhooks --help` says/],
+    ['service_name must not be empty', /hint: Mend --service:/],
+    ['infra_paths: "../x" must stay inside', /hint: Mend --path:/],
+    ['paths.0 must not have more', /hint: Mend --paths:/],
+    ['it is too much', /hint: .*`orca webhooks --help` says what each option takes/],
+  ] as const) {
+    fake.on('POST /webhooks', refusal(error));
+    const { exit, err } = await orca(add, fake);
+    t.equal(exit, 2);
+    t.match(err, hint);
+    t.notMatch(err, /openapi/);
+  }
 });
 
 t.test('wrong use is told before anything is sent', async (t) => {

@@ -24,6 +24,18 @@ t.test('a webhook is made with a secret that is said once, and is sealed in the 
   t.match(events, /hands added the webhook/);
 });
 
+t.test('secrets that a webhook names and nobody has set are said at once', async (t) => {
+  const { call, store } = await anApi(t);
+  withService(store);
+  const infra = { infra: true, repo: 'git@example.com:o/r.git', deploy_key: 'infra_key' };
+  const unset = async (body: object) => (await call('POST', '/webhooks', body)).json.unset_secrets;
+  t.same(await unset(infra), ['infra_key']);
+  t.same(await unset({ ...wanted, status_secret: 'forge' }), ['forge --project shop']);
+  t.same(await unset(wanted), []);
+  store.write((tx) => tx.putSecret('/infra_key', { id: 's', values: [] } as never));
+  t.same(await unset(infra), []);
+});
+
 t.test('what can not be is refused with the key and the reason', async (t) => {
   const { call, store } = await anApi(t);
   withService(store);
