@@ -10,7 +10,6 @@ import type { Facts } from './facts.js';
 import { removePreviewVolumes } from './preview-volumes.js';
 
 export const BUILD_PREFIX = 'orca-build/';
-const IMAGES_FOLDER = '/var/lib/docker';
 
 export async function cleanUp(
   { id, isDry, keep, previews }: Cleanup,
@@ -20,7 +19,7 @@ export async function cleanUp(
   const volumes: string[] = [];
   const said = async (problem: string | null): Promise<Cleaned> => ({
     ...{ type: 'cleaned', id, images: removed, problem, ...(volumes.length > 0 ? { volumes } : {}) },
-    diskUsedPercent: await diskUsed(),
+    diskUsedPercent: await diskUsed(engine),
   });
   try {
     const all = cluster === null ? [] : await engine.builtImages(cluster);
@@ -41,7 +40,12 @@ export async function cleanUp(
 /** One that somebody gave another name is that somebody's too: it only loses ours. */
 const ownTags = ({ tags }: BuiltImage): string[] => tags.filter((tag) => tag.startsWith(BUILD_PREFIX));
 
-async function diskUsed(): Promise<number | null> {
-  const found = await statfs(IMAGES_FOLDER).catch(() => null);
-  return found && found.blocks > 0 ? Math.round((1 - found.bavail / found.blocks) * 100) : null;
+/** Of the fullest disk that images are on. */
+async function diskUsed(engine: Engine): Promise<number | null> {
+  const places = await engine.imagePlaces().catch(() => []);
+  const found = await Promise.all(places.map((place) => statfs(place).catch(() => null)));
+  const shares = found.flatMap((disk) =>
+    disk && disk.blocks > 0 ? [Math.round((1 - disk.bavail / disk.blocks) * 100)] : [],
+  );
+  return shares.length === 0 ? null : Math.max(...shares);
 }

@@ -10,7 +10,10 @@ import { KEPT_PREFIX } from './labels.js';
 import { advancePull, noProgress } from './pull-progress.js';
 import { registryAuth } from './registry-auth.js';
 
-type Images = Pick<Engine, 'image' | 'pull' | 'push' | 'keptTags' | 'tag' | 'untag' | 'passingReferences'>;
+type Images = Pick<
+  Engine,
+  'image' | 'pull' | 'push' | 'imagePlaces' | 'keptTags' | 'tag' | 'untag' | 'passingReferences'
+>;
 
 export function dockerImages(docker: Docker): Images {
   return {
@@ -25,6 +28,13 @@ export function dockerImages(docker: Docker): Images {
     },
     async push(reference, authconfig, onPercent) {
       await followed(docker.getImage(reference).push({ authconfig }), onPercent);
+    },
+    async imagePlaces() {
+      const info = (await ask(ANSWER_MS, () => docker.info())) as DockerInfo;
+      const isContainerd = (info.DriverStatus ?? []).some(([, value]) =>
+        /containerd\.snapshotter/.test(value),
+      );
+      return [info.DockerRootDir, ...(isContainerd ? [CONTAINERD] : [])];
     },
     async keptTags() {
       const filters = { reference: [`${KEPT_PREFIX}*/*`] };
@@ -51,6 +61,14 @@ export function dockerImages(docker: Docker): Images {
     },
   };
 }
+
+interface DockerInfo {
+  DockerRootDir: string;
+  DriverStatus?: [string, string][] | null;
+}
+
+/** Where containerd keeps what it stores, unless somebody told it otherwise; Docker does not say. */
+const CONTAINERD = '/var/lib/containerd';
 
 /** The digest under which the reference's own registry knows the image; another one's would be no use to pull it. */
 function digestOf(reference: string, digests: string[]): string | null {

@@ -160,6 +160,8 @@ export interface Engine {
   builtImages(cluster: string): Promise<BuiltImage[]>;
   /** Takes the tag away, and with the last one the image and what it alone was made of; not of one that a container is made from. */
   removeBuilt(tag: string): Promise<void>;
+  /** The folders on whose disks images lie, as this host has them. */
+  imagePlaces(): Promise<string[]>;
   /** The tags below `orca.local/`. */
   keptTags(): Promise<Map<string, string>>;
   tag(imageId: string, tag: string): Promise<void>;

@@ -60,7 +60,7 @@ export async function runBuild(
   const unwatch = watchRoom({
     folder: own,
     maxBytes: place.maxCloneBytes ?? MAX_CLONE_BYTES,
-    places: [own, '/var/lib/docker', '/var/lib/containerd'],
+    places: [own, ...(await place.engine.imagePlaces().catch(() => []))],
     leaveBytes: LEAVE_BYTES,
     onFull: (reason) => ended.abort(reason),
   });
@@ -138,7 +138,7 @@ async function built(
   refuseForeignSources({ ...order, text: context.text });
   const secrets = buildSecrets(order, running.secrets);
   running.onProgress({ builder });
-  const tar = await packContext(context, commit.atMs);
+  const tar = packContext(context, commit.atMs);
   const memoryBytes = order.memoryBytes ?? Math.floor(totalmem() / 2);
   const request = {
     tag,

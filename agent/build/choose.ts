@@ -16,8 +16,9 @@ export interface Choice {
 }
 
 /** Throws an `EngineError`. */
-export function chosenBuilder({ text, dockerfile, hasSecrets, kit }: Choice): BuilderKind {
+export function chosenBuilder({ text: written, dockerfile, hasSecrets, kit }: Choice): BuilderKind {
   if (kit.level === 'current') return 'buildkit';
+  const text = joined(written);
   const what =
     newWord(text) ?? (kit.level === 'none' ? (oldWord(text) ?? (hasSecrets ? 'build.secrets' : null)) : null);
   if (what !== null) {
@@ -31,6 +32,9 @@ export function chosenBuilder({ text, dockerfile, hasSecrets, kit }: Choice): Bu
   return kit.level === 'old' && (hasSecrets || oldWord(text) !== null) ? 'buildkit' : 'classic';
 }
 
+/** Lines that go on as one, without the comments between them. */
+const joined = (text: string): string => text.replace(/\\\n(?:[ \t]*#[^\n]*\n)*/g, ' ');
+
 /** What BuildKit of Docker 20.10 knows and the classic builder does not. */
 const oldWord = (text: string): string | null =>
   /^[ \t]*(?:RUN[ \t]+(?:--\S+[ \t]+)*(--mount|--network|--security)\b|(?:COPY|ADD)[ \t]+(?:--\S+[ \t]+)*(--chmod)\b)/im
@@ -40,7 +44,7 @@ const oldWord = (text: string): string | null =>
 
 /** What came with Docker 23.0 and later. */
 const newWord = (text: string): string | null =>
-  /^[ \t]*(?:(?:COPY|ADD)[ \t]+(?:--\S+[ \t]+)*(--link|--exclude|--checksum|--parents|--keep-git-dir)\b|(?:RUN|COPY|ADD)\b[^\n]*(<<-?["']?\w+))/im
+  /^[ \t]*(?:(?:COPY|ADD)[ \t]+(?:--\S+[ \t]+)*(--link|--exclude|--checksum|--parents|--keep-git-dir)\b|(?:RUN|COPY|ADD)\b[^\n]*[ \t]\d*(<<-?["']?\w+))/im
     .exec(text)
     ?.slice(1)
     .find((group) => group !== undefined) ?? null;

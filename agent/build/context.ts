@@ -23,6 +23,7 @@ export interface Context {
   written: string;
   /** It is outside of the context, and is put into the tar beside it. */
   isApart: boolean;
+  ignore: Ignore;
 }
 
 const MAX_DOCKERFILE_BYTES = 1024 * 1024;
@@ -50,8 +51,32 @@ export async function findContext(
     text: tight(written),
     written,
     isApart,
+    ignore: await ignoreOf(root, context, dockerfile),
   };
 }
+
+/**
+ * What is left out. The Dockerfile's own list (`api.Dockerfile.dockerignore`, as BuildKit has it) counts in the place of the context's. A link is followed
+ * within the clone: without what it says, files would get into the image that nobody meant to.
+ */
+async function ignoreOf(root: string, context: string, dockerfile: string): Promise<Ignore> {
+  for (const path of [`${dockerfile}.dockerignore`, join(context, '.dockerignore')]) {
+    if ((await lstat(join(root, path)).catch(() => null)) === null) continue;
+    const file = await within(root, path, 'the file');
+    const found = await stat(file);
+    if (!found.isFile()) continue;
+    const isTooLarge = found.size > MAX_IGNORE_BYTES;
+    const ignore = readIgnore(isTooLarge ? ' '.repeat(MAX_IGNORE_BYTES + 1) : await readFile(file, 'utf8'));
+    if ('problem' in ignore) throw refused(`the file ${path} ${ignore.problem}`);
+    return ignore;
+  }
+  return NOTHING;
+}
+
+const NOTHING: Ignore = {
+  root: { enter: () => ({ isIgnored: false, below: () => NOTHING.root }) },
+  hasExceptions: false,
+};
 
 const tight = (text: string): string =>
   text
@@ -73,33 +98,18 @@ async function within(root: string, path: string, what: string): Promise<string>
 }
 
 /** The tar, as it is read; a file that can't be read fails it. */
-export async function packContext(context: Context, atMs: number): Promise<Pack> {
-  const filter = await ignoreFilter(context.folder);
+export function packContext(context: Context, atMs: number): Pack {
   const tar = pack();
-  const work = fill(tar, context, filter, new Date(atMs));
+  const work = fill(tar, context, new Date(atMs));
   work.catch((error: unknown) => tar.destroy(error instanceof Error ? error : new Error(String(error))));
   return tar;
-}
-
-async function ignoreFilter(folder: string): Promise<Ignore> {
-  const path = join(folder, '.dockerignore');
-  const found = await lstat(path).catch(() => null);
-  const isTooLarge = found?.isFile() && found.size > MAX_IGNORE_BYTES;
-  const text = found?.isFile() && !isTooLarge ? await readFile(path, 'utf8') : '';
-  const ignore = readIgnore(isTooLarge ? ' '.repeat(MAX_IGNORE_BYTES + 1) : text);
-  if ('problem' in ignore) throw refused(`the .dockerignore of the context ${ignore.problem}`);
-  return ignore;
 }
 
 /** So long other work of the agent waits at most for names that are looked at. */
 const SLICE_MS = 20;
 
-async function fill(
-  tar: Pack,
-  context: Context,
-  { root, hasExceptions }: Ignore,
-  mtime: Date,
-): Promise<void> {
+async function fill(tar: Pack, context: Context, mtime: Date): Promise<void> {
+  const { root, hasExceptions } = context.ignore;
   const own = { uid: 0, gid: 0, mtime };
   let sinceMs = performance.now();
   const visit = async (below: string, place: Place): Promise<void> => {
@@ -115,6 +125,12 @@ async function fill(
       if (tar.destroyed) return;
       const here = place.enter(entry.name);
       const isLeft = here.isIgnored && name !== context.dockerfile;
+      if (!(await isNamed(context.folder, name))) {
+        if (isLeft) continue;
+        throw refused(
+          `the name of ${JSON.stringify(name)} is not in UTF-8: rename it, or leave it out with .dockerignore`,
+        );
+      }
       const leads = context.dockerfile.startsWith(`${name}/`) || hasExceptions;
       if (entry.isDirectory() && (!isLeft || leads)) {
         if (!isLeft) await add(tar, { ...own, name, type: 'directory', mode: 0o755 });
@@ -126,6 +142,10 @@ async function fill(
   if (context.isApart) await add(tar, { ...own, name: APART, mode: 0o644 }, context.written);
   tar.finalize();
 }
+
+/** Of a name that is not in UTF-8 the bytes are not known here, and nothing is found under it. */
+const isNamed = async (folder: string, name: string): Promise<boolean> =>
+  !name.includes('\ufffd') || (await lstat(join(folder, name)).catch(() => null)) !== null;
 
 type Header = Parameters<Pack['entry']>[0];
 

@@ -84,7 +84,8 @@ const withoutProgress = (text: string): string =>
     })
     .join('\n');
 
-function environment({ home, insecureHttp, config, env }: GitOptions): Record<string, string> {
+function environment(options: GitOptions): Record<string, string> {
+  const { home, config, env } = options;
   const all: (readonly [string, string])[] = [
     ['core.hooksPath', '/dev/null'],
     ['core.fsmonitor', 'false'],
@@ -110,13 +111,24 @@ function environment({ home, insecureHttp, config, env }: GitOptions): Record<st
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_COUNT: String(all.length),
     ...Object.fromEntries(pairs),
-    GIT_ALLOW_PROTOCOL: insecureHttp ? 'https:ssh:http' : 'https:ssh',
+    GIT_ALLOW_PROTOCOL: protocolsOf(options).join(':'),
+    GIT_SSH_COMMAND: NO_SSH,
     GIT_TERMINAL_PROMPT: '0',
     GIT_ASKPASS: 'true',
     GIT_LFS_SKIP_SMUDGE: '1',
     ...env,
   };
 }
+
+/** Ssh, left to itself, reads the configuration and the keys of the user it runs as. */
+const NO_SSH = 'false';
+
+/** Ssh only with a key of the build's own. */
+export const protocolsOf = ({ insecureHttp, env }: GitOptions): string[] => [
+  'https',
+  ...(insecureHttp ? ['http'] : []),
+  ...(env.GIT_SSH_COMMAND === undefined ? [] : ['ssh']),
+];
 
 /** How this host reaches others, and nothing else of its agent's. */
 function inherited(): Record<string, string> {

@@ -21,7 +21,7 @@ export interface BuildLog {
 }
 
 export interface BuildLogs {
-  /** Goes on with what is there: a build that begins again is in the same log. */
+  /** Goes on with what is there: a build that begins again is in the same log. Never rejects. */
   open(id: string): Promise<BuildLog>;
   /** The lines that are there; with `follow` those that come, until the build's log has ended. */
   read(
@@ -36,8 +36,8 @@ export function openBuildLogs(folder: string, maxBytes = MAX_BYTES): BuildLogs {
   const pathOf = (id: string): string => join(folder, `${id}.log`);
   return {
     async open(id) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await prune(folder);
+      await mkdir(folder, { recursive: true, mode: 0o700 }).catch(() => undefined);
+      await prune(folder).catch(() => undefined);
       live.add(id);
       return writer(pathOf(id), maxBytes, () => live.delete(id));
     },
@@ -72,8 +72,9 @@ const lastOf = <T>(all: readonly T[], count: number): T[] => all.slice(Math.max(
 const isName = (id: string): boolean => /^b-[0-9a-z-]{1,64}$/.test(id);
 
 async function writer(path: string, maxBytes: number, onEnd: () => void): Promise<BuildLog> {
-  const file = await open(path, 'a', 0o600);
-  let bytes = (await file.stat()).size;
+  // What can't be written (a full disk, or one that is read-only by now) is not worth a build.
+  const file = await open(path, 'a', 0o600).catch(() => null);
+  let bytes = (await file?.stat().catch(() => null))?.size ?? 0;
   let waiting: string[] = [];
   const last: string[] = [];
   /** Those of the last that are not in the file. */
@@ -85,8 +86,7 @@ async function writer(path: string, maxBytes: number, onEnd: () => void): Promis
     timer = null;
     const text = waiting.join('');
     waiting = [];
-    // What can't be written (a full disk) is not worth a build.
-    if (text !== '') work = work.then(() => file.appendFile(text)).catch(() => undefined);
+    if (text !== '') work = work.then(() => file?.appendFile(text)).catch(() => undefined);
   };
   const put = (text: string): void => {
     const line = `${new Date().toISOString()} ${text}\n`;
@@ -119,7 +119,7 @@ async function writer(path: string, maxBytes: number, onEnd: () => void): Promis
       flush();
       await work;
       onEnd();
-      await file.close();
+      await file?.close().catch(() => undefined);
     },
   };
 }

@@ -6,7 +6,7 @@ import { EngineError } from '../../agent/engine.js';
 import { networkName } from '../../agent/labels.js';
 import { withAdvice } from '../../agent/words.js';
 import type { ContainerSpec } from '../../shared/spec.js';
-import { dockerCall, testDocker } from '../support/docker.js';
+import { dockerCall, dockerJson, testDocker } from '../support/docker.js';
 import { busyboxImage } from '../support/images.js';
 import { anAllocation } from '../unit/agent/an.js';
 import { engineContract } from './engine.contract.js';
@@ -151,6 +151,11 @@ t.test('Docker refuses in its own words, and the advice says what to do', async 
       'the volume had stayed',
     );
   });
+});
+
+t.test('images lie where Docker says', async (t) => {
+  const { DockerRootDir } = await dockerJson<{ DockerRootDir: string }>('GET', '/info');
+  t.equal((await dockerEngine(testDocker()).imagePlaces())[0], DockerRootDir);
 });
 
 t.test('an engine that is not there is down, with the reason', async (t) => {

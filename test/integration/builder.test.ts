@@ -1,14 +1,12 @@
 /** Builds of a node against real git servers, with an engine that builds nothing: what git and the queue have to get right. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { type Builder, createBuilder } from '../../agent/build/builder.js';
+import type { Builder } from '../../agent/build/builder.js';
 import { EngineError } from '../../agent/engine.js';
-import { openSecretFiles } from '../../agent/secret-files.js';
-import { makeKey } from '../../master/control/deploy-keys.js';
 import type { BuildOrder } from '../../shared/build.js';
-import { type FakeEngine, fakeEngine } from '../support/fake-engine.js';
+import { aBuilder, letIn, logOf, orders } from '../support/a-builder.js';
 import { startGitServers } from '../support/git-servers.js';
 import { fill, mountDisk, unmount } from '../support/small-disk.js';
 import { waitFor } from '../support/wait-for.js';
@@ -17,54 +15,9 @@ const servers = await startGitServers();
 process.env.GIT_SSL_CAINFO = servers.caFile;
 t.teardown(() => servers.stop());
 const files = { Dockerfile: 'FROM scratch\n' };
-const key = makeKey('test');
-servers.letIn(key.publicKey);
-const secrets = {
-  key: { value: key.privateKey, reason: null },
-  wrong: { value: makeKey('other').privateKey, reason: null },
-  none: { value: 'no key at all', reason: null },
-  token: { value: servers.token, reason: null },
-};
-
-function aBuilder(t: Tap): { builder: Builder; engine: FakeEngine; folder: string } {
-  const folder = mkdtempSync('/tmp/orca-builder-');
-  const secretFiles = openSecretFiles(folder);
-  t.teardown(() => {
-    secretFiles.keep(new Set());
-    rmSync(folder, { recursive: true });
-  });
-  const engine = fakeEngine();
-  return { builder: createBuilder({ engine, folder, secretFiles }), engine, folder };
-}
-interface Tap {
-  teardown(work: () => void): void;
-}
-
-let count = 0;
-const anOrder = (repo: string, change: Partial<BuildOrder> = {}): BuildOrder => {
-  count += 1;
-  return {
-    ...{
-      id: `b-${String(count).padStart(4, '0')}`,
-      project: 'shop',
-      service: 'api',
-      repo,
-      ref: 'refs/heads/main',
-    },
-    ...{ commit: null, dockerfile: 'Dockerfile', context: '.', target: null, platform: null, args: {} },
-    ...{ deployKey: null, token: null, insecureHttp: repo.startsWith('http:'), timeoutMs: 60_000 },
-    ...{ memoryBytes: null, cpus: null },
-    ...change,
-  };
-};
+const secrets = letIn(servers);
+const anOrder = orders();
 const make = (builder: Builder, order: BuildOrder) => builder.build(order, 'c', secrets, () => undefined);
-async function logOf(builder: Builder, { id }: BuildOrder): Promise<string> {
-  const lines: string[] = [];
-  for await (const { text } of builder.log(id, { tail: null, follow: false }, new AbortController().signal))
-    lines.push(text);
-  return lines.join('\n');
-}
-
 t.test('a commit that is no head is had over ssh, from a server that gives heads only', async (t) => {
   const { builder, engine } = aBuilder(t);
   const repository = servers.repository('history');
@@ -246,6 +199,21 @@ t.test('a build that fills the disk ends before all of it is gone, and leaves no
   await t.rejects(
     make(builder, anOrder(repository.http)),
     /the disk of .* has 0 MiB left, so that the build was stopped; free some/,
+  );
+  giveBack();
+  const images = t.testdir();
+  mountDisk(images, 20_000);
+  t.teardown(() => unmount(images));
+  engine.imagePlaces = async () => [images];
+  engine.builds.output = (_, __, signal) =>
+    new Promise((resolve) => {
+      giveBack = fill(images);
+      signal.addEventListener('abort', () => resolve(null), { once: true });
+    });
+  await t.rejects(
+    make(builder, anOrder(repository.http)),
+    new RegExp(`the disk of ${images} has 0 MiB left`),
+    'wherever Docker has its images',
   );
   giveBack();
   t.same(

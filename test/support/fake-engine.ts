@@ -260,6 +260,7 @@ export function fakeEngine(now: () => number = Date.now): FakeEngine {
     async push(reference) {
       await called('push', reference);
     },
+    imagePlaces: async () => [],
     async keptTags() {
       await called('keptTags');
       return new Map(tags);

@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import t from 'tap';
 import { cleanUp } from '../../../agent/cleanup.js';
 import { type BuiltImage, EngineError } from '../../../agent/engine.js';
@@ -36,6 +37,17 @@ t.test('only what is not kept goes, and of that only the names that are ours', a
   t.same(removed, []);
   t.match(await cleanUp({ ...ask, isDry: false }, at), { images });
   t.same(removed, ['orca-build/p/b:1']);
+});
+
+t.test('how full it is, is said of the disk where Docker has its images', async (t) => {
+  const ask = { type: 'cleanup' as const, id: '1', keep: [], isDry: true };
+  const used = async (...places: string[]) => {
+    const engine = { ...fakeEngine(), imagePlaces: async () => places };
+    return (await cleanUp(ask, { engine, cluster: 'c', facts: emptyFacts() })).diskUsedPercent;
+  };
+  const { blocks, bavail } = statfsSync('/');
+  t.equal(await used('/', '/proc', '/not-there'), Math.round((1 - bavail / blocks) * 100));
+  t.equal(await used('/proc'), null);
 });
 
 t.test('what was just built is needed, though nobody says so yet; a refusal is told', async (t) => {

@@ -22,6 +22,15 @@ t.test('a current BuildKit builds all; an old one what needs it; the classic bui
   t.equal(choice({ kit: old, text: MOUNT }), 'buildkit');
   t.equal(choice({ kit: old, hasSecrets: true }), 'buildkit');
   t.equal(choice({ kit: none }), 'classic');
+  const wrapped = 'FROM a\nRUN \\\n# why\n  --mount=type=cache,target=/x \\\n  make\n';
+  t.equal(choice({ kit: old, text: wrapped }), 'buildkit', 'on the next line');
+  t.throws(() => choice({ text: wrapped }), /uses --mount/);
+});
+
+t.test('what only looks like a heredoc is none', async (t) => {
+  for (const run of ['cat <<<word', 'cat <<< word', 'echo $((1<<4))', 'test a<<b'])
+    t.equal(choice({ text: `FROM a\nRUN ${run}\n` }), 'classic', run);
+  t.throws(() => choice({ text: 'FROM a\nRUN cat 3<<-"EOF" x\n' }), /uses <<-"EOF/);
 });
 
 t.test('what the node has no builder for is named, with the reason', async (t) => {

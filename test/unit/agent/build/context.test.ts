@@ -45,6 +45,25 @@ t.test('the context is all of its folder but .git and what is ignored', async (t
   t.equal(entries['a/b.txt'], 'b');
 });
 
+t.test('a .dockerignore that is a link is followed in the clone, and nowhere else', async (t) => {
+  const folder = repository(t, { 'api/Dockerfile': 'FROM scratch', 'api/a.txt': 'a', ignored: 'a.txt\n' });
+  symlinkSync('../ignored', join(folder, 'api/.dockerignore'));
+  t.notOk('a.txt' in (await namesOf(folder, 'api', 'api/Dockerfile')));
+  symlinkSync('/etc/passwd', join(folder, '.dockerignore'));
+  await t.rejects(namesOf(folder, '.', 'api/Dockerfile'), /\.dockerignore is a link that leads out/);
+});
+
+t.test("a Dockerfile's own list of what is left out counts in the place of the context's", async (t) => {
+  const folder = repository(t, {
+    ...{ 'api.Dockerfile': 'FROM scratch', Dockerfile: 'FROM scratch', 'a.txt': 'a', 'b.txt': 'b' },
+    ...{ 'api.Dockerfile.dockerignore': 'a.txt\n', '.dockerignore': 'b.txt\n' },
+  });
+  const own = await namesOf(folder, '.', 'api.Dockerfile');
+  t.same(['a.txt' in own, 'b.txt' in own], [false, true]);
+  const all = await namesOf(folder);
+  t.same(['a.txt' in all, 'b.txt' in all], [true, false]);
+});
+
 t.test('equal files give equal bytes, and links stay links', async (t) => {
   const folder = repository(t, { Dockerfile: 'FROM scratch', 'a.txt': 'a' });
   symlinkSync('/etc/passwd', join(folder, 'link'));
