@@ -29,7 +29,7 @@ export interface Webhooks {
     isAdmin: boolean,
   ): { webhook: Webhook; secret: string | null };
   remove(id: string, by: string): void;
-  /** What a call may be signed with: of the named webhook and those that share its secret, or of all of the provider. */
+  /** What a call may be signed with: of the named webhook, or of all of the provider. */
   secrets(provider: Provider, id: string | null): { webhooks: string[]; secret: string }[];
   /** Takes the push of a delivery once more. Throws CONFLICT while it is under way. */
   redeliver(id: string, by: string): Delivery;
@@ -66,6 +66,7 @@ export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): We
       const sealedSecret = authority.seal(request.secret ?? made ?? '', bindOfHook(id));
       const asked = wanted(request, isAdmin);
       const spec = store.service(service)?.spec;
+      if (infra !== null) refuseTwin({ ...asked, infra }, store.webhooks());
       const others = store.webhooks().filter((one) => one.service === service);
       if (spec) refuseWebhook(spec, asked, others);
       const webhook = { id, ...asked, ...own, service, sealedSecret, by, createdAtMs: nowMs() };
@@ -93,7 +94,7 @@ export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): We
       const secrets = new Set(named.map(({ secret }) => secret));
       return [...secrets].map((secret) => ({
         secret,
-        webhooks: all.filter((one) => one.secret === secret).map(({ webhook }) => webhook.id),
+        webhooks: named.filter((one) => one.secret === secret).map(({ webhook }) => webhook.id),
       }));
     },
     redeliver(id, by) {
@@ -115,6 +116,19 @@ export function createWebhooks({ store, authority, nowMs }: WebhooksOptions): We
   };
 }
 
+/** Two of the same files of one branch would deploy each push twice. */
+function refuseTwin(asked: Twin, all: readonly Webhook[]): void {
+  const keyOf = ({ provider, repo, branch, tag, infra }: Twin) =>
+    JSON.stringify([provider, repo, branch, tag, infra?.paths]);
+  const twin = all.find((one) => one.infra !== undefined && keyOf(one) === keyOf(asked));
+  if (twin === undefined) return;
+  throw new OrcaError('CONFLICT', `the webhook ${twin.id} deploys the same files of ${twin.repo} already`, {
+    hint: `Remove it first (\`orca webhooks rm ${twin.id}\`), or name another --branch, --tag or --path.`,
+  });
+}
+
+type Twin = Pick<Webhook, 'provider' | 'repo' | 'branch' | 'tag' | 'infra'>;
+
 function refuseTooMany(all: readonly Webhook[], service: ServiceKey): void {
   const project = service.slice(0, service.indexOf('/'));
   const ofService = all.filter((one) => one.service === service).length;
@@ -125,7 +139,8 @@ function refuseTooMany(all: readonly Webhook[], service: ServiceKey): void {
     });
   };
   if (ofService >= MAX_OF_SERVICE) refuse(`${service} has`, MAX_OF_SERVICE);
-  if (ofProject >= MAX_OF_PROJECT) refuse(`the project ${project} has`, MAX_OF_PROJECT);
+  const holder = isInfraKey(service) ? 'infrastructure repositories have' : `the project ${project} has`;
+  if (ofProject >= MAX_OF_PROJECT) refuse(holder, MAX_OF_PROJECT);
   if (all.length >= MAX_WEBHOOKS) refuse('there are', MAX_WEBHOOKS);
 }
 

@@ -33,7 +33,25 @@ t.test('secrets that a webhook names and nobody has set are said at once', async
   t.same(await unset({ ...wanted, status_secret: 'forge' }), ['forge --project shop']);
   t.same(await unset(wanted), []);
   store.write((tx) => tx.putSecret('/infra_key', { id: 's', values: [] } as never));
-  t.same(await unset(infra), []);
+  t.same(await unset({ ...infra, branch: 'next' }), []);
+});
+
+t.test('the same files of an infrastructure repository are deployed by one webhook', async (t) => {
+  const { call } = await anApi(t);
+  const add = async (more: object) =>
+    (await call('POST', '/webhooks', { infra: true, repo: 'org/infra', ...more })).json;
+  const { id } = await add({});
+  t.match(await add({}), {
+    code: 'CONFLICT',
+    error: new RegExp(`${id} deploys the same files of org/infra already`),
+  });
+  for (const more of [
+    { branch: 'next' },
+    { tag: 'v*' },
+    { infra_paths: ['a/*.toml'] },
+    { provider: 'gitlab' },
+  ])
+    t.match(await add(more), { infra: true }, JSON.stringify(more));
 });
 
 t.test('what can not be is refused with the key and the reason', async (t) => {
