@@ -31,6 +31,8 @@ export function infraOf(request: AddWebhook): InfraSource | null {
     insecureHttp: request.insecure_http === true,
   };
   refuseBad(source, request.branch);
+  if (request.provider === undefined && !/^(?:[a-z]+:\/\/)?(?:[^@/]+@)?github\.com[:/]/i.test(source.url))
+    throw bad('provider is missing: say who calls for this address: github, gitea or gitlab');
   return source;
 }
 

@@ -35,7 +35,7 @@ export async function infraPushes(t: Test, { orca, servers, image }: Place): Pro
       async () => (await orca.get(`${name}.localhost`)).body.trim() === page,
     );
   const add = async (...more: string[]): Promise<WebhookAdded> => {
-    const made = await orca.run(['webhooks', 'add', '--infra', ...more, '--json']);
+    const made = await orca.run(['webhooks', 'add', '--infra', '--provider', 'github', ...more, '--json']);
     if (made.code !== 0) throw new Error(made.stderr);
     return made.json<WebhookAdded>();
   };

@@ -27,7 +27,7 @@ t.test('a webhook is made with a secret that is said once, and is sealed in the 
 t.test('secrets that a webhook names and nobody has set are said at once', async (t) => {
   const { call, store } = await anApi(t);
   withService(store);
-  const infra = { infra: true, repo: 'git@example.com:o/r.git', deploy_key: 'infra_key' };
+  const infra = { infra: true, repo: 'git@github.com:o/r.git', deploy_key: 'infra_key' };
   const unset = async (body: object) => (await call('POST', '/webhooks', body)).json.unset_secrets;
   t.same(await unset(infra), ['infra_key']);
   t.same(await unset({ ...wanted, status_secret: 'forge' }), ['forge --project shop']);
@@ -63,6 +63,12 @@ t.test('what can not be is refused with the key and the reason', async (t) => {
     [{ service_name: null }, 'BODY_INVALID', /service_name is missing/],
     [{ prune: true }, 'BODY_INVALID', /prune.* for infra = true/],
     [{ infra: 'yes' }, 'BODY_INVALID', /infra must be true or false/],
+    [
+      { infra: true, repo: 'git@git.example.com:o/r.git', deploy_key: 'k' },
+      'BODY_INVALID',
+      /provider is missing/,
+    ],
+    [{ infra: true, repo: 'https://github.com.example.com/o/r.git' }, 'BODY_INVALID', /provider is missing/],
     [{ infra: true, repo: 'org/infra', preview: true }, 'BODY_INVALID', /preview is of one service/],
     [{ infra: true, deploy_key: 'k' }, 'BODY_INVALID', /deploy_key is for repositories over ssh/],
     [
