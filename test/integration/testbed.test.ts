@@ -83,6 +83,9 @@ t.test('by hand: up, status, exec, and down after everything was killed', async 
   t.match(testbed('up', '1'), new RegExp(`orca-bed-${id}`), 'what is up stays');
   t.match(testbed('status'), /h1 .* connected {2}Docker answers/);
   t.equal(testbed('exec', 'h1', '--', 'hostname').trim(), 'h1');
+  const [docker, ofOrca] = testbed('exec', 'h1', '--', 'printenv', 'DOCKER_HOST', 'ORCA_DOCKER').split('\n');
+  t.match(docker, /^unix:.*\/h1\//);
+  t.equal(ofOrca, docker, "the host's own Docker, for whatever is started there");
   testbed('cut', 'h1');
   t.match(testbed('status'), /h1 .* cut off/);
   testbed('heal', 'h1');

@@ -75,7 +75,8 @@ async function isWhole(bed: Testbed): Promise<boolean> {
 /** With its Docker, and a home of Orca's in its folder. */
 function execute(host: BedHost, command: string[]): number {
   const [program = '', ...args] = host.enter(command.length > 0 ? command : ['sh']);
-  const env = { ...process.env, DOCKER_HOST: host.docker, ORCA_HOME: `${host.folder}/orca` };
+  const { docker, folder } = host;
+  const env = { ...process.env, DOCKER_HOST: docker, ORCA_DOCKER: docker, ORCA_HOME: `${folder}/orca` };
   const { status, error } = spawnSync(program, args, { stdio: 'inherit', env });
   if (error) throw error;
   return status ?? 1;
