@@ -177,6 +177,8 @@ function waysOf(word: string, values: Values, unknown = ''): string[] | null {
 }
 
 const SCHEMES = ['http://', 'https://', 'git@', 'git://', 'ssh://'];
+/** As ssh has it, for any user: newer BuildKits take it for a repository. A folder of that name is written with `./`. */
+const USER_AT_HOST = /^[^/@]*@[^/:]*:/;
 /** What only the base image knows, whose variables go before arguments. */
 const UNKNOWN = '\0';
 
@@ -187,6 +189,7 @@ function isAddress(word: string, values: Values): boolean {
   return ways.some((way) => {
     const at = way.indexOf(UNKNOWN);
     const begin = way.toLowerCase();
+    if (USER_AT_HOST.test(begin)) return true;
     if (at < 0) return SCHEMES.some((scheme) => begin.startsWith(scheme));
     return SCHEMES.some((scheme) => begin.startsWith(scheme) || scheme.startsWith(begin.slice(0, at)));
   });
