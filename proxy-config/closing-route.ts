@@ -12,7 +12,7 @@ import type { CaddyTraits } from './caddy-version.js';
 /** The file in that folder. */
 export const CLOSING_FILE = 'closing';
 
-/** A look for the file at each request cost nothing that could be measured (160 µs of CPU a request, ± 20, with and without). */
+/** A look for the file at each request costs 3 µs of its 75 of CPU (2.6.2, interleaved with a config that has none). */
 export function closingRoutes(folder: string, { servesAccepted }: CaddyTraits): object[] {
   if (!servesAccepted) return [];
   const match = [{ file: { root: folder, try_files: [CLOSING_FILE] } }];
