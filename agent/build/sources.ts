@@ -177,7 +177,7 @@ function waysOf(word: string, values: Values, unknown = ''): string[] | null {
 }
 
 const SCHEMES = ['http://', 'https://', 'git@', 'git://', 'ssh://'];
-/** As ssh has it, for any user: newer BuildKits take it for a repository. A folder of that name is written with `./`. */
+/** As ssh has it, which BuildKit takes for a repository, whoever the user (its util/sshutil, 0.8 to 0.33). A folder of that name is written with `./`. */
 const USER_AT_HOST = /^[^/@]*@[^/:]*:/;
 /** What only the base image knows, whose variables go before arguments. */
 const UNKNOWN = '\0';

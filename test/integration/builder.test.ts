@@ -191,11 +191,14 @@ t.test('a build that fills the disk ends before all of it is gone, and leaves no
   const repository = servers.repository('fills');
   repository.commit(files);
   let giveBack = (): void => undefined;
-  engine.builds.output = (_, __, signal) =>
-    new Promise((resolve) => {
-      giveBack = fill(folder);
-      signal.addEventListener('abort', () => resolve(null), { once: true });
-    });
+  const fills = (disk: string) => {
+    engine.builds.output = (_, __, signal) =>
+      new Promise((resolve) => {
+        giveBack = fill(disk);
+        signal.addEventListener('abort', () => resolve(null), { once: true });
+      });
+  };
+  fills(folder);
   await t.rejects(
     make(builder, anOrder(repository.http)),
     /the disk of .* has 0 MiB left, so that the build was stopped; free some/,
@@ -205,11 +208,7 @@ t.test('a build that fills the disk ends before all of it is gone, and leaves no
   mountDisk(images, 20_000);
   t.teardown(() => unmount(images));
   engine.imagePlaces = async () => [images];
-  engine.builds.output = (_, __, signal) =>
-    new Promise((resolve) => {
-      giveBack = fill(images);
-      signal.addEventListener('abort', () => resolve(null), { once: true });
-    });
+  fills(images);
   await t.rejects(
     make(builder, anOrder(repository.http)),
     new RegExp(`the disk of ${images} has 0 MiB left`),
