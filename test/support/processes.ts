@@ -10,17 +10,29 @@ export interface SeenProcess {
   command: string[];
 }
 
-/** Every process whose arguments or environment name this folder. Linux only (/proc). */
+/**
+ * Every process whose arguments or environment name this folder. Linux only (/proc). One that was forked and has not become
+ * its program yet still shows its parent's arguments: it is no second one of its parent, and is left out.
+ */
 export function processesOf(home: string): SeenProcess[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .flatMap((name) => {
-      const command = readIfThere(`/proc/${name}/cmdline`).split('\0').slice(0, -1);
+      const command = commandOf(name);
       const named = [...command, ...readIfThere(`/proc/${name}/environ`).split('\0')].some((text) =>
         text.includes(home),
       );
-      return named && command.length > 0 ? [{ pid: Number(name), command }] : [];
+      return named && command.length > 0 && !isForkOnly(name, command)
+        ? [{ pid: Number(name), command }]
+        : [];
     });
+}
+
+const commandOf = (pid: string): string[] => readIfThere(`/proc/${pid}/cmdline`).split('\0').slice(0, -1);
+
+function isForkOnly(pid: string, command: readonly string[]): boolean {
+  const parent = /^PPid:\s*(\d+)/m.exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? '0';
+  return commandOf(parent).join('\0') === command.join('\0');
 }
 
 export function isAlive(pid: number): boolean {
