@@ -41,6 +41,13 @@ export interface ProxyContext {
 export const TRY_DURATION_MS = 5_000;
 export const TRY_INTERVAL_MS = 100;
 
+/**
+ * How long one try waits to be connected, ms. Of a connection's first packet that is lost the kernel sends another after 1 s, and then after
+ * 3 s (Linux, tcp_syn_retries in tcp(7)): what is tried again is sooner served by another upstream, what is tried once waits for those.
+ */
+const DIAL_MS = 1_000;
+const ONLY_DIAL_MS = TRY_DURATION_MS;
+
 /** How long upgraded connections may go on after a load of Caddy's config; what they are open to ends them when it ends itself. */
 const STREAMS_OUTLIVE_A_LOAD = '720h';
 
@@ -86,12 +93,17 @@ function triedAgain(route: Route, context: ProxyContext): object {
   if (!route.measured) return retrying;
   return {
     handler: 'subroute',
-    routes: [{ handle: [reverseProxy(route, context, false)] }],
+    routes: [{ handle: [reverseProxy(route, context, false, DIAL_MS)] }],
     errors: { routes: [{ handle: [markFailed(), retrying] }] },
   };
 }
 
-function reverseProxy(route: Route, context: ProxyContext, retries: boolean): object {
+function reverseProxy(
+  route: Route,
+  context: ProxyContext,
+  retries: boolean,
+  dialMs = retries ? DIAL_MS : ONLY_DIAL_MS,
+): object {
   return {
     handler: 'reverse_proxy',
     load_balancing: {
@@ -108,7 +120,7 @@ function reverseProxy(route: Route, context: ProxyContext, retries: boolean): ob
     transport: {
       protocol: 'http',
       resolver: { addresses: [`udp/127.0.0.1:${context.resolver.dnsUdpPort}`] },
-      dial_timeout: '1s',
+      dial_timeout: `${dialMs / 1_000}s`,
       keep_alive: { idle_timeout: '4s', max_idle_conns_per_host: 64 },
     },
     ...trustedBy(context.trustedProxies),

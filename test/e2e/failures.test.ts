@@ -134,9 +134,12 @@ t.test('a release that exits after it was routed is rolled back, and the good on
   const seen = await orca.serviceThat(
     'web',
     'to serve the good release',
-    (web) => web.running_replicas === 2 && web.release === 'v1',
+    (web) => web.running_replicas === 2 && web.release === 'v1' && web.allocations.length === 2,
   );
-  t.equal(seen.allocations.length, 2);
+  t.same(
+    seen.allocations.map(({ release }) => release),
+    ['v1', 'v1'],
+  );
   t.equal((await orca.get('web.localhost')).headers['x-release'], 'good');
 });
 

@@ -1,6 +1,10 @@
 /** Requests that begin while an upstream of a real Caddy refuses connections, or breaks them: what is tried elsewhere. */
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { IncomingMessage, RequestListener } from 'node:http';
+import { connect } from 'node:net';
 import t from 'tap';
 import { caddyTraits } from '../../proxy-config/caddy-version.js';
 import { freePort } from '../support/free-port.js';
@@ -30,10 +34,11 @@ t.teardown(async () => {
 });
 
 async function beside(port: number): Promise<void> {
-  const canary = anAllocation('a.2', port, { release: 2, group: 'canary' });
+  const id = `a.${port}`;
+  const canary = anAllocation(id, port, { release: 2, group: 'canary' });
   const allocations = [anAllocation('a.1', stable.endpoint.port, { release: 1 }), canary];
   edge.apply([aRoute({ measured: true, canaryWeight: 50, allocations })]);
-  await until('in force', () => edge.traffic('a.2')?.state === 'routed');
+  await until('in force', () => edge.traffic(id)?.state === 'routed');
 }
 
 const askAll = async (options: {
@@ -85,3 +90,49 @@ t.test('one that was received is not sent twice', async (t) => {
     t.ok(broken > 5, `${broken} of ${REQUESTS} began there`);
   }
 });
+
+t.test('one with a body waits for a connection whose first packet was lost', async (t) => {
+  const slow = await startFullBackend();
+  t.teardown(() => slow.close());
+  edge.apply([aRoute({ allocations: [anAllocation('b.1', slow.port)] })]);
+  await until('in force', () => edge.traffic('b.1')?.state === 'routed');
+  const reply = edge.client('', { method: 'POST', body: BODY });
+  await until('the first packet to be sent again', () => isDialledAgain(slow.port));
+  slow.accept();
+  t.match(await reply, { statusCode: 200, body: 'late' });
+});
+
+const ANSWERING = `const server = require('node:http').createServer((request, response) => {
+  request.resume().on('end', () => response.end('late'));
+});
+server.listen({ host: '127.0.0.1', port: 0, backlog: 1 }, () => process.stdout.write(String(server.address().port)));`;
+
+/** A backend that is stopped, with as many connections before it as its queue holds: the kernel drops what comes until `accept`. */
+async function startFullBackend() {
+  const child = spawn(process.execPath, ['-e', ANSWERING], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [said] = await once(child.stdout, 'data');
+  const port = Number(said);
+  child.kill('SIGSTOP');
+  const before = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+  for (const socket of before) await once(socket, 'connect');
+  return {
+    port,
+    accept: () => child.kill('SIGCONT'),
+    close() {
+      for (const socket of before) socket.destroy();
+      child.kill('SIGKILL');
+    },
+  };
+}
+
+/** Whether a connection to that port has sent its first packet more than once (proc_net_tcp: state 02 is SYN_SENT, the seventh field counts). */
+function isDialledAgain(port: number): boolean {
+  const to = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .some(
+      ([, , remote, state, , , again]) =>
+        remote?.endsWith(to) && state === '02' && Number.parseInt(again ?? '0', 16) > 0,
+    );
+}
