@@ -34,6 +34,8 @@ export interface PullOfDelivery {
   action: 'update' | 'close' | 'none';
   /** Its commits are of another repository, or it is not known of which. */
   isFork: boolean;
+  /** It opens one again that was closed. Absent: it does not. */
+  isReopened?: true;
 }
 
 const DAY_MS = 86_400_000;

@@ -58,6 +58,8 @@ function close(options: PreviewsOptions, delivery: Pulled, { by }: Actor, nowMs:
   const preview = previewOf(options, delivery);
   const { number } = delivery.pull;
   if (!preview) return ended(delivery, 'skipped', `there is no preview of pull request ${number}`, nowMs);
+  const late = lateReason(delivery, options.store.deliveries(delivery.webhook, KEPT_DELIVERIES));
+  if (late !== null) return ended(delivery, 'skipped', late, nowMs);
   const reason = `pull request ${number} is closed`;
   if (preview.desired !== 'removed') removePreview(options, preview.key, `${reason} by ${by}`, nowMs);
   return ended(delivery, 'removed', `the preview goes: ${reason}`, nowMs);

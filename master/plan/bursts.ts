@@ -4,6 +4,7 @@
  */
 import type { Rollout } from '../../shared/model.js';
 import type { Delivery } from '../../shared/webhook.js';
+import { isClosedWith } from './late-pull.js';
 
 export const QUIET_MS = 5_000;
 export const LONGEST_MS = 30_000;
@@ -44,11 +45,12 @@ function newestOf(waiting: readonly Delivery[]): Delivery | null {
 }
 
 /** Whether `one` was pushed before `other`, though it may have come in after. Only pushes of one ref can be told apart. */
-function isOlder({ push: one }: Delivery, { push: other }: Delivery): boolean {
+function isOlder(delivery: Delivery, before: Delivery): boolean {
+  const [one, other] = [delivery.push, before.push];
   if (one.ref !== other.ref) return false;
   if (one.commit !== null && one.commit === other.before && one.before !== other.commit) return true;
   if (one.pushedAtMs === null || other.pushedAtMs === null) return false;
-  return one.pushedAtMs < other.pushedAtMs;
+  return one.pushedAtMs < other.pushedAtMs || isClosedWith(delivery, before);
 }
 
 export function supersededBy(one: Delivery, by: Delivery, nowMs: number): Delivery {

@@ -6,7 +6,7 @@ import { type PreviewRules, type PullOfDelivery, previewName } from '../../share
 import type { ServiceKey } from '../../shared/spec.js';
 import type { Push, Webhook } from '../../shared/webhook.js';
 import { isSameRepo, otherRepo, skipReason } from './judge-push.js';
-import type { Pull } from './read-pull.js';
+import { isReopening, type Pull } from './read-pull.js';
 import type { Received } from './read-push.js';
 
 export interface JudgedPull {
@@ -27,7 +27,10 @@ export function judgePull(webhook: Of, pull: Pull, received: Pick<Received, 'rep
     push: { ...push, ref: isFork ? pull.pullRef : (branchRef(pull.headBranch) ?? pull.pullRef) },
     reason: otherRepo(webhook, received.repo) ?? reasonToSkip(webhook, pull, isFork, push),
     service: previewName(webhook.service, pull.number),
-    pull: { number: pull.number, action: pull.action, isFork },
+    pull: {
+      ...{ number: pull.number, action: pull.action, isFork },
+      ...(isReopening(pull) ? { isReopened: true as const } : {}),
+    },
   };
 }
 

@@ -110,6 +110,7 @@ function ofMerge({ user, object_attributes: merge }: z.output<typeof mergeSchema
 }
 
 const updates = ['opened', 'reopened', 'synchronize', 'synchronized', 'open', 'reopen', 'update'];
+const reopens = ['reopened', 'reopen'];
 const closes = ['closed', 'close', 'merge'];
 
 /** What is said to change while it is closed changes nothing that is to run. */
@@ -117,6 +118,9 @@ function actionOf(verb: string, isClosed: boolean): PullOfDelivery['action'] {
   if (closes.includes(verb)) return 'close';
   return updates.includes(verb) && !isClosed ? 'update' : 'none';
 }
+
+export const isReopening = ({ action, verb }: Pick<Pull, 'action' | 'verb'>): boolean =>
+  action === 'update' && reopens.includes(verb);
 
 /** GitLab writes `2026-01-31 12:00:00 UTC`. */
 function timeOf(text: string | null | undefined): number | null {

@@ -1,90 +1,10 @@
-import t, { type Test } from 'tap';
-import { commitBuilder, createBringOut } from '../../../../master/control/bring-out.js';
-import { createCommands } from '../../../../master/control/commands.js';
-import { startDeliver } from '../../../../master/control/deliver.js';
-import { startPreviewEnds } from '../../../../master/control/preview-ends.js';
-import { createPreviews } from '../../../../master/control/previews.js';
-import { createReceive } from '../../../../master/control/receive.js';
-import { createSecretValues } from '../../../../master/control/secret-values.js';
-import { createStates } from '../../../../master/control/states.js';
+import t from 'tap';
 import { createWebhooks } from '../../../../master/control/webhooks.js';
-import { createSpecCheck } from '../../../../master/http/check-specs.js';
 import { QUIET_MS } from '../../../../master/plan/bursts.js';
-import { createPreviewCheck } from '../../../../master/webhooks.js';
-import { NOTHING_ALLOWED } from '../../../../shared/permit.js';
-import type { Delivery } from '../../../../shared/webhook.js';
-import { aNode, aRelease, aService, aSpec } from '../../../support/a-model.js';
-import { aStore } from '../../../support/a-store.js';
-import { aWebhook } from '../../../support/a-webhook.js';
+import { aSpec } from '../../../support/a-model.js';
 import { aCommit } from '../../../support/hook-payloads.js';
-import { githubPull, type PullOptions } from '../../../support/pull-payloads.js';
+import { previewing, ttlMs } from '../../../support/previewing.js';
 import { waitFor } from '../../../support/wait-for.js';
-
-const log = {
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  debug: () => undefined,
-};
-const ttlMs = 60_000;
-
-/** A store with a service that is built and a webhook with two previews, what takes calls in, and both loops; the clock is the test's. */
-function previewing(t: Test, keys: object = {}, forks = false) {
-  const store = aStore(t);
-  const built = { image: undefined, build: { repo: 'https://git.example.com/a.git' }, ...keys };
-  store.write((tx) => {
-    tx.putService(aService({ spec: aSpec(built) }));
-    tx.putRelease(aRelease());
-    tx.putNode(aNode());
-    tx.putWebhook(aWebhook({ previews: { limit: 2, ttlMs, forks } }));
-  });
-  const states = createStates(store);
-  const values = createSecretValues(store, (sealed) => sealed);
-  const commands = createCommands(store, states, values);
-  const clock = { nowMs: Date.now() };
-  const nowMs = () => clock.nowMs;
-  const settings = () => ({
-    ...{ domain: null, home: '/var/lib/orca', security: NOTHING_ALLOWED, ownPorts: [], imagesPrefix: null },
-  });
-  const check = createPreviewCheck(createSpecCheck(store, { problemOf: () => null }, settings));
-  const options = {
-    ...{ store, nowMs, log: log as never, commands },
-    bringOut: createBringOut(commands.redeploy, commitBuilder(commands.rebuild)),
-    bringPreview: createPreviews({ store, commands, check }),
-  };
-  const loops = [startDeliver(options), startPreviewEnds(options)];
-  t.teardown(() => Promise.all(loops.map((loop) => loop.stop())));
-  const { receive } = createReceive(store, nowMs);
-  const call = async (of: PullOptions = {}): Promise<Delivery> => {
-    const { deliveries } = await receive({
-      ...{ provider: 'github', signedFor: ['wh-1'], event: 'pull_request', remoteId: null },
-      digest: aCommit().padEnd(64, '0'),
-      payload: githubPull(of),
-    });
-    if (!deliveries[0]) throw new Error('nothing was taken in');
-    return deliveries[0].delivery;
-  };
-  const pass = (ms: number) => {
-    clock.nowMs += ms;
-    for (const loop of loops) loop.wake();
-  };
-  const that = ({ id }: Delivery, state: Delivery['state']) =>
-    waitFor(`${id} to be ${state}`, () => store.delivery(id)?.state === state && store.delivery(id), {
-      timeoutMs: 5_000,
-      everyMs: 5,
-    });
-  const opened = async (of: PullOptions = {}) => {
-    const one = await call(of);
-    pass(QUIET_MS);
-    return await that(one, 'deploying');
-  };
-  const gone = (key: string) =>
-    waitFor(`${key} to go`, () => store.service(key)?.desired === 'removed', {
-      timeoutMs: 5_000,
-      everyMs: 5,
-    });
-  return { store, commands, call, pass, that, opened, gone, webhooks: { nowMs } };
-}
 
 t.test(
   'a pull request gets a service of its own, built at its head; each push is the same service',
@@ -140,6 +60,37 @@ t.test('closing takes it away at once; what comes late does not bring it back', 
   const again = await call({ action: 'closed', number: 99 });
   pass(0);
   t.match(await that(again, 'skipped'), { reason: /there is no preview of pull request 99/ });
+});
+
+t.test('a push of the second of the close does not bring it back, whenever it comes', async (t) => {
+  const second = { updatedAt: '2026-01-31T14:00:00Z' };
+  const after = previewing(t);
+  await after.opened();
+  await after.that(await after.call({ action: 'closed', ...second }), 'removed');
+  after.store.write((tx) => tx.deleteService('shop/api-pr-12'));
+  const late = await after.call({ action: 'synchronize', ...second });
+  after.pass(QUIET_MS);
+  t.match(await after.that(late, 'skipped'), { reason: /was closed in the same second/ });
+  t.equal(after.store.service('shop/api-pr-12'), undefined);
+
+  const together = previewing(t);
+  await together.opened();
+  const [closed, overtaken] = await Promise.all([
+    together.call({ action: 'closed', ...second }),
+    together.call({ action: 'synchronize', ...second }),
+  ]);
+  together.pass(0);
+  await together.that(closed, 'removed');
+  await together.that(overtaken, 'superseded');
+});
+
+t.test('a close that comes after what opened it again takes nothing away', async (t) => {
+  const { store, call, opened, that, pass } = previewing(t);
+  await opened({ action: 'reopened', updatedAt: '2026-01-31T15:00:00Z' });
+  const late = await call({ action: 'closed', updatedAt: '2026-01-31T14:00:00Z' });
+  pass(0);
+  t.match(await that(late, 'skipped'), { reason: /was pushed to again after that/ });
+  t.match(store.service('shop/api-pr-12'), { desired: 'running' });
 });
 
 t.test('opened again while it goes, it waits until that is done', async (t) => {

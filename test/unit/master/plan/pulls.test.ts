@@ -42,7 +42,8 @@ t.test('opened, pushed to and closed are the same in the form of each provider',
       const seen = judged(provider, event, form({ action, head, number: 7, author: 'carol' }));
       const name = `${provider} ${action}`;
       t.match(seen, { reason: null, service: 'shop/api-pr-7' }, name);
-      t.same(seen.pull, { number: 7, action: what, isFork: false }, name);
+      const again = action === 'reopened' ? { isReopened: true } : {};
+      t.same(seen.pull, { number: 7, action: what, isFork: false, ...again }, name);
       t.match(seen.push, { commit: head, author: 'carol', message: 'Paint the door', paths: [] }, name);
       t.match(seen.push, { ref: 'refs/heads/feature', pushedAtMs: Date.parse('2026-01-31T12:00:00Z') }, name);
     }
@@ -162,6 +163,26 @@ t.test('what came in after something newer changes nothing, unless a user repeat
   t.equal(lateReason(at('d-1', null), [at('d-2', 9)]), null);
   t.equal(lateReason(at('d-1', 9), [at('d-2', 9), at('d-3', 5), at('d-1', 10)]), null);
   t.equal(lateReason(at('d-1', 5), [{ ...at('d-2', 9), service: 'shop/other' }]), null);
+});
+
+t.test('of the second of the close only what opens it again counts as newer', async (t) => {
+  const at = (id: string, action: 'update' | 'close', more: object = {}, pushedAtMs = 5_000) =>
+    aDelivery({
+      ...{ id, push: aPush({ pushedAtMs }), state: action === 'close' ? 'removed' : 'deployed' },
+      pull: { number: 1, action, isFork: false, ...more },
+    });
+  const close = at('d-2', 'close');
+  t.match(lateReason(at('d-3', 'update'), [close]), /was closed in the same second \(d-2\)/);
+  t.equal(lateReason(at('d-3', 'update', { isReopened: true }), [close]), null);
+  const reopened = at('d-3', 'update', { isReopened: true });
+  for (const state of ['deployed', 'superseded'] as const)
+    t.equal(lateReason(at('d-4', 'update'), [close, { ...reopened, state }]), null, 'pushed to since');
+  t.match(
+    lateReason(at('d-4', 'update'), [close, at('d-1', 'update', { isReopened: true }, 4_000)]),
+    /closed/,
+  );
+  t.equal(lateReason(close, [at('d-1', 'update')]), null, 'a close of the second of a push counts');
+  t.match(lateReason(close, [at('d-1', 'update', {}, 6_000)]), /was pushed to again after that/);
 });
 
 t.test('whatever a payload holds, it is read or refused', async () => {
