@@ -79,6 +79,8 @@ export interface CanaryProgress {
 export interface Preparation {
   /** Where the image is resolved; null while no node is eligible (`refusal` says why). */
   node: Node | null;
+  /** Where it was to be until now; null: nowhere, or that node is no longer known. */
+  before: Node | null;
   refusal: string | null;
   image: ImageObserved | null;
   /** The node that has it, once one is known to. */
@@ -180,6 +182,7 @@ function preparationOf(snapshot: ServiceSnapshot, rollout: Rollout): Preparation
   );
   return {
     node,
+    before: chosen,
     refusal: choice?.refusal ?? null,
     image: found.image,
     from: found.node,

@@ -72,7 +72,9 @@ function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
   const isStable = stored !== null && stored.number === progress.stable?.number;
   if (isStable && !before.paused) return begin(before, progress, stored, nowMs);
   const { node, refusal, image } = progress.preparation;
-  const rollout = onNode(before, node, nowMs);
+  if (isBuilt(before) && before.node !== null && node !== null && node.id !== before.node)
+    return moveBuild(before, node, progress, nowMs);
+  const rollout = node === null || node.id === before.node ? before : { ...before, node: node.id };
   if (image?.state === 'failed' && isElsewhere(rollout, progress)) return search(rollout, progress, nowMs);
   if (image?.state === 'failed' || rollout.cancelled) {
     const failure = isBuilt(rollout) ? failureOfBuild : failureOfImage;
@@ -101,11 +103,15 @@ function prepare(before: Rollout, progress: Progress, nowMs: number): Step {
   return stay(rollout, waits, deadlineOf(waiting));
 }
 
-/** The deadline of one that is built elsewhere now begins anew. */
-function onNode(before: Rollout, node: Node | null, nowMs: number): Rollout {
-  if (node === null || node.id === before.node) return before;
-  const isMoved = isBuilt(before) && before.node !== null;
-  return { ...before, node: node.id, ...(isMoved ? { progressAtMs: nowMs } : {}) };
+/** Its deadline begins anew with it. */
+function moveBuild(rollout: Rollout, to: Node, { preparation }: Progress, nowMs: number): Step {
+  const { before } = preparation;
+  const why =
+    before === null
+      ? 'the node where it was to be was removed'
+      : `${before.facts.name}, where it was to be, is lost`;
+  const reason = `its build begins anew on ${to.facts.name}: ${why}`;
+  return move({ ...rollout, node: to.id, reason, progressAtMs: nowMs }, reason);
 }
 
 function search(rollout: Rollout, { preparation }: Progress, nowMs: number): Step {

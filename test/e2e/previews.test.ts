@@ -1,13 +1,14 @@
 /** From a pull request to its own address: real git, real builds in Docker, real signed calls, and the master killed in between. */
 import t from 'tap';
 import type { DeliveriesReply, DeliveryView, WebhookAdded } from '../../shared/api-webhooks.js';
+import type { Provider } from '../../shared/webhook.js';
 import { dockerCall, dockerJson } from '../support/docker.js';
 import { startGitServers } from '../support/git-servers.js';
 import { signedCall } from '../support/hook-payloads.js';
 import { busyboxImage } from '../support/images.js';
 import { startOrca } from '../support/orca.js';
 import { killHard } from '../support/processes.js';
-import { githubPull, type PullOptions } from '../support/pull-payloads.js';
+import { giteaPull, githubPull, gitlabMerge, type PullOptions } from '../support/pull-payloads.js';
 import { startStatusProvider } from '../support/status-provider.js';
 import { waitFor } from '../support/wait-for.js';
 
@@ -59,31 +60,37 @@ const added = await add('--preview-limit', '1');
 if (added.code !== 0) throw new Error(added.stderr);
 let webhook = added.json<WebhookAdded>();
 
-const call = async (options: PullOptions): Promise<string> => {
-  const payload = githubPull({ repo: 'org/app', ...options });
-  const { body, headers } = signedCall('github', webhook.secret ?? '', payload, { event: 'pull_request' });
-  const answer = await orca.api('POST', `/webhooks/github/${webhook.id}`, body, {
-    ...headers,
-    authorization: '',
-  });
+/** How a provider calls of pull requests. */
+interface Form {
+  provider: Provider;
+  event: string;
+  payload: (options: PullOptions) => object;
+}
+const github: Form = { provider: 'github', event: 'pull_request', payload: githubPull };
+const call = async (options: PullOptions, form = github, { id, secret } = webhook): Promise<string> => {
+  const { provider, event } = form;
+  const payload = form.payload({ repo: 'org/app', ...options });
+  const { body, headers } = signedCall(provider, secret ?? '', payload, { event });
+  const whole = { ...headers, authorization: '' };
+  const answer = await orca.api('POST', `/webhooks/${provider}/${id}`, body, whole);
   if (answer.status !== 202) throw new Error(answer.body);
   return (JSON.parse(answer.body) as { delivery: string }).delivery;
 };
-const deliveryThat = (id: string, state: DeliveryView['state']): Promise<DeliveryView> =>
+const deliveryThat = (id: string, state: DeliveryView['state'], of = webhook): Promise<DeliveryView> =>
   waitFor(
     `the delivery ${id} to be ${state}`,
     async () => {
-      const all = await orca.run(['webhooks', 'deliveries', webhook.id, '--json']);
+      const all = await orca.run(['webhooks', 'deliveries', of.id, '--json']);
       const found = all.json<DeliveriesReply>().deliveries.find((one) => one.id === id);
       return found?.state === state && found;
     },
     { timeoutMs: 90_000, everyMs: 250 },
   );
-const shows = (page: string) =>
+const shows = (page: string, of = 'web') =>
   waitFor(
-    `pr-12 to show ${page}`,
+    `pr-12 of ${of} to show ${page}`,
     async () => {
-      const answer = await orca.get('pr-12.web.localhost').catch(() => null);
+      const answer = await orca.get(`pr-12.${of}.localhost`).catch(() => null);
       return answer?.status === 200 && answer.body === page;
     },
     { timeoutMs: 60_000, everyMs: 100 },
@@ -181,4 +188,45 @@ t.test('without a push it goes after its time', async (t) => {
   });
   await isGone('web-pr-12');
   t.match((await orca.run(['events'])).stdout, /nothing was pushed to pull request 12 for 3s/);
+});
+
+t.test('Gitea and GitLab bring, update and end previews with calls of their own', async (t) => {
+  const forms: (Form & { end: string })[] = [
+    { provider: 'gitea', event: 'pull_request', payload: giteaPull, end: 'closed' },
+    { provider: 'gitlab', event: 'Merge Request Hook', payload: gitlabMerge, end: 'merge' },
+  ];
+  const built = `[service.build]\nrepo = "${app.http}"\ninsecure_http = true\n`;
+  const file = forms.map(
+    ({ provider: name }) =>
+      `[[service]]\nname = "${name}"\nproject = "previews"\nport = 8080\ndomain = "${name}.localhost"\n${built}`,
+  );
+  await orca.deployed(file.join('\n'));
+  const [one, two] = [pushed('one'), pushed('two')];
+  await Promise.all(
+    forms.map(async (form) => {
+      const { provider: name, event, end } = form;
+      const made = await orca.run([
+        ...['webhooks', 'add', '--repo', 'org/app', '--service', name, '--provider', name],
+        ...['--preview', '--json'],
+      ]);
+      t.equal(made.code, 0, made.stderr);
+      const own = made.json<WebhookAdded>();
+      const opened = await call({ head: one }, form, own);
+      await shows('one', name);
+      const service = `${name}-pr-12`;
+      t.match(await deliveryThat(opened, 'deployed', own), { service, event, commit: one, author: 'alice' });
+      const update = { head: two, action: 'synchronize', updatedAt: '2026-01-31T13:00:00Z' };
+      const updated = await call(update, form, own);
+      await shows('two', name);
+      t.match(await deliveryThat(updated, 'deployed', own), { service, commit: two });
+      const over = { head: two, action: end, updatedAt: '2026-01-31T14:00:00Z' };
+      await deliveryThat(await call(over, form, own), 'removed', own);
+      await isGone(service);
+      t.equal((await orca.get(`${name}.localhost`)).status, 200, 'its service stays');
+      await waitFor(
+        'its address to be gone',
+        async () => (await orca.get(`pr-12.${name}.localhost`).catch(() => null))?.status !== 200,
+      );
+    }),
+  );
 });

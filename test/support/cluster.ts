@@ -42,8 +42,13 @@ export interface Cluster {
 
 const program = fileURLToPath(new URL('../../cli/orca.js', import.meta.url));
 
-/** Starts one, with a `lost_after` of its own, and waits until every node is ready. */
-export async function startCluster(hosts: number, settings: { lostAfter?: string } = {}): Promise<Cluster> {
+interface Settings {
+  silence?: string;
+  lostAfter?: string;
+}
+
+/** Starts one, with a `silence` and a `lost_after` of its own, and waits until every node is ready. */
+export async function startCluster(hosts: number, settings: Settings = {}): Promise<Cluster> {
   const bed = await startTestbed(hosts);
   let cluster: Cluster | null = null;
   try {
@@ -58,10 +63,11 @@ export async function startCluster(hosts: number, settings: { lostAfter?: string
   }
 }
 
-async function makeCluster(bed: Testbed, { lostAfter = '60s' }: { lostAfter?: string }): Promise<Cluster> {
+async function makeCluster(bed: Testbed, { silence, lostAfter = '60s' }: Settings): Promise<Cluster> {
   const [first, ...others] = bed.hosts;
   if (!first) throw new Error('a cluster has a host');
-  const orca = await makeOrca({ host: first, cluster: `lost_after = "${lostAfter}"\n` });
+  const lines = [`lost_after = "${lostAfter}"`, ...(silence ? [`silence = "${silence}"`] : [])];
+  const orca = await makeOrca({ host: first, cluster: `${lines.join('\n')}\n` });
   const agents = new Map<string, ChildProcess>();
   const cluster: Cluster = {
     orca,

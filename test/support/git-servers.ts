@@ -1,6 +1,6 @@
 /**
  * Real git servers for tests: an sshd of its own (own host key, own port, keys that a test lets in) and git's http-backend behind HTTPS that wants a
- * token and behind plain HTTP, all on loopback, with repositories that a test commits to.
+ * token and behind plain HTTP, all on loopback unless plain HTTP is wanted elsewhere, with repositories that a test commits to.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -43,7 +43,8 @@ export interface GitServers {
   stop(): Promise<void>;
 }
 
-export async function startGitServers(): Promise<GitServers> {
+/** `plainAt`: an address of this machine for plain HTTP, such as hosts of a test bed reach. */
+export async function startGitServers({ plainAt }: { plainAt?: string } = {}): Promise<GitServers> {
   const root = mkdtempSync('/tmp/orca-git-');
   const served = join(root, 'served');
   mkdirSync(served);
@@ -63,7 +64,7 @@ export async function startGitServers(): Promise<GitServers> {
   const open = http.createServer((request, response) => {
     if (!lfs.answers(request, response)) void backend(served, request, response);
   });
-  const [httpsPort, httpPort] = [await listening(secure), await listening(open)];
+  const [httpsPort, httpPort] = [await listening(secure), await listening(open, plainAt)];
   const user = userInfo().username;
   return {
     token,
@@ -85,7 +86,7 @@ export async function startGitServers(): Promise<GitServers> {
       return {
         ssh: `ssh://${user}@127.0.0.1:${sshPort}${bare}`,
         https: `https://localhost:${httpsPort}/${name}.git`,
-        http: `http://localhost:${httpPort}/${name}.git`,
+        http: `http://${plainAt ?? 'localhost'}:${httpPort}/${name}.git`,
         git: (...args) => run(work, ...args),
         commit(files, { message = 'Mend the door', branch = 'main' } = {}) {
           run(work, 'checkout', '--quiet', '-B', branch);
@@ -183,8 +184,8 @@ async function ended(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-async function listening(server: http.Server | https.Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+async function listening(server: http.Server | https.Server, address = '127.0.0.1'): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
   return (server.address() as { port: number }).port;
 }
 

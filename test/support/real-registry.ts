@@ -11,11 +11,13 @@ import { waitFor } from './wait-for.js';
 export const registryUser = 'deploy';
 export const registryPassword = 'correct horse battery';
 /** bcrypt of it, which is all that the registry takes. */
-const HTPASSWD = `${registryUser}:$2b$05$abcdefghijklmnopqrstuuD3mHdCr44zlIZ.VZCaYRpfQhXMYnEo.`;
+export const registryHash = '$2b$05$abcdefghijklmnopqrstuuD3mHdCr44zlIZ.VZCaYRpfQhXMYnEo.';
 
 export interface RealRegistry {
   /** `address:port`. */
   host: string;
+  /** From now on that alone is its user's password: its bcrypt. */
+  passwordIs(hash: string): void;
   stop(): Promise<void>;
 }
 
@@ -32,7 +34,7 @@ export async function startRegistry(address: string): Promise<RealRegistry> {
   writeFileSync(join(trusted, 'ca.crt'), authority.caPem);
   writeFileSync(at('cert.pem'), certPem);
   writeFileSync(at('key.pem'), keyPem, { mode: 0o600 });
-  writeFileSync(at('htpasswd'), `${HTPASSWD}\n`);
+  writeFileSync(at('htpasswd'), `${registryUser}:${registryHash}\n`);
   const config = {
     version: 0.1,
     log: { level: 'warn', accesslog: { disabled: true } },
@@ -51,7 +53,9 @@ export async function startRegistry(address: string): Promise<RealRegistry> {
     await stop();
     throw error;
   });
-  return { host, stop };
+  // It reads the file anew when that has changed.
+  const passwordIs = (hash: string): void => writeFileSync(at('htpasswd'), `${registryUser}:${hash}\n`);
+  return { host, passwordIs, stop };
 }
 
 function isUp(host: string, port: number, ca: string): Promise<boolean> {

@@ -116,6 +116,7 @@ t.test('a build stays where it is while its node is silent, and is moved when th
   );
   t.match(plan.actions, [
     { kind: 'put-rollout', rollout: { node: 'n2', state: 'preparing', progressAtMs: 2_000_000 } },
+    { kind: 'event', event: { message: /begins anew on host-n2: host-n1, where it was to be, is lost/ } },
   ]);
 });
 
