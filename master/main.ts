@@ -148,7 +148,8 @@ async function construct(
   const prefix = (): string | null => settings.imagesPrefix;
   const tell = (node: string, id: string): void => dispatch.relay(node, id);
   const carrying = createCarry({ store, states, peer, log, tell, prefix });
-  const registries = createRegistryCredentials({ store, states, keys: authority.keys, log });
+  const wake = (): void => reconcile.wake();
+  const registries = createRegistryCredentials({ store, states, keys: authority.keys, log, wake });
   const assignments = createAssignments({
     store,
     states,

@@ -14,12 +14,13 @@ export function createRegistryCredentials(options: {
   states: States;
   keys: Pick<Keyring, 'seal' | 'unseal'>;
   log: Log;
+  /** Of the loop that plans and assigns: no commit of these wakes it. */
+  wake: () => void;
 }): Registries {
   const { store, states, keys, log } = options;
   const onChange = (): void => {
     store.markAll();
-    // A commit wakes the loop; nothing else of it is of any matter.
-    store.write((tx) => tx.putMeta('registries-fetched', Date.now()));
+    options.wake();
   };
   return createRegistries(
     store,
@@ -33,6 +34,7 @@ export function createRegistryCredentials(options: {
       onChange,
       log,
     }),
+    onChange,
   );
 }
 

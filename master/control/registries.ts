@@ -46,6 +46,8 @@ export function createRegistries(
   states: Pick<States, 'all'>,
   keys: { seal(plain: string, bind: string): string; unseal(sealed: string, bind: string): string },
   fresh: FreshCredentials,
+  /** Others are to be handed out from now on. */
+  onChange: () => void,
 ): Registries {
   const usedBy = (host: string): string[] =>
     states
@@ -74,7 +76,7 @@ export function createRegistries(
         tx.addEvent(tell(`credentials ${whose} at the registry ${host} were set`, by));
       });
       fresh.forget(host);
-      store.markAll();
+      onChange();
       return host;
     },
     logout(given, by) {
@@ -85,7 +87,7 @@ export function createRegistries(
         deleteRegistry(tx, host);
         tx.addEvent(tell(`credentials at the registry ${host} were removed`, by));
       });
-      store.markAll();
+      onChange();
       return host;
     },
     sentFor({ images, allocations, carry }) {

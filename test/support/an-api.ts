@@ -123,6 +123,7 @@ export async function anApi(
       states: createStates(store),
       keys,
       log: createLogger('silent'),
+      wake: () => undefined,
     }),
     certificates: { ...noCertificates, ca: authority.caPem, ...more.certificates },
     enrolment: {

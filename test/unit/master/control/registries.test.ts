@@ -6,8 +6,10 @@ import { openAuthority } from '../../../../master/authority.js';
 import { createFreshCredentials } from '../../../../master/control/fresh-credentials.js';
 import { createRegistries } from '../../../../master/control/registries.js';
 import { createStates } from '../../../../master/control/states.js';
-import { aService } from '../../../support/a-model.js';
+import { createRegistryCredentials } from '../../../../master/registry-credentials.js';
+import { aNode, aService } from '../../../support/a-model.js';
 import { aStore } from '../../../support/a-store.js';
+import { waitFor } from '../../../support/wait-for.js';
 import { anAllocation } from '../../agent/an.js';
 
 const given = { host: 'https://R.test:5000/v2/', username: 'me', password: 'open sesame' };
@@ -26,7 +28,11 @@ function aControl(t: Test) {
     ...{ log, onChange: () => undefined },
     fetch: async () => ({ username: 'helper', password: 'given anew' }),
   });
-  return { store, keys, registries: createRegistries(store, createStates(store), keys, fresh) };
+  return {
+    store,
+    keys,
+    registries: createRegistries(store, createStates(store), keys, fresh, () => undefined),
+  };
 }
 
 t.test('a password goes to the nodes that pull from there, and is shown to nobody', async (t) => {
@@ -107,3 +113,37 @@ t.test('no file of the store has it in plain', async (t) => {
   t.ok(files.length > 0);
   for (const text of files) t.notOk(text.includes('sesame'));
 });
+
+t.test(
+  'what is set, removed or fetched is handed out at once: the loop is woken with all of it to be made anew',
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'orca-registries-'));
+    t.teardown(() => rmSync(folder, { recursive: true }));
+    const store = aStore(t);
+    store.write((tx) => {
+      tx.putService(aService({}, { image: 'r.test:5000/app:1' }));
+      tx.putNode(aNode());
+    });
+    const { keys } = openAuthority(folder, Date.now());
+    const log = { info: () => undefined, warn: () => undefined, error: () => undefined } as never;
+    let woken = 0;
+    const wake = (): void => {
+      t.match([...store.dirty.services], ['shop/api']);
+      t.equal(store.dirty.nodes.size, 1);
+      store.dirty.services.clear();
+      store.dirty.nodes.clear();
+      woken += 1;
+    };
+    const registries = createRegistryCredentials({ store, states: createStates(store), keys, log, wake });
+    registries.login(given, 'admin');
+    t.equal(woken, 1);
+    registries.logout('r.test:5000', 'admin');
+    t.equal(woken, 2);
+    const said = JSON.stringify({ Username: 'helper', Secret: 'given anew' });
+    registries.login({ host: 'r.test:5000', command: ['/bin/echo', said] }, 'admin');
+    t.equal(woken, 3);
+    registries.mark();
+    await waitFor('it to be fetched', () => woken === 4);
+    t.match(registries.sentFor(content('r.test:5000/app:1')), { 'r.test:5000': { password: 'given anew' } });
+  },
+);
