@@ -185,6 +185,8 @@ export interface ImageBuild {
   builder: BuilderKind;
   /** By the id that the Dockerfile mounts it with; only with BuildKit. */
   secrets: Record<string, string>;
+  /** Caches that steps mount (`--mount=type=cache`) are those of builds with the same scope alone. Without a slash. */
+  cacheScope: string;
 }
 
 /** What of BuildKit an engine has that can be held to limits here. */

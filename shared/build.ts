@@ -28,6 +28,8 @@ export const buildOrderSchema = z.object({
   insecureHttp: z.boolean(),
   /** By the id that the Dockerfile mounts it with, the id of its value; absent: none. */
   secrets: z.record(z.string(), z.string()).optional(),
+  /** What is built is no part of the project yet. Absent: it is. */
+  isPreview: z.literal(true).optional(),
   timeoutMs: span,
   /** Of one build step; null: the node's half. */
   memoryBytes: amount.nullable(),

@@ -151,6 +151,7 @@ async function built(
     cpus: order.cpus ?? Math.max(1, availableParallelism() / 2),
     builder,
     secrets,
+    cacheScope: cacheScopeOf(order, cluster),
   };
   const onLine = (said: string): void => {
     const text = withoutSecrets(said, secrets);
@@ -177,6 +178,13 @@ function labelsOf(order: BuildOrder, cluster: string, commit: Commit): Record<st
     'orca.commit': commit.sha,
   };
 }
+
+/**
+ * What a step leaves in a cache is taken by the next build as it is, so that whoever can write there has a hand in that: it stays within the project,
+ * and what nobody has merged, a preview's, within the preview. Names hold no dots.
+ */
+const cacheScopeOf = ({ project, service, isPreview }: BuildOrder, cluster: string): string =>
+  [cluster, project, ...(isPreview ? [service] : [])].join('.');
 
 /** `orca-build/<project>/<service>:<commit>-<what else decides>`. */
 export function tagOf(order: BuildOrder, sha: string): string {

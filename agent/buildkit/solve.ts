@@ -87,7 +87,7 @@ async function run(
 
 /** As BuildKit's Dockerfile frontend takes them. PURE. */
 export function attributesOf(
-  { dockerfile, args, labels, target, platform }: ImageBuild,
+  { dockerfile, args, labels, target, platform, cacheScope }: ImageBuild,
   cgroupParent: string | null,
   contextId: string,
 ): Record<string, string> {
@@ -95,6 +95,8 @@ export function attributesOf(
     Object.fromEntries(Object.entries(map).map(([key, value]) => [`${prefix}:${key}`, value]));
   return {
     ...named('build-arg', args),
+    // Ids of caches that steps mount are the whole BuildKit's without it (`SCOPE/ID` with it; 0.8 and current).
+    'build-arg:BUILDKIT_CACHE_MOUNT_NS': cacheScope,
     ...named('label', labels),
     context: `http://buildkit-session/${contextId}`,
     filename: dockerfile,

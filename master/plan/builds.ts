@@ -106,6 +106,7 @@ export function orderOf({ id, service, spec, commit }: Rollout, build: BuildSpec
     token: secretIdOf(build.token ?? null, build),
     insecureHttp: build.insecureHttp === true,
     ...mountedOf(build),
+    ...(spec.preview ? { isPreview: true as const } : {}),
     timeoutMs: build.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     memoryBytes: build.memoryBytes ?? null,
     cpus: build.cpus ?? null,

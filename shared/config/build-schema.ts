@@ -113,6 +113,9 @@ function plain(path: string): string {
   return parts.length === 0 ? '.' : parts.join('/');
 }
 
+/** What BuildKit takes as the scope of caches that steps mount. */
+const CACHE_ARG = 'BUILDKIT_CACHE_MOUNT_NS';
+
 /** What can't go together; of a table whose values are each right. */
 export function checkBuild(table: BuildTable | undefined): Problem[] {
   if (!table) return [];
@@ -134,6 +137,11 @@ export function checkBuild(table: BuildTable | undefined): Problem[] {
       'secrets',
       `must have the ids that the Dockerfile mounts them with, such as "NPM_TOKEN"; one is ${shown(id)}`,
     );
+  if (Object.hasOwn(table.args ?? {}, CACHE_ARG))
+    problems.push({
+      path: ['build', 'args', CACHE_ARG],
+      message: 'is given by Orca: what steps keep with --mount=type=cache is of the project alone',
+    });
   const isPlain = table.repo.startsWith('http:');
   if (isPlain && table.insecure_http !== true)
     add(

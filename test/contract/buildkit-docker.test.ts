@@ -23,7 +23,7 @@ const isThere = level !== 'none';
 const never = new AbortController().signal;
 const tag = (name: string): string => `orca-build/contract/${name}:${unique}`;
 t.teardown(async () => {
-  for (const name of ['whole', 'cached', 'hangs', 'large'])
+  for (const name of ['whole', 'cached', 'scoped', 'hangs', 'large'])
     await dockerCall('DELETE', `/images/${tag(name)}?force=true`);
 });
 
@@ -39,18 +39,23 @@ function contextOf(...dockerfile: string[]): NodeJS.ReadableStream {
   return tar as unknown as NodeJS.ReadableStream;
 }
 
-function requestOf(name: string): ImageBuild {
+function requestOf(name: string, more: Partial<ImageBuild>): ImageBuild {
   return {
     ...{ tag: tag(name), dockerfile: 'Dockerfile', args: { A: 'an argument' }, target: null, platform: null },
     ...{ labels: { 'orca.cluster': unique, 'orca.build': `b-${unique}` }, secrets: { NPM: SECRET } },
-    ...{ memoryBytes: 48 * 1024 ** 2, cpus: 0.5, builder: 'buildkit' },
+    ...{ memoryBytes: 48 * 1024 ** 2, cpus: 0.5, builder: 'buildkit', cacheScope: `${unique}.one` },
+    ...more,
   };
 }
 
-async function build(name: string, dockerfile: string[], signal = never): Promise<string> {
+async function build(
+  name: string,
+  dockerfile: string[],
+  { signal = never, ...more }: Partial<ImageBuild> & { signal?: AbortSignal } = {},
+): Promise<string> {
   const lines: string[] = [];
   try {
-    await engine.build(requestOf(name), contextOf(...dockerfile), (line) => lines.push(line), signal);
+    await engine.build(requestOf(name, more), contextOf(...dockerfile), (line) => lines.push(line), signal);
   } catch (error) {
     throw Object.assign(error as Error, { lines });
   }
@@ -101,6 +106,31 @@ t.test('a secret is in no layer, no history and no configuration of the image', 
   t.notMatch(files, SECRET, 'as it is unpacked');
 });
 
+t.test('what a step keeps in a cache is of its scope alone, however it is named', async (t) => {
+  if (!isThere) return t.comment(reason);
+  let count = 0;
+  /** How many builds have left a file in it, this one too. */
+  const inCache = async (
+    cacheScope: string,
+    id: string,
+    args: Record<string, string> = {},
+  ): Promise<number> => {
+    const step = `echo > /cache/${count}; echo of $A: $(busybox ls /cache | busybox wc -l)`;
+    const given = { cacheScope, args: { A: `build-${count++}`, ...args } };
+    const mount = `--mount=type=cache,target=/cache,id=${id}`;
+    const log = await build('scoped', [`FROM ${BASE}`, 'ARG A', run(step, mount)], given);
+    return Number(/ of build-\d+: (\d+)$/m.exec(log)?.[1]);
+  };
+  const [one, two] = [`${unique}.one`, `${unique}.two`];
+  t.equal(await inCache(one, 'npm'), 1);
+  t.equal(await inCache(one, 'npm'), 2, 'it is kept');
+  t.equal(await inCache(two, 'npm'), 1, 'and not another');
+  for (const id of [`../${one}/npm`, `${one}/npm`, `/${one}/npm`, `../../${one}/npm`])
+    t.equal(await inCache(two, id), 1, id);
+  t.equal(await inCache(two, 'npm', { BUILDKIT_CACHE_MOUNT_NS: one }), 2, 'whatever its arguments say');
+  t.equal(await inCache(one, 'npm'), 3);
+});
+
 t.test('a second build of the same is of the cache', async (t) => {
   if (!isThere) return t.comment(reason);
   const log = await build('cached', whole);
@@ -133,7 +163,9 @@ t.test('what nobody wants any more ends, with its container', async (t) => {
   const seconds = `10000${Date.now() % 1_000}`;
   const steps = (): boolean =>
     execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).includes(`sleep ${seconds}\n`);
-  const hangs = build('hangs', [`FROM ${BASE}`, `RUN ["/bin/busybox","sleep","${seconds}"]`], ended.signal);
+  const hangs = build('hangs', [`FROM ${BASE}`, `RUN ["/bin/busybox","sleep","${seconds}"]`], {
+    signal: ended.signal,
+  });
   await waitFor('the step to run', steps);
   ended.abort(new Error('it is over'));
   await t.rejects(hangs, { message: 'it is over' });

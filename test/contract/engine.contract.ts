@@ -191,7 +191,7 @@ export async function engineContract(t: Test, under: EngineUnderTest): Promise<v
     const tag = `orca-build/contract/api:${cluster}`;
     const labels = { 'orca.cluster': cluster, 'orca.build': 'b-1' };
     const limits = { memoryBytes: 64 * 2 ** 20, cpus: 0.5, target: null, platform: null };
-    const plain = { builder: 'classic' as const, secrets: {} };
+    const plain = { builder: 'classic' as const, secrets: {}, cacheScope: cluster };
     const build = { tag, dockerfile: 'in/Dockerfile', args: { A: 'a' }, labels, ...limits, ...plain };
     const context = (): NodeJS.ReadableStream => {
       const tar = pack();

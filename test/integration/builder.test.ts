@@ -26,7 +26,7 @@ t.test('a commit that is no head is had over ssh, from a server that gives heads
   const order = anOrder(repository.ssh, { deployKey: 'key', commit: old });
   await make(builder, order);
   t.match(builder.observed(order.id), { state: 'done', commit: old, author: 'Alice' });
-  t.match(engine.builds.built[0]?.tar, /old/);
+  t.match(engine.builds.built[0], { tar: /old/, request: { cacheScope: 'c.shop' } });
 });
 
 t.test('a commit that was forced away is no longer built, and that is said', async (t) => {

@@ -48,10 +48,11 @@ t.test('what the frontend is told has no secret, and no syntax of another image'
   const request = {
     ...{ tag: 'orca-build/a/b:1', dockerfile: 'api/Dockerfile', args: { A: '1' }, labels: { l: 'x' } },
     ...{ target: 'run', platform: null, memoryBytes: 1, cpus: 1, builder: 'buildkit' as const },
-    secrets: { NPM: 'hush' },
+    ...{ secrets: { NPM: 'hush' }, cacheScope: 'c.shop' },
   };
   t.same(attributesOf(request, '/orca-build-b-1', 'c1'), {
     'build-arg:A': '1',
+    'build-arg:BUILDKIT_CACHE_MOUNT_NS': 'c.shop',
     'label:l': 'x',
     context: 'http://buildkit-session/c1',
     filename: 'api/Dockerfile',

@@ -213,6 +213,12 @@ t.test('the order has the commit that was pushed, and the ids of its secrets', a
       timeoutMs: 60_000,
     },
   });
+  const preview = {
+    ...{ of: 'shop/api', webhook: 'wh-1', repo: 'org/api', number: 7 },
+    ...{ commit: { sha: 'abc', ref: 'refs/heads/x' }, pushedAtMs: 1, ttlMs: 1 },
+  };
+  t.equal(orderOf(rolloutOf(), build).isPreview, undefined);
+  t.equal(orderOf(rolloutOf({ spec: { ...spec, preview } }), build).isPreview, true);
   t.match(orderOf(rolloutOf(), build), { commit: null, ref: 'refs/heads/main', deployKey: null });
   t.same(withSecrets(spec, () => null).missing, ['key']);
 });

@@ -112,6 +112,10 @@ t.test('secrets are named, never written, and never put into the image', async (
   t.match(problem({ ...ssh, token: KEY }), /build\.token: is for https/);
   t.match(problem({ repo: 'http://h/r', insecure_http: true, token: KEY }), /would be readable on the way/);
   t.match(problem({ ...ssh, args: { TOKEN: KEY } }), /build\.args\.TOKEN: is kept in the image/);
+  t.match(
+    problem({ ...ssh, args: { BUILDKIT_CACHE_MOUNT_NS: 'other' } }),
+    /build\.args\.BUILDKIT_CACHE_MOUNT_NS: is given by Orca/,
+  );
   const npm = '$' + '{secrets.npm_token}';
   t.same(parse({ ...ssh, secrets: ['NPM_TOKEN'] }).build?.mounted, {
     NPM_TOKEN: '$' + '{secrets.NPM_TOKEN}',
