@@ -42,19 +42,19 @@ export function infraFiles({ infra_source: infra }: WebhookView): string | null 
   return more.length === 0 ? first : `${first}…`;
 }
 
-/** Which pushes it is for. */
-function meant({ provider, branch, tag, paths, preview, infra_source: infra }: WebhookView): string {
+/** Which pushes it is for. Masters before that say only what the webhook itself names. */
+function meant(webhook: WebhookView): string {
+  const { provider, branch: named, paths: given, tag, preview, infra_source: infra } = webhook;
+  const { counts = { branch: named, paths: given } } = webhook as Partial<WebhookView>;
   const any = provider === 'generic' ? 'every call' : 'default branch';
-  const what = [
-    ...(branch === null && tag === null ? [any] : []),
-    ...(branch === null ? [] : [branch]),
-    ...(tag === null ? [] : [`tags ${tag}`]),
-  ];
+  const branch = counts.branch ?? (tag === null ? any : null);
+  const paths = counts.paths.length === 0 ? '' : ` (${counts.paths.join(', ')})`;
+  const what = [...(branch === null ? [] : [`${branch}${paths}`]), ...(tag === null ? [] : [`tags ${tag}`])];
   const also = [
     ...(infra?.prune ? [', and prunes'] : []),
     ...(preview ? [`; previews (${preview.services.length} of ${preview.limit})`] : []),
   ];
-  return `${what.join(', ')}${paths.length === 0 ? '' : ` (${paths.join(', ')})`}${also.join('')}`;
+  return `${what.join(', ')}${also.join('')}`;
 }
 
 function result({ state, reason, commit_status: status }: DeliveryView): string {

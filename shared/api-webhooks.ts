@@ -111,6 +111,8 @@ export const webhookViewSchema = z.object({
   branch: z.string().nullable(),
   tag: z.string().nullable(),
   paths: z.array(z.string()),
+  /** What counts: that, or what `[service.build]` of its service says. `branch` null: the repository's default branch, or tags alone. */
+  counts: z.object({ branch: z.string().nullable(), paths: z.array(z.string()) }),
   image_tag: z.string().nullable(),
   has_secret: z.literal(true),
   /** The name of the secret whose token sets commit statuses, and where; null: they are not set. */

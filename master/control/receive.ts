@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { OrcaError } from '../../shared/errors.js';
+import { forSource } from '../../shared/for-source.js';
 import type { Delivery, Provider, Webhook } from '../../shared/webhook.js';
 import { firstReport } from '../plan/commit-status.js';
 import { judgePull } from '../plan/judge-pull.js';
@@ -94,14 +95,6 @@ function takeIn(tx: Transaction, call: HookCall, received: Received, nowMs: numb
   return { isPing: received.kind === 'ping', deliveries };
 }
 
-/** What is built says itself which branch it is of and which paths, unless its webhook does. */
-function forSource(tx: Transaction, webhook: Webhook): Webhook {
-  const build = tx.service(webhook.service)?.spec.build;
-  if (!build || webhook.provider === 'generic') return webhook;
-  const branch = webhook.branch ?? (webhook.tag === null ? build.branch : null);
-  return { ...webhook, branch, paths: webhook.paths.length > 0 ? webhook.paths : build.paths };
-}
-
 /** GitHub's redeliveries have the id of the first, so that the same body under another id is somebody who repeats what they saw. */
 function knownDelivery(tx: Transaction, { id }: Webhook, call: HookCall): Delivery | null {
   const byId = call.remoteId === null ? undefined : tx.markedDelivery(remoteMark(id, call.remoteId));
@@ -148,7 +141,8 @@ function judged(
 ): Pick<Delivery, 'push' | 'reason' | 'pull'> & { service?: string } {
   const { previews } = webhook;
   if (received.pull && previews) return judgePull({ ...webhook, previews }, received.pull, received);
-  const judgement = judgePush(forSource(tx, webhook), received, payload);
+  const build = tx.service(webhook.service)?.spec.build ?? null;
+  const judgement = judgePush(forSource(webhook, build), received, payload);
   return { push: judgement.push, reason: judgement.kind === 'skip' ? judgement.reason : null };
 }
 

@@ -182,6 +182,11 @@ function wanted(request: AddWebhook, isAdmin: boolean): Wanted {
   if (request.tag !== undefined) refuseGlob('tag', request.tag);
   if (request.branch !== undefined && /[\p{Cc}\s]/u.test(request.branch))
     throw new OrcaError('BODY_INVALID', 'branch must be the name of a branch, without spaces');
+  if (request.tag !== undefined && request.branch === undefined && (request.paths ?? []).length > 0)
+    throw new OrcaError(
+      'BODY_INVALID',
+      'paths are of pushes to branches, and with a tag alone only tags deploy: name the branch too, or leave them out',
+    );
   if (request.image_tag !== undefined && (provider !== 'generic' || !isFieldPath(request.image_tag)))
     throw new OrcaError(
       'BODY_INVALID',

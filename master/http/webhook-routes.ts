@@ -37,7 +37,8 @@ export function webhookRoutes(store: Store, hooks: Hooks): Route[] {
   const viewOf = (webhook: Webhook) => {
     const [last] = store.deliveries(webhook.id, 1);
     const previews = webhook.previews ? previewsOf(store, webhook) : [];
-    return webhookView(webhook, hooks.place(webhook).url, last ? shown(last) : null, previews);
+    const build = store.service(webhook.service)?.spec.build ?? null;
+    return webhookView(webhook, hooks.place(webhook).url, last ? shown(last) : null, previews, build);
   };
   /** Newest first, of every webhook that is meant. */
   const deliveriesOf = ({ params, holder }: HookCall): DeliveryView[] =>

@@ -1,24 +1,28 @@
 /** Webhooks and deliveries as the API shows them: never a secret. PURE. */
 import type { DeliveryView, WebhookView } from '../../shared/api-webhooks.js';
+import { forSource } from '../../shared/for-source.js';
 import { type InfraOutcome, type InfraSource, isInfraKey } from '../../shared/infra.js';
 import type { Rollout } from '../../shared/model.js';
+import type { BuildSpec } from '../../shared/spec.js';
 import type { Delivery, Webhook } from '../../shared/webhook.js';
 import { iso } from './rollout-view.js';
 
 const nameOf = (key: string): string => key.slice(key.indexOf('/') + 1);
 const projectOf = (key: string): string => key.slice(0, key.indexOf('/'));
 
-/** `last` is its newest delivery, `previews`: the names of those that are there. */
+/** `last` is its newest delivery, `previews`: the names of those that are there, `build`: how its service is built. */
 export function webhookView(
   webhook: Webhook,
   url: string,
   last: DeliveryView | null,
   previews: string[] = [],
+  build: BuildSpec | null = null,
 ): WebhookView {
   const { id, provider, repo, service, branch, tag, paths, imageTag, infra } = webhook;
   const name = infra ? '*' : nameOf(service);
   return {
     ...{ id, provider, repo, service_name: name, project: projectOf(service), branch, tag, paths },
+    counts: countsOf(forSource(webhook, build)),
     ...{ image_tag: imageTag, has_secret: true, infra: infra !== undefined, url },
     infra_source: infra ? sourceView(infra) : null,
     ...{ status_secret: webhook.report?.secret ?? null, status_api: webhook.report?.api ?? null },
@@ -29,6 +33,12 @@ export function webhookView(
     created_at: iso(webhook.createdAtMs),
   };
 }
+
+/** Paths are of branches alone. */
+const countsOf = ({ branch, tag, paths }: Webhook): WebhookView['counts'] => ({
+  branch,
+  paths: branch === null && tag !== null ? [] : paths,
+});
 
 function previewView({ previews: rules }: Webhook, services: string[]): WebhookView['preview'] {
   if (!rules) return null;

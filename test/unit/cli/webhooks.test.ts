@@ -29,7 +29,7 @@ const view: WebhookView = {
     branch: null,
   },
   ...{ tag: null, paths: ['api/**'], image_tag: null, has_secret: true, preview: null },
-  ...{ infra: false, infra_source: null },
+  ...{ infra: false, infra_source: null, counts: { branch: null, paths: ['api/**'] } },
   ...{ status_secret: null, status_api: null },
   ...{ url: 'https://orca.example.com/api/v1/webhooks/github/wh-1', last_invocation: delivery.received_at },
   ...{ last_delivery: delivery, created_by: 'ann', created_at: '2026-01-31T12:00:00Z' },
@@ -44,6 +44,12 @@ t.test('webhooks shows each with what deploys and what came of the last push', a
   t.match(out, /ID +REPOSITORY +SERVICE +DEPLOYS +LAST +RESULT/);
   t.match(out, /wh-1 +org\/myapp +api +default branch \(api\/\*\*\) .* skipped: the branch dev is not main/);
   t.match((await orca(['webhooks', 'list'], fake)).out, /no webhooks/);
+  const built = { ...view, tag: 'v*', counts: { branch: 'release', paths: ['api/**'] } };
+  const { counts: _, ...older } = view;
+  fake.on('GET /webhooks', { body: { webhooks: [built, older] } });
+  const shown = (await orca(['webhooks'], fake)).out;
+  t.match(shown, /api +release \(api\/\*\*\), tags v\* /, 'what its service says');
+  t.match(shown, /api +default branch \(api\/\*\*\) /);
   fake.on('GET /webhooks/wh-1/deliveries', { body: { deliveries: [delivery] } });
   t.match((await orca(['webhooks', 'deliveries', 'wh-1'], fake)).out, /d-1 .* dev +bbbbbbb +alice +skipped/);
 });

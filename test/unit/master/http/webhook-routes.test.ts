@@ -1,5 +1,5 @@
 import t from 'tap';
-import { aService } from '../../../support/a-model.js';
+import { aService, aSpec } from '../../../support/a-model.js';
 import { anApi, withService } from '../../../support/an-api.js';
 import { githubPush, signedCall } from '../../../support/hook-payloads.js';
 
@@ -88,6 +88,11 @@ t.test('what can not be is refused with the key and the reason', async (t) => {
     [{ secret: 'x' }, 'BODY_INVALID', /secret.*16 to 512/],
     [{ secret: 'fifteen letters' }, 'BODY_INVALID', /secret.*16 to 512/],
     [{ paths: ['a*b*c*d'] }, 'BODY_INVALID', /paths\.0 must not have more/],
+    [
+      { tag: 'v*', paths: ['api/**'] },
+      'BODY_INVALID',
+      /paths are of pushes to branches, .* name the branch too/,
+    ],
     [{ tag: '' }, 'BODY_INVALID', /tag must have/],
     [{ branch: 'a b' }, 'BODY_INVALID', /branch must be/],
     [{ image_tag: 'tag' }, 'BODY_INVALID', /image_tag is for the provider generic/],
@@ -103,6 +108,18 @@ t.test('what can not be is refused with the key and the reason', async (t) => {
   t.equal((await call('POST', '/webhooks', wanted, 'look')).status, 403);
   t.equal((await call('POST', '/webhooks', wanted, '')).status, 401);
   t.same(store.webhooks(), []);
+});
+
+t.test('what counts is shown: of a service that is built, its branch and paths', async (t) => {
+  const { call, store } = await anApi(t);
+  const build = { repo: 'https://git.example.com/a.git', branch: 'release', paths: ['api/**'] };
+  store.write((tx) => tx.putService(aService({ spec: aSpec({ image: undefined, build }) })));
+  const counts = async (more: object) =>
+    (await call('POST', '/webhooks', { ...wanted, ...more })).json.counts;
+  t.same(await counts({}), { branch: 'release', paths: ['api/**'] });
+  t.same(await counts({ branch: 'main', paths: ['lib/**'] }), { branch: 'main', paths: ['lib/**'] });
+  t.same(await counts({ tag: 'v*' }), { branch: null, paths: [] });
+  t.same(await counts({ provider: 'generic' }), { branch: null, paths: [] });
 });
 
 t.test('deliveries are listed newest first, by id or service, and repeated by who may', async (t) => {
