@@ -94,13 +94,22 @@ const idsOf = ({ container }: ServiceSpec): string[] => Object.values(container.
 const unreadable = (key: string): string =>
   `the stored value of the secret ${secretWords(key)} can't be read: it was changed or moved outside of Orca`;
 
-function missingLines({ name: service, container, build, preview }: ServiceSpec, name: string): string[] {
+function missingLines(
+  { name: service, project, container, build, preview }: ServiceSpec,
+  name: string,
+): string[] {
   const keys = build
     ? (['deployKey', 'token'] as const).filter((key) => namesIn(build[key] ?? '').includes(name))
     : [];
   const env = Object.entries(container.env).filter(([, value]) => namesIn(value).includes(name));
   const files = (container.secretFiles ?? []).filter(({ secret }) => secret === name);
-  const source = keys.map((key) => (key === 'token' ? 'build.token' : 'build.deploy_key'));
+  // Before its first deploy nobody knows of which project a service is: a key that was made without saying it is that of `default`.
+  const made = `; \`orca deploy-key create ${project}/${service}\` makes one`;
+  const source = keys.map((key) =>
+    key === 'token'
+      ? `build.token needs the secret "${name}", which is not set`
+      : `build.deploy_key needs the secret "${name}", which is not set for ${project}${made}`,
+  );
   const mounted = Object.entries(build?.mounted ?? {}).filter(([, value]) => namesIn(value).includes(name));
   const own = [
     ...env.map(([key]) => `env.${key}`),
@@ -110,6 +119,6 @@ function missingLines({ name: service, container, build, preview }: ServiceSpec,
   const lack = preview ? 'which is not set for previews (`orca secrets set --preview`)' : 'which is not set';
   return [
     ...own.map((what) => `${service}: ${what} needs the secret "${name}", ${lack}`),
-    ...source.map((what) => `${service}: ${what} needs the secret "${name}", which is not set`),
+    ...source.map((what) => `${service}: ${what}`),
   ];
 }

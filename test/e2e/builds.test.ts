@@ -69,7 +69,10 @@ const imageCount = async (): Promise<number> => {
 t.test('without its key the repository is not read, and the deploy says what to do', async (t) => {
   const missing = await orca.deploy(webToml());
   t.equal(missing.code, 2);
-  t.match(missing.stdout + missing.stderr, /build\.deploy_key needs the secret "web_deploy_key"/);
+  t.match(
+    missing.stdout + missing.stderr,
+    /build\.deploy_key needs the secret "web_deploy_key", which is not set for e2e; `orca deploy-key create e2e\/web`/,
+  );
   const made = await orca.run(['deploy-key', 'create', 'web', '--project', 'e2e', '--json']);
   t.equal(made.code, 0, made.stderr);
   const again = await orca.run(['deploy-key', 'create', 'web', '--project', 'e2e']);

@@ -65,6 +65,13 @@ t.test('every secret that is missing is named, with the services that need it', 
     message:
       'api: env.A needs the secret "there", which is not set\nb: env.B needs the secret "gone", which is not set',
   });
+  // Made with `orca deploy-key create api` before the first deploy, when it could be of no other project.
+  set('api_deploy_key', '1', 'default');
+  const build = { repo: 'git@git.example.com:a.git', deploy_key: reference('api_deploy_key') };
+  t.throws(() => values.pin([aSpec({ image: undefined, build })]), {
+    message:
+      'api: build.deploy_key needs the secret "api_deploy_key", which is not set for shop; `orca deploy-key create shop/api` makes one',
+  });
 });
 
 t.test(
