@@ -102,7 +102,7 @@ export function compile(input: CompileInput): Compiled {
       },
     },
   });
-  const https = httpsServer(input, sites, refreshMs);
+  const https = httpsServer(input, { sites, plain: plain.sites, refreshMs });
   const print = configFingerprint(configWith(https));
   return {
     config: configWith({ '@id': print, ...https }),
@@ -180,15 +180,15 @@ function dropped(key: string, value: unknown): unknown {
   return key === 'upstreams' || key === '@id' ? undefined : value;
 }
 
-interface PlainHttp {
+interface Both {
   /** Those of HTTPS, which are sent on there. */
   sites: Site[];
-  /** Those that are served here: a CA asks for none of their names. */
+  /** Those that are served without it: a CA asks for none of their names. */
   plain: Site[];
   refreshMs: number;
 }
 
-function httpServer(input: CompileInput, { sites, plain, refreshMs }: PlainHttp): object {
+function httpServer(input: CompileInput, { sites, plain, refreshMs }: Both): object {
   const { ingress, resolver } = input;
   const hosts = [...(ingress.apiName ? [ingress.apiName] : []), ...sites.flatMap((site) => site.domains)];
   const port = ingress.httpsPort === 443 ? '' : `:${ingress.httpsPort}`;
@@ -198,7 +198,9 @@ function httpServer(input: CompileInput, { sites, plain, refreshMs }: PlainHttp)
     headers: { Location: [`https://{http.request.host}${port}{http.request.uri}`] },
   };
   const known = hosts.length === 0 ? [] : [{ match: [{ host: hosts }], handle: [redirect], terminal: true }];
-  const served = plain.length === 0 ? [] : siteRoutes(plain, input, { refreshMs, port: ingress.httpPort });
+  const inOtherWay = known.length === 0 ? [] : [challenges(resolver, hosts), ...known];
+  const way = { refreshMs, port: ingress.httpPort, inOtherWay };
+  const served = plain.length === 0 ? [] : siteRoutes(plain, input, way);
   return {
     listen: [`:${ingress.httpPort}`],
     read_header_timeout: '30s',
@@ -209,15 +211,18 @@ function httpServer(input: CompileInput, { sites, plain, refreshMs }: PlainHttp)
   };
 }
 
-/** Whatever the name: a CA asks for one before it is served, and what it asks for changes without a load. */
-function challenges({ sorryPort }: ResolverPorts): object {
+/** Whatever the name, unless some are given: a CA asks for one before it is served, and what it asks for changes without a load. */
+function challenges({ sorryPort }: ResolverPorts, host?: string[]): object {
   const proxy = { handler: 'reverse_proxy', upstreams: [{ dial: `127.0.0.1:${sorryPort}` }] };
   // The fingerprint leaves upstreams out: another port must be seen by it.
   const told = { handler: 'vars', challenges: sorryPort };
-  return { match: [{ path: [`${CHALLENGE_PATH}*`] }], handle: [told, proxy], terminal: true };
+  const path = [`${CHALLENGE_PATH}*`];
+  return { match: [host ? { host, path } : { path }], handle: [told, proxy], terminal: true };
 }
 
-function httpsServer(input: CompileInput, sites: Site[], refreshMs: number): object {
+function httpsServer(input: CompileInput, { sites, plain, refreshMs }: Both): object {
+  const host = plain.flatMap(({ domains }) => domains);
+  const inOtherWay = host.length === 0 ? [] : [{ match: [{ host }], handle: [notFound()], terminal: true }];
   return {
     listen: [`:${input.ingress.httpsPort}`],
     read_header_timeout: '30s',
@@ -226,7 +231,7 @@ function httpsServer(input: CompileInput, sites: Site[], refreshMs: number): obj
     ...trafficLogs(sites),
     routes: [
       ...closing(input),
-      ...siteRoutes(sites, input, { refreshMs, port: input.ingress.httpsPort }),
+      ...siteRoutes(sites, input, { refreshMs, port: input.ingress.httpsPort, inOtherWay }),
       { handle: [notFound()] },
     ],
     errors: { routes: errorRoutes() },
@@ -239,16 +244,22 @@ const closing = ({ closingFolder, traits }: CompileInput): object[] => closingRo
 interface Served {
   refreshMs: number;
   port: number;
+  /** What answers for names that the other server serves, before a wildcard of this one takes their requests. */
+  inOtherWay: object[];
 }
 
 function siteRoutes(sites: Site[], input: CompileInput, served: Served): object[] {
   const isTls = served.port === input.ingress.httpsPort;
+  const isWide = ({ domains }: Site): boolean => domains.some((domain) => domain.startsWith('*'));
+  const [exact, wide] = [sites.filter((site) => !isWide(site)), sites.filter(isWide)];
   return [
     ...silence(sites),
     dropForgedHeaders(),
     ...clientHeaders(input.ingress.trustedProxies ?? [], served.port),
     ...(isTls ? [...strictTransport(input.ingress), ...apiRoutes(input)] : []),
-    ...sites.map((site) => siteRoute(site, input, served)),
+    ...exact.map((site) => siteRoute(site, input, served)),
+    ...(wide.length === 0 ? [] : served.inOtherWay),
+    ...wide.map((site) => siteRoute(site, input, served)),
   ];
 }
 

@@ -26,6 +26,19 @@ const routes = [
     ...{ service: 'shop/none', srvName: 'none.shop.orca', domains: ['none.test'], httpOnly: true },
     paths: ['/none/*'],
   }),
+  // Of another project, under names of which one is served with TLS and one without.
+  aRoute({
+    ...{ service: 'blog/wide', srvName: 'wide.blog.orca', domains: ['*.test'], httpOnly: true },
+    allocations: [anAllocation('blog.wide.1', port)],
+  }),
+  aRoute({
+    ...{ service: 'blog/tls', srvName: 'tls.blog.orca', domains: ['*.sub.test'] },
+    allocations: [anAllocation('blog.tls.1', port)],
+  }),
+  aRoute({
+    ...{ service: 'shop/sub', srvName: 'sub.shop.orca', domains: ['own.sub.test'], httpOnly: true },
+    allocations: [anAllocation('shop.sub.1', port)],
+  }),
 ];
 let revision = 0;
 function apply(more: Partial<Ingress> = {}): void {
@@ -33,7 +46,7 @@ function apply(more: Partial<Ingress> = {}): void {
   edge.role.apply({ ...edge.ingress(routes), ...more }, revision);
 }
 apply();
-for (const id of ['shop.api.1', 'shop.plain.1'])
+for (const id of ['shop.api.1', 'shop.plain.1', 'blog.wide.1', 'blog.tls.1', 'shop.sub.1'])
   await until('routed', () => edge.traffic(id)?.state === 'routed');
 
 const lies = {
@@ -72,6 +85,16 @@ t.test('the challenges of a CA are its application’s own business', async (t) 
   const path = '/.well-known/acme-challenge/x';
   t.match(await curl(edge, `http://plain.test${path}`), `"url":"${path}"`);
   t.match(await curl(edge, `http://shop.test${path}`, '-w', '%{http_code}'), /503$/, 'Orca’s');
+});
+
+t.test('a wildcard takes no requests of a name that is served in the other way', async (t) => {
+  const path = '/.well-known/acme-challenge/x';
+  t.match(await curl(edge, 'http://any.test/a'), '"url":"/a"');
+  t.match(await curl(edge, 'http://shop.test/', '-w', '%{http_code}'), /308$/);
+  t.match(await curl(edge, `http://shop.test${path}`, '-w', '%{http_code}'), /503$/, 'a CA hears Orca alone');
+  t.match(await curl(edge, 'https://any.sub.test/a'), '"url":"/a"');
+  t.match(await curl(edge, 'http://own.sub.test/a'), '"url":"/a"');
+  t.match(await curl(edge, 'https://own.sub.test/a', '-w', '%{http_code}'), /No service.*404/s);
 });
 
 t.test('where nobody is trusted, the connection says who the client is', async (t) => {
