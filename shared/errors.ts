@@ -152,7 +152,7 @@ export const errorTable = {
   NODE_NAME_TAKEN: {
     status: 409,
     exit: 2,
-    hint: 'Join with another --name; see `orca nodes` for the names there are.',
+    hint: 'Join with another --name, or --advertise; see `orca nodes` for the names there are.',
   },
   NODE_NOT_ENROLLED: {
     status: 403,

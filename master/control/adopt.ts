@@ -12,6 +12,7 @@ import { dropHold, holdOf } from '../store/hold.js';
 import type { Store } from '../store/store.js';
 import type { Transaction } from '../store/transaction.js';
 import type { Certificates } from './certificates.js';
+import { findNode } from './find-node.js';
 import type { States } from './states.js';
 
 export interface AdoptOptions {
@@ -28,7 +29,7 @@ export interface Adoptable extends Adoption {
 }
 
 export interface Adopt {
-  /** `nodes`: names or ids; empty: every node that is held. Throws NOT_FOUND. */
+  /** `nodes`: names, addresses or ids; empty: every node that is held. Throws NOT_FOUND, and CONFLICT for what several have. */
   show(nodes: readonly string[]): Promise<Adoptable>;
   /** Does it. Throws CONFLICT for what can't be, or for what is `missing` unless it is to be `partial`; then nothing has changed. */
   apply(nodes: readonly string[], isPartial: boolean, by: string): Promise<Adoptable>;
@@ -61,13 +62,7 @@ export function createAdopt(options: AdoptOptions): Adopt {
 }
 
 function namedOf(store: Store, names: readonly string[]): Node[] {
-  const all = store.nodes();
-  if (names.length === 0) return all;
-  return names.map((name) => {
-    const node = all.find(({ id, facts }) => id === name || facts.name === name);
-    if (!node) throw new OrcaError('NOT_FOUND', `there is no node ${name}`);
-    return node;
-  });
+  return names.length === 0 ? store.nodes() : names.map((name) => findNode(store, name));
 }
 
 async function ask(

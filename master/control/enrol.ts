@@ -94,7 +94,7 @@ function judged(reader: Reader, request: JoinRequest, peer: Peer | null, nowMs: 
   const publicKey = readSigningRequest(request.csr);
   const use = { key: keyMark(publicKey), atMs: nowMs };
   const before = ownIdentity(reader, token, peer, use.key);
-  checkName(reader, request.name, before?.node ?? null);
+  checkName(reader, request, before?.node ?? null);
   return { token, publicKey, use, before };
 }
 
@@ -126,14 +126,29 @@ function ownIdentity(reader: Reader, token: JoinToken, peer: Peer | null, key: s
   return (node === undefined ? undefined : reader.identity(node)) ?? null;
 }
 
-/** Names are what people call nodes by; two of one name would be mistaken for each other. */
-function checkName(reader: Reader, name: string, own: string | null): void {
-  const names = [
-    ...reader.identities(),
-    ...reader.nodes().map(({ id, facts }) => ({ node: id, name: facts.name })),
-  ];
-  const taken = names.find((one) => one.name === name && one.node !== own);
-  if (taken) throw new OrcaError('NODE_NAME_TAKEN', `there is a node named ${name} already (${taken.node})`);
+/**
+ * Names are what people call nodes by, and services their places: two of one name would be mistaken for each other, and so would one that is
+ * called as another is addressed, or the other way round.
+ */
+function checkName(
+  reader: Reader,
+  { name, address }: Pick<JoinRequest, 'name' | 'address'>,
+  own: string | null,
+): void {
+  const there = reader
+    .nodes()
+    .map(({ id, facts }) => ({ node: id, name: facts.name, address: facts.address }));
+  const named = reader.identities().map((one) => ({ node: one.node, name: one.name, address: null }));
+  const others = [...named, ...there].filter(({ node }) => node !== own);
+  const refuse = (what: string, node: string): never => {
+    throw new OrcaError('NODE_NAME_TAKEN', `there is a node ${what} already (${node})`);
+  };
+  for (const other of others) {
+    if (name === other.name) refuse(`named ${name}`, other.node);
+    if (name === other.address) refuse(`with the address ${name}`, other.node);
+    if (name === other.node) refuse('with that id', other.node);
+    if (address === other.name || address === other.node) refuse(`called ${address}`, other.node);
+  }
 }
 
 function enrolled(tx: Transaction, peer: Peer | null): NodeIdentity {

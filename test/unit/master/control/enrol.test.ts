@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { openAuthority } from '../../../../master/authority.js';
 import { createEnrol } from '../../../../master/control/enrol.js';
+import { findNode } from '../../../../master/control/find-node.js';
 import { createJoinTokens } from '../../../../master/control/join-tokens.js';
 import type { JoinRequest } from '../../../../shared/api-join.js';
 import { makeKey, makeSigningRequest } from '../../../../shared/csr.js';
@@ -80,6 +81,23 @@ t.test('whatever is refused uses nothing up and leaves nothing behind', async (t
   tokens.revoke(other.token.id, 'admin');
   t.throws(() => join(other.text, { name: 'two' }), { code: 'JOIN_TOKEN_REVOKED' });
   t.equal(store.nodes().length, 1);
+});
+
+t.test('no host is called as another is addressed, nor addressed as another is called', (t) => {
+  const { store, token, join } = aMaster(t);
+  const { text } = token(9);
+  const { node_id } = join(text, { name: 'one', address: '10.0.0.1' });
+  for (const more of [
+    { name: '10.0.0.1', address: '10.0.0.2' },
+    { name: node_id, address: '10.0.0.2' },
+    { name: 'two', address: 'one' },
+    { name: 'two', address: node_id },
+  ])
+    t.throws(() => join(text, more), { code: 'NODE_NAME_TAKEN', message: new RegExp(node_id) });
+  join(text, { name: 'two', address: '10.0.0.1' });
+  t.throws(() => findNode(store, '10.0.0.1'), { code: 'CONFLICT', message: /one .*two|two .*one/ });
+  t.equal(findNode(store, 'one').id, node_id);
+  t.end();
 });
 
 t.test('a host whose answer got lost asks again with its key: the same id, and no further use', async (t) => {
