@@ -30,6 +30,10 @@ export function createAccess(options: AccessOptions): Access & { reloaded(): voi
     writeAdmin: (text) => writeAdminToken(home, text),
   });
   for (const note of weakTokenNotes(settings().tokens)) log.warn({}, note);
+  if (store.isAuditAnew()) {
+    log.warn({}, ANEW);
+    void trail.tell('audit.anew', ANEW);
+  }
   void trail.tell('master.start', `the master was started, version ${options.version}`);
   return {
     tokens,
@@ -51,3 +55,5 @@ export function createAccess(options: AccessOptions): Access & { reloaded(): voi
     },
   };
 }
+
+const ANEW = 'the audit trail begins anew: this home had one, and the store has nothing of it';

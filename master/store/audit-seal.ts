@@ -21,6 +21,8 @@ export interface Sealer {
 export interface AuditSeal {
   /** From now on with this. `isFirst`: an earlier version sealed nothing. */
   begin(sealer: Sealer, isFirst: boolean): void;
+  /** This home had a trail, and the store has nothing of it: it was lost, or somebody wiped it out. */
+  isAnew(): boolean;
   /** Whether both ends are where they were sealed; true where nothing seals. */
   isWhole(): boolean;
   /** Runs a transaction's `body`, and seals anew what it has moved. */
@@ -29,6 +31,7 @@ export interface AuditSeal {
 
 export function createAuditSeal(tables: Pick<Tables, 'meta'>): AuditSeal {
   let sealer: Sealer | null = null;
+  let isAnew = false;
   const marks = (): string =>
     canonicalJson({ head: markIn(tables, AUDIT_HEAD), anchor: markIn(tables, AUDIT_ANCHOR) });
   const put = (text: string): void => {
@@ -37,7 +40,7 @@ export function createAuditSeal(tables: Pick<Tables, 'meta'>): AuditSeal {
   const isSealed = (text: string): boolean => {
     if (sealer === null) return true;
     const row = tables.meta.get(AUDIT_SEAL) as { sealed?: unknown } | undefined;
-    if (row === undefined) return text === NO_MARKS;
+    if (row === undefined) return isAnew && text === NO_MARKS;
     try {
       return typeof row.sealed === 'string' && sealer.unseal(row.sealed, BIND) === text;
     } catch {
@@ -47,8 +50,11 @@ export function createAuditSeal(tables: Pick<Tables, 'meta'>): AuditSeal {
   return {
     begin(given, isFirst) {
       sealer = given;
-      if (isFirst && tables.meta.get(AUDIT_SEAL) === undefined) put(marks());
+      const isSealless = tables.meta.get(AUDIT_SEAL) === undefined;
+      if (isFirst && isSealless) put(marks());
+      isAnew = !isFirst && isSealless && marks() === NO_MARKS;
     },
+    isAnew: () => isAnew,
     isWhole: () => isSealed(marks()),
     around(body) {
       const before = marks();
@@ -60,5 +66,5 @@ export function createAuditSeal(tables: Pick<Tables, 'meta'>): AuditSeal {
   };
 }
 
-/** Before the first entry there is nothing to seal. */
+/** Before the first entry. */
 const NO_MARKS = canonicalJson({ head: NO_ENTRY, anchor: NO_ENTRY });

@@ -37,6 +37,7 @@ export interface Store extends Reader {
   sealAudit(sealer: Sealer, isFirst: boolean): void;
   /** Whether they are where they were sealed. */
   isAuditSealed: AuditSeal['isWhole'];
+  isAuditAnew: AuditSeal['isAnew'];
   /** What changed since it was last planned; the planner takes keys out as it plans them. */
   readonly dirty: { services: Set<string>; nodes: Set<string> };
   /** Marks everything as changed. */
@@ -157,6 +158,7 @@ export function openStore(path: string, options: StoreOptions = {}): Store {
     },
     sealAudit: (sealer, isFirst) => env.transaction(() => auditSeal.begin(sealer, isFirst)),
     isAuditSealed: auditSeal.isWhole,
+    isAuditAnew: auditSeal.isAnew,
     copyTo: env.copyTo,
     close: () => env.close(),
   };

@@ -5,8 +5,12 @@ import { join } from 'node:path';
 import t from 'tap';
 import { bindOfHook } from '../../master/control/webhooks.js';
 import { openKeyring } from '../../master/keyring.js';
+import { AUDIT_ANCHOR, AUDIT_HEAD } from '../../master/store/audit-marks.js';
+import { openEnvironment } from '../../master/store/database.js';
 import { BOUND_FILE } from '../../master/store/sealed.js';
 import { openStore, type Store } from '../../master/store/store.js';
+import { openTables } from '../../master/store/tables.js';
+import type { AuditReply } from '../../shared/api-audit.js';
 import { sealText } from '../../shared/seal.js';
 import { aService } from '../support/a-model.js';
 import { testMaster } from '../support/test-master.js';
@@ -78,4 +82,19 @@ t.test('one of before is bound by the first start of this version, and by no lat
   t.equal(openKeyring(m.home, {}).unseal(now, bindOfHook(victim)), 'of-before');
   await store.close();
   await m.restart();
+});
+
+t.test('a trail that is wiped out is not begun anew in silence', async (t) => {
+  await m.master.stop();
+  const env = openEnvironment(join(m.home, 'cluster.db'));
+  const tables = openTables(env);
+  env.transaction(() => {
+    for (const key of tables.audit.keys()) tables.audit.remove(key);
+    for (const key of [AUDIT_ANCHOR, AUDIT_HEAD, 'audit-seal']) tables.meta.remove(key);
+  });
+  await env.close();
+  await m.restart();
+  const [first] = ((await m.api('GET', '/audit?limit=500')).json as AuditReply).entries;
+  t.match(first, { number: 1, action: 'audit.anew', text: /this home had one/ });
+  t.match((await m.api('GET', '/audit/verify')).json, { ok: true });
 });

@@ -74,6 +74,33 @@ t.test('without its seal, or with that of before, it is no better', async (t) =>
   t.match(await verdict(), { ok: false });
 });
 
+t.test(
+  'one that is wiped out is not whole while the master runs, and anew with the next start',
+  async (t) => {
+    const { master, otherHand, told, verdict } = aHome(t);
+    const isAnew = () => master((store) => store.isAuditAnew());
+    t.notOk(await isAnew(), 'a new home');
+    await told(2);
+    t.notOk(await isAnew());
+    const wipe = (tables: Tables): void => {
+      for (const key of tables.audit.keys()) tables.audit.remove(key);
+      for (const key of [AUDIT_ANCHOR, AUDIT_HEAD, 'audit-seal']) tables.meta.remove(key);
+    };
+    await master(async (store) => {
+      await otherHand(wipe);
+      t.match(await verifyAudit(store, null), {
+        ok: false,
+        broken: { reason: /not as the master sealed it/ },
+      });
+    });
+    t.ok(await isAnew());
+    t.ok(await isAnew(), 'until something is told');
+    await told(1);
+    t.notOk(await isAnew());
+    t.match(await verdict(), { ok: true, entries: 1 });
+  },
+);
+
 t.test('what the master does itself keeps it whole: more entries, age, a new key', async (t) => {
   const { master, told, verdict } = aHome(t);
   t.match(await verdict(), { ok: true, entries: 0 });
