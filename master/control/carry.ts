@@ -3,7 +3,7 @@
  * comparison; nothing is computed while none lacks anything.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { type CarryPart, carryParts, needsOn } from '../plan/carry.js';
+import { type CarryPart, type CarryRegistry, carryParts, needsOn } from '../plan/carry.js';
 import type { Store } from '../store/store.js';
 import type { States } from './states.js';
 
@@ -54,8 +54,12 @@ export function createCarrying(
       isStale = false;
       const before = parts;
       const below = prefix();
-      const registry = below === null ? null : { prefix: below, pushed: keepPushed(store, states) };
-      parts = carryParts(states.nodes(), (node) => needsOn(node, states.on(node)), registry);
+      const partsWith = (registry: CarryRegistry | null): Map<string, CarryPart> =>
+        carryParts(states.nodes(), (node) => needsOn(node, states.on(node)), registry);
+      const known = below === null ? {} : pushedIn(store);
+      parts = partsWith(below === null ? null : { prefix: below, pushed: known });
+      const pushed = below === null ? known : keepPushed(store, states, parts);
+      if (below !== null && pushed !== known) parts = partsWith({ prefix: below, pushed });
       const concerned = new Set([...before.keys(), ...parts.keys()]);
       return [...concerned].filter((id) => !isDeepStrictEqual(before.get(id), parts.get(id)));
     },
@@ -64,17 +68,30 @@ export function createCarrying(
   };
 }
 
-/** With what nodes have said since; what no kept release is made of is forgotten. */
-function keepPushed(store: Pick<Store, 'meta' | 'write'>, states: States): Record<string, string> {
-  const before = (store.meta(PUSHED) as Record<string, string> | undefined) ?? {};
-  const said = states.nodes().flatMap(({ carry }) => carry?.pushed ?? []);
-  const all = {
-    ...before,
-    ...Object.fromEntries(said.flatMap(({ imageId, at }) => (at ? [[imageId, at]] : []))),
-  };
-  if (Object.keys(all).length === 0) return all;
+const pushedIn = (store: Pick<Store, 'meta'>): Record<string, string> =>
+  (store.meta(PUSHED) as Record<string, string> | undefined) ?? {};
+
+/** With what nodes have said since, each of what it was ordered to push, and where; what no kept release is made of is forgotten. */
+function keepPushed(
+  store: Pick<Store, 'meta' | 'write'>,
+  states: States,
+  parts: ReadonlyMap<string, CarryPart>,
+): Record<string, string> {
+  const before = pushedIn(store);
+  const said = states.nodes().flatMap(({ id, carry }) =>
+    (carry?.pushed ?? []).flatMap(({ imageId, at }): [string, string][] => {
+      const ordered = parts.get(id)?.push?.find((one) => one.imageId === imageId);
+      return at !== null && ordered !== undefined && isOf(at, ordered.to) ? [[imageId, at]] : [];
+    }),
+  );
+  const all = Object.entries(before).concat(said);
+  if (all.length === 0) return before;
   const needed = new Set(states.all().flatMap(({ releases }) => releases.map(({ image }) => image.id)));
-  const kept = Object.fromEntries(Object.entries(all).filter(([imageId]) => needed.has(imageId)));
-  if (!isDeepStrictEqual(kept, before)) store.write((tx) => tx.putMeta(PUSHED, kept));
+  const kept = Object.fromEntries(all.filter(([imageId]) => needed.has(imageId)));
+  if (isDeepStrictEqual(kept, before)) return before;
+  store.write((tx) => tx.putMeta(PUSHED, kept));
   return kept;
 }
+
+/** By digest, in the repository that it was to go to. */
+const isOf = (at: string, to: string): boolean => at.startsWith(`${to.slice(0, to.lastIndexOf(':'))}@`);

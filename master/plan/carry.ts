@@ -13,6 +13,8 @@ export const isCarried = ({ image, spec }: Pick<Release, 'image' | 'spec'>): boo
 export interface CarryNeed {
   imageId: string;
   ref: string;
+  /** Where its release had it from; absent: nobody knows. */
+  node?: string | undefined;
 }
 
 /** What the allocations of a node are made of and no registry has. */
@@ -23,7 +25,11 @@ export function needsOn(node: string, services: readonly ServiceState[]): CarryN
       if (allocation.node !== node || allocation.desired === 'stopped') continue;
       const release = releases.find(({ number }) => number === allocation.release);
       if (release !== undefined && isCarried(release))
-        needs.set(release.image.id, { imageId: release.image.id, ref: release.image.ref });
+        needs.set(release.image.id, {
+          imageId: release.image.id,
+          ref: release.image.ref,
+          node: release.image.node,
+        });
     }
   return [...needs.values()];
 }
@@ -66,7 +72,8 @@ export function carryParts(
       const sources = holders.flatMap(sourceOf).slice(0, MAX_SOURCES);
       const nowhere = holders.length === 0 ? { isNowhere: true } : {};
       const reason = reasonOf(need, holders, sources);
-      partOf(reader.id).fetch.push({ ...need, sources, reason, ...nowhere });
+      const { imageId, ref } = need;
+      partOf(reader.id).fetch.push({ imageId, ref, sources, reason, ...nowhere });
       for (const holder of holders.slice(0, MAX_SOURCES)) grant(partOf(holder.id), need, reader.id);
     }
   }
@@ -74,7 +81,7 @@ export function carryParts(
 }
 
 function byRegistry(
-  need: CarryNeed,
+  { node: origin, ...need }: CarryNeed,
   holders: readonly Node[],
   { prefix, pushed }: CarryRegistry,
 ): { fetch: CarryFetch; pusher: Node | null } {
@@ -87,8 +94,9 @@ function byRegistry(
       pusher: null,
     };
   const live = holders.filter(({ connectedAtMs }) => connectedAtMs !== null);
-  // The same for every reader, so that it is pushed once.
-  const [pusher = null] = live.sort((a, b) => (a.id < b.id ? -1 : 1));
+  // The same for every reader, so that it is pushed once; before those that only say that they have it, where it comes from.
+  const [first = null] = live.sort((a, b) => (a.id < b.id ? -1 : 1));
+  const pusher = live.find(({ id }) => id === origin) ?? first;
   const failed = pusher?.carry?.pushed?.find(({ imageId }) => imageId === need.imageId)?.reason ?? null;
   const reason =
     pusher === null ? reasonOf(need, holders, []) : `${pusher.facts.name} pushes it to ${prefix}`;

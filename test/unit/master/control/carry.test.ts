@@ -86,3 +86,26 @@ t.test(
     ]);
   },
 );
+
+t.test('of where an image was pushed, who was ordered to push it is believed, and nobody else', async (t) => {
+  const { store, say, make } = aControl(t, 'r.test/orca');
+  store.write((tx) => tx.putRelease(aRelease({ image: { ref: 'app:1', id, digest: null, node: 'n-3' } })));
+  const carrying = make();
+  const saying = (at: string) => ({ holds: [id], pushed: [{ imageId: id, at, reason: null }] });
+  say('n-1', saying('r.test/orca/app@sha256:evil'));
+  say('n-2', { lacks: [id] });
+  say('n-3', { holds: [id] });
+  carrying.ensure();
+  t.match(carrying.partOf('n-3').push, [{ imageId: id }], 'where it comes from it is pushed');
+  t.same(carrying.partOf('n-1'), { fetch: [], serve: [] });
+  t.match(carrying.partOf('n-2').fetch, [{ sources: [], reason: /pushes it to r\.test/ }]);
+  say('n-3', saying('r.test/orca/other@sha256:d'));
+  carrying.ensure();
+  t.match(carrying.partOf('n-2').fetch, [{ sources: [] }], 'nor is any other place');
+  say('n-3', saying('r.test/orca/app@sha256:d'));
+  carrying.ensure();
+  t.match(carrying.partOf('n-2').fetch, [{ from: 'r.test/orca/app@sha256:d' }]);
+  say('n-1', saying('r.test/orca/app@sha256:later'));
+  carrying.ensure();
+  t.match(carrying.partOf('n-2').fetch, [{ from: 'r.test/orca/app@sha256:d' }]);
+});
