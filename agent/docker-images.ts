@@ -4,11 +4,12 @@ import { messageOf } from '../shared/errors.js';
 import { ANSWER_MS, ask, askMaybe, toEngineError, WORK_MS } from './docker-errors.js';
 import { jsonLines } from './docker-streams.js';
 import type { Docker } from './dockerode.js';
-import { type Engine, EngineError } from './engine.js';
+import { type Engine, EngineError, type RegistryAuth } from './engine.js';
 import { repositoryOf } from './images.js';
 import { KEPT_PREFIX } from './labels.js';
 import { advancePull, noProgress } from './pull-progress.js';
 import { registryAuth } from './registry-auth.js';
+import { hideValues, toldTo } from './secrets.js';
 
 type Images = Pick<
   Engine,
@@ -24,10 +25,11 @@ export function dockerImages(docker: Docker): Images {
     async pull(reference, onPercent, { auth = null, signal } = {}) {
       const authconfig = auth ?? (await registryAuth(reference));
       const options = authconfig === null ? {} : { authconfig };
-      await followed(docker.pull(reference, options), onPercent, signal);
+      await followed(docker.pull(reference, options), onPercent, signal).catch(withoutAuth(authconfig));
     },
     async push(reference, authconfig, onPercent) {
-      await followed(docker.getImage(reference).push({ authconfig }), onPercent);
+      const pushed = followed(docker.getImage(reference).push({ authconfig }), onPercent);
+      await pushed.catch(withoutAuth(authconfig));
     },
     async imagePlaces() {
       const info = (await ask(ANSWER_MS, () => docker.info())) as DockerInfo;
@@ -74,6 +76,15 @@ const CONTAINERD = '/var/lib/containerd';
 function digestOf(reference: string, digests: string[]): string | null {
   const repository = repositoryOf(reference);
   return digests.find((digest) => repositoryOf(digest) === repository) ?? digests[0] ?? null;
+}
+
+/** Throws the error in words without what the registry was told: it may say that again, also as it stands in a header. */
+function withoutAuth(auth: RegistryAuth | null): (error: unknown) => never {
+  return (error) => {
+    if (auth === null || !(error instanceof EngineError)) throw error;
+    const words = hideValues(error.message, toldTo('registry', auth.username, auth.password));
+    throw words === error.message ? error : new EngineError(error.kind, words);
+  };
 }
 
 /** Docker answers 200 and says in the stream what went wrong; it stops when nobody reads on. */

@@ -80,6 +80,14 @@ export function hideValues(text: string, held: SentSecrets): string {
   return longestFirst.reduce((shown, line) => shown.replaceAll(line, '***'), text);
 }
 
+/** A password to be hidden, and what HTTP makes of it (RFC 7617): who was told it may say it again in an error. */
+export const toldTo = (whom: string, user: string, password: string): SentSecrets => ({
+  [whom]: { value: password, reason: null },
+  [`${whom} header`]: { value: basicOf(`${user}:${password}`), reason: null },
+});
+
+export const basicOf = (text: string): string => Buffer.from(text).toString('base64');
+
 /** The variables that refer to secrets, as they are written. */
 export function referringEnv({ env }: ContainerSpec): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter(([, template]) => namesIn(template).length > 0));

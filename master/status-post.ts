@@ -22,7 +22,7 @@ export async function postStatus(call: StatusCall, reachesInside: boolean): Prom
   const refused = (reason: string, notBeforeMs = 0): Told => ({ kind: 'refused', reason, notBeforeMs });
   try {
     const { status, headers, text } = await post(call, reachesInside);
-    const words = wordsOf(text);
+    const words = wordsOf(withoutTold(text, call));
     if ((status >= 200 && status < 300) || isSetAlready(status, words)) return { kind: 'taken' };
     const said = words === '' ? '' : `: ${words}`;
     return refused(`${host} answered ${status}${said}${adviceOn(status)}`, notBefore(status, headers));
@@ -113,6 +113,15 @@ async function beginningOf(response: IncomingMessage): Promise<string> {
   response.destroy();
   return Buffer.concat(parts).toString('utf8');
 }
+
+/** It may say again which token it was shown. */
+const withoutTold = (text: string, { headers }: StatusCall): string =>
+  Object.values(headers).reduce((shown, value) => {
+    const token = value.slice(value.lastIndexOf(' ') + 1);
+    return token.length < SHORTEST_TOKEN ? shown : shown.replaceAll(token, '***');
+  }, text);
+
+const SHORTEST_TOKEN = 6;
 
 /** The provider's own words, in one line: only of what is its error in JSON. */
 function wordsOf(text: string): string {

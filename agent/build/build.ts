@@ -14,7 +14,7 @@ import type { SentSecrets } from '../../shared/protocol.js';
 import { type BuiltImage, type Engine, EngineError, type ObservedImage } from '../engine.js';
 import { LABEL_BUILD, LABEL_CLUSTER, LABEL_PROJECT } from '../labels.js';
 import type { SecretFiles } from '../secret-files.js';
-import { hideValues } from '../secrets.js';
+import { basicOf, hideValues } from '../secrets.js';
 import { buildSecrets, hidden, secretOf, withoutSecrets } from './build-secrets.js';
 import { chosenBuilder } from './choose.js';
 import { type Commit, clone, resolveCommit } from './clone.js';
@@ -212,16 +212,21 @@ export async function accessOf(
       }
   };
   const onLine = (text: string): void => {
-    log.line(hideValues(text, secrets));
+    log.line(text);
     if (/known hosts/.test(text)) void tellPins();
   };
-  const base = { home: own, insecureHttp: order.insecureHttp, config: [], env: {}, onLine, signal };
+  const hide = (text: string): string => hideValues(text, secrets);
+  const base = { home: own, insecureHttp: order.insecureHttp, config: [], env: {}, hide, onLine, signal };
   if (order.token !== null) {
     const token = secretOf(order.token, 'build.token', secrets).trim();
-    const user = token.includes(':') ? token : `x-access-token:${token}`;
-    const header = `Authorization: Basic ${Buffer.from(user).toString('base64')}`;
+    const basic = basicOf(token.includes(':') ? token : `x-access-token:${token}`);
+    const told = { ...secrets, header: { value: basic, reason: null } };
     // Its submodules on the same server are read with it too; no other server is told.
-    return { ...base, config: [[`http.${new URL(order.repo).origin}/.extraHeader`, header]] };
+    return {
+      ...base,
+      config: [[`http.${new URL(order.repo).origin}/.extraHeader`, `Authorization: Basic ${basic}`]],
+      hide: (text) => hideValues(text, told),
+    };
   }
   if (order.deployKey === null) return base;
   const value = `${secretOf(order.deployKey, 'build.deploy_key', secrets).trim()}\n`;

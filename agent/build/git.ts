@@ -16,6 +16,8 @@ export interface GitOptions {
   config: readonly (readonly [key: string, value: string])[];
   /** More of the environment. */
   env: Record<string, string>;
+  /** What it prints, without what must not be seen: a server may say again what it was told. */
+  hide(text: string): string;
   onLine(text: string): void;
   signal: AbortSignal;
 }
@@ -51,7 +53,8 @@ export async function git(args: readonly string[], options: GitOptions): Promise
   lowerPriority(child.pid);
   let output = '';
   const last: string[] = [];
-  const lines = createLines((text) => {
+  const lines = createLines((said) => {
+    const text = options.hide(said);
     last.push(text);
     if (last.length > LAST_LINES) last.shift();
     options.onLine(text);

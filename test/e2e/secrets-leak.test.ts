@@ -4,7 +4,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
@@ -17,7 +19,7 @@ import { foundBelow, foundIn } from '../support/search-bytes.js';
 import { serviceToml } from '../support/service-toml.js';
 import { waitFor } from '../support/wait-for.js';
 
-const orca = await startOrca();
+const orca = await startOrca({ cluster: 'log_level = "debug"' });
 t.teardown(() => orca.stop());
 const [image, box] = ['orca-e2e/leak:v1', 'orca-e2e/leak:box'];
 await nodeAppImage({ tag: image, env: { RELEASE: 'v1' } });
@@ -102,6 +104,27 @@ t.test('values go through failures', async (t) => {
   t.equal(await deploy(failing([]).replace('secrets.db', 'secrets.nothing')), 2);
 });
 
+t.test('a registry says again what it was told', async (t) => {
+  let isTold = false;
+  const registry = createServer(({ headers: { authorization = '' } }, response) => {
+    isTold ||= authorization !== '';
+    const plain = Buffer.from(authorization.replace(/^Basic /, ''), 'base64').toString();
+    const errors = [{ code: 'DENIED', message: `no entry with ${authorization}, which is ${plain}` }];
+    response.writeHead(isTold ? 403 : 401, {
+      ...{ 'www-authenticate': 'Basic realm="r"', 'content-type': 'application/json' },
+      'docker-distribution-api-version': 'registry/2.0',
+    });
+    response.end(JSON.stringify({ errors }));
+  });
+  await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => registry.close());
+  const host = `127.0.0.1:${(registry.address() as AddressInfo).port}`;
+  t.equal((await run(['registry', 'login', host, '--username', 'deploy'], aValue())).code, 0);
+  t.equal(await deploy(serviceToml({ name: 'fails', image: `${host}/app:1`, port: null })), 1);
+  t.ok(isTold);
+  t.match(said.at(-1), /could not be pulled/);
+});
+
 t.test('values change, are rolled back and taken away, and processes die', async (t) => {
   const redeployed = await run(['secrets', 'set', 'db', '--redeploy'], aValue());
   t.equal(redeployed.code, 1, 'of the two that use it one fails again');
@@ -170,6 +193,9 @@ async function nowhere(): Promise<void> {
     ['history', 'fails'],
     ['events'],
     ['secrets', 'list'],
+    ['registry', 'list'],
+    ['audit'],
+    ['doctor'],
   ])
     await run(args);
   t.same(foundIn(Buffer.from(said.join('\n')), values), [], 'answers and what commands print');
@@ -179,6 +205,9 @@ async function nowhere(): Promise<void> {
   );
   t.same(foundBelow(orca.home, values), [], 'the home: store, logs, the agent, Caddy');
   t.same(foundIn(readFileSync(join(orca.home, '..', 'server.log')), values), [], "the master's log");
+  const ofCaddy = ['.config', '.local/share'].map((folder) => join(homedir(), folder, 'caddy'));
+  for (const folder of ofCaddy.filter((one) => existsSync(one)))
+    t.same(foundBelow(folder, values), [], 'where Caddy saves by itself');
   const archive = join(orca.folder, 'cluster.tar');
   if (existsSync(archive)) t.same(foundIn(readFileSync(archive), values), [], 'the backup');
   t.same(foundIn(Buffer.from(await caddyConfig()), values), [], "Caddy's configuration");

@@ -136,6 +136,9 @@ t.test('over a real socket: taken, refused in its own words, redirected, gone', 
     reason: `127.0.0.1:${port} answered 401: Bad credentials [31m; is the token in the secret still good?`,
     notBeforeMs: 0,
   });
+  const shown = { ...call, headers: { authorization: 'Bearer a-token-of-it' } };
+  answer = { status: 403, body: JSON.stringify({ message: 'not with Bearer a-token-of-it' }) };
+  t.match(await postStatus(shown, true), { reason: /answered 403: not with Bearer \*\*\*; / });
   answer = { status: 429, body: '<html>', headers: { 'retry-after': '60' } };
   const limited = await postStatus(call, true);
   t.ok(limited.kind === 'refused' && limited.notBeforeMs > Date.now() + 50_000);
