@@ -341,6 +341,8 @@ start_keeper() {
 run=$1 name=$2 log=$3
 shift 3
 stop='' child=''
+# What has crashed held secrets; as LimitCORE=0 of the units.
+ulimit -c 0
 trap 'stop=yes; kill -TERM "$child" 2>/dev/null' TERM INT
 trap '' HUP
 while [ -z "$stop" ]; do

@@ -41,7 +41,9 @@ const demoImage = async () => (await dockerCall('GET', '/images/orca-demo/hello:
 const hadDemoImage = await demoImage();
 const install = async (...args: string[]) => {
   const { ORCA_HOME, ...env } = process.env;
-  return run(join(repository, 'install.sh'), args, { env, timeout: 300_000 }).then(
+  // As in a container of Docker, which limits no core files.
+  const words = ['-c', 'ulimit -c unlimited; exec "$@"', 'sh', join(repository, 'install.sh'), ...args];
+  return run('sh', words, { env, timeout: 300_000 }).then(
     ({ stdout, stderr }) => ({ code: 0, output: stdout + stderr }),
     (error: { code: number; stdout: string; stderr: string }) => ({
       code: error.code,
@@ -68,6 +70,10 @@ t.test('--demo ends with an HTTPS URL and a curl line that answers', { timeout: 
   const line = output.match(/^ +(curl .*)$/m)?.[1] ?? '';
   const { stdout } = await run('sh', ['-c', line.replace('curl', 'curl -sS')]);
   t.match(stdout, /Hello from Orca/);
+  const running = processesOf(home);
+  t.ok(running.length >= 4, 'master, agent, Caddy and what serves names');
+  for (const { pid, command } of running)
+    t.match(readFileSync(`/proc/${pid}/limits`, 'utf8'), /^Max core file size +0 /m, command.join(' '));
 });
 
 t.test('again it does nothing, and the master goes on', async (t) => {
