@@ -48,3 +48,11 @@ export function wasTakenBack({ rollout }: RolloutFrame): boolean {
 export function reasonOf({ reason }: RolloutSummary): string | null {
   return reason?.replace(/^superseded: /, '') ?? null;
 }
+
+/** The same where its failure stands beside it: only what came of that. */
+export function outcomeOf(rollout: RolloutSummary): string | null {
+  const { failure } = rollout;
+  const reason = reasonOf(rollout);
+  if (reason === null || failure === null || !reason.startsWith(failure.reason)) return reason;
+  return reason.slice(failure.reason.length).replace(/^; /, '') || null;
+}

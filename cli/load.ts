@@ -2,7 +2,8 @@
  * Reads and checks every service file together: all errors of all files are reported at once, and a domain or a name
  * that two files share is an error here, before anything is sent.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type LoadedService, parseServiceFiles } from '../shared/config/service-files.js';
 import { messageOf, OrcaError } from '../shared/errors.js';
 import { type Context, optionText } from './context.js';
@@ -10,9 +11,24 @@ import { type FoundFile, findServiceFiles } from './find.js';
 
 /** The services named on the command line (all, when none is), as the API takes them. Throws CONFIG_INVALID. */
 export async function loadServices(context: Context): Promise<Record<string, unknown>[]> {
-  const files = findServiceFiles(context.io.cwd, optionText(context.options, 'file'));
-  const texts = files.map((file) => ({ ...file, text: textOf(file) }));
-  return choose(await parseServiceFiles(texts), context.args).map((service) => service.raw);
+  const path = optionText(context.options, 'file');
+  try {
+    const files = findServiceFiles(context.io.cwd, path);
+    const texts = files.map((file) => ({ ...file, text: textOf(file) }));
+    return choose(await parseServiceFiles(texts), context.args).map((service) => service.raw);
+  } catch (error) {
+    throw path === undefined ? withPath(error, context) : error;
+  }
+}
+
+/** Where a path was given as if it were a service: how it is given. */
+function withPath(error: unknown, { args, io: { cwd } }: Context): unknown {
+  const path = args.find((arg) => existsSync(resolve(cwd, arg)));
+  if (path === undefined || !(error instanceof OrcaError) || error.code !== 'CONFIG_NOT_FOUND') return error;
+  return new OrcaError(error.code, error.message, {
+    cause: error,
+    hint: `Arguments are names of services; a file or a folder goes with -f: \`-f ${path}\`.`,
+  });
 }
 
 function choose(services: LoadedService[], wanted: string[]): LoadedService[] {

@@ -81,7 +81,8 @@ function serviceLine({ rollout, service }: RolloutFrame, colors: Colors): string
     move,
     stateText(rollout, service),
     readyText(rollout, service),
-    rollout.reason ?? '',
+    // Of one that failed the verdict follows at once.
+    rollout.state === 'failed' ? '' : (rollout.reason ?? ''),
   ];
   return parts.filter((part) => part !== '').join('  ');
 }

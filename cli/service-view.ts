@@ -1,7 +1,7 @@
 /** All that the status says of one service: its groups and their traffic, what is under way, what failed, every copy. */
 import type { ServiceStatus } from '../shared/api.js';
 import { shareText, trafficText, verdictText, weightText } from './canary-view.js';
-import { reasonOf } from './ends.js';
+import { outcomeOf } from './ends.js';
 import type { Output } from './output.js';
 import { allocationText, shortId } from './progress.js';
 import { pendingText, previewText, reasonText, statusText } from './status-text.js';
@@ -60,7 +60,7 @@ function printRollout(output: Output, { name, rollout, groups }: ServiceStatus):
   row(
     output,
     'rollout',
-    [`${rollout.id} ${rollout.state}`, reasonOf(rollout)].filter((part) => part !== null).join(': '),
+    [`${rollout.id} ${rollout.state}`, outcomeOf(rollout)].filter((part) => part !== null).join(': '),
   );
   const { canary } = rollout;
   if (canary === null) return;

@@ -3,7 +3,7 @@ import type { RolloutFrame } from '../shared/api.js';
 import { formatDuration } from '../shared/duration.js';
 import { errorTable } from '../shared/errors.js';
 import { standsText, verdictText } from './canary-view.js';
-import { reasonOf, wasTakenBack } from './ends.js';
+import { outcomeOf, reasonOf, wasTakenBack } from './ends.js';
 import type { Colors } from './output.js';
 import { serviceName } from './progress.js';
 
@@ -64,8 +64,8 @@ function failure(frame: RolloutFrame, name: string, colors: Colors): string[] {
   const lines = [
     `${colors.red('failed')} ${what}: ${failed?.message ?? rollout.reason ?? 'no reason was given'}`,
   ];
-  if (rollout.reason !== null && failed !== null && !failed.message.includes(rollout.reason))
-    lines.push(`  ${rollout.reason}`);
+  const outcome = outcomeOf(rollout);
+  if (outcome !== null && failed !== null && !failed.message.includes(outcome)) lines.push(`  ${outcome}`);
   if (failed !== null && failed.exit_code !== null) lines.push(`  exit code ${failed.exit_code}`);
   const judged = rollout.canary?.verdicts.at(-1);
   if (judged?.result === 'failed') lines.push(`  ${verdictText(judged, colors)}`);

@@ -8,6 +8,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { type CarrySource, RELAY_PROTOCOL } from '../../shared/carry.js';
 import { messageOf } from '../../shared/errors.js';
 import type { Identity } from '../../shared/identity-files.js';
+import { reachOf } from '../../shared/inner-address.js';
 import { isCurrent, nodeOfCertificate } from '../../shared/node-certificate.js';
 import { pinnedName } from '../../shared/pinned-name.js';
 
@@ -31,11 +32,17 @@ export async function reach(source: CarrySource, identity: Identity, masterUrl: 
       return { socket: await reachByMaster(source, identity, masterUrl), via: 'master' };
     } catch (relayed) {
       throw new Error(
-        `${source.name} has it and can't be reached: ${messageOf(direct)}; through the master: ${messageOf(relayed)}`,
+        `${source.name} has it and can't be reached: ${whyNot(source, direct)}; through the master: ${messageOf(relayed)}`,
         { cause: relayed },
       );
     }
   }
+}
+
+/** At an address that leads each host to itself, whatever went wrong there says nothing of that node. */
+function whyNot({ address, name }: CarrySource, direct: unknown): string {
+  if (reachOf(address) !== 'own') return messageOf(direct);
+  return `its address is ${address}, where every host finds itself (give \`--advertise\`, or \`[cluster] advertise\`, on ${name} the address that other nodes reach)`;
 }
 
 function reachDirect(source: CarrySource, identity: Identity): Promise<TLSSocket> {

@@ -4,6 +4,7 @@
  */
 import type { ClusterInfo, NodeStatus } from '../../shared/api.js';
 import type { NodeUpgradeReply } from '../../shared/api-nodes.js';
+import { byName } from '../../shared/by-name.js';
 import { OrcaError } from '../../shared/errors.js';
 import { cleaned } from '../clean.js';
 import type { Client } from '../client.js';
@@ -44,7 +45,7 @@ async function upgradable(context: Context, client: Client): Promise<NodeStatus[
     context.output.note(
       `${name}: left out, for its agent is the master's own, is older, or was not started by install.sh`,
     );
-  return nodes.filter(isUpgradable).sort((one, other) => (one.name < other.name ? -1 : 1));
+  return nodes.filter(isUpgradable).sort(byName);
 }
 
 /** An older master says nothing of it. */

@@ -254,11 +254,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     assign: (node, assignment) => live.get(node)?.session.assign(assignment),
     heardAtMs: (node) => live.get(node)?.session.heardAtMs() ?? null,
     inFlight: (allocation) => {
-      for (const [node, { inFlight }] of live) {
-        const count = inFlight.get(allocation);
-        if (count !== undefined && servesClients(node)) return count;
-      }
-      return null;
+      const counts = [...live].flatMap(([node, { inFlight }]) =>
+        servesClients(node) ? (inFlight.get(allocation) ?? []) : [],
+      );
+      return counts.length === 0 ? null : counts.reduce((sum, count) => sum + count, 0);
     },
     conflict: (node) => fights.reason(node, Date.now()),
     figures: (service) =>

@@ -1,5 +1,6 @@
 /** Gathers from the store and the live sessions what the pure views need. */
 import type { ApiEvent, RolloutFrame, ServiceStatus, StatusReply } from '../../shared/api.js';
+import { byName } from '../../shared/by-name.js';
 import { actingOf, type ClusterEvent, type Rollout, type Service } from '../../shared/model.js';
 import { holdOf } from '../store/hold.js';
 import type { Store } from '../store/store.js';
@@ -51,16 +52,19 @@ export function createViews(
     });
   };
   const nodes = (): StatusReply['nodes'] =>
-    store.nodes().map((node) =>
-      nodeStatus({
-        node,
-        allocations: store.allocationsOn(node.id).length,
-        heardAtMs: live.heardAtMs(node.id),
-        hold: holdOf(store, node.id),
-        conflict: live.conflict(node.id),
-        certificateNotAfterMs: store.identity(node.id)?.notAfterMs ?? null,
-      }),
-    );
+    store
+      .nodes()
+      .map((node) =>
+        nodeStatus({
+          node,
+          allocations: store.allocationsOn(node.id).length,
+          heardAtMs: live.heardAtMs(node.id),
+          hold: holdOf(store, node.id),
+          conflict: live.conflict(node.id),
+          certificateNotAfterMs: store.identity(node.id)?.notAfterMs ?? null,
+        }),
+      )
+      .sort(byName);
   const certificates = (): StatusReply['certificates'] => certificateViews(store, findings, Date.now());
   return {
     service,

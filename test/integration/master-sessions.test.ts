@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { closeCodes } from '../../shared/close-codes.js';
+import { enrolNodes } from '../support/enrolled-nodes.js';
 import { aHello } from '../support/fake-agent.js';
 import { request } from '../support/https-request.js';
 import { aBody, agentOf, nodeOf, serviceOf, statusOf } from '../support/master-words.js';
@@ -164,4 +165,30 @@ t.test('what an agent counts is shown as long as its session lives', async (t) =
   t.match(await seen(), { error_rate: 0, p95_ms: 0.5, status: { '2xx': 5, '5xx': 0 } });
   await agent.close();
   await waitFor('them to be forgotten', async () => (await seen()) === null);
+});
+
+t.test('what is in flight is what all ingresses have of it together', async (t) => {
+  const m = await testMaster();
+  t.teardown(() => m.stop());
+  await m.master.stop();
+  const [other] = await enrolNodes(m.home, join(m.home, 'nodes'), 1);
+  await m.restart();
+  const first = await agentOf(m);
+  first.obey();
+  const second = await agentOf(m, { ...(other ? { credentials: other } : {}) });
+  second.obey();
+  await waitFor('two nodes', async () =>
+    (await statusOf(m)).nodes.every(({ state }) => state === 'ready') ? (await statusOf(m)).nodes[1] : null,
+  );
+  for (const { name } of (await statusOf(m)).nodes)
+    await m.api('POST', `/cluster/nodes/${name}/role`, { role: 'ingress' });
+  await m.api('POST', '/deploy?wait=20s', { services: [aBody()] });
+  for (const [agent, inFlight] of [[first, 3] as const, [second, 4] as const])
+    agent.obey(({ ingress, ...status }) => ({
+      ...status,
+      ingress: ingress && { ...ingress, traffic: ingress.traffic.map((one) => ({ ...one, inFlight })) },
+    }));
+  await waitFor('both to be counted', async () => (await serviceOf(m))?.allocations[0]?.in_flight === 7);
+  await first.close();
+  await second.close();
 });
