@@ -72,6 +72,6 @@ async function answered(
 }
 
 function late(what: string, timeoutMs: number, lines: string[]): OrcaError {
-  const text = `TIMEOUT: ${what} is not done after ${formatDuration(timeoutMs)}: ${lines.join('; ')}`;
+  const text = `TIMEOUT: ${what} is not done after ${formatDuration(timeoutMs)}: ${lines.map((line) => line.trim()).join('; ')}`;
   return new OrcaError('TIMEOUT', text, { hint: 'It goes on; see `orca nodes` and `orca status --watch`.' });
 }

@@ -39,6 +39,8 @@ export interface SessionHandlers {
 const CLOSE_MS = 1_000;
 /** Whoever was silent for so long is hardly going to answer the close. */
 const SILENT_CLOSE_MS = 100;
+/** RFC 6455, 7.1.5: no close was received. */
+const NO_CLOSE = 1006;
 /** Beyond this the agent has stopped reading: the session is cut, and it starts again from the newest assignment. */
 const MAX_BUFFERED_BYTES = 2 * MAX_FRAME_BYTES;
 
@@ -52,6 +54,8 @@ export function createSession(
   let pings = 0;
   let isAssigning = false;
   let isClosed = false;
+  /** Why it was closed here: who is silent echoes nothing. */
+  let why = '';
   let nextAssignment: Assignment | null = null;
 
   const send = (message: MasterMessage, sent?: () => void): void => {
@@ -75,6 +79,7 @@ export function createSession(
   const close = (code: number, reason: string, answerMs = CLOSE_MS): void => {
     if (socket.readyState !== socket.OPEN) return;
     isClosed = true;
+    why ||= reason;
     socket.close(code, closeReason(reason));
     endSoon(answerMs);
   };
@@ -111,7 +116,9 @@ export function createSession(
   socket.once('close', (code, reason) => {
     clearInterval(heartbeat);
     clearTimeout(silence);
-    handlers.onEnd(reason.toString() || `closed with ${code}`);
+    handlers.onEnd(
+      reason.toString() || why || (code === NO_CLOSE ? 'the connection broke off' : `closed with ${code}`),
+    );
   });
   return { node, heardAtMs: () => heardAtMs, send, assign, close, leave, isClosed: () => isClosed };
 }

@@ -9,7 +9,7 @@ import type { Seen } from './seen.js';
 import { type Slots, slotsOf } from './slots.js';
 import type { Action, ServiceSnapshot } from './snapshot.js';
 import { takeBack } from './take-back.js';
-import { moveWaits, overallWaits, slotWaits } from './waits.js';
+import { lackOf, moveWaits, overallWaits, slotWaits } from './waits.js';
 
 export interface Converged {
   actions: Action[];
@@ -57,8 +57,8 @@ export function converge(input: ConvergeInput, nowMs: number): Converged {
       ...slotWaits(slots),
       ...moveWaits(slots),
       ...rest.extras
-        .filter((s) => s.isLost)
-        .map((s) => `${s.allocation.id}: ${s.doubt}; it is being replaced`),
+        .filter((s) => !s.isKnown)
+        .map((s) => (s.isLost ? `${s.allocation.id}: ${s.doubt}; it is being replaced` : lackOf(s))),
       ...created.allocations.map(({ id, node }) => `${id} waits for ${nameOf(node, snapshot)} to take it up`),
       ...going.map((s) => `${s.allocation.id} is ${isDrained(s) ? 'draining' : 'stopping'}`),
       ...overallWaits(snapshot, intent, rest, created.allocations.length),

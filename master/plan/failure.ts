@@ -22,10 +22,11 @@ export function failureOfCulprit(culprit: Seen, rollout: Rollout, nowMs: number)
   };
 }
 
-/** Nothing turned healthy for as long as the progress deadline. */
+/** Nothing turned healthy for as long as the progress deadline. What no allocation waits for (there is none: no node takes it) it has said last. */
 export function failureOfDeadline(blockers: readonly string[], rollout: Rollout, nowMs: number): Failure {
   const within = `${rollout.spec.deploy.progressDeadlineMs / 1_000} s`;
-  const reason = `no progress within ${within}${blockers.length === 0 ? '' : `: ${blockers.join('; ')}`}`;
+  const why = blockers.length === 0 ? rollout.reason : blockers.join('; ');
+  const reason = `no progress within ${within}${why === null ? '' : `: ${why}`}`;
   const advice = 'Mend what it waits for, or raise deploy.progress_deadline_secs, and deploy again.';
   return plainFailure(reason, `${reason}. ${advice}`, nowMs);
 }

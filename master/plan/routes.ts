@@ -60,13 +60,20 @@ function boundariesOf(
   return [...new Set(weights)].filter((weight) => weight > 0 && weight < 100).sort((a, b) => a - b);
 }
 
-/** Without those on silent nodes, unless none would be left: then only an agent may be gone, and its containers serve on. */
+/** Without those on silent nodes, unless none would be left that answers: then only an agent may be gone, and its containers serve on. */
 function reachable(allocations: readonly Allocation[], unreachable: ReadonlySet<string>): Allocation[] {
   const heard = allocations.filter(({ node }) => !unreachable.has(node));
-  return heard.some(({ desired }) => desired === 'routed') ? heard : [...allocations];
+  return heard.some(isAnswering) ? heard : [...allocations];
 }
 
-function routedAllocation({ id, node, group, release, desired, observed }: Allocation): RoutedAllocation[] {
+/** It was ready when its node was last heard. */
+const isAnswering = ({ desired, observed }: Allocation): boolean =>
+  desired === 'routed' && observed?.state === 'ready';
+
+/** What is not ready gets no requests, wherever it runs; where one that drains is, is where its requests are counted. */
+function routedAllocation(allocation: Allocation): RoutedAllocation[] {
+  const { id, node, group, release, desired, observed } = allocation;
   if (desired !== 'routed' && desired !== 'draining') return [];
-  return [{ id, node, group, release, desired, endpoint: observed?.endpoint ?? null }];
+  const isReached = desired === 'draining' || isAnswering(allocation);
+  return [{ id, node, group, release, desired, endpoint: isReached ? (observed?.endpoint ?? null) : null }];
 }

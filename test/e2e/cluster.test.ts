@@ -53,6 +53,22 @@ t.test('a copy is reached at its node’s advertised address, and at no other of
   }
 });
 
+t.test('a copy on another node that is not ready gets no requests', async (t) => {
+  const [copy] = (await cluster.containers()).get('h2') ?? [];
+  const at = `http://${second.address}:${copy?.Ports.find(({ PrivatePort }) => PrivatePort === 8_080)?.PublicPort}`;
+  await fetch(`${at}/health/fail`);
+  await orca.serviceThat('web', 'to say so', ({ allocations }) =>
+    allocations.some(({ state, routed }) => state === 'unready' && !routed),
+  );
+  await waitFor('what Caddy had asked for before to be old', async () => {
+    const hosts = await Promise.all(Array.from({ length: 30 }, () => orca.get(domain)));
+    return hosts.every(({ headers }) => headers['x-host'] !== copy?.Id.slice(0, 12));
+  });
+  t.equal((await answering(5)).size, 5);
+  second.run(['docker', '-H', second.docker, 'kill', copy?.Id ?? '']);
+  await settled(6);
+});
+
 t.test('a rolling update over three nodes loses nothing', { timeout: 300_000 }, async (t) => {
   await lossless(t, load, async () => {
     for (const release of ['b', 'a']) await orca.deployed(file(release));

@@ -65,6 +65,14 @@ t.test('silence is judged when its time is over, not at the next ping', async (t
   agent.pause();
   await waitFor('the end, without an answer to the close', () => ends.length === 1, { timeoutMs: 5_000 });
   t.ok(Date.now() - begunMs >= 200);
+  t.same(ends, ['nothing was heard for too long'], 'said as what it was, though no close was answered');
+});
+
+t.test('an agent that is gone without a word is said to be that', async (t) => {
+  const { agent, ends } = await aSession(t);
+  agent.terminate();
+  await waitFor('the end', () => ends.length === 1);
+  t.same(ends, ['the connection broke off']);
 });
 
 t.test('whoever answers pings stays, and pings are answered', async (t) => {

@@ -124,32 +124,41 @@ t.test('an ingress is told of proxies that are trusted, and of names that send H
   t.notOk(Object.keys(told(ingress) ?? {}).some((key) => ['trustedProxies', 'hsts'].includes(key)));
 });
 
-t.test('a route holds what is routed or draining, with its endpoint', async (t) => {
-  const allocations = [
-    anAllocation(1, { desired: 'running' }),
-    anAllocation(2, { desired: 'routed', observed: anObserved('ready', { endpoint }) }),
-    anAllocation(3, { desired: 'draining' }),
-    anAllocation(4, { desired: 'stopped' }),
-  ];
-  t.match(routesOf([aState({ allocations })], new Set()), [
-    {
-      srvName: 'api.shop.orca',
-      wanted: true,
-      canaryWeight: 0,
-      allocations: [
-        { id: 'shop.api.2', desired: 'routed', endpoint },
-        { id: 'shop.api.3', desired: 'draining', endpoint: null },
-      ],
-    },
-  ]);
-});
+t.test(
+  'a route holds what is routed or draining, with its endpoint, and none where it is not ready',
+  async (t) => {
+    const allocations = [
+      anAllocation(1, { desired: 'running' }),
+      anAllocation(2, { desired: 'routed', observed: anObserved('ready', { endpoint }) }),
+      anAllocation(3, { desired: 'draining', observed: anObserved('unready', { endpoint }) }),
+      anAllocation(4, { desired: 'stopped' }),
+      anAllocation(5, { desired: 'routed', observed: anObserved('unready', { endpoint }) }),
+      anAllocation(6, { desired: 'routed', observed: anObserved('pending', { endpoint }) }),
+    ];
+    t.match(routesOf([aState({ allocations })], new Set()), [
+      {
+        srvName: 'api.shop.orca',
+        wanted: true,
+        canaryWeight: 0,
+        allocations: [
+          { id: 'shop.api.2', desired: 'routed', endpoint },
+          { id: 'shop.api.3', desired: 'draining', endpoint },
+          { id: 'shop.api.5', desired: 'routed', endpoint: null },
+          { id: 'shop.api.6', desired: 'routed', endpoint: null },
+        ],
+      },
+    ]);
+  },
+);
 
 t.test('what is on a silent node is not routed to, unless nothing else would answer', async (t) => {
-  const routed = (number: number, node: string) => anAllocation(number, { node, desired: 'routed' });
+  const routed = (number: number, node: string, state: 'ready' | 'unready' = 'ready') =>
+    anAllocation(number, { node, desired: 'routed', observed: anObserved(state, { endpoint }) });
   const ids = (allocations: ServiceState['allocations']) =>
     routesOf([aState({ allocations })], new Set(['n2'])).flatMap((r) => r.allocations.map(({ id }) => id));
   t.same(ids([routed(1, 'n1'), routed(2, 'n2')]), ['shop.api.1']);
   t.same(ids([routed(1, 'n2'), routed(2, 'n2')]), ['shop.api.1', 'shop.api.2']);
+  t.same(ids([routed(1, 'n1', 'unready'), routed(2, 'n2')]), ['shop.api.1', 'shop.api.2']);
   t.same(ids([anAllocation(1, { desired: 'draining' }), routed(2, 'n2')]), ['shop.api.1', 'shop.api.2']);
 });
 

@@ -113,6 +113,34 @@ t.test('a release that is never ready fails at the progress deadline', async (t)
   });
 });
 
+t.test('old copies of which nothing can be known are named while they are waited for', async (t) => {
+  const shop = new Shop(aSpec({ replicas: 2, container: { image: 'good:1' } }), 2);
+  shop.deploy(aSpec({ replicas: 2, container: { image: 'good:1' } }));
+  t.equal(shop.cluster.settle(), true);
+  const { nodes } = shop.cluster.snapshot;
+  const engine = { state: 'down', version: null, apiVersion: null, reason: 'no socket' } as const;
+  shop.cluster.snapshot.nodes = nodes.map((view) =>
+    view.node.id === 'n2' ? { ...view, node: { ...view.node, engine } } : view,
+  );
+  shop.deploy(aSpec({ replicas: 2, container: { image: 'good:2' } }));
+  for (let i = 0; i < 20; i += 1) {
+    shop.cluster.plan();
+    shop.cluster.tick(300);
+  }
+  t.match(shop.lastRollout(), { state: 'rolling', reason: /shop\.api\.\d: Docker is down on host-n2/ });
+});
+
+t.test('copies that no node takes fail it at the progress deadline, with what each node lacks', async (t) => {
+  const container = { image: 'good:1', resources: { memoryBytes: 3 * 2 ** 30, cpus: null } };
+  const shop = new Shop(aSpec({ container }), 2);
+  shop.deploy(aSpec({ container }));
+  t.equal(shop.cluster.settle(), true);
+  t.match(shop.lastRollout(), {
+    state: 'failed',
+    reason: /^no progress within 60 s: slot 2 of v1 can't be placed: 2 nodes: 2 without 3072 MiB free;/,
+  });
+});
+
 t.test('an image that cannot be pulled makes no release and no allocation', async (t) => {
   const shop = running();
   shop.deploy(aSpec({ container: { image: 'absent:1' } }));
