@@ -105,13 +105,18 @@ function write(tx: Transaction, { certificates }: AdoptOptions, found: Adoptable
   const nowMs = Date.now();
   for (const built of [...found.services, ...found.idle]) putBuilt(tx, built);
   certificates.adopt(tx, found.certificates.served, found.certificates.fallback);
-  for (const { node: id, name, revision, labels, cordoned, copies } of found.nodes) {
+  for (const { node: id, name, revision, labels, cordoned, isIngress, copies } of found.nodes) {
     const node = tx.node(id);
     const identity = tx.identity(id);
     const known = { ...labels, ...node?.labels };
     // Its agent refuses what is not above the revision that it remembers.
-    if (node) tx.putNode({ ...node, cordoned, labels: known, revision: Math.max(node.revision, revision) });
-    if (identity && Object.keys(identity.labels).length === 0) tx.putIdentity({ ...identity, labels: known });
+    const ingress = isIngress ?? node?.ingress ?? false;
+    if (node)
+      tx.putNode({ ...node, cordoned, ingress, labels: known, revision: Math.max(node.revision, revision) });
+    if (identity) {
+      const isBare = Object.keys(identity.labels).length === 0;
+      tx.putIdentity({ ...identity, isIngress: ingress, ...(isBare ? { labels: known } : {}) });
+    }
     dropHold(tx, id);
     const message = `node ${name} was adopted by ${by} with ${copies} ${copies === 1 ? 'copy' : 'copies'}`;
     tx.addEvent({ atMs: nowMs, kind: 'node.adopted', service: null, node: id, rollout: null, message });

@@ -32,6 +32,8 @@ export interface AdoptedNode {
   /** Null: not known. */
   labels: Record<string, string> | null;
   cordoned: boolean;
+  /** It runs a Caddy that serves; null: not known. */
+  isIngress: boolean | null;
   copies: number;
 }
 
@@ -125,6 +127,7 @@ function nodeOf({ node, name, recalled }: Claim, copies: readonly Copy[]): Adopt
     revision: assignment?.revision ?? 0,
     labels: assignment?.node?.labels ?? null,
     cordoned: assignment?.node?.cordoned ?? false,
+    isIngress: assignment && assignment.ingress !== null,
     copies: copies.filter((copy) => copy.node === node).length,
   };
 }

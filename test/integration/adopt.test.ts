@@ -21,8 +21,8 @@ interface Pair {
 
 const facts = (name: string) => ({ ...aHello().facts, name, recalls: true });
 
-/** Two nodes with four copies of one service; then the store is lost. */
-async function lost(t: Test): Promise<Pair> {
+/** Two nodes with four copies of one service, both ingresses or the first alone; then the store is lost. */
+async function lost(t: Test, areBothIngresses = false): Promise<Pair> {
   const m = await testMaster();
   t.teardown(() => m.stop());
   const host = await joined(m);
@@ -40,6 +40,7 @@ async function lost(t: Test): Promise<Pair> {
   };
   const agents = [await come('local'), await come('worker')] as const;
   for (const agent of agents) agent.obey();
+  if (areBothIngresses) await m.api('POST', '/cluster/nodes/worker-1/role', { role: 'ingress' });
   const deployed = await m.api('POST', '/deploy?wait=20s', { services: [aBody({ replicas: 4 })] });
   if (deployed.status !== 200) throw new Error(deployed.body);
   const settled = (agent: FakeAgent): Promise<Assignment> =>
@@ -73,7 +74,8 @@ const content = ({ revision: _, madeAtMs: __, keep: ___, ...rest }: Assignment) 
   );
 
 t.test('both nodes come back by themselves, are held, and are given exactly what they run', async (t) => {
-  const { m, come, local, worker } = await lost(t);
+  const { m, come, local, worker } = await lost(t, true);
+  t.not(worker.ingress, null, 'which serves on, with the role that nobody but its agent remembers');
   const one = await come('local', local);
   const two = await come('worker', worker);
   for (const agent of [one, two]) agent.obey();
