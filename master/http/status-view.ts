@@ -29,6 +29,8 @@ export interface ServiceFacts {
   rollout: Rollout | null;
   allocations: readonly Allocation[];
   nodes: ReadonlyMap<string, Node>;
+  /** Ids of nodes that go on with what this master does not know. */
+  held: ReadonlySet<string>;
   /** By allocation, as the ingresses last said (`trafficOf`). */
   traffic: ReadonlyMap<string, Traffic>;
   /** By service, the percent that its canary gets by what the ingresses said. */
@@ -107,7 +109,7 @@ function allocationView(facts: ServiceFacts, allocation: Allocation): Allocation
     group: allocation.group,
     release: `v${allocation.release}`,
     node: node?.facts.name ?? allocation.node,
-    ...stateOf(allocation, node, inFlight),
+    ...(facts.held.has(allocation.node) ? heldState(allocation, node) : stateOf(allocation, node, inFlight)),
     restarts: observed?.restarts ?? 0,
     in_flight: inFlight,
     routed: allocation.desired === 'routed' && traffic?.state === 'routed',
@@ -134,6 +136,15 @@ function stateOf(
   if (desired === 'stopped' && observed.state === 'ready')
     return { state: 'stopping', reason: 'told to stop' };
   return { state: observed.state, reason: observed.reason };
+}
+
+/** Its agent speaks of what it remembers itself; what the store has of this one is of before. */
+function heldState({ observed }: Allocation, node: Node | undefined): { state: string; reason: string } {
+  const seen = observed ? `; in this store it was last seen ${observed.state}` : '';
+  return {
+    state: 'unknown',
+    reason: `${node?.facts.name ?? 'its node'} is held, and may run other copies than this master knows${seen}`,
+  };
 }
 
 const requests = (inFlight: number | null): string =>

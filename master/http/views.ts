@@ -111,7 +111,7 @@ function serviceTraffic(
   return { project, service: name, group, ...sum };
 }
 
-type NodeFacts = Pick<ServiceFacts, 'nodes' | 'traffic' | 'weights'>;
+type NodeFacts = Pick<ServiceFacts, 'nodes' | 'held' | 'traffic' | 'weights'>;
 
 /** All nodes and what their ingresses say of allocations and weights, read again only when a node changed. */
 function cachedNodes(store: Store): () => NodeFacts {
@@ -123,7 +123,8 @@ function cachedNodes(store: Store): () => NodeFacts {
   return () => {
     if (cached) return cached;
     const nodes = new Map(store.nodes().map((node) => [node.id, node]));
-    cached = { nodes, traffic: trafficOf(nodes.values()), weights: lastShares() };
+    const held = new Set([...nodes.keys()].filter((id) => holdOf(store, id)?.state === 'held'));
+    cached = { nodes, held, traffic: trafficOf(nodes.values()), weights: lastShares() };
     return cached;
   };
 }

@@ -35,6 +35,7 @@ const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
   stable: aRelease(),
   rollout: inCanary,
   allocations: [anAllocation(), canaryAllocation],
+  held: new Set(),
   nodes: new Map([['n-1', aNode()]]),
   traffic: traffic('shop.api.1', 'shop.api.2'),
   weights: new Map([['shop/api', 20]]),

@@ -20,6 +20,7 @@ const facts = (more: Partial<ServiceFacts> = {}): ServiceFacts => ({
   rollout: aRollout({ state: 'succeeded', endedAtMs: 5_000 }),
   allocations: [anAllocation()],
   nodes: new Map([['n-1', aNode()]]),
+  held: new Set(),
   traffic: new Map(aNode().ingressObserved?.traffic.map((one) => [one.allocation, one])),
   weights: new Map(),
   figures: [],
@@ -191,6 +192,14 @@ t.test('stopped on request is not degraded, whatever is left', async (t) => {
     reason: /1 still stopping/,
     allocations: [{ state: 'draining', reason: '1 request in flight', routed: false }],
     groups: { stable: { wanted: 0 } },
+  });
+});
+
+t.test('of what a held node runs nothing is known, whatever the store has of before', async (t) => {
+  t.match(serviceStatus(facts({ held: new Set(['n-1']) })), {
+    status: 'degraded',
+    running_replicas: 0,
+    allocations: [{ state: 'unknown', reason: /^one is held, .* in this store it was last seen ready$/ }],
   });
 });
 
