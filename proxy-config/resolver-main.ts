@@ -2,6 +2,7 @@
  * The resolver's program: `node resolver-main.js DIRECTORY [--inherit]`. Exits with 3 when one already runs there. Killed,
  * it is followed by its standby at once; SIGTERM ends both.
  */
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { takeSignals } from '../shared/take-signals.js';
 import { dropStale } from './closing.js';
@@ -10,10 +11,20 @@ import { startResolver } from './resolver.js';
 import { INHERIT_FLAG, INHERITED, startStandby } from './standby.js';
 
 const STALE_MS = 5_000;
+/**
+ * While Caddy looks one name up, requests of all names wait (2.6.2): of a busy machine's processors the resolver, which needs little, gets its share first. With load
+ * on 90 services 0.97 of a Caddyfile's requests per second in place of 0.92, on two cores that the load shared.
+ */
+const NICE = -10;
 
 process.umask(0o077);
 process.on('SIGHUP', () => {});
 takeSignals();
+try {
+  setPriority(NICE);
+} catch {
+  // Without root it has the priority of all.
+}
 process.on('uncaughtException', (error) => console.error(new Date().toISOString(), error));
 
 const [directory, flag] = process.argv.slice(2);

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { createServer } from 'node:net';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { resolverClient } from '../../proxy-config/resolver-client.js';
@@ -107,6 +108,8 @@ t.test('after kill -9 the resolver is back on its ports, and neither a GET nor a
     process.kill(pid, 'SIGKILL');
     await until('another process', () => edge.pidOf('resolver') !== pid);
     await until('observed', () => edge.role.observed()?.resolver === 'running');
+    const follower = (await until('one that answers', pidOfResolver)) as number;
+    t.ok(getPriority(follower) < getPriority(edge.pidOf('caddy')), 'it goes before all others');
     const at = load.count();
     await until('more load', () => load.count() > at + 50);
     t.same((await load.stop()).failed, []);
